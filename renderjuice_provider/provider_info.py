@@ -1,0 +1,1 @@
+"""What Airflow reads about this provider."""
