@@ -1,0 +1,82 @@
+"""All jobs, page by page, from an API whose paging parameters are only partly documented.
+
+So: stop when the server answers another page than was asked for (it ignores the parameter), never name a job twice (pages shift
+while jobs are created), filter by status here too, and stop somewhere. Source: the API reference's page on listing jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from renderjuice_provider.api.errors import RenderjuiceRefusedError, RenderjuiceResponseError
+from renderjuice_provider.api.models import Job, parse
+from renderjuice_provider.api.protocol import Answer, Call, Flow, Protocol, unwrap
+
+PAGE_SIZE = 100
+MAX_PAGES = 1000
+
+
+class JobListing:
+    """One walk over the list.
+
+    Attributes:
+        more: whether there is another page to ask for.
+    """
+
+    def __init__(self, protocol: Protocol, status: str | None = None) -> None:
+        self._protocol = protocol
+        self._status = status
+        self._page = 0
+        self._page_size: int | None = PAGE_SIZE
+        self._seen: set[str] = set()
+        self.more = True
+
+    def next_page(self) -> Flow[list[Job]]:
+        """The jobs of the next page that were not seen before and have the status that was asked for."""
+        self._page += 1
+        body = yield from self._ask()
+        jobs = [parse(Job, item, "job") for item in body["jobs"]]
+        pagination = body.get("pagination")
+        self.more = bool(jobs) and self._page < MAX_PAGES and self._page < _total_pages(pagination)
+        if _number(pagination, "page", self._page) != self._page:
+            self.more = False
+            if self._page > 1:
+                return []
+        return list(self._fresh(jobs))
+
+    def _fresh(self, jobs: list[Job]) -> Iterator[Job]:
+        for job in jobs:
+            if job.id not in self._seen and self._status in {None, job.status}:
+                self._seen.add(job.id)
+                yield job
+
+    def _ask(self) -> Flow[dict[str, Any]]:
+        try:
+            return (yield from self._protocol.ask(self._call(), self._read))
+        except RenderjuiceRefusedError:
+            if self._page_size is None:
+                raise
+            self._page_size = None  # the name and the limit of the page size are guesses; the default always works
+            return (yield from self._protocol.ask(self._call(), self._read))
+
+    def _call(self) -> Call:
+        size = {"pageSize": str(self._page_size)} if self._page_size else {}
+        status = {"status": self._status} if self._status else {}
+        return Call("GET", "/jobs", params={"page": str(self._page)} | size | status)
+
+    def _read(self, answer: Answer) -> dict[str, Any]:
+        body = unwrap(self._protocol.read_json(answer), "jobs")
+        if not isinstance(body, dict) or not isinstance(body.get("jobs"), list):
+            raise RenderjuiceResponseError("Renderjuice's answer is no list of jobs")
+        return body
+
+
+def _total_pages(pagination: Any) -> int:
+    """Without a usable count, go on until a page is empty."""
+    return _number(pagination, "totalPages", MAX_PAGES)
+
+
+def _number(pagination: Any, key: str, default: int) -> int:
+    value = pagination.get(key) if isinstance(pagination, dict) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else default

@@ -1,0 +1,166 @@
+"""What Renderjuice answers, as typed, frozen models.
+
+They ask for as little as they can (a job is an `id` and a `status`), keep unknown fields, and read a field of an unexpected type
+as absent: what the API adds or changes tomorrow must not break a render that runs tonight. Field names are the API's own, in
+snake case. Source: the API reference's pages on jobs, uploads and download URLs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
+from pydantic.alias_generators import to_camel
+
+from renderjuice_provider.api.errors import RenderjuiceResponseError
+
+T = TypeVar("T")
+
+
+def _or_none(value: Any, handler: Any) -> Any:
+    try:
+        return handler(value)
+    except ValidationError:
+        return None
+
+
+Lenient = Annotated[T | None, WrapValidator(_or_none)]
+"""A field that is None when it is absent, null, or not what it should be."""
+
+
+class JobStatus(StrEnum):
+    """The statuses that the documentation names. A job's own `status` is any text, so compare, do not convert."""
+
+    CREATED = "created"
+    VALIDATING = "validating"
+    VALIDATED = "validated"
+    DEBUGGING = "debugging"
+    BOOTING = "booting"
+    RENDERING = "rendering"
+    FINALIZING = "finalizing"
+    SUSPENDED = "suspended"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+TERMINAL = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED})
+RENDER_STARTED = frozenset({JobStatus.BOOTING, JobStatus.RENDERING, JobStatus.FINALIZING, *TERMINAL})
+"""Once here, a render order was given, or none is possible any more."""
+VALIDATION_OVER = frozenset({JobStatus.VALIDATED, *RENDER_STARTED})
+
+
+class ApiModel(BaseModel):
+    """Camel case outside, snake case inside; frozen; unknown fields kept, and kept out of `repr`."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="allow", alias_generator=to_camel, populate_by_name=True, hide_input_in_errors=True
+    )
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Declared fields only: an unknown field may hold a signed URL."""
+        return ((name, getattr(self, name)) for name, field in type(self).model_fields.items() if field.repr)
+
+
+class FailedReason(ApiModel):
+    """Why a job failed. The vocabulary is not published: show both texts, branch on neither."""
+
+    name: Lenient[str] = None
+    type: Lenient[str] = None
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.type, self.name) if part) or "no reason given"
+
+
+class JobOutput(ApiModel):
+    """About a job's output files."""
+
+    is_deleted_for_client: Lenient[bool] = None
+
+
+class Job(ApiModel):
+    """One render job. Only `id` and `status` are sure to be there."""
+
+    id: str = Field(min_length=1)
+    status: str = Field(min_length=1)
+    workspace_id: Lenient[str] = None
+    created_at: Lenient[datetime] = None
+    updated_at: Lenient[datetime] = None
+    user_id: Lenient[str] = None
+    root_folder_id: Lenient[str] = None
+    normalized_seconds: Lenient[float] = None
+    """Render time in seconds, normalised for the speed of the GPU: near to a cost, far from wall time."""
+    preview_url: Lenient[str] = Field(default=None, repr=False)
+    failed_reason: Lenient[FailedReason] = None
+    requested_config: Any = Field(default=None, repr=False)
+    final_config: Any = Field(default=None, repr=False)
+    output: Lenient[JobOutput] = None
+    is_analysis_skipped: Lenient[bool] = None
+    analysis_id: Lenient[str] = None
+    analysis: Any = Field(default=None, repr=False)
+    scene_file: Any = Field(default=None, repr=False)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will happen to this job any more. An unknown status counts as running."""
+        return self.status in TERMINAL
+
+    @property
+    def reason(self) -> str:
+        """Why it is over without success, in Renderjuice's words: for messages."""
+        return str(self.failed_reason) if self.failed_reason else "no reason given"
+
+
+class UploadTarget(ApiModel):
+    """Where to PUT a scene once, and the slug that stands for it afterwards."""
+
+    upload_url: str = Field(min_length=1, repr=False)
+    slug: str = Field(min_length=1)
+    expires_at: Lenient[datetime] = None
+
+
+class OutputFile(ApiModel):
+    """One file of a job's output. Every text in it comes from outside: see `renderjuice_provider.api.paths`."""
+
+    url: str = Field(min_length=1, repr=False)
+    file_name: Lenient[str] = None
+    view: Lenient[str] = None
+    legacy: Lenient[bool] = None
+    relative_path: Lenient[str] = None
+    composite_node_name: Lenient[str] = None
+
+
+class Downloads(ApiModel):
+    """A job's outputs: the legacy URL lists and their richer successors."""
+
+    frames: Lenient[tuple[str, ...]] = Field(default=None, repr=False)
+    composite_nodes: Lenient[tuple[str, ...]] = Field(default=None, repr=False)
+    transforms: Any = Field(default=None, repr=False)
+    frame_outputs: tuple[OutputFile, ...] | None = None
+    composite_node_outputs: tuple[OutputFile, ...] | None = None
+
+    @property
+    def frame_files(self) -> tuple[OutputFile, ...]:
+        """The frames: the new list, or the legacy one where the new is absent or empty; never a mixture."""
+        return self.frame_outputs or tuple(OutputFile(url=url) for url in self.frames or ())
+
+    @property
+    def composite_files(self) -> tuple[OutputFile, ...]:
+        """The compositor's outputs, chosen in the same way."""
+        return self.composite_node_outputs or tuple(OutputFile(url=url) for url in self.composite_nodes or ())
+
+
+def parse(model: type[T], data: Any, what: str) -> T:
+    """`data` as `model`.
+
+    Raises:
+        RenderjuiceResponseError: when it cannot be; the message names the fields and shows none of their values.
+    """
+    try:
+        return model.model_validate(data)  # type: ignore[attr-defined, no-any-return]
+    except ValidationError as error:
+        fields = ", ".join(sorted({".".join(map(str, detail["loc"])) or "the whole" for detail in error.errors()}))
+        raise RenderjuiceResponseError(f"Renderjuice's answer is no {what}: {fields} missing or malformed") from None

@@ -1,0 +1,50 @@
+"""Which addresses may be talked to: https anywhere, plain http on this machine only unless someone has said otherwise."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from renderjuice_provider.api.errors import RenderjuiceInputError
+from renderjuice_provider.api.redact import redact
+
+DEFAULT_BASE_URL = "https://api.renderjuice.com/api/external/v1"
+
+
+def check_base_url(url: str, *, allow_http: bool) -> str:
+    """`url` without a trailing slash.
+
+    Raises:
+        RenderjuiceInputError: when it is no http(s) address, or would send the API key in the clear.
+    """
+    problem = address_problem(url, allow_http=allow_http)
+    if problem:
+        raise RenderjuiceInputError(
+            f"The base URL {redact(str(url))!r} {problem}. Renderjuice's own is {DEFAULT_BASE_URL}."
+        )
+    return url.rstrip("/")
+
+
+def address_problem(url: str, *, allow_http: bool) -> str:
+    """Why `url` must not be used; empty when it may be."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except (ValueError, AttributeError, TypeError):
+        return "cannot be read"
+    if parts.scheme not in {"http", "https"} or not host:
+        return "is no http or https address"
+    if parts.username or parts.password:
+        return "holds credentials: put the API key into the connection's password"
+    if parts.scheme == "http" and not allow_http and not _is_loopback(host):
+        return "is plain http to another machine, which shows everything to the network: use https (or allow_http)"
+    return ""
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,69 @@
+"""How far a render is, read from counters whose names nobody has published.
+
+The documentation says only that progress gives "current counters, or an empty array": field names, and whether one job's answer is
+an object or an array, are unknown. So this reads what common names give, keeps the rest, and is never an error: an empty answer
+means "no information", and only a job's status says that it is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_JOB = ("jobId", "id")
+_DONE = ("framesCompleted", "completedFrames", "framesDone", "framesRendered", "renderedFrames", "completed", "done")
+_TOTAL = ("framesTotal", "totalFrames", "frameCount", "total")
+_FAILED = ("framesFailed", "failedFrames")
+_PERCENT = ("percent", "percentage", "progressPercent")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Counters of one job; None where the answer did not say."""
+
+    job_id: str | None = None
+    frames_done: int | None = None
+    frames_total: int | None = None
+    frames_failed: int | None = None
+    percent: float | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        parts = []
+        if self.frames_done is not None:
+            parts.append(f"{self.frames_done} of {'?' if self.frames_total is None else self.frames_total} frames")
+        if self.percent is not None:
+            parts.append(f"{self.percent:.0f} %")
+        if self.frames_failed:
+            parts.append(f"{self.frames_failed} failed")
+        return ", ".join(parts)
+
+
+def read_progress(answer: Any) -> tuple[Progress, ...]:
+    """Every job's counters in `answer`: an array, one object, or either inside `{"data": ...}`."""
+    if isinstance(answer, Mapping) and isinstance(answer.get("data"), (Mapping, list)):
+        answer = answer["data"]
+    items = answer if isinstance(answer, list) else [answer]
+    return tuple(_read_one(item) for item in items if isinstance(item, Mapping) and item)
+
+
+def _read_one(item: Mapping[str, Any]) -> Progress:
+    done, total = _count(item, _DONE), _count(item, _TOTAL)
+    percent = _number(item, _PERCENT)
+    if percent is None and done is not None and total:
+        percent = 100.0 * done / total
+    job_id = next((item[name] for name in _JOB if isinstance(item.get(name), str)), None)
+    return Progress(job_id, done, total, _count(item, _FAILED), percent, item)
+
+
+def _number(item: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
+    values = (item.get(name) for name in names)
+    return next(
+        (float(v) for v in values if isinstance(v, (int, float)) and not isinstance(v, bool) and 0 <= v < 1e12), None
+    )
+
+
+def _count(item: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
+    number = _number(item, names)
+    return None if number is None else int(number)

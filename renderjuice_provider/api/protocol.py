@@ -1,0 +1,357 @@
+"""The conversation with Renderjuice, without the wire: what to send, how to read the answer, what to do when there is none.
+
+Every operation is a generator, a *flow*: it yields steps (`Call`, `Pause`, ...), is sent what came of each, and
+returns the result. `RenderjuiceClient` and `AsyncRenderjuiceClient` only perform the steps, so neither can know something that the
+other does not. Sources: the API reference, the job-lifecycle page (allowed actions by status) and the start-render page
+(idempotency).
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from renderjuice_provider.api import errors
+from renderjuice_provider.api.config import RenderConfig, check_render_config
+from renderjuice_provider.api.models import (
+    RENDER_STARTED,
+    Downloads,
+    Job,
+    JobStatus,
+    UploadTarget,
+    parse,
+)
+from renderjuice_provider.api.progress import Progress, read_progress
+from renderjuice_provider.api.redact import redact
+from renderjuice_provider.api.retry import Repeat, RetryPolicy, is_passing
+from renderjuice_provider.api.scene_file import SceneFile
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request to the API itself: the only kind that carries the key."""
+
+    method: str
+    path: str
+    body: Any = None
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PutFile:
+    """The bytes of a scene to a presigned URL. No key, no cookies, no redirects."""
+
+    url: str = field(repr=False)
+    scene: SceneFile
+
+
+@dataclass(frozen=True)
+class FetchFile:
+    """A signed URL to a local file. No key."""
+
+    url: str = field(repr=False)
+    part: Path
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Wait this many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Do:
+    """Local work that may block: looking into a zip, moving a file into its place."""
+
+    work: Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Together:
+    """Flows to perform side by side, a few at a time; their results come back in order."""
+
+    flows: Sequence[Flow[Any]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, whatever it says; `received` tells of a fetched file."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+    received: Received | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is a 2xx."""
+        return 200 <= self.status < 300
+
+
+@dataclass(frozen=True)
+class Received:
+    """A file that arrived whole."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Nothing came back. `sent` is False only when the request certainly never left."""
+
+    reason: str
+    sent: bool
+
+
+Step = Call | PutFile | FetchFile | Pause | Do | Together
+Flow = Generator[Step, Any, T]
+
+
+class Protocol:
+    """Builds the flow of each operation. Pure but for the clock, which it is given."""
+
+    def __init__(
+        self, api_key: str, policy: RetryPolicy, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._api_key = api_key
+        self.policy = policy
+        self.now = now
+
+    # Uploads
+
+    def create_upload(self, file_name: str, file_type: str) -> Flow[UploadTarget]:
+        """`POST /uploads`. Harmless to repeat: each call gives a new target."""
+        if not file_name or file_type not in {"blend", "zip"} or not file_name.lower().endswith(f".{file_type}"):
+            raise errors.RenderjuiceInputError(
+                f"An upload is a .blend or a .zip, and its type says which: got {file_name!r} with type {file_type!r}."
+            )
+        call = Call("POST", "/uploads", {"fileName": file_name, "fileType": file_type})
+        return self.ask(call, lambda answer: parse(UploadTarget, self.read_json(answer), "upload target"))
+
+    # Jobs
+
+    def create_job(self, slug: str) -> Flow[Job]:
+        """`POST /jobs`. Never repeated once it may have been carried out: that could make a second job."""
+        if not isinstance(slug, str) or not slug.strip():
+            raise errors.RenderjuiceInputError(
+                "A job is made from the slug that an upload returned; this one is empty."
+            )
+        return self._create_job(slug)
+
+    def _create_job(self, slug: str) -> Flow[Job]:
+        try:
+            return (yield from self.ask(Call("POST", "/jobs", {"slug": slug}), self.read_job, Repeat.IF_NOT_DONE))
+        except errors.RenderjuiceError as failure:
+            if not is_passing(failure) or isinstance(failure, errors.RenderjuiceRateLimitError):
+                raise
+            if isinstance(failure, errors.RenderjuiceConnectionError) and not failure.sent:
+                raise
+            raise errors.RenderjuiceAmbiguousError(
+                f"The job may or may not have been created ({failure}). Nothing is rendering and nothing was spent. "
+                "Upload again rather than using this slug twice."
+            ) from None
+
+    def get_job(self, job_id: str) -> Flow[Job]:
+        """`GET /jobs/{id}`."""
+        return self.ask(Call("GET", f"/jobs/{check_job_id(job_id)}"), self.read_job)
+
+    def validate_job(self, job_id: str) -> Flow[Job]:
+        """`POST /jobs/{id}/validate`, allowed only from `created`; on any doubt the job is read, and its status decides.
+
+        A job that was created a moment ago may not be visible yet, so a 404 is asked about twice more.
+        """
+        return self._nudge(check_job_id(job_id), "validate", lambda job: job.status != JobStatus.CREATED, unseen=2)
+
+    def cancel_job(self, job_id: str) -> Flow[Job]:
+        """`POST /jobs/{id}/cancel`; on any doubt the job is read. It may end `completed` all the same: look at its status."""
+        return self._nudge(check_job_id(job_id), "cancel", lambda job: job.is_over)
+
+    def start_render(self, job_id: str, render_config: RenderConfig | Mapping[str, Any]) -> Flow[Job]:
+        """`POST /jobs/{id}/render`. Repeating it is safe: a started job answers with itself and `X-Idempotent-Replay`."""
+        body = {"requestedRenderConfig": check_render_config(render_config).to_json()}
+        return self._start_render(check_job_id(job_id), body)
+
+    def _start_render(self, job_id: str, body: dict[str, Any]) -> Flow[Job]:
+        try:
+            job = yield from self.ask(Call("POST", f"/jobs/{job_id}/render", body), self.read_job_or_none)
+        except errors.RenderjuiceRefusedError:
+            job = yield from self.get_job(job_id)
+            if job.status not in RENDER_STARTED:
+                raise
+            return job
+        return job if job is not None else (yield from self.get_job(job_id))
+
+    def _nudge(self, job_id: str, action: str, done: Callable[[Job], bool], unseen: int = 0) -> Flow[Job]:
+        """POST an action that is refused where it is too late, and read the job whenever the answer leaves a doubt."""
+        attempt = 0
+        body: dict[str, Any] | None = None
+        while True:
+            attempt += 1
+            outcome = yield Call("POST", f"/jobs/{job_id}/{action}", body)
+            failure = self.failure(outcome)
+            if failure is None:
+                job = self._job_if_readable(outcome)
+                return job if job is not None else (yield from self.get_job(job_id))
+            if isinstance(failure, errors.RenderjuiceNotFoundError) and attempt <= unseen:
+                yield Pause(self.policy.backoff(attempt))
+                continue
+            refused = isinstance(failure, errors.RenderjuiceRefusedError)
+            if not refused and not is_passing(failure):
+                raise failure
+            job = yield from self.get_job(job_id)
+            if done(job):
+                return job
+            if refused and body is None:
+                body = {}  # the reference page of this call is not public: perhaps it was an empty body that it minded
+                continue
+            pause = self.policy.pause(failure, attempt, Repeat.SAFELY)
+            if pause is None:
+                raise failure
+            yield Pause(pause)
+
+    def get_progress(self, job_id: str | None = None) -> Flow[tuple[Progress, ...]]:
+        """`GET /jobs/{id}/progress`, or of all running jobs. Empty means "no information", never "done"."""
+        path = "/jobs/progress" if job_id is None else f"/jobs/{check_job_id(job_id)}/progress"
+        return self.ask(Call("GET", path), lambda answer: read_progress(self.read_json(answer)))
+
+    def get_downloads(self, job_id: str) -> Flow[Downloads]:
+        """`GET /jobs/{id}/downloads`. Empty until outputs are ready."""
+        call = Call("GET", f"/jobs/{check_job_id(job_id)}/downloads")
+        return self.ask(
+            call, lambda answer: parse(Downloads, unwrap(self.read_json(answer), "frames"), "download list")
+        )
+
+    # Reading answers
+
+    def ask(self, call: Step, read: Callable[[Answer], T], repeat: Repeat = Repeat.SAFELY) -> Flow[T]:
+        """Perform `call` until an answer comes that `read` understands, or the policy gives up."""
+        attempt = 0
+        while True:
+            attempt += 1
+            outcome = yield call
+            failure = self.failure(outcome)
+            if failure is None:
+                try:
+                    return read(outcome)
+                except errors.RenderjuiceResponseError as nonsense:
+                    failure = nonsense
+            pause = self.policy.pause(failure, attempt, repeat)
+            if pause is None:
+                raise failure
+            yield Pause(pause)
+
+    def failure(self, outcome: Answer | Lost) -> errors.RenderjuiceError | None:
+        """The error that `outcome` is, or None for a success."""
+        if isinstance(outcome, Lost):
+            message = f"Renderjuice did not answer: {redact(outcome.reason, self._api_key)}"
+            return errors.RenderjuiceConnectionError(message, sent=outcome.sent)
+        if outcome.ok:
+            return None
+        status = outcome.status
+        message = f"Renderjuice answered {status}{self._explanation(outcome)}"
+        return _http_error(status)(message, status_code=status, retry_after=self._retry_after(outcome))
+
+    def read_json(self, answer: Answer) -> Any:
+        """The body as JSON.
+
+        Raises:
+            RenderjuiceResponseError: for HTML, half a document, or nothing.
+        """
+        try:
+            return json.loads(answer.body)
+        except (ValueError, RecursionError):
+            kind = answer.headers.get("content-type", "no content type")
+            raise errors.RenderjuiceResponseError(
+                f"Renderjuice's answer is not JSON ({redact(kind, self._api_key)}, {len(answer.body)} bytes)"
+            ) from None
+
+    def read_job(self, answer: Answer) -> Job:
+        """The job in `answer`, bare or inside `data`."""
+        return parse(Job, unwrap(self.read_json(answer), "id"), "job")
+
+    def read_job_or_none(self, answer: Answer) -> Job | None:
+        """The same, or None for an empty success."""
+        return self.read_job(answer) if answer.body.strip() else None
+
+    def _job_if_readable(self, answer: Answer) -> Job | None:
+        try:
+            return self.read_job(answer)
+        except errors.RenderjuiceResponseError:
+            return None
+
+    def _explanation(self, answer: Answer) -> str:
+        try:
+            text = _message(json.loads(answer.body))
+        except (ValueError, RecursionError):
+            text = ""
+        return f": {redact(text, self._api_key)}" if text else ""
+
+    def _retry_after(self, answer: Answer) -> float | None:
+        text = answer.headers.get("retry-after", "").strip()
+        if text.isdecimal():
+            return float(text)
+        try:
+            date = parsedate_to_datetime(text)
+        except (ValueError, TypeError, OverflowError):
+            return None
+        date = date if date.tzinfo else date.replace(tzinfo=UTC)
+        return max(0.0, (date - self.now()).total_seconds())
+
+
+def check_job_id(job_id: str) -> str:
+    """`job_id` in the usual form of a UUID.
+
+    Raises:
+        RenderjuiceInputError: when it is none. It goes into a path, so this also keeps `../` and the like out of URLs.
+    """
+    try:
+        return str(uuid.UUID(job_id)) if isinstance(job_id, str) else _no_uuid(job_id)
+    except ValueError:
+        return _no_uuid(job_id)
+
+
+def _no_uuid(job_id: Any) -> str:
+    raise errors.RenderjuiceInputError(
+        f"A job id is a UUID, such as RenderjuiceCreateJobOperator returns; got {job_id!r:.80}."
+    )
+
+
+def unwrap(value: Any, key: str) -> Any:
+    """`value`, or what its `data` holds when `key` is not in it: some answers are wrapped, and which may change."""
+    if isinstance(value, dict) and key not in value and isinstance(value.get("data"), dict):
+        return value["data"]
+    return value
+
+
+def _message(body: Any) -> str:
+    """A sentence out of an error body of unknown shape."""
+    if isinstance(body, str):
+        return body
+    if isinstance(body, list):
+        return "; ".join(filter(None, map(_message, body[:3])))
+    if isinstance(body, dict):
+        return next(filter(None, (_message(body.get(key)) for key in ("message", "error", "errors", "detail"))), "")
+    return ""
+
+
+def _http_error(status: int) -> type[errors.RenderjuiceHTTPError]:
+    known: dict[int, type[errors.RenderjuiceHTTPError]] = {
+        401: errors.RenderjuiceAuthenticationError,
+        402: errors.RenderjuicePaymentError,
+        403: errors.RenderjuiceAuthenticationError,
+        404: errors.RenderjuiceNotFoundError,
+        429: errors.RenderjuiceRateLimitError,
+    }
+    if status in known:
+        return known[status]
+    return errors.RenderjuiceRefusedError if 400 <= status < 500 else errors.RenderjuiceServerError

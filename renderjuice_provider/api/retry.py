@@ -1,0 +1,68 @@
+"""Try again? After how long? A pure decision, taken in one place for every request.
+
+Politeness first: what the server asks for in `Retry-After` is never shortened; without it the pause doubles, with jitter, so that
+many clients that failed together do not come back together.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from renderjuice_provider.api.errors import (
+    RenderjuiceConnectionError,
+    RenderjuiceError,
+    RenderjuiceHTTPError,
+    RenderjuiceRateLimitError,
+    RenderjuiceResponseError,
+    RenderjuiceServerError,
+)
+
+
+class Repeat(Enum):
+    """Which failures a request may be repeated after."""
+
+    SAFELY = "asking twice does nothing twice: reads, upload targets, PUTs, start-render"
+    IF_NOT_DONE = "only when it was certainly not carried out: never sent, or turned away by the rate limit"
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How patient one call is, in seconds. A wait of hours is patient beyond it: see `renderjuice_provider.waiting`."""
+
+    max_attempts: int = 5
+    """Five attempts wait about 8 s in all: a restart of a load balancer passes, an outage is told."""
+    first_pause: float = 0.5
+    longest_pause: float = 30.0
+    longest_retry_after: float = 120.0
+    """A server that asks for more gets it from the caller (the error carries `retry_after`), not from a blocked call."""
+    jitter: Callable[[], float] = random.random
+
+    def pause(self, failure: RenderjuiceError, attempt: int, repeat: Repeat) -> float | None:
+        """Seconds until the next attempt, or None to give up; `attempt` counts those made, from 1."""
+        if attempt >= self.max_attempts or not _may_repeat(failure, repeat):
+            return None
+        asked = failure.retry_after if isinstance(failure, RenderjuiceHTTPError) else None
+        if asked is not None:
+            return asked + self.jitter() if asked <= self.longest_retry_after else None
+        return self.backoff(attempt)
+
+    def backoff(self, attempt: int) -> float:
+        """The pause after `attempt` failures in a row when nobody says how long: doubling, half of it jitter."""
+        ceiling = min(self.longest_pause, self.first_pause * 2.0 ** min(attempt, 32))
+        return ceiling * (0.5 + 0.5 * self.jitter())
+
+
+def is_passing(failure: RenderjuiceError) -> bool:
+    """Whether waiting may mend it: no answer, a nonsense answer, 429, 5xx."""
+    kinds = (RenderjuiceConnectionError, RenderjuiceResponseError, RenderjuiceRateLimitError, RenderjuiceServerError)
+    return isinstance(failure, kinds)
+
+
+def _may_repeat(failure: RenderjuiceError, repeat: Repeat) -> bool:
+    if repeat is Repeat.SAFELY:
+        return is_passing(failure)
+    unsent = isinstance(failure, RenderjuiceConnectionError) and not failure.sent
+    return unsent or isinstance(failure, RenderjuiceRateLimitError)

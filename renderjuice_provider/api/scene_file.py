@@ -1,0 +1,155 @@
+"""A scene on its way out: checked before anything is asked of Renderjuice, and watched while it is sent.
+
+Sources: the API reference's page on upload targets (file types, the 5 GiB limit) and the page on the API pipeline.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceTransferError
+
+SIZE_LIMIT = 5 * 1024**3
+"""Single-request uploads are for files smaller than this many bytes."""
+CHUNK = 1024**2
+_BLEND, _GZIP, _ZSTD = b"BLENDER", b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+
+
+@dataclass(frozen=True)
+class SceneFile:
+    """A `.blend` or `.zip` that passed every check that can be made from here.
+
+    Attributes:
+        path: a local `Path`, or anything that opens and stats like one (`ObjectStoragePath`).
+        size: bytes, as promised in the upload's Content-Length.
+        modified: time of last change, to notice one during the upload; None where the storage keeps none.
+    """
+
+    path: Any
+    size: int
+    modified: float | None
+
+    @property
+    def name(self) -> str:
+        """The file's name, without folders."""
+        return str(self.path.name)
+
+    @property
+    def type(self) -> str:
+        """What the API calls `fileType`: `blend` or `zip`."""
+        return self.name.rpartition(".")[2].lower()
+
+    @classmethod
+    def check(cls, source: str | os.PathLike[str] | Any) -> SceneFile:
+        """Look at the file, before a byte is sent.
+
+        Raises:
+            RenderjuiceInputError: what is wrong with it, and what would do.
+        """
+        path: Any = source if hasattr(source, "open") else Path(source)
+        if not path.exists():
+            raise RenderjuiceInputError(f"No such file: {path}")
+        if not path.is_file():
+            raise RenderjuiceInputError(f"Not a file: {path}. Pass one .blend, or a .zip of the whole project.")
+        size, modified = _look(path)
+        scene = cls(path, size, modified)
+        if scene.type not in _CHECKS:
+            raise RenderjuiceInputError(f"{scene.name}: Renderjuice takes .blend and .zip files only.")
+        if size == 0:
+            raise RenderjuiceInputError(f"{scene.name} is empty.")
+        if size >= SIZE_LIMIT:
+            raise RenderjuiceInputError(
+                f"{scene.name} has {size / 1024**3:.2f} GiB; uploads must be smaller than 5 GiB. Pack fewer assets into it."
+            )
+        _CHECKS[scene.type](scene)
+        return scene
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes to send: exactly `size` of them.
+
+        Raises:
+            RenderjuiceTransferError: when the file got shorter meanwhile.
+        """
+        left = self.size
+        with self.path.open("rb") as file:
+            while left:
+                chunk = file.read(min(CHUNK, left))
+                if not chunk:
+                    raise RenderjuiceTransferError(self._changed())
+                left -= len(chunk)
+                yield chunk
+
+    def check_unchanged(self) -> None:
+        """After the upload: what was sent is what still lies there.
+
+        Raises:
+            RenderjuiceTransferError: when it is not; the copy at Renderjuice may be half old and half new.
+        """
+        if _look(self.path) != (self.size, self.modified):
+            raise RenderjuiceTransferError(self._changed())
+
+    def _changed(self) -> str:
+        return f"{self.name} changed while it was being uploaded. Nothing was rendered; upload again once it is saved."
+
+
+def _look(path: Any) -> tuple[int, float | None]:
+    stat = path.stat()
+    modified = getattr(stat, "st_mtime_ns", None) or getattr(stat, "st_mtime", None)
+    return int(stat.st_size), modified
+
+
+def _check_blend(scene: SceneFile) -> None:
+    with scene.path.open("rb") as file:
+        if not _is_blend(file):
+            raise RenderjuiceInputError(
+                f"{scene.name} is no Blender file: it begins with neither BLENDER nor a gzip or zstd header. "
+                "Save it from Blender again."
+            )
+
+
+def _is_blend(file: BinaryIO) -> bool:
+    start = file.read(512)
+    if start.startswith(_GZIP):
+        try:
+            start = zlib.decompressobj(wbits=31).decompress(start, len(_BLEND))
+        except zlib.error:
+            return False
+    # Inside a zstd frame only a decompressor could look; Blender has written its compressed files like that since 3.0.
+    return start.startswith((_BLEND, _ZSTD))
+
+
+def _check_zip(scene: SceneFile) -> None:
+    try:
+        with scene.path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            _check_members(scene, archive)
+    except (zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, EOFError, ValueError, NotImplementedError) as error:
+        if isinstance(error, RenderjuiceInputError):
+            raise
+        raise RenderjuiceInputError(f"{scene.name} is damaged or no zip file ({error}). Pack it again.") from None
+
+
+def _check_members(scene: SceneFile, archive: zipfile.ZipFile) -> None:
+    if any(member.flag_bits & 0x1 for member in archive.infolist()):
+        raise RenderjuiceInputError(f"{scene.name} is encrypted. Pack it again without a password.")
+    damaged = archive.testzip()
+    if damaged:
+        raise RenderjuiceInputError(f"{scene.name} is damaged: {damaged} inside it cannot be read. Pack it again.")
+    blends = [m for m in archive.infolist() if m.filename.lower().endswith(".blend") and "__MACOSX" not in m.filename]
+    if not blends:
+        raise RenderjuiceInputError(
+            f"{scene.name} holds no .blend. Put the scene at the top of the zip, beside its assets."
+        )
+    for member in blends:
+        with archive.open(member) as file:
+            if not _is_blend(file):  # type: ignore[arg-type]
+                raise RenderjuiceInputError(f"{scene.name}: {member.filename} inside it is no Blender file.")
+
+
+_CHECKS = {"blend": _check_blend, "zip": _check_zip}

@@ -1,0 +1,317 @@
+"""Performing the steps of a flow with httpx: once synchronously, once asynchronously, and nothing decided here.
+
+Two httpx clients each: one that carries the API key and knows only the API's origin, one for signed URLs that has no key to leak.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from renderjuice_provider import __version__
+from renderjuice_provider.api.errors import RenderjuiceTransferError
+from renderjuice_provider.api.origin import address_problem
+from renderjuice_provider.api.protocol import (
+    Answer,
+    Call,
+    Do,
+    FetchFile,
+    Flow,
+    Lost,
+    Pause,
+    PutFile,
+    Received,
+    Step,
+    Together,
+)
+from renderjuice_provider.api.redact import keep_queries_out_of_logs
+from renderjuice_provider.api.scene_file import CHUNK, SceneFile
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+_AT_ONCE = 4
+"""Files on their way at the same time: enough to hide latency, few enough for anyone's rate limit."""
+
+
+@dataclass(frozen=True)
+class WireSettings:
+    """Where to, as whom, and how patiently (`timeout`: seconds without a byte)."""
+
+    api_key: str
+    base_url: str
+    timeout: float
+    allow_http: bool
+
+    def api_options(self) -> dict[str, Any]:
+        """For the client that carries the key. Redirects are answers, never followed."""
+        import httpx
+
+        headers = {"Authorization": f"Bearer {self.api_key}", "Accept": "application/json", "User-Agent": _user_agent()}
+        timeout = httpx.Timeout(self.timeout, connect=min(self.timeout, 10))
+        return {"base_url": self.base_url, "headers": headers, "timeout": timeout, "follow_redirects": False}
+
+    def storage_options(self) -> dict[str, Any]:
+        """For signed URLs. A store may think for minutes about the last byte of 5 GiB."""
+        import httpx
+
+        headers = {"User-Agent": _user_agent(), "Accept-Encoding": "identity"}
+        timeout = httpx.Timeout(max(self.timeout, 60), connect=min(self.timeout, 10), read=max(self.timeout, 300))
+        return {"headers": headers, "timeout": timeout, "follow_redirects": False}
+
+
+def _user_agent() -> str:
+    return f"airflow-provider-renderjuice/{__version__}"
+
+
+class Wire:
+    """Performs flows in the calling thread."""
+
+    def __init__(self, settings: WireSettings) -> None:
+        keep_queries_out_of_logs()
+        self._settings = settings
+
+    @cached_property
+    def _api(self) -> httpx.Client:
+        import httpx
+
+        return httpx.Client(**self._settings.api_options())
+
+    @cached_property
+    def _storage(self) -> httpx.Client:
+        import httpx
+
+        return httpx.Client(**self._settings.storage_options())
+
+    def run(self, flow: Flow[T]) -> T:
+        """The flow's result."""
+        outcome: Any = None
+        while True:
+            try:
+                step = flow.send(outcome)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+            outcome = self._perform(step)
+
+    def _perform(self, step: Step) -> Any:
+        match step:
+            case Call():
+                return _attempt(lambda: _answer(self._api.request(step.method, step.path, **_body(step))))
+            case PutFile():
+                return self._guarded(step.url, lambda: self._put(step))
+            case FetchFile():
+                return self._guarded(step.url, lambda: self._fetch(step))
+            case Pause():
+                time.sleep(step.seconds)
+            case Do():
+                return step.work()
+            case Together():
+                with ThreadPoolExecutor(_AT_ONCE) as pool:
+                    return list(pool.map(self.run, step.flows))
+        return None
+
+    def _guarded(self, url: str, perform: Callable[[], Answer]) -> Answer | Lost:
+        return _unusable(url, self._settings) or _attempt(perform)
+
+    def _put(self, step: PutFile) -> Answer:
+        return _answer(self._storage.put(step.url, content=step.scene.chunks(), headers=_length(step.scene)))
+
+    def _fetch(self, step: FetchFile) -> Answer:
+        with self._storage.stream("GET", step.url, follow_redirects=True) as response:
+            if not response.is_success:
+                response.read()
+                return _answer(response)
+            with _PartWriter(step.part) as writer:
+                for chunk in response.iter_bytes(CHUNK):
+                    writer.write(chunk)
+            return Answer(response.status_code, received=writer.received)
+
+    def close(self) -> None:
+        """Close the connections that were opened."""
+        for name in ("_api", "_storage"):
+            if client := self.__dict__.pop(name, None):
+                client.close()
+
+
+class AsyncWire:
+    """Performs flows on the event loop, and local work beside it."""
+
+    def __init__(self, settings: WireSettings) -> None:
+        keep_queries_out_of_logs()
+        self._settings = settings
+
+    @cached_property
+    def _api(self) -> httpx.AsyncClient:
+        import httpx
+
+        return httpx.AsyncClient(**self._settings.api_options())
+
+    @cached_property
+    def _storage(self) -> httpx.AsyncClient:
+        import httpx
+
+        return httpx.AsyncClient(**self._settings.storage_options())
+
+    async def run(self, flow: Flow[T]) -> T:
+        """The flow's result."""
+        outcome: Any = None
+        while True:
+            try:
+                step = flow.send(outcome)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+            outcome = await self._perform(step)
+
+    async def _perform(self, step: Step) -> Any:
+        match step:
+            case Call():
+                return await self._call(step)
+            case PutFile():
+                return _unusable(step.url, self._settings) or await self._put(step)
+            case FetchFile():
+                return _unusable(step.url, self._settings) or await self._fetch(step)
+            case Pause():
+                await asyncio.sleep(step.seconds)
+            case Do():
+                return await asyncio.to_thread(step.work)
+            case Together():
+                return await self._together(step)
+        return None
+
+    async def _together(self, step: Together) -> list[Any]:
+        places = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(flow: Flow[Any]) -> Any:
+            async with places:
+                return await self.run(flow)
+
+        tasks = [asyncio.ensure_future(one(flow)) for flow in step.flows]
+        try:
+            return list(await asyncio.gather(*tasks))
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _call(self, step: Call) -> Answer | Lost:
+        try:
+            return _answer(await self._api.request(step.method, step.path, **_body(step)))
+        except _transport_errors() as error:
+            return _lost(error)
+
+    async def _put(self, step: PutFile) -> Answer | Lost:
+        try:
+            content = _chunks_beside_the_loop(step.scene)
+            return _answer(await self._storage.put(step.url, content=content, headers=_length(step.scene)))
+        except _transport_errors() as error:
+            return _lost(error)
+
+    async def _fetch(self, step: FetchFile) -> Answer | Lost:
+        try:
+            async with self._storage.stream("GET", step.url, follow_redirects=True) as response:
+                if not response.is_success:
+                    await response.aread()
+                    return _answer(response)
+                with _PartWriter(step.part) as writer:
+                    async for chunk in response.aiter_bytes(CHUNK):
+                        await asyncio.to_thread(writer.write, chunk)
+                return Answer(response.status_code, received=writer.received)
+        except _transport_errors() as error:
+            return _lost(error)
+
+    async def close(self) -> None:
+        """Close the connections that were opened."""
+        for name in ("_api", "_storage"):
+            if client := self.__dict__.pop(name, None):
+                await client.aclose()
+
+
+class _PartWriter:
+    """A file that is being received: counted and hashed on the way, gone again if it does not arrive whole."""
+
+    def __init__(self, part: Path) -> None:
+        self._part = part
+        self._size = 0
+        self._hash = hashlib.sha256()
+
+    @property
+    def received(self) -> Received:
+        return Received(self._size, self._hash.hexdigest())
+
+    def __enter__(self) -> Self:
+        try:
+            self._file = self._part.open("wb")
+        except OSError as error:
+            raise RenderjuiceTransferError(f"Cannot write below the destination: {error}") from error
+        return self
+
+    def write(self, chunk: bytes) -> None:
+        try:
+            self._file.write(chunk)
+        except OSError as error:
+            raise RenderjuiceTransferError(f"Cannot write {self._part}: {error.strerror}") from error
+        self._hash.update(chunk)
+        self._size += len(chunk)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        self._file.close()
+        if kind is not None:
+            self._part.unlink(missing_ok=True)
+
+
+async def _chunks_beside_the_loop(scene: SceneFile) -> AsyncIterator[bytes]:
+    chunks: Iterator[bytes] = scene.chunks()
+    while chunk := await asyncio.to_thread(next, chunks, b""):
+        yield chunk
+
+
+def _length(scene: SceneFile) -> dict[str, str]:
+    # With a length given, httpx does not fall back to chunked transfer, which presigned URLs refuse.
+    return {"Content-Length": str(scene.size)}
+
+
+def _body(call: Call) -> dict[str, Any]:
+    return {"params": dict(call.params)} | ({} if call.body is None else {"json": call.body})
+
+
+def _answer(response: httpx.Response) -> Answer:
+    return Answer(
+        response.status_code, {key.lower(): value for key, value in response.headers.items()}, response.content
+    )
+
+
+def _attempt(perform: Callable[[], Answer]) -> Answer | Lost:
+    try:
+        return perform()
+    except _transport_errors() as error:
+        return _lost(error)
+
+
+def _transport_errors() -> tuple[type[Exception], ...]:
+    import httpx
+
+    return (httpx.HTTPError, httpx.InvalidURL)
+
+
+def _lost(error: Exception) -> Lost:
+    import httpx
+
+    unsent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
+    return Lost(f"{type(error).__name__}: {error}", sent=not isinstance(error, unsent))
+
+
+def _unusable(url: str, settings: WireSettings) -> Lost | None:
+    problem = address_problem(url, allow_http=settings.allow_http)
+    return Lost(f"the signed URL {problem}", sent=False) if problem else None
