@@ -1,0 +1,348 @@
+"""Runs inside Blender: validates one scene, or renders it. Standard library and `bpy` only.
+
+`renderjuice_emulator.blender` starts one of these for each job. The first line of standard input is the order, as JSON:
+
+    {"command": "analyze", "scene": "shot.blend"}
+    {"command": "render", "scene": "shot.blend", "destination": "out", "frames": [1, 2], "config": {...}}
+
+The answer is JSON, one message on each line of standard output: `report`, then nothing more; or one `file` for each
+finished image; or `error`. Standard input stays open for as long as the answer is wanted: at its end, Blender ends.
+
+Works with Blender 4.2 to 5.x, as the `bpy` module or as `blender --background --python blender_job.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+ACES_VIEWS = ("ACES 2.0", "ACES 1.3")
+"""View transforms that mean ACES, best first. Blender ships them since 5.0; older ones keep the scene's own view."""
+
+PLAIN_SETTINGS = {
+    "resolutionPercentage": "render.resolution_percentage",
+    "denoisingEnabled": "cycles.use_denoising",
+    "useTiling": "cycles.use_auto_tile",
+    "tileSize": "cycles.tile_size",
+}
+"""Fields of the render configuration that are one property of the scene."""
+
+OUTPUT_SETTINGS = {
+    "colorMode": "color_mode",
+    "colorDepth": "color_depth",
+    "exrCodec": "exr_codec",
+    "tiffCodec": "tiff_codec",
+    "compression": "compression",
+    "quality": "quality",
+}
+"""Fields of `outputSettings` and the image settings that they are. The mode goes before the depth it permits."""
+
+
+class JobError(Exception):
+    """What ends this job, in words for the artist. `type` is one of those that `blender.py` lists."""
+
+    def __init__(self, type_: str, name: str) -> None:
+        super().__init__(name)
+        self.type = type_
+
+
+def open_scene(path: str) -> Any:
+    """Open the `.blend`, running none of the scripts in it, and return its active scene."""
+    try:
+        bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
+    except RuntimeError as error:
+        # A scene that opens with complaints (a linked library is gone, say) is reported the same way as one that does not.
+        if not bpy.data.filepath:
+            raise JobError("SCENE_UNREADABLE", _words(error)) from error
+    return bpy.context.scene
+
+
+def analyze(scene: Any) -> dict[str, Any]:
+    """Everything that `SceneReport` asks for, by the names of its fields."""
+    render = scene.render
+    return {
+        "engine": render.engine,
+        "cameras": _cameras(scene),
+        "frame_start": scene.frame_start,
+        "frame_end": scene.frame_end,
+        "frame_step": scene.frame_step,
+        "resolution": [render.resolution_x, render.resolution_y],
+        "resolution_percentage": render.resolution_percentage,
+        "samples": scene.cycles.samples if render.engine == "CYCLES" else scene.eevee.taa_render_samples,
+        "fps": round(render.fps / render.fps_base, 3),
+        "film_transparent": render.film_transparent,
+        "view_layers": [layer.name for layer in scene.view_layers if layer.use],
+        "views": [view.name for view in _views(render)],
+        "missing_files": _missing_files(),
+        "compositor_outputs": [name for name, _ in _file_outputs(scene)],
+        "blender_version": bpy.app.version_string,
+    }
+
+
+def render(scene: Any, destination: Path, frames: list[int], config: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Render into `destination` as `0001.png`, composites into a folder for each node; yields each file once closed."""
+    _apply_config(scene, config)
+    _redirect(scene, destination)
+    folders = [name for name, _ in _file_outputs(scene)]
+    seen: set[tuple[Path, int]] = set()
+    for folder in folders:
+        _unseen(destination / folder, seen)  # What an earlier render left there is none of ours.
+    for frame in frames:
+        _render_frame(scene, frame)
+        for path, view in _frame_paths(scene, frame):
+            if not path.exists():
+                raise JobError(
+                    "RENDER_ERROR", f"Blender wrote no image for frame {frame}: has the compositor an output?"
+                )
+            yield {"path": str(path), "frame": frame, "kind": "frame", "view": view}
+        for folder in folders:
+            for path in _unseen(destination / folder, seen):
+                yield {
+                    "path": str(path),
+                    "frame": frame,
+                    "kind": "composite",
+                    "view": next((v.name for v in _views(scene.render) if path.stem.endswith(v.file_suffix)), None),
+                    "node": folder,
+                    "relative_path": path.relative_to(destination).as_posix(),
+                }
+
+
+def _render_frame(scene: Any, frame: int) -> None:
+    scene.frame_start = scene.frame_end = frame
+    if scene.frame_start != frame:
+        raise JobError("INVALID_CONFIG", f"Blender cannot render frame {frame}: frames begin at {scene.frame_start}")
+    scene.frame_set(frame)  # Markers may switch the camera here, and animation may switch view layers off.
+    if not _is_edit(scene):
+        if scene.camera is None:
+            raise JobError("NO_CAMERA", f"the scene {scene.name!r} has no active camera at frame {frame}")
+        if not any(layer.use for layer in scene.view_layers):
+            # Blender would go on and write an empty image. Nobody wants to pay for that one.
+            raise JobError("RENDER_ERROR", f"all view layers are disabled for rendering at frame {frame}")
+    try:
+        # As an animation of one frame, for only then do file-output nodes put the frame's number into their names.
+        bpy.ops.render.render(animation=True)
+    except RuntimeError as error:
+        raise JobError("RENDER_ERROR", f"frame {frame}: {_words(error)}") from error
+
+
+def _apply_config(scene: Any, config: dict[str, Any]) -> None:
+    """Set what the order asks for; everything else stays as the artist left it, but always on the CPU, on all cores."""
+    render, cycles = scene.render, scene.cycles
+    render.threads_mode = "AUTO"
+    render.use_overwrite, render.use_placeholder, render.use_file_extension = True, False, True
+    cycles.device = "CPU"
+    cycles.denoiser = "OPENIMAGEDENOISE"  # The other one, OPTIX, needs a GPU.
+    for name in ("compositor_device", "compositor_denoise_device"):
+        if hasattr(render, name):
+            setattr(render, name, "CPU")
+    if "renderEngine" in config:
+        _set("renderEngine", render, "engine", _engine(config["renderEngine"]))
+    if "sampleCount" in config:
+        target, name = (cycles, "samples") if render.engine == "CYCLES" else (scene.eevee, "taa_render_samples")
+        _set("sampleCount", target, name, config["sampleCount"])
+    if "resolution" in config:
+        _set("resolution", render, "resolution_x", config["resolution"][0])
+        _set("resolution", render, "resolution_y", config["resolution"][1])
+    if "fps" in config:
+        # Blender's rate is a whole number over a base: 23.976 is 24 / 1.001.
+        render.fps = max(1, round(config["fps"]))
+        render.fps_base = render.fps / config["fps"]
+    for field in PLAIN_SETTINGS.keys() & config.keys():
+        group, name = PLAIN_SETTINGS[field].split(".")
+        _set(field, getattr(scene, group), name, config[field])
+    _apply_output(render, config)
+    if config.get("colorManagementPreset") == "aces":
+        _use_aces(scene.view_settings)
+
+
+def _apply_output(render: Any, config: dict[str, Any]) -> None:
+    image = render.image_settings
+    file_format = config.get("outputFormat", image.file_format)
+    if render.is_movie_format and "outputFormat" not in config:
+        file_format = "PNG"  # A farm renders frames. The movie is made of them afterwards.
+    if hasattr(image, "media_type"):  # Blender 5: decides which formats there are.
+        image.media_type = "MULTI_LAYER_IMAGE" if file_format == "OPEN_EXR_MULTILAYER" else "IMAGE"
+    _set("outputFormat", image, "file_format", file_format)
+    output = config.get("outputSettings") or {}
+    for field, name in OUTPUT_SETTINGS.items():
+        if field in output:
+            _set(f"outputSettings.{field}", image, name, output[field])
+
+
+def _set(field: str, target: Any, name: str, value: Any) -> None:
+    """Set one property; what Blender refuses is told by the name of the configuration's field."""
+    try:
+        # JSON does not tell 64 from 64.0, Blender does.
+        setattr(target, name, int(value) if isinstance(value, float) else value)
+    except (TypeError, ValueError) as error:
+        raise JobError("INVALID_CONFIG", f"{field}: {_words(error)}") from error
+
+
+def _engine(name: str) -> str:
+    """EEVEE is `BLENDER_EEVEE_NEXT` in Blender 4.2 to 4.5 and `BLENDER_EEVEE` before and after; take either."""
+    if name.startswith("BLENDER_EEVEE"):
+        return "BLENDER_EEVEE_NEXT" if (4, 2) <= bpy.app.version[:2] < (5, 0) else "BLENDER_EEVEE"
+    return name
+
+
+def _use_aces(view_settings: Any) -> None:
+    for name in ACES_VIEWS:
+        try:
+            view_settings.view_transform = name
+        except TypeError:
+            continue
+        view_settings.look = "None"
+        return
+
+
+def _redirect(scene: Any, destination: Path) -> None:
+    """Send the frames to `destination`, and each file-output node to a folder of its own there."""
+    scene.render.filepath = str(destination / "####")
+    for name, node in _file_outputs(scene):
+        folder = destination / name
+        folder.mkdir(parents=True, exist_ok=True)
+        if hasattr(node, "directory"):  # Blender 5
+            node.directory, node.file_name = str(folder), _inside(node.file_name)
+            names, attribute = node.file_output_items, "name"
+        elif node.format.file_format == "OPEN_EXR_MULTILAYER":
+            node.base_path = str(folder / (Path(bpy.path.abspath(node.base_path)).name or "layers"))
+            continue
+        else:
+            node.base_path = str(folder)
+            names, attribute = node.file_slots, "path"
+        for each in names:
+            if _inside(getattr(each, attribute)) != getattr(each, attribute):
+                setattr(each, attribute, _inside(getattr(each, attribute)))
+
+
+def _inside(name: str) -> str:
+    """A file name with folders, such as `masks/juice_####`, without the parts that lead out of the folder."""
+    return "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", "..", "."))
+
+
+def _file_outputs(scene: Any) -> list[tuple[str, Any]]:
+    """The compositor's file-output nodes, those inside groups too, each with a name that is a folder's."""
+    if hasattr(scene, "compositing_node_group"):  # Blender 5
+        tree = scene.compositing_node_group
+    else:
+        tree = scene.node_tree if scene.use_nodes else None
+    if tree is None or not scene.render.use_compositing:
+        return []
+    found: dict[str, Any] = {}
+    trees = [tree]
+    for each in trees:
+        for node in each.nodes:
+            if node.mute:
+                continue
+            if node.bl_idname == "CompositorNodeOutputFile":
+                name = bpy.path.clean_name(node.name)
+                found[name if name not in found else f"{bpy.path.clean_name(each.name)}_{name}"] = node
+            elif getattr(node, "node_tree", None) not in (None, *trees):
+                trees.append(node.node_tree)
+    return list(found.items())
+
+
+def _is_edit(scene: Any) -> bool:
+    """Whether the images come from strips in the sequencer, which need no camera."""
+    strips = getattr(scene.sequence_editor, "strips_all" if bpy.app.version >= (4, 4) else "sequences_all", ())
+    return bool(scene.render.use_sequencer and strips)
+
+
+def _views(render: Any) -> list[Any]:
+    return [view for view in render.views if view.use] if render.use_multiview else []
+
+
+def _frame_paths(scene: Any, frame: int) -> list[tuple[Path, str | None]]:
+    """Where Blender has put this frame: one file, or one for each view unless they share it."""
+    views = _views(scene.render)
+    if not views or scene.render.image_settings.views_format != "INDIVIDUAL":
+        return [(Path(scene.render.frame_path(frame=frame)), None)]
+    return [(Path(scene.render.frame_path(frame=frame, view=view.name)), view.name) for view in views]
+
+
+def _unseen(folder: Path, seen: set[tuple[Path, int]]) -> list[Path]:
+    """Files that are new, or have been written anew, since the last call."""
+    files = {(path, path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
+    new = files - seen
+    seen |= new
+    return sorted(path for path, _ in new)
+
+
+def _cameras(scene: Any) -> list[str]:
+    """All cameras, the active one first; none when none is active, for then there is nothing to render with."""
+    active = scene.camera or next((marker.camera for marker in scene.timeline_markers if marker.camera), None)
+    if active is None:
+        return []
+    return [active.name, *(each.name for each in scene.objects if each.type == "CAMERA" and each.name != active.name)]
+
+
+def _missing_files() -> list[str]:
+    """Images, libraries, sounds, caches, fonts... that are named but absent; relative to the scene where they are so."""
+    names = bpy.utils.blend_paths(absolute=False, packed=False, local=False)
+    paths = bpy.utils.blend_paths(absolute=True, packed=False, local=False)
+    missing = {
+        name.removeprefix("//").replace("\\", "/")
+        for name, path in zip(names, paths, strict=True)
+        if not any(Path(path).parent.glob(_pattern(Path(path).name)))
+    }
+    return sorted(missing)
+
+
+def _pattern(name: str) -> str:
+    """A glob for this file's name. `<UDIM>` and `<UVTILE>` stand for the tiles of one image."""
+    escaped = "".join(f"[{char}]" if char in "*?[" else char for char in name)
+    return escaped.replace("<UDIM>", "*").replace("<UVTILE>", "*")
+
+
+def _words(error: Exception) -> str:
+    """Blender's message on one line, without its formulas."""
+    return " ".join(str(error).replace("Error: ", "").replace("bpy_struct: item.attr = val: ", "").split())
+
+
+def _end_with_parent() -> None:
+    """Wait for standard input to end, which it does when the emulator stops wanting this job, or dies."""
+    while os.read(0, 1024):
+        pass
+    os._exit(1)
+
+
+def main() -> None:
+    """Take the order, answer it, end."""
+    # Blender chats on standard output. Keep the channel for ourselves and send the chat where the errors go.
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)
+
+    def send(message: str, fields: dict[str, Any]) -> None:
+        channel.write(json.dumps({"message": message, **fields}) + "\n")
+
+    order = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    status = 0
+    try:
+        bpy.ops.wm.read_factory_settings(use_empty=True)  # Nobody's preferences and add-ons.
+        scene = open_scene(order["scene"])
+        if order["command"] == "analyze":
+            send("report", analyze(scene))
+        else:
+            for file in render(scene, Path(order["destination"]), order["frames"], order["config"]):
+                send("file", file)
+    except JobError as error:
+        send("error", {"type": error.type, "name": str(error)})
+    except Exception:  # noqa: BLE001 - told with its traceback, as a crash: the last words of standard error
+        traceback.print_exc()
+        status = 1
+    channel.close()
+    sys.stderr.flush()
+    os._exit(status)  # All is written. Freeing every mesh first takes time, and has been known to crash.
+
+
+if __name__ == "__main__":
+    main()
