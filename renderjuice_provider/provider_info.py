@@ -1,1 +1,85 @@
-"""What Airflow reads about this provider."""
+"""What Airflow reads about this provider, without importing any of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from renderjuice_provider import __version__
+
+_NAME = "Renderjuice"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Operators, hook, sensor, trigger, link, and the form of the connection type `renderjuice`."""
+    return {
+        "package-name": "airflow-provider-renderjuice",
+        "name": _NAME,
+        "description": "Render Blender shots on Renderjuice: upload, validate, render, wait without a worker slot, download.",
+        "versions": [__version__],
+        "integrations": [
+            {"integration-name": _NAME, "external-doc-url": "https://www.renderjuice.com/docs", "tags": ["service"]}
+        ],
+        "hooks": [_modules("renderjuice_provider.hooks.renderjuice")],
+        "operators": [_modules("renderjuice_provider.operators.renderjuice")],
+        "sensors": [_modules("renderjuice_provider.sensors.renderjuice")],
+        "triggers": [_modules("renderjuice_provider.triggers.renderjuice")],
+        "extra-links": ["renderjuice_provider.links.renderjuice.RenderjuicePreviewLink"],
+        "connection-types": [
+            {
+                "connection-type": "renderjuice",
+                "hook-class-name": "renderjuice_provider.hooks.renderjuice.RenderjuiceHook",
+                "hook-name": _NAME,
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "login", "port"],
+                    "relabeling": {"host": "Base URL", "password": "API key"},
+                    "placeholders": {
+                        "host": "https://api.renderjuice.com/api/external/v1",
+                        "password": "RJ-... from the Renderjuice dashboard",
+                    },
+                },
+                "conn-fields": _connection_fields(),
+            }
+        ],
+    }
+
+
+def _modules(name: str) -> dict[str, Any]:
+    return {"integration-name": _NAME, "python-modules": [name]}
+
+
+def _connection_fields() -> dict[str, Any]:
+    """The connection's extra; each name is an argument of the clients, but the webhook secret."""
+    return {
+        "timeout": {
+            "label": "Time-out (s)",
+            "schema": {
+                "type": ["number", "null"],
+                "exclusiveMinimum": 0,
+                "description": "Seconds without a byte after which one attempt counts as lost. 30 when empty.",
+            },
+        },
+        "max_attempts": {
+            "label": "Attempts per call",
+            "schema": {
+                "type": ["integer", "null"],
+                "minimum": 1,
+                "maximum": 20,
+                "description": "How often one call is tried; pauses grow from half a second. 5 when empty.",
+            },
+        },
+        "webhook_secret": {
+            "label": "Webhook secret",
+            "schema": {
+                "type": ["string", "null"],
+                "format": "password",
+                "description": "Signs what Renderjuice sends us; from Profile & Settings, Webhooks.",
+            },
+        },
+        "allow_http": {
+            "label": "Allow plain http",
+            "schema": {
+                "type": ["boolean", "null"],
+                "description": "Only for an emulator on a closed network: the API key travels unencrypted.",
+            },
+        },
+    }

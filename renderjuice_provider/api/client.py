@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from renderjuice_provider.api import transfer
 from renderjuice_provider.api.config import RenderConfig
@@ -19,11 +19,12 @@ from renderjuice_provider.api.listing import JobListing
 from renderjuice_provider.api.models import Downloads, Job, UploadTarget
 from renderjuice_provider.api.origin import DEFAULT_BASE_URL, check_base_url
 from renderjuice_provider.api.progress import Progress
-from renderjuice_provider.api.protocol import Protocol, check_job_id
+from renderjuice_provider.api.protocol import Flow, Protocol, check_job_id
 from renderjuice_provider.api.retry import RetryPolicy
 from renderjuice_provider.api.transfer import DownloadReport
 from renderjuice_provider.api.wire import AsyncWire, Wire, WireSettings
 
+T = TypeVar("T")
 Path = str | os.PathLike[str] | Any
 """A local path, or an fsspec path such as `ObjectStoragePath`."""
 
@@ -48,7 +49,7 @@ class _Settings:
         if timeout <= 0 or max_attempts < 1:
             raise RenderjuiceInputError("timeout must be above 0 seconds, and max_attempts at least 1.")
         self._wire_settings = WireSettings(key, check_base_url(base_url, allow_http=allow_http), timeout, allow_http)
-        self._protocol = Protocol(key, RetryPolicy(max_attempts))
+        self.protocol = Protocol(key, RetryPolicy(max_attempts))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._wire_settings.base_url!r})"
@@ -75,49 +76,53 @@ class RenderjuiceClient(_Settings):
 
     def create_upload(self, file_name: str, file_type: str) -> UploadTarget:
         """A presigned place for one `.blend` or `.zip`."""
-        return self._wire.run(self._protocol.create_upload(file_name, file_type))
+        return self._wire.run(self.protocol.create_upload(file_name, file_type))
 
     def upload(self, path: Path) -> UploadTarget:
         """Check the file, ask for a target, and send the bytes; `target.slug` then stands for the scene."""
-        return self._wire.run(transfer.upload(self._protocol, path))
+        return self._wire.run(transfer.upload(self.protocol, path))
 
     def create_job(self, slug: str) -> Job:
         """A job from an uploaded scene. An answer lost on the way is told, not tried again: that could make two jobs."""
-        return self._wire.run(self._protocol.create_job(slug))
+        return self._wire.run(self.protocol.create_job(slug))
 
     def get_job(self, job_id: str) -> Job:
         """The job as it is now."""
-        return self._wire.run(self._protocol.get_job(job_id))
+        return self._wire.run(self.protocol.get_job(job_id))
 
     def list_jobs(self, status: str | None = None) -> Iterator[Job]:
         """All jobs, or those of one status, over all pages."""
-        listing = JobListing(self._protocol, status)
+        listing = JobListing(self.protocol, status)
         while listing.more:
             yield from self._wire.run(listing.next_page())
 
     def validate_job(self, job_id: str) -> Job:
         """Start validation; a job that is already past it is returned as it is."""
-        return self._wire.run(self._protocol.validate_job(job_id))
+        return self._wire.run(self.protocol.validate_job(job_id))
 
     def start_render(self, job_id: str, render_config: RenderConfig | Mapping[str, Any]) -> Job:
         """Start rendering: from here on it costs money. Repeating it starts nothing twice."""
-        return self._wire.run(self._protocol.start_render(job_id, render_config))
+        return self._wire.run(self.protocol.start_render(job_id, render_config))
 
     def cancel_job(self, job_id: str) -> Job:
         """Stop the job; one that is over already is returned as it is."""
-        return self._wire.run(self._protocol.cancel_job(job_id))
+        return self._wire.run(self.protocol.cancel_job(job_id))
 
     def get_progress(self, job_id: str | None = None) -> tuple[Progress, ...]:
         """Counters of one job, or of all that run. Empty means "no information"."""
-        return self._wire.run(self._protocol.get_progress(job_id))
+        return self._wire.run(self.protocol.get_progress(job_id))
 
     def get_downloads(self, job_id: str) -> Downloads:
         """The signed URLs of a job's outputs. They expire: use them at once, store them nowhere."""
-        return self._wire.run(self._protocol.get_downloads(job_id))
+        return self._wire.run(self.protocol.get_downloads(job_id))
 
     def download_outputs(self, job_id: str, destination: Path) -> DownloadReport:
         """Fetch every output to `destination`, each file whole or not at all."""
-        return self._wire.run(transfer.download(self._protocol, check_job_id(job_id), transfer.folder(destination)))
+        return self._wire.run(transfer.download(self.protocol, check_job_id(job_id), transfer.folder(destination)))
+
+    def run(self, flow: Flow[T]) -> T:
+        """Perform a flow that was built from `protocol`, such as a wait."""
+        return self._wire.run(flow)
 
     def close(self) -> None:
         """Close the connections. The client opens new ones if it is used again."""
@@ -142,52 +147,56 @@ class AsyncRenderjuiceClient(_Settings):
 
     async def create_upload(self, file_name: str, file_type: str) -> UploadTarget:
         """A presigned place for one `.blend` or `.zip`."""
-        return await self._wire.run(self._protocol.create_upload(file_name, file_type))
+        return await self._wire.run(self.protocol.create_upload(file_name, file_type))
 
     async def upload(self, path: Path) -> UploadTarget:
         """Check the file, ask for a target, and send the bytes; `target.slug` then stands for the scene."""
-        return await self._wire.run(transfer.upload(self._protocol, path))
+        return await self._wire.run(transfer.upload(self.protocol, path))
 
     async def create_job(self, slug: str) -> Job:
         """A job from an uploaded scene. An answer lost on the way is told, not tried again: that could make two jobs."""
-        return await self._wire.run(self._protocol.create_job(slug))
+        return await self._wire.run(self.protocol.create_job(slug))
 
     async def get_job(self, job_id: str) -> Job:
         """The job as it is now."""
-        return await self._wire.run(self._protocol.get_job(job_id))
+        return await self._wire.run(self.protocol.get_job(job_id))
 
     async def list_jobs(self, status: str | None = None) -> AsyncIterator[Job]:
         """All jobs, or those of one status, over all pages."""
-        listing = JobListing(self._protocol, status)
+        listing = JobListing(self.protocol, status)
         while listing.more:
             for job in await self._wire.run(listing.next_page()):
                 yield job
 
     async def validate_job(self, job_id: str) -> Job:
         """Start validation; a job that is already past it is returned as it is."""
-        return await self._wire.run(self._protocol.validate_job(job_id))
+        return await self._wire.run(self.protocol.validate_job(job_id))
 
     async def start_render(self, job_id: str, render_config: RenderConfig | Mapping[str, Any]) -> Job:
         """Start rendering: from here on it costs money. Repeating it starts nothing twice."""
-        return await self._wire.run(self._protocol.start_render(job_id, render_config))
+        return await self._wire.run(self.protocol.start_render(job_id, render_config))
 
     async def cancel_job(self, job_id: str) -> Job:
         """Stop the job; one that is over already is returned as it is."""
-        return await self._wire.run(self._protocol.cancel_job(job_id))
+        return await self._wire.run(self.protocol.cancel_job(job_id))
 
     async def get_progress(self, job_id: str | None = None) -> tuple[Progress, ...]:
         """Counters of one job, or of all that run. Empty means "no information"."""
-        return await self._wire.run(self._protocol.get_progress(job_id))
+        return await self._wire.run(self.protocol.get_progress(job_id))
 
     async def get_downloads(self, job_id: str) -> Downloads:
         """The signed URLs of a job's outputs. They expire: use them at once, store them nowhere."""
-        return await self._wire.run(self._protocol.get_downloads(job_id))
+        return await self._wire.run(self.protocol.get_downloads(job_id))
 
     async def download_outputs(self, job_id: str, destination: Path) -> DownloadReport:
         """Fetch every output to `destination`, each file whole or not at all."""
         return await self._wire.run(
-            transfer.download(self._protocol, check_job_id(job_id), transfer.folder(destination))
+            transfer.download(self.protocol, check_job_id(job_id), transfer.folder(destination))
         )
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Perform a flow that was built from `protocol`, such as a wait."""
+        return await self._wire.run(flow)
 
     async def close(self) -> None:
         """Close the connections. The client opens new ones if it is used again."""

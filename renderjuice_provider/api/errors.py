@@ -15,7 +15,8 @@
     ├── RenderjuiceTransferError        the bytes of a scene or of an output did not arrive whole
     ├── RenderjuiceJobError             the job is over and was no success
     ├── RenderjuiceTimeoutError         our own deadline passed before the job was over
-    └── RenderjuiceIncompleteError      the job completed, but frames that were ordered are not among its outputs
+    ├── RenderjuiceIncompleteError      the job completed, but frames that were ordered are not among its outputs
+    └── RenderjuiceEventError           a task was resumed with an event that this version does not understand
 
 No message, and no argument of any of them, holds an API key or the query of a signed URL.
 """
@@ -116,3 +117,7 @@ class RenderjuiceTimeoutError(RenderjuiceError):
 
 class RenderjuiceIncompleteError(RenderjuiceError):
     """Frames are missing from a delivery. The message names them."""
+
+
+class RenderjuiceEventError(RenderjuiceError):
+    """A trigger's event is unknown or malformed, and is not taken for a success."""

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidato
 from pydantic.alias_generators import to_camel
 
 from renderjuice_provider.api.errors import RenderjuiceResponseError
+from renderjuice_provider.api.redact import redact
 
 T = TypeVar("T")
 
@@ -111,7 +112,7 @@ class Job(ApiModel):
     @property
     def reason(self) -> str:
         """Why it is over without success, in Renderjuice's words: for messages."""
-        return str(self.failed_reason) if self.failed_reason else "no reason given"
+        return redact(str(self.failed_reason)) if self.failed_reason else "no reason given"
 
 
 class UploadTarget(ApiModel):

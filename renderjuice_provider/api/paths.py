@@ -40,14 +40,14 @@ def plan(downloads: Downloads) -> tuple[PlannedFile, ...]:
 
 
 def _frame_place(file: OutputFile) -> PurePosixPath:
-    return _place("frames", [file.view or ""], _name(file))
+    return _place("frames", [file.view or ""], output_name(file))
 
 
 def _composite_place(file: OutputFile) -> PurePosixPath:
     if file.relative_path:
         *folders, name = re.split(r"[/\\]", file.relative_path)
         return _place("composites", folders, name)
-    return _place("composites", [file.composite_node_name or "", file.view or ""], _name(file))
+    return _place("composites", [file.composite_node_name or "", file.view or ""], output_name(file))
 
 
 def _place(root: str, folders: Iterable[str], name: str) -> PurePosixPath:
@@ -56,7 +56,8 @@ def _place(root: str, folders: Iterable[str], name: str) -> PurePosixPath:
     return PurePosixPath(root, *filter(None, safe), _safe_name(name) or "output")
 
 
-def _name(file: OutputFile) -> str:
+def output_name(file: OutputFile) -> str:
+    """The file's own name, or as a last resort what its URL ends with. Still as it came: not safe as a path."""
     return file.file_name or unquote(urlsplit(file.url).path).rpartition("/")[2] or "output"
 
 

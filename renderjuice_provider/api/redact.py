@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from typing import Any
 
 _URL_SECRET = re.compile(r"(https?://[^\s\"'<>?#]*)[?#][^\s\"'<>]*")
 _URL_USER = re.compile(r"(https?://)[^\s/@]+@")
@@ -37,3 +38,14 @@ _QUERY_FILTER = _QueryFilter()
 def keep_queries_out_of_logs() -> None:
     """Make httpx's own log lines safe; harmless to call often (a logger holds a filter once)."""
     logging.getLogger("httpx").addFilter(_QUERY_FILTER)
+
+
+def without_signatures(value: Any) -> Any:
+    """JSON that may be stored: every URL in it has lost its query."""
+    if isinstance(value, str):
+        return _URL_SECRET.sub(r"\1?***", value)
+    if isinstance(value, list):
+        return [without_signatures(item) for item in value]
+    if isinstance(value, dict):
+        return {key: without_signatures(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,48 @@
+"""What operators and the sensor share about waiting."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.configuration import conf
+
+from renderjuice_provider.api.errors import RenderjuiceInputError
+
+if TYPE_CHECKING:
+    from renderjuice_provider.triggers.renderjuice import RenderjuiceJobTrigger
+
+DEFAULT_POLL_INTERVAL = 30.0
+"""Seconds. Renders take minutes to hours, and Renderjuice asks for few polls."""
+BACKSTOP = 300.0
+"""Seconds after the trigger's own deadline at which Airflow ends the deferral: only if the trigger itself is stuck."""
+_VARIABLE = "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE"
+
+
+def deferrable_by_default() -> bool:
+    """True, unless `[operators] default_deferrable` was set to false.
+
+    Airflow writes `default_deferrable = false` into every airflow.cfg that it generates, so a false in that file says nothing of
+    what anyone wants; one in the environment does.
+    """
+    return conf.getboolean("operators", "default_deferrable", fallback=True) or not os.environ.get(_VARIABLE)
+
+
+def seconds(value: float | timedelta, name: str) -> float:
+    """`value` in seconds.
+
+    Raises:
+        RenderjuiceInputError: unless it is above zero.
+    """
+    number = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 < number < float("inf"):
+        raise RenderjuiceInputError(f"{name} must be a number of seconds above 0, or a timedelta; got {value!r}.")
+    return float(number)
+
+
+def job_trigger(**arguments: Any) -> RenderjuiceJobTrigger:
+    """The trigger, imported only by the tasks that defer and not wherever a DAG file is read."""
+    from renderjuice_provider.triggers.renderjuice import RenderjuiceJobTrigger
+
+    return RenderjuiceJobTrigger(**arguments)

@@ -1,0 +1,34 @@
+"""A button on the task: the job's preview picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow.sdk import BaseOperatorLink
+
+if TYPE_CHECKING:
+    from airflow.sdk.types import TaskInstanceKey
+
+    from renderjuice_provider.api.models import Job
+
+PREVIEW_KEY = "renderjuice_preview_url"
+
+
+class RenderjuicePreviewLink(BaseOperatorLink):
+    """Opens the preview of the render, also while the task is deferred."""
+
+    name = "Preview"
+    xcom_key = PREVIEW_KEY
+
+    def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
+        """What the operator stored. Airflow asks at the end of every worker phase and keeps the answer, so it must not vary."""
+        from airflow.sdk.execution_time.xcom import XCom
+
+        return XCom.get_value(key=self.xcom_key, ti_key=ti_key) or ""
+
+
+def preview_url(job: Job) -> str | None:
+    """The job's preview, if its URL may be stored: one with a query may be signed, and a signed URL is a secret."""
+    url = job.preview_url
+    return url if url and url.startswith(("https://", "http://")) and not urlsplit(url).query else None

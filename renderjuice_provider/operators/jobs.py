@@ -1,0 +1,236 @@
+"""From a slug to a finished render."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from renderjuice_provider.api.config import RenderConfig, check_render_config
+from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceInputError
+from renderjuice_provider.api.models import Job
+from renderjuice_provider.api.paths import output_name
+from renderjuice_provider.api.redact import without_signatures
+from renderjuice_provider.operators.base import RenderjuiceOperator, storage_path
+from renderjuice_provider.operators.waiting import JobOperator
+from renderjuice_provider.waiting.frames import count_frames
+from renderjuice_provider.waiting.steps import Step, step_to_rendered, step_to_validated
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+VALIDATION_TIMEOUT = timedelta(hours=1)
+RENDER_TIMEOUT = timedelta(hours=24)
+"""Long enough for a night that runs late; short enough that a forgotten job does not cost a week."""
+ANALYSIS_LIMIT = 16 * 1024
+"""Bytes of JSON; a longer analysis stays out of XCom."""
+
+
+class RenderjuiceCreateJobOperator(RenderjuiceOperator):
+    """Create a job from an uploaded scene, and return its id.
+
+    Args:
+        slug: what `RenderjuiceUploadOperator` returned.
+        renderjuice_conn_id: see `RenderjuiceHook`.
+    """
+
+    template_fields = (*RenderjuiceOperator.template_fields, "slug")
+
+    def __init__(self, *, slug: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.slug = slug
+
+    def execute(self, context: Context) -> str:
+        """The job's id."""
+        return self.client.create_job(self.slug).id
+
+
+class RenderjuiceValidateJobOperator(JobOperator):
+    """Have Renderjuice open the scene and report what it found.
+
+    Args:
+        job_id: a job; one that is past validation already is no error.
+        wait: see `JobOperator`, as for `deferrable` and `poll_interval`.
+        timeout: seconds (or a timedelta); an hour by default.
+        renderjuice_conn_id: see `RenderjuiceHook`.
+
+    Returns (XCom): `job_id`, `status`, and `analysis`, which is None when it is absent or longer than 16 KiB.
+
+    Raises:
+        RenderjuiceJobOverError: when validation failed; the message holds Renderjuice's reason.
+    """
+
+    template_fields = (*JobOperator.template_fields, "job_id")
+
+    def __init__(self, *, job_id: str, timeout: float | timedelta = VALIDATION_TIMEOUT, **kwargs: Any) -> None:
+        super().__init__(timeout=timeout, **kwargs)
+        self.job_id = job_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Validate, and wait."""
+        return self.start(context, self.client.validate_job(self.job_id))
+
+    def next_step(self, job: Job) -> Step:
+        """See `JobOperator`."""
+        return step_to_validated(job.status)
+
+    def take(self, step: Step, job: Job) -> Job:
+        """See `JobOperator`."""
+        return self.client.validate_job(job.id)
+
+    def summary(self, job: Job) -> dict[str, Any]:
+        """See the class."""
+        analysis = without_signatures(job.analysis)
+        if analysis is not None and len(json.dumps(analysis)) > ANALYSIS_LIMIT:
+            self.log.info(
+                "The analysis is longer than %d bytes and stays out of XCom; read it with the hook", ANALYSIS_LIMIT
+            )
+            analysis = None
+        return {"job_id": job.id, "status": job.status, "analysis": analysis}
+
+
+class _RenderOperator(JobOperator):
+    """What rendering one job and running a whole one share."""
+
+    last_wait = Step.WAIT_FOR_RENDER
+
+    def __init__(
+        self,
+        *,
+        render_config: RenderConfig | Mapping[str, Any],
+        timeout: float | timedelta = RENDER_TIMEOUT,
+        cancel_on_kill: bool = True,
+        cancel_on_timeout: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(timeout=timeout, **kwargs)
+        self.render_config = render_config
+        self.cancel_on_kill = cancel_on_kill
+        self.cancel_on_timeout = cancel_on_timeout
+
+    def next_step(self, job: Job) -> Step:
+        """See `JobOperator`."""
+        return step_to_rendered(job.status)
+
+    def summary(self, job: Job) -> dict[str, Any]:
+        """See the class."""
+        return {"job_id": job.id, "status": job.status, "normalized_seconds": job.normalized_seconds} | self._frames(
+            job
+        )
+
+    def _frames(self, job: Job) -> dict[str, Any]:
+        if not job.is_over:
+            return {}
+        try:
+            files = self.client.get_downloads(job.id).frame_files
+        except RenderjuiceError as error:  # the render is done and paid: a count is not worth failing it
+            self.log.warning("Frames could not be counted: %s", error)
+            return {}
+        order = check_render_config(self.render_config).to_json()
+        count = count_frames((order, job.final_config), ((output_name(file), file.view) for file in files))
+        requested = None if count.requested is None else len(count.requested)
+        return {"frames_requested": requested, "frames_delivered": len(files), "frames_missing": list(count.missing)}
+
+
+class RenderjuiceRenderJobOperator(_RenderOperator):
+    """Render a validated job: from here on it costs money.
+
+    Starting is idempotent at Renderjuice, so a retry of this task takes up the render that runs.
+
+    Args:
+        job_id: a job that is `validated`, or being validated.
+        render_config: at least `{"colorManagementPreset": "default"}`; see `RenderConfig`.
+        wait: see `JobOperator`, as for `deferrable` and `poll_interval`.
+        timeout: seconds (or a timedelta); a day by default.
+        cancel_on_kill: cancel the job when the task is killed, cleared or marked.
+        cancel_on_timeout: cancel the job when the timeout has passed.
+        renderjuice_conn_id: see `RenderjuiceHook`.
+
+    Returns (XCom): `job_id`, `status`, `normalized_seconds`, and once it is over `frames_requested` (None when the order does not
+    name them), `frames_delivered` and `frames_missing` (their numbers).
+
+    Raises:
+        RenderjuiceInputError: for a configuration that cannot be right, before anything is spent.
+        RenderjuiceJobOverError: when the job failed, was canceled, or was cancelled by our timeout; not retried.
+    """
+
+    template_fields = (*JobOperator.template_fields, "job_id", "render_config")
+    template_fields_renderers = {"render_config": "json"}  # noqa: RUF012
+
+    def __init__(self, *, job_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.job_id = job_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Render, and wait."""
+        check_render_config(self.render_config)
+        return self.start(context, self.client.get_job(self.job_id))
+
+    def take(self, step: Step, job: Job) -> Job:
+        """See `JobOperator`."""
+        if step is Step.VALIDATE:
+            raise RenderjuiceInputError(
+                f"Job {job.id} is created, not validated. Put a RenderjuiceValidateJobOperator before this task, "
+                "or use RenderjuiceRunJobOperator, which does it all."
+            )
+        return self.client.start_render(job.id, self.render_config)
+
+
+class RenderjuiceRunJobOperator(_RenderOperator):
+    """Upload, create, validate and render one scene, in one task: made for `.partial(...).expand_kwargs(shots)`.
+
+    Args:
+        file_path: a local path, or any `ObjectStoragePath` URL.
+        render_config: at least `{"colorManagementPreset": "default"}`; see `RenderConfig`.
+        wait: see `JobOperator`, as for `deferrable` and `poll_interval`. Validation is waited for in any case.
+        timeout: seconds (or a timedelta) for all of it; a day by default.
+        cancel_on_kill: cancel the job when the task is killed, cleared or marked.
+        cancel_on_timeout: cancel the job when the timeout has passed.
+        renderjuice_conn_id: see `RenderjuiceHook`.
+
+    Returns (XCom): as `RenderjuiceRenderJobOperator`.
+
+    Raises:
+        RenderjuiceInputError: for a file or a configuration that cannot be right, before anything is sent.
+        RenderjuiceJobOverError: when the job failed, was canceled, or was cancelled by our timeout.
+    """
+
+    template_fields = (*JobOperator.template_fields, "file_path", "render_config")
+    template_fields_renderers = {"render_config": "json"}  # noqa: RUF012
+
+    def __init__(self, *, file_path: str | os.PathLike[str] | Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.file_path = file_path
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """All of it."""
+        check_render_config(self.render_config)
+        target = self.client.upload(storage_path(self.file_path))
+        return self.start(context, self.client.create_job(target.slug))
+
+    def take(self, step: Step, job: Job) -> Job:
+        """See `JobOperator`."""
+        if step is Step.VALIDATE:
+            return self.client.validate_job(job.id)
+        return self.client.start_render(job.id, self.render_config)
+
+
+class RenderjuiceCancelJobOperator(RenderjuiceOperator):
+    """Stop a job, and return its status after: a job that is over already is left as it is.
+
+    Args:
+        job_id: any job.
+        renderjuice_conn_id: see `RenderjuiceHook`.
+    """
+
+    template_fields = (*RenderjuiceOperator.template_fields, "job_id")
+
+    def __init__(self, *, job_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.job_id = job_id
+
+    def execute(self, context: Context) -> str:
+        """The status after; `completed` when it was too late."""
+        return self.client.cancel_job(self.job_id).status

@@ -1,0 +1,22 @@
+"""The operators, under their public names."""
+
+from renderjuice_provider.operators.files import RenderjuiceDownloadOperator, RenderjuiceUploadOperator
+from renderjuice_provider.operators.jobs import (
+    RenderjuiceCancelJobOperator,
+    RenderjuiceCreateJobOperator,
+    RenderjuiceRenderJobOperator,
+    RenderjuiceRunJobOperator,
+    RenderjuiceValidateJobOperator,
+)
+from renderjuice_provider.operators.waiting import RenderjuiceJobOverError
+
+__all__ = [
+    "RenderjuiceCancelJobOperator",
+    "RenderjuiceCreateJobOperator",
+    "RenderjuiceDownloadOperator",
+    "RenderjuiceJobOverError",
+    "RenderjuiceRenderJobOperator",
+    "RenderjuiceRunJobOperator",
+    "RenderjuiceUploadOperator",
+    "RenderjuiceValidateJobOperator",
+]

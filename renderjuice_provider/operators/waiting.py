@@ -1,0 +1,191 @@
+"""Taking one job from where it is to where it should be, deferred or on the worker, by one and the same logic."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceJobError, RenderjuiceTimeoutError
+from renderjuice_provider.api.models import Job, JobStatus
+from renderjuice_provider.deferral import BACKSTOP, DEFAULT_POLL_INTERVAL, deferrable_by_default, job_trigger, seconds
+from renderjuice_provider.links.renderjuice import PREVIEW_KEY, RenderjuicePreviewLink, preview_url
+from renderjuice_provider.operators.base import RenderjuiceOperator
+from renderjuice_provider.waiting.job_wait import JobWait
+from renderjuice_provider.waiting.outcome import Ending, Outcome
+from renderjuice_provider.waiting.steps import Step
+from renderjuice_provider.waiting.watch import watch
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+JOB_KEY = "renderjuice_job_id"
+"""XCom key under which the job is known while the task is still waiting."""
+_TARGETS = {Step.WAIT_FOR_VALIDATION: JobStatus.VALIDATED, Step.WAIT_FOR_RENDER: JobStatus.COMPLETED}
+_ALREADY_ORDERED = {Step.VALIDATE: Step.WAIT_FOR_VALIDATION, Step.RENDER: Step.WAIT_FOR_RENDER}
+_SETTLING = 60.0
+"""Seconds that a cancelled job has to become `canceled`, or `completed` after all, before we stop watching."""
+
+
+class RenderjuiceJobOverError(RenderjuiceJobError, AirflowFailException):
+    """The job is over and was no success. Airflow does not retry this: the same job cannot succeed any more."""
+
+
+class JobOperator(RenderjuiceOperator):
+    """An operator that advances one job and waits for it.
+
+    Args:
+        wait: whether to wait; False returns as soon as the order is given.
+        deferrable: wait in the triggerer, without a worker slot. True by default, since a render takes hours;
+            `[operators] default_deferrable`, set in the environment, overrules that default.
+        poll_interval: seconds between two looks at the job (or a timedelta).
+        timeout: seconds (or a timedelta) after which the wait is given up, counted from the start of the task.
+        renderjuice_conn_id: see `RenderjuiceHook`.
+    """
+
+    operator_extra_links = (RenderjuicePreviewLink(),)
+
+    def __init__(
+        self,
+        *,
+        timeout: float | timedelta,
+        wait: bool = True,
+        deferrable: bool | None = None,
+        poll_interval: float | timedelta = DEFAULT_POLL_INTERVAL,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.wait = wait
+        self.deferrable = deferrable_by_default() if deferrable is None else deferrable
+        self.poll_interval = seconds(poll_interval, "poll_interval")
+        self.timeout = seconds(timeout, "timeout")
+        self._job: Job | None = None
+
+    cancel_on_kill = False
+    cancel_on_timeout = False
+    last_wait = Step.WAIT_FOR_VALIDATION
+    """The wait that `wait=False` leaves out."""
+
+    @abstractmethod
+    def next_step(self, job: Job) -> Step:
+        """What to do with the job now."""
+
+    @abstractmethod
+    def take(self, step: Step, job: Job) -> Job:
+        """Give the order that `step` stands for."""
+
+    @abstractmethod
+    def summary(self, job: Job) -> dict[str, Any]:
+        """What the task returns."""
+
+    def advance(self, context: Context, job: Job, started: float, deadline: float) -> dict[str, Any]:
+        """Go on with the job from its present status until it is where it should be."""
+        ordered: set[Step] = set()
+        while True:
+            self._remember(context, job)
+            step = self.next_step(job)
+            if step in ordered:  # the order was taken, its effect is not visible yet
+                step = _ALREADY_ORDERED[step]
+            if step is Step.DONE or (step is self.last_wait and not self.wait):
+                return self.summary(job)
+            if step is Step.GIVE_UP:
+                raise self.over(job)
+            if step in _TARGETS:
+                job = self._after(self._wait(job.id, _TARGETS[step], started, deadline))
+            else:
+                ordered.add(step)
+                job = self.take(step, job)
+
+    def start(self, context: Context, job: Job) -> dict[str, Any]:
+        """`advance` with a deadline that begins now."""
+        now = time.time()
+        return self.advance(context, job, now, now + self.timeout)
+
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """Resume after the trigger fired. What it says is checked, and the job is read again: the event is only a hint."""
+        outcome = Outcome.from_event(event)
+        return self.advance(context, self._after(outcome), outcome.started, outcome.deadline)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """As Airflow does it, but a deferral that Airflow itself timed out does not leave the job running."""
+        from airflow.sdk.exceptions import TaskDeferralTimeout
+
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except TaskDeferralTimeout:
+            job_id = context["ti"].xcom_pull(task_ids=self.task_id, key=JOB_KEY, map_indexes=context["ti"].map_index)
+            if not job_id:
+                raise
+            return self.summary(self._timed_out(job_id, f"Job {job_id}: the trigger did not answer in time"))
+
+    def on_kill(self) -> None:
+        """Stop the bill when the task is killed on the worker."""
+        if self.cancel_on_kill and self._job is not None and not self._job.is_over:
+            job = self.client.cancel_job(self._job.id)
+            self.log.info("The task was killed; job %s is %s", job.id, job.status)
+
+    def over(self, job: Job) -> RenderjuiceError:
+        """The error for a job that is over and was no success."""
+        reason = f": {job.reason}" if job.status == JobStatus.FAILED else ""
+        return RenderjuiceJobOverError(
+            f"Job {job.id} is {job.status}{reason}. Nothing is running any more, and what was rendered is billed. "
+            "This job cannot succeed on a retry: create a new one.",
+            job=job,
+        )
+
+    def _wait(self, job_id: str, target: str, started: float, deadline: float) -> Outcome:
+        times: dict[str, Any] = {"poll_interval": self.poll_interval, "started": started, "deadline": deadline}
+        if self.deferrable:
+            trigger = job_trigger(
+                renderjuice_conn_id=self.renderjuice_conn_id,
+                job_id=job_id,
+                target=str(target),
+                cancel_on_kill=self.cancel_on_kill,
+                **times,
+            )
+            backstop = max(0.0, deadline - time.time()) + BACKSTOP
+            self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=backstop))
+        return self.client.run(watch(self.client.protocol, JobWait(job_id, str(target), **times), self.log.info))
+
+    def _after(self, outcome: Outcome) -> Job:
+        if outcome.ending is Ending.TIMED_OUT:
+            return self._timed_out(outcome.job_id, outcome.message)
+        if outcome.ending is Ending.REFUSED:
+            raise RenderjuiceJobError(
+                f"{outcome.message}. Job {outcome.job_id} was left as it is and may be running: a retry looks at it again."
+            )
+        return self.client.get_job(outcome.job_id)
+
+    def _timed_out(self, job_id: str, message: str) -> Job:
+        """Our deadline passed: stop the job if that is wished, and rejoice if it was just done."""
+        if not self.cancel_on_timeout:
+            raise RenderjuiceTimeoutError(f"{message}. The job was left running: a retry re-attaches to it.")
+        job = self.client.cancel_job(job_id)
+        if not job.is_over:
+            now = time.time()
+            settling = JobWait(job_id, JobStatus.CANCELED, poll_interval=2.0, started=now, deadline=now + _SETTLING)
+            self.client.run(watch(self.client.protocol, settling, self.log.info))
+            job = self.client.get_job(job_id)
+        if job.status == JobStatus.COMPLETED:
+            return job
+        raise self.timed_out(job, message)
+
+    def timed_out(self, job: Job, message: str) -> RenderjuiceError:
+        """The error for a job that was cancelled because our deadline had passed."""
+        return RenderjuiceJobOverError(
+            f"{message}. It was cancelled and is {job.status}; what was rendered until then is billed. "
+            "This job cannot succeed on a retry: create a new one, with a longer timeout.",
+            job=job,
+        )
+
+    def _remember(self, context: Context, job: Job) -> None:
+        """For kills, for the UI, and for a resume that brings no event. XComs are wiped at each try, so this is no memory."""
+        ti = context.get("ti")
+        if ti is not None and (self._job is None or self._job.id != job.id):
+            ti.xcom_push(key=JOB_KEY, value=job.id)
+        if ti is not None and (url := preview_url(job)):
+            ti.xcom_push(key=PREVIEW_KEY, value=url)
+        self._job = job

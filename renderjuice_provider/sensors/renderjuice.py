@@ -1,0 +1,112 @@
+"""Waiting for a job that some other task, or nobody here, has started."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
+from airflow.sdk.exceptions import AirflowSensorTimeout
+
+from renderjuice_provider.api.models import JobStatus
+from renderjuice_provider.api.protocol import check_job_id
+from renderjuice_provider.deferral import BACKSTOP, DEFAULT_POLL_INTERVAL, deferrable_by_default, job_trigger, seconds
+from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
+from renderjuice_provider.operators.waiting import RenderjuiceJobOverError
+from renderjuice_provider.waiting.job_wait import JobWait, Over
+from renderjuice_provider.waiting.outcome import Ending, Outcome
+from renderjuice_provider.waiting.watch import look
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class RenderjuiceJobSensor(BaseSensorOperator):
+    """Waits until a job has a status, or is past it. It only watches: it never cancels.
+
+    Args:
+        job_id: the job.
+        target_status: what to wait for, `completed` by default; a status further along the way counts too.
+        deferrable: wait in the triggerer, without a worker slot: True by default, see `JobOperator`. Otherwise the sensor pokes on
+            the worker, in either `mode`.
+        poll_interval: seconds between two looks (or a timedelta).
+        timeout: seconds (or a timedelta) after which the sensor fails, without retry; Airflow's own default is a week.
+        renderjuice_conn_id: see `RenderjuiceHook`.
+
+    Returns (XCom): the job's status.
+
+    Raises:
+        RenderjuiceJobOverError: when the job ended in another way; not retried.
+    """
+
+    template_fields = ("renderjuice_conn_id", "job_id", "target_status")
+    ui_color = "#ffe3c2"
+
+    def __init__(
+        self,
+        *,
+        job_id: str,
+        target_status: str = JobStatus.COMPLETED,
+        deferrable: bool | None = None,
+        poll_interval: float | timedelta = DEFAULT_POLL_INTERVAL,
+        renderjuice_conn_id: str = RenderjuiceHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        interval = seconds(poll_interval, "poll_interval")
+        super().__init__(poke_interval=interval, **kwargs)
+        self.job_id = job_id
+        self.target_status = str(target_status)
+        self.deferrable = deferrable_by_default() if deferrable is None else deferrable
+        self.poll_interval = interval
+        self.renderjuice_conn_id = renderjuice_conn_id
+
+    @cached_property
+    def hook(self) -> RenderjuiceHook:
+        """The hook of this task."""
+        return RenderjuiceHook(self.renderjuice_conn_id)
+
+    @cached_property
+    def _wait(self) -> JobWait:
+        now = time.time()
+        return JobWait(
+            self.job_id, self.target_status, poll_interval=self.poll_interval, started=now, deadline=now + self.timeout
+        )
+
+    def execute(self, context: Context) -> Any:
+        """Wait in the triggerer, or poke on the worker."""
+        check_job_id(self.job_id)
+        if not self.deferrable:
+            return super().execute(context)
+        trigger = job_trigger(
+            renderjuice_conn_id=self.renderjuice_conn_id,
+            job_id=self.job_id,
+            target=self.target_status,
+            poll_interval=self.poll_interval,
+            started=self._wait.started,
+            deadline=self._wait.deadline,
+        )
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout + BACKSTOP))
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """One look, judged like every look of the trigger: a failure that may pass is no failure."""
+        client = self.hook.client
+        verdict = client.run(look(client.protocol, self._wait))
+        if verdict.news:
+            self.log.info(verdict.news)
+        if not isinstance(verdict, Over):
+            return PokeReturnValue(is_done=False)
+        return PokeReturnValue(is_done=True, xcom_value=_result(verdict.outcome))
+
+    def execute_complete(self, context: Context, event: Any = None) -> str | None:
+        """Resume after the trigger fired."""
+        return _result(Outcome.from_event(event))
+
+
+def _result(outcome: Outcome) -> str | None:
+    if outcome.ending is Ending.REACHED:
+        return outcome.status
+    if outcome.ending is Ending.TIMED_OUT:
+        raise AirflowSensorTimeout(f"{outcome.message}. The job was left as it is: this sensor only watches.")
+    raise RenderjuiceJobOverError(f"{outcome.message}. This sensor only watches; the job was left as it is.")

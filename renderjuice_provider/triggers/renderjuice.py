@@ -1,0 +1,114 @@
+"""Waiting for a job without a worker slot."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from renderjuice_provider.api.errors import RenderjuiceError
+from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
+from renderjuice_provider.waiting.job_wait import JobWait
+from renderjuice_provider.waiting.outcome import Ending, Outcome
+from renderjuice_provider.waiting.watch import watch
+
+_FINISHED = frozenset({"failed", "success", "skipped", "upstream_failed", "removed"})
+
+
+class RenderjuiceJobTrigger(BaseTrigger):
+    """Fires once, when the job has reached `target`, is over, or the deadline has passed.
+
+    It owns the deadline, tells progress in the task's log, waits out every failure that may pass, and cancels the job only when a
+    user ends the task. Its arguments are stored and logged: ids and numbers only, never a key or a signed URL.
+
+    Args:
+        renderjuice_conn_id: the connection, looked up in the triggerer.
+        job_id: the job.
+        target: the status to wait for; one further along the way counts too.
+        poll_interval: seconds between two looks.
+        started: when the wait began, in seconds since the epoch.
+        deadline: when it ends at the latest, likewise.
+        cancel_on_kill: stop the job when a user marks the deferred task failed or successful.
+        version: of these arguments, so that a later release can still run what this one stored.
+    """
+
+    def __init__(
+        self,
+        *,
+        renderjuice_conn_id: str,
+        job_id: str,
+        target: str,
+        poll_interval: float,
+        started: float,
+        deadline: float,
+        cancel_on_kill: bool = False,
+        version: int = 1,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.renderjuice_conn_id = renderjuice_conn_id
+        self.job_id = job_id
+        self.target = target
+        self.poll_interval = poll_interval
+        self.started = started
+        self.deadline = deadline
+        self.cancel_on_kill = cancel_on_kill
+        self.version = version
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The class path, and the arguments as they were given."""
+        names = (
+            "renderjuice_conn_id",
+            "job_id",
+            "target",
+            "poll_interval",
+            "started",
+            "deadline",
+            "cancel_on_kill",
+            "version",
+        )
+        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Watch the job; see `renderjuice_provider.waiting.watch`."""
+        yield TriggerEvent((await self._watch()).to_event())
+
+    async def _watch(self) -> Outcome:
+        wait = JobWait(
+            self.job_id, self.target, poll_interval=self.poll_interval, started=self.started, deadline=self.deadline
+        )
+        try:
+            client = await RenderjuiceHook(self.renderjuice_conn_id).get_async_client()
+        except RenderjuiceError as error:
+            return Outcome(
+                ending=Ending.REFUSED,
+                job_id=self.job_id,
+                message=str(error),
+                started=self.started,
+                deadline=self.deadline,
+            )
+        async with client:
+            return await client.run(watch(client.protocol, wait, self.log.info))
+
+    async def on_kill(self) -> None:
+        """Stop the bill when a user ended the task (Airflow 3.3 and later call this).
+
+        Airflow also calls it when another triggerer took this trigger over, and after a clear, when the next try may already have
+        taken up the same job. So the job is cancelled only if the task instance itself is over.
+        """
+        if self.cancel_on_kill and await self._task_state() in _FINISHED:
+            async with await RenderjuiceHook(self.renderjuice_conn_id).get_async_client() as client:
+                job = await client.cancel_job(self.job_id)
+            self.log.info("The task was ended by a user; job %s is %s", job.id, job.status)
+
+    async def _task_state(self) -> str | None:
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+        from asgiref.sync import sync_to_async
+
+        ti = self.task_instance
+        if ti is None:
+            return None
+        states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
+            dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
+        )
+        return next((str(state) for state in states.get(ti.run_id, {}).values()), None)

@@ -1,0 +1,1 @@
+"""Decisions about a job that takes hours: what to do next, whether to go on waiting, what the end was. No Airflow, no HTTP."""

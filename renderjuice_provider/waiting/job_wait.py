@@ -1,0 +1,137 @@
+"""One wait for one job: looks go in, a verdict comes out. The worker and the triggerer both ask here.
+
+A failed look is not a failed render: anything that may pass is waited out until the deadline, more and more patiently.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceHTTPError
+from renderjuice_provider.api.models import TERMINAL, Job, JobStatus
+from renderjuice_provider.api.progress import Progress
+from renderjuice_provider.api.retry import RetryPolicy, is_passing
+from renderjuice_provider.waiting.outcome import Ending, Outcome
+from renderjuice_provider.waiting.steps import has_reached
+
+NEWS_EVERY = 180.0
+"""Seconds after which the log says something even if nothing changed: a silent log reads as a dead task."""
+_KNOWN = frozenset(JobStatus)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Look again after `pause` seconds; `news`, if any, belongs in the task's log."""
+
+    pause: float
+    news: str = ""
+
+
+@dataclass(frozen=True)
+class Over:
+    """Stop looking."""
+
+    outcome: Outcome
+    news: str = ""
+
+
+class JobWait:
+    """Whether to go on waiting for one job.
+
+    Args:
+        job_id: the job.
+        target: the status to wait for; one further along the way counts too.
+        poll_interval: seconds between two looks; up to a tenth is added at random, so that many waits spread out.
+        started: when the wait began, and
+        deadline: when it ends at the latest, both in seconds since the epoch (they travel between machines).
+        jitter: a number between 0 and 1.
+    """
+
+    def __init__(
+        self,
+        job_id: str,
+        target: str,
+        *,
+        poll_interval: float,
+        started: float,
+        deadline: float,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.job_id = job_id
+        self.target = target
+        self.poll_interval = poll_interval
+        self.started = started
+        self.deadline = deadline
+        self._jitter = jitter
+        self._backoff = RetryPolicy(first_pause=poll_interval, longest_pause=max(300.0, poll_interval), jitter=jitter)
+        self._failures = 0
+        self._status: str | None = None
+        self._told = ""
+        self._told_at = float("-inf")
+
+    def on_job(self, job: Job, progress: Progress | None, now: float) -> Waiting | Over:
+        """The verdict on a look that succeeded."""
+        self._failures = 0
+        self._status = job.status
+        state = self._describe(job, progress)
+        news = self._news(state, now)
+        if has_reached(job.status, self.target):
+            return self._over(Ending.REACHED, state, news)
+        if job.status in TERMINAL:
+            reason = f": {job.reason}" if job.status == JobStatus.FAILED else ""
+            return self._over(Ending.OVER, f"Job {job.id} is {job.status}{reason}", news)
+        if now >= self.deadline:
+            return self._timed_out(now)
+        return Waiting(self._pause(self.poll_interval * (1 + 0.1 * self._jitter()), now), news)
+
+    def on_error(self, error: RenderjuiceError, now: float) -> Waiting | Over:
+        """The verdict on a look that failed."""
+        if not is_passing(error):
+            return self._over(Ending.REFUSED, str(error), "")
+        if now >= self.deadline:
+            return self._timed_out(now)
+        self._failures += 1
+        asked = error.retry_after if isinstance(error, RenderjuiceHTTPError) else None
+        pause = self._pause(max(asked or 0.0, self._backoff.backoff(self._failures)), now)
+        return Waiting(
+            pause, f"Could not look at job {self.job_id} ({error}); the render goes on, looking again in {pause:.0f} s"
+        )
+
+    def _describe(self, job: Job, progress: Progress | None) -> str:
+        unknown = "" if job.status in _KNOWN else " (a status that this version does not know; it counts as running)"
+        attention = " (it may need attention at Renderjuice)" if job.status == JobStatus.SUSPENDED else ""
+        counters = f", {progress}" if progress and str(progress) else ""
+        return f"Job {job.id} is {job.status}{unknown}{attention}{counters}"
+
+    def _news(self, state: str, now: float) -> str:
+        if state == self._told and now - self._told_at < NEWS_EVERY:
+            return ""
+        self._told, self._told_at = state, now
+        return f"{state}, {_duration(now - self.started)} elapsed"
+
+    def _pause(self, seconds: float, now: float) -> float:
+        return max(0.0, min(seconds, self.deadline - now))
+
+    def _timed_out(self, now: float) -> Over:
+        seen = f"it is {self._status}" if self._status else "it could not be seen"
+        message = f"Job {self.job_id} did not become {self.target} within {_duration(now - self.started)}: {seen}"
+        return self._over(Ending.TIMED_OUT, message, message)
+
+    def _over(self, ending: Ending, message: str, news: str) -> Over:
+        outcome = Outcome(
+            ending=ending,
+            job_id=self.job_id,
+            status=self._status,
+            message=message,
+            started=self.started,
+            deadline=self.deadline,
+        )
+        return Over(outcome, news)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(max(0.0, seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -1,0 +1,58 @@
+"""How a wait ended: what a trigger tells the worker, in a form that survives an upgrade and holds no secret."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from renderjuice_provider.api.errors import RenderjuiceEventError
+
+
+class Ending(StrEnum):
+    """The ways in which a wait ends."""
+
+    REACHED = "reached"
+    OVER = "over"
+    """The job ended in another way than the one that was waited for."""
+    TIMED_OUT = "timed_out"
+    """Our deadline passed; the job may still be running."""
+    REFUSED = "refused"
+    """Renderjuice will not tell us about the job: a wrong key, an unknown job."""
+
+
+class Outcome(BaseModel):
+    """The end of one wait. Only ids, words and numbers: events are logged in full, and stored in clear."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, use_enum_values=False)
+
+    version: Literal[1] = 1
+    ending: Ending = Field(strict=False)
+    job_id: str = Field(min_length=1)
+    status: str | None = None
+    """The job's status when last seen; None when it was never seen."""
+    message: str = ""
+    started: float
+    """When the wait began, in seconds since the epoch."""
+    deadline: float
+
+    def to_event(self) -> dict[str, Any]:
+        """As JSON values, for a trigger event."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_event(cls, event: Any) -> Outcome:
+        """The outcome in `event`.
+
+        Raises:
+            RenderjuiceEventError: when there is none: an event that is not understood must never pass for a success.
+        """
+        try:
+            return cls.model_validate(event)
+        except ValidationError as error:
+            fields = ", ".join(sorted({".".join(map(str, detail["loc"])) or "all of it" for detail in error.errors()}))
+            raise RenderjuiceEventError(
+                f"The task was resumed with an event that is not ours or not whole ({fields}). "
+                "The job was left alone: a retry looks at it again."
+            ) from None
