@@ -14,6 +14,9 @@ from typing import Any, Literal, Protocol
 
 _RANGE = re.compile(r"^\s*(-?\d+)(?:\s*-\s*(-?\d+)(?:\s*[:x]\s*(\d+))?)?\s*$")
 
+_LAST_FRAME = 1_048_574
+"""Blender's own limit."""
+
 
 class RenderFailedError(Exception):
     """The scene cannot be validated or rendered. `name` and `type` become the job's `failedReason`."""
@@ -123,7 +126,8 @@ def expand_frame_ranges(ranges: Sequence[str]) -> tuple[int, ...]:
     The syntax is not in Renderjuice's documentation; this is what render farms commonly take.
 
     Raises:
-        RenderFailedError: for a text that is no range, or a range that is backwards.
+        RenderFailedError: for a text that is no range, or a range that is backwards, has no step or is beyond Blender's
+            last frame.
     """
     frames: set[int] = set()
     for text in ranges:
@@ -135,5 +139,10 @@ def expand_frame_ranges(ranges: Sequence[str]) -> tuple[int, ...]:
             last = first if match[2] is None else int(match[2])
             if last < first:
                 raise RenderFailedError(f"the frame range {part!r} ends before it begins", "INVALID_FRAME_RANGE")
-            frames.update(range(first, last + 1, int(match[3] or 1)))
+            step = int(match[3] or 1)
+            if not step or max(abs(first), abs(last)) > _LAST_FRAME:
+                raise RenderFailedError(
+                    f"the frame range {part!r} is beyond what Blender renders", "INVALID_FRAME_RANGE"
+                )
+            frames.update(range(first, last + 1, step))
     return tuple(sorted(frames))

@@ -1,0 +1,80 @@
+"""How answers look: jobs, errors, dates. Renderjuice documents the first; errors are a switch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+from xml.sax.saxutils import escape
+
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from renderjuice_emulator.jobs import Job
+from renderjuice_emulator.switches import ErrorShape, JobShape, Switches
+
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+
+def iso(moment: datetime, *, fraction: bool = True) -> str:
+    """ISO 8601 in UTC, as JavaScript writes it."""
+    return moment.isoformat(timespec="milliseconds" if fraction else "seconds").replace("+00:00", "Z")
+
+
+def job_body(job: Job, switches: Switches) -> dict[str, Any]:
+    """The job object of https://www.renderjuice.com/docs/api-reference/jobs/create-job."""
+    fraction = switches.created_at_fraction
+    body: dict[str, Any] = {
+        "id": job.id,
+        "status": job.shown_status,
+        "workspaceId": job.workspace_id,
+        "createdAt": iso(job.created_at, fraction=fraction),
+        "updatedAt": iso(job.updated_at, fraction=fraction),
+        "userId": job.user_id,
+        "rootFolderId": job.root_folder_id,
+        "normalizedSeconds": job.normalized_seconds,
+        "previewUrl": None,
+        "requestedConfig": job.requested_config,
+        "finalConfig": job.final_config,
+        "output": {"isDeletedForClient": switches.outputs_deleted and bool(job.outputs)},
+        "isAnalysisSkipped": False,
+        "analysisId": job.analysis_id,
+        "analysis": job.analysis.to_json() if job.analysis else None,
+        "sceneFile": {"name": job.scene_name, "sizeBytes": job.scene.stat().st_size} if job.scene else None,
+    }
+    if job.failed_reason:
+        body["failedReason"] = job.failed_reason
+    return body
+
+
+def job_response(job: Job, switches: Switches, shape: JobShape, headers: Mapping[str, str] | None = None) -> Response:
+    """A job in the shape that a switch asks for."""
+    if shape == "no-content":
+        return Response(status_code=204, headers=headers)
+    if shape == "empty":
+        return Response(status_code=200, headers=headers)
+    body = job_body(job, switches)
+    return JSONResponse({"data": body} if shape == "wrapped" else body, headers=headers)
+
+
+def error_response(shape: ErrorShape, status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    """An error in the shape that the switch asks for."""
+    title = _PHRASES.get(status, "Error")
+    bodies: dict[ErrorShape, Any] = {
+        "nest": {"statusCode": status, "error": title, "message": message},
+        "message": {"message": message},
+        "error": {"error": {"code": title.upper().replace(" ", "_"), "message": message}},
+        "errors": {"errors": [{"title": title, "detail": message}]},
+        "list": [{"message": message}],
+    }
+    if shape == "html":
+        return HTMLResponse(f"<html><body><h1>{status} {title}</h1></body></html>", status, headers)
+    if shape == "empty":
+        return Response(status_code=status, headers=headers)
+    return JSONResponse(bodies[shape], status, headers)
+
+
+def storage_error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    """An error as object stores write it: XML."""
+    text = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>'
+    return Response(text, status, headers, "application/xml")

@@ -1,0 +1,216 @@
+"""The documented endpoints, below `/api/external/v1`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import PurePosixPath
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, Body, Depends, Query, Request
+from fastapi import Path as PathParameter
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.responses import Response
+
+from renderjuice_emulator.answers import iso, job_body, job_response
+from renderjuice_emulator.downloads import downloads_body
+from renderjuice_emulator.emulation import Emulation
+from renderjuice_emulator.farm import RefusalError
+from renderjuice_emulator.gate import Operations
+from renderjuice_emulator.jobs import Job
+from renderjuice_emulator.ledger import Entry
+from renderjuice_emulator.models import (
+    Downloads,
+    ErrorBody,
+    JobObject,
+    JobPage,
+    JobRequest,
+    RenderConfig,
+    RenderRequest,
+    UploadRequest,
+    UploadTarget,
+    WrappedJob,
+)
+from renderjuice_emulator.states import Status
+
+PREFIX = "/api/external/v1"
+_JOB = rf"{PREFIX}/jobs/(?P<job>[^/]+)"
+
+OPERATIONS: Operations = tuple(
+    (method, re.compile(path), name)
+    for method, path, name in (
+        ("POST", f"{PREFIX}/uploads", "create_upload"),
+        ("POST", f"{PREFIX}/jobs", "create_job"),
+        ("GET", f"{PREFIX}/jobs", "list_jobs"),
+        ("GET", f"{PREFIX}/jobs/progress", "list_progress"),
+        ("GET", _JOB, "get_job"),
+        ("POST", f"{_JOB}/validate", "validate_job"),
+        ("POST", f"{_JOB}/render", "start_render"),
+        ("POST", f"{_JOB}/cancel", "cancel_job"),
+        ("GET", f"{_JOB}/progress", "get_progress"),
+        ("GET", f"{_JOB}/downloads", "get_downloads"),
+    )
+)
+
+_bearer = HTTPBearer(
+    auto_error=False, scheme_name="apiKey", description="API key from the dashboard: `Bearer RJ-XXX...`"
+)
+router = APIRouter(prefix=PREFIX)
+
+
+async def _emulation(request: Request) -> Emulation:
+    return cast(Emulation, request.app.state.emulation)
+
+
+Emulated = Annotated[Emulation, Depends(_emulation)]
+
+
+async def _workspace(
+    emulation: Emulated, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> str:
+    workspace_id = emulation.workspaces.get(credentials.credentials) if credentials else None
+    if workspace_id is None:
+        raise RefusalError(401, "a valid API key is needed: Authorization: Bearer RJ-...")
+    return workspace_id
+
+
+Workspace = Annotated[str, Depends(_workspace)]
+
+
+async def _job(
+    emulation: Emulated,
+    workspace_id: Workspace,
+    job_id: Annotated[str, PathParameter(alias="id", json_schema_extra={"format": "uuid"})],
+) -> Job:
+    return emulation.farm.find(workspace_id, job_id)
+
+
+FoundJob = Annotated[Job, Depends(_job)]
+
+
+def _answers(model: Any, *refusals: int) -> dict[int | str, dict[str, Any]]:
+    errors = {
+        400: "Refused: see the message",
+        401: "No API key, or an unknown one",
+        404: "Unknown to this workspace",
+        429: "Rate limit: wait, and try again",
+    }
+    answers: dict[int | str, dict[str, Any]] = {200: {"model": model}}
+    return answers | {code: {"model": ErrorBody, "description": errors[code]} for code in refusals}
+
+
+@router.post("/uploads", responses=_answers(UploadTarget, 400, 401, 429))
+async def create_upload(
+    request: Request, emulation: Emulated, workspace_id: Workspace, body: Annotated[UploadRequest, Body()]
+) -> Response:
+    """Create upload target: a presigned URL for one PUT of a file smaller than 5 GiB."""
+    name, kind = body["fileName"], body["fileType"]
+    if PurePosixPath(name).suffix.lower() != f".{kind}":
+        raise RefusalError(400, f"fileType {kind!r} does not match the extension of {name!r}")
+    upload = emulation.farm.create_upload(workspace_id, name, kind)
+    _entry(request).file_name = name
+    expires = emulation.clock.now() + timedelta(seconds=emulation.switches.upload_url_seconds)
+    target = {
+        "uploadUrl": emulation.storage.upload_url(upload, request.url.hostname),
+        "slug": upload.slug,
+        "expiresAt": iso(expires),
+    }
+    return JSONResponse(target)
+
+
+@router.post("/jobs", responses=_answers(JobObject, 400, 401, 404, 429))
+async def create_job(
+    request: Request, emulation: Emulated, workspace_id: Workspace, body: Annotated[JobRequest, Body()]
+) -> Response:
+    """Create job: from the slug of a finished upload."""
+    job = emulation.farm.create_job(workspace_id, body["slug"])
+    entry = _entry(request)
+    entry.job_id, entry.file_name = job.id, job.upload.file_name
+    return job_response(job, emulation.switches, emulation.switches.create_job_shape)
+
+
+@router.get("/jobs", responses=_answers(JobPage, 400, 401, 429))
+async def list_jobs(
+    emulation: Emulated,
+    workspace_id: Workspace,
+    page: Annotated[int, Query(gt=0, description="Page number, from 1.")] = 1,
+    page_size: Annotated[int, Query(gt=0, alias="pageSize", description="Number of jobs on a page.")] = 10,
+    status: Annotated[Status | None, Query(description="Only jobs of this status.")] = None,
+) -> Response:
+    """List jobs: newest first, in pages, of one status where given."""
+    switches = emulation.switches
+    jobs = [job for job in reversed(emulation.farm.jobs.values()) if job.workspace_id == workspace_id]
+    if status and not switches.status_filter_ignored:
+        jobs = [job for job in jobs if job.shown_status == status]
+    page = 1 if switches.page_parameter_ignored else page
+    size = min(page_size, switches.max_page_size)
+    pagination = {"page": page, "pageSize": size, "total": len(jobs), "totalPages": -(-len(jobs) // size)}
+    shown = [job_body(job, switches) for job in jobs[(page - 1) * size : page * size]]
+    return JSONResponse({"jobs": shown, "pagination": pagination})
+
+
+@router.get("/jobs/progress", responses=_answers(list[dict[str, Any]], 401, 429))
+async def list_progress(emulation: Emulated, workspace_id: Workspace) -> Response:
+    """Progress of all running jobs: counters, or an empty array."""
+    jobs = [job for job in emulation.farm.jobs.values() if job.workspace_id == workspace_id]
+    counters = [counter for job in jobs if (counter := emulation.farm.progress(job))]
+    by_job = {counter["jobId"]: counter for counter in counters}
+    return _shape_progress(emulation, counters, by_job)
+
+
+@router.get("/jobs/{id}", responses=_answers(WrappedJob, 401, 404, 429))
+async def get_job(emulation: Emulated, job: FoundJob) -> Response:
+    """Get job: wrapped in `data`."""
+    if job.hidden_reads:
+        job.hidden_reads -= 1
+        raise RefusalError(404, "no such job")
+    return job_response(job, emulation.switches, emulation.switches.get_job_shape)
+
+
+@router.post("/jobs/{id}/validate", responses=_answers(JobObject, 400, 401, 404, 429))
+async def validate_job(emulation: Emulated, job: FoundJob) -> Response:
+    """Validate: only from `created`."""
+    emulation.farm.validate(job)
+    return job_response(job, emulation.switches, emulation.switches.validate_shape)
+
+
+@router.post("/jobs/{id}/render", responses=_answers(JobObject, 400, 401, 404, 429))
+async def start_render(emulation: Emulated, job: FoundJob, body: Annotated[RenderRequest, Body()]) -> Response:
+    """Start render: from `validated`; a repeat starts nothing and says so in `X-Idempotent-Replay`."""
+    config = body["requestedRenderConfig"]
+    unknown = config.keys() - RenderConfig.__annotations__.keys()
+    if unknown and emulation.switches.unknown_render_keys == "refused":
+        raise RefusalError(400, f"requestedRenderConfig has no {', '.join(sorted(unknown))}")
+    started = emulation.farm.start_render(job, cast(dict[str, Any], config))
+    headers = None if started else {"X-Idempotent-Replay": "true"}
+    return job_response(job, emulation.switches, emulation.switches.start_render_shape, headers)
+
+
+@router.post("/jobs/{id}/cancel", responses=_answers(JobObject, 400, 401, 404, 429))
+async def cancel_job(emulation: Emulated, job: FoundJob) -> Response:
+    """Cancel: until the job is completed, failed or canceled."""
+    await emulation.farm.cancel(job)
+    return job_response(job, emulation.switches, emulation.switches.cancel_shape)
+
+
+@router.get("/jobs/{id}/progress", responses=_answers(list[dict[str, Any]], 401, 404, 429))
+async def get_progress(emulation: Emulated, job: FoundJob) -> Response:
+    """Progress of one job: counters, or an empty array when nothing is running."""
+    counter = emulation.farm.progress(job)
+    return _shape_progress(emulation, [counter] if counter else [], counter or [])
+
+
+@router.get("/jobs/{id}/downloads", responses=_answers(Downloads, 401, 404, 429))
+async def get_downloads(request: Request, emulation: Emulated, job: FoundJob) -> Response:
+    """Download URLs: signed, and empty before output is ready."""
+    return JSONResponse(downloads_body(emulation, job, request.url.hostname))
+
+
+def _shape_progress(emulation: Emulation, array: list[dict[str, Any]], as_object: Any) -> Response:
+    shapes = {"array": array, "object": as_object, "wrapped": {"data": array}}
+    return JSONResponse(shapes[emulation.switches.progress_shape])
+
+
+def _entry(request: Request) -> Entry:
+    return cast(Entry, request.scope["entry"])

@@ -1,0 +1,94 @@
+"""The TCP side of the emulator: finding a request's connection, resetting it, and killing who is at its other end."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import signal
+import socket
+import struct
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+import psutil  # type: ignore[import-untyped, unused-ignore]
+from starlette.types import Scope
+from uvicorn.server import ServerState
+
+_GRACE_SECONDS = 2.0
+
+
+class Connections:
+    """The open connections of all the emulator's ports."""
+
+    def __init__(self) -> None:
+        self._states: list[ServerState] = []
+        self._closing = asyncio.Event()
+
+    def watch(self, state: ServerState) -> None:
+        """Include the connections of one more port."""
+        self._states.append(state)
+
+    def close(self, scope: Scope) -> None:
+        """Close a request's connection once what was written has been sent."""
+        self._transport(scope).close()
+
+    def reset(self, scope: Scope) -> None:
+        """Answer a request with a TCP reset."""
+        transport = self._transport(scope)
+        if (sock := transport.get_extra_info("socket")) is not None:
+            # Closing with a linger time of zero is what makes the kernel send RST instead of FIN.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait for so many real seconds, or until the emulator stops."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), seconds)
+
+    async def close_all(self) -> None:
+        """Drop every connection, and let the requests on them end."""
+        self._closing.set()
+        for state in self._states:
+            for connection in list(state.connections):
+                connection.transport.abort()
+        if tasks := [task for state in self._states for task in state.tasks]:
+            await asyncio.wait(tasks, timeout=_GRACE_SECONDS)
+
+    def _transport(self, scope: Scope) -> asyncio.Transport:
+        connections: list[Any] = [connection for state in self._states for connection in state.connections]
+        transport: asyncio.Transport = next(
+            connection.transport
+            for connection in connections
+            if connection.client == scope["client"] and connection.server == scope["server"]
+        )
+        return transport
+
+
+def kill_peer(client: tuple[str, int], server: tuple[str, int]) -> int:
+    """SIGKILL the local process at the other end of a connection, and return its id.
+
+    Raises:
+        RuntimeError: when that process is not on this machine, cannot be found, or is the emulator or a parent of it.
+    """
+    if not ipaddress.ip_address(client[0]).is_loopback:
+        raise RuntimeError("only a process that asked through the loopback address can be killed")
+    ours = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    found = {pid for pid in _owners(psutil.net_connections("tcp"), client[1], server[1]) if pid not in ours}
+    if not found:
+        raise RuntimeError(f"no process but the emulator's own is at the other end (port {client[1]})")
+    for pid in found:
+        os.kill(pid, signal.SIGKILL)
+    return min(found)
+
+
+def _owners(connections: Iterable[Any], client_port: int, server_port: int) -> list[int]:
+    return [
+        connection.pid
+        for connection in connections
+        if connection.pid
+        and connection.laddr
+        and connection.raddr
+        and (connection.laddr.port, connection.raddr.port) == (client_port, server_port)
+    ]

@@ -1,0 +1,45 @@
+"""What `GET /jobs/{id}/downloads` answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from renderjuice_emulator.emulation import Emulation
+from renderjuice_emulator.jobs import Job
+from renderjuice_emulator.rendering import RenderedFile
+
+
+def downloads_body(emulation: Emulation, job: Job, host: str | None) -> dict[str, Any]:
+    """Signed URLs of the outputs, on the host that the client knows; empty arrays before output is ready."""
+    switches, storage = emulation.switches, emulation.storage
+    items: dict[str, list[dict[str, Any]]] = {"frame": [], "composite": []}
+    if emulation.farm.outputs_are_ready(job):
+        for place, file in enumerate(job.outputs):
+            items[file.kind].append(_item(storage.file_url(job, place, host), file, switches.hostile_names))
+    frames, composites = items["frame"], items["composite"]
+    transforms: dict[str, Any] = {}
+    for name, kind in (("framesZip", "frame"), ("compositeNodesZip", "composite")):
+        if items[kind]:
+            url = storage.zip_url(job, kind, host)
+            transforms |= {name: url, f"{name}Outputs": {"url": url, "fileName": f"{kind}s.zip", "legacy": False}}
+    legacy = switches.legacy_outputs
+    body: dict[str, Any] = {
+        "frames": [item["url"] for item in frames if legacy],
+        "compositeNodes": [item["url"] for item in composites if legacy],
+        "transforms": transforms,
+    }
+    if switches.file_outputs:
+        body |= {"frameOutputs": frames, "compositeNodeOutputs": composites}
+    return body
+
+
+def _item(url: str, file: RenderedFile, names: Mapping[str, str]) -> dict[str, Any]:
+    item: dict[str, Any] = {"url": url, "fileName": names.get(file.path.name, file.path.name), "legacy": False}
+    if file.view:
+        item["view"] = file.view
+    if file.relative_path:
+        item["relativePath"] = names.get(file.relative_path, file.relative_path)
+    if file.node:
+        item["compositeNodeName"] = file.node
+    return item

@@ -1,0 +1,147 @@
+"""Faults in order, per operation: short texts, parsed strictly.
+
+| text | what happens |
+| --- | --- |
+| `ok` | nothing: this request is spared |
+| `429`, `503`, any 4xx or 5xx | that answer, the work is not done |
+| `429 retry-after=2` | the same with a `Retry-After` header: seconds, or an HTTP date |
+| `html 502` | that answer with a page of HTML, as a proxy gives |
+| `nonsense` | 200 with a page of HTML; the work is not done |
+| `json {"a": 1}` | 200 with this JSON; the work is not done |
+| `redirect https://elsewhere.test/` | 307 to that address |
+| `expired` | what the store says of an expired URL; storage operations only |
+| `reset-before`, `reset-after` | a TCP reset instead of an answer, before or after the work was done |
+| `stall 5`, `stall-after 5` | so many real seconds before the work, or between the work and the answer |
+| `truncate` | the work is done; the answer's Content-Length promises more than is sent |
+| `kill-before`, `kill-after` | SIGKILL for the local process that asked, before or after the work was done |
+
+For the operation `webhook`, which the emulator sends rather than answers: `429`, `503` and so on count the delivery as
+refused after it was made, `reset-before` loses it, `reset-after` loses the receiver's answer, `stall 5` delays it, and
+`nonsense` delivers a body that is no JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal
+
+OPERATIONS = (
+    "create_upload",
+    "put_upload",
+    "create_job",
+    "get_job",
+    "list_jobs",
+    "validate_job",
+    "start_render",
+    "cancel_job",
+    "get_progress",
+    "list_progress",
+    "get_downloads",
+    "download_file",
+    "webhook",
+)
+STORAGE_OPERATIONS = frozenset({"put_upload", "download_file"})
+
+FaultKind = Literal[
+    "ok",
+    "status",
+    "html",
+    "nonsense",
+    "json",
+    "redirect",
+    "expired",
+    "reset-before",
+    "reset-after",
+    "stall",
+    "stall-after",
+    "truncate",
+    "kill-before",
+    "kill-after",
+]
+_PLAIN: frozenset[FaultKind] = frozenset(
+    {"ok", "nonsense", "expired", "reset-before", "reset-after", "truncate", "kill-before", "kill-after"}
+)
+_WEBHOOK_KINDS = frozenset({"ok", "status", "reset-before", "reset-after", "stall", "nonsense"})
+_STATUS = re.compile(r"([45]\d\d)(?: retry-after=(\S.*))?")
+_HTML = re.compile(r"html ([45]\d\d)")
+_STALL = re.compile(r"(stall|stall-after) (\d+(?:\.\d+)?)")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault, parsed. `text` is how it was written."""
+
+    kind: FaultKind
+    text: str
+    status: int = 200
+    retry_after: str | None = None
+    seconds: float = 0.0
+    """Real seconds."""
+    body: str = ""
+    """The JSON, or the address of a redirect."""
+
+    @classmethod
+    def parse(cls, text: str) -> Fault:
+        """Read one fault; `ValueError` for what is none."""
+        for kind in _PLAIN:
+            if text == kind:
+                return cls(kind, text)
+        if match := _STATUS.fullmatch(text):
+            return cls("status", text, int(match[1]), match[2])
+        if match := _HTML.fullmatch(text):
+            return cls("html", text, int(match[1]))
+        if match := _STALL.fullmatch(text):
+            return cls("stall" if match[1] == "stall" else "stall-after", text, seconds=float(match[2]))
+        if text.startswith("json "):
+            json.loads(text[5:])
+            return cls("json", text, body=text[5:])
+        if text.startswith("redirect ") and text[9:].startswith(("http://", "https://")):
+            return cls("redirect", text, 307, body=text[9:])
+        raise ValueError(f"{text!r} is no fault; see renderjuice_emulator.faults")
+
+
+class Faults:
+    """A queue of faults for each operation; each request takes the next of its operation's. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._queues: dict[str, deque[Fault]] = {operation: deque() for operation in OPERATIONS}
+        self._lock = threading.Lock()
+
+    def add(self, operation: str, *faults: str) -> None:
+        """Queue faults for an operation, in this order. All are checked before any is queued.
+
+        Raises:
+            ValueError: for an unknown operation or fault, or one that this operation cannot have.
+        """
+        if operation not in OPERATIONS:
+            raise ValueError(f"{operation!r} is no operation; there are {', '.join(OPERATIONS)}")
+        parsed = [Fault.parse(text) for text in faults]
+        for fault in parsed:
+            if fault.kind == "expired" and operation not in STORAGE_OPERATIONS:
+                raise ValueError(f"only URLs of the store expire, not {operation}")
+            if operation == "webhook" and fault.kind not in _WEBHOOK_KINDS:
+                raise ValueError(f"a webhook cannot have the fault {fault.text!r}")
+        with self._lock:
+            self._queues[operation].extend(parsed)
+
+    def take(self, operation: str) -> Fault | None:
+        """The next fault of an operation; None when the request is spared."""
+        with self._lock:
+            queue = self._queues.get(operation)
+            fault = queue.popleft() if queue else None
+        return None if fault is None or fault.kind == "ok" else fault
+
+    def left(self) -> dict[str, list[str]]:
+        """What has not been met yet: `{}` when every fault was."""
+        with self._lock:
+            return {name: [fault.text for fault in queue] for name, queue in self._queues.items() if queue}
+
+    def clear(self) -> None:
+        """Forget what has not been met."""
+        with self._lock:
+            for queue in self._queues.values():
+                queue.clear()

@@ -1,0 +1,177 @@
+"""What every request passes through: the ledger, the faults, and one line in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Sequence
+
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from renderjuice_emulator.answers import error_response, storage_error
+from renderjuice_emulator.connections import Connections, kill_peer
+from renderjuice_emulator.faults import STORAGE_OPERATIONS, Fault, Faults
+from renderjuice_emulator.ledger import Entry, Ledger
+from renderjuice_emulator.switches import Switches
+
+_log = logging.getLogger("renderjuice_emulator")
+_PAGE = "<html><head><title>Gateway</title></head><body><h1>The upstream server is having a moment</h1></body></html>"
+
+UNWATCHED = ("/_emulator", "/openapi.json")
+"""Paths of the emulator's own, which are neither noted nor disturbed."""
+
+Operations = Sequence[tuple[str, re.Pattern[str], str]]
+"""Method, path and name of each operation. A group `job` in the path is the job's id."""
+
+
+class Gate:
+    """ASGI middleware around one of the emulator's two origins. Routes find their ledger entry in `scope["entry"]`."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        operations: Operations,
+        ledger: Ledger,
+        faults: Faults,
+        switches: Switches,
+        connections: Connections,
+    ) -> None:
+        self._app = app
+        self._operations = operations
+        self._ledger = ledger
+        self._faults = faults
+        self._switches = switches
+        self._connections = connections
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or scope["path"].startswith(UNWATCHED):
+            await self._app(scope, receive, send)
+            return
+        operation, job_id = self._recognise(scope)
+        headers = {name for name, _ in scope["headers"]}
+        entry = self._ledger.open(
+            operation, scope["method"], scope["path"], had_authorization=b"authorization" in headers
+        )
+        entry.job_id = job_id
+        if account := self._ledger.accounts.get(job_id or ""):
+            entry.file_name = account.file_name
+        scope["entry"] = entry
+        fault = self._faults.take(operation)
+        entry.fault = fault.text if fault else None
+        started = time.perf_counter()
+        try:
+            await self._serve(scope, receive, _noting(entry, send), fault)
+        finally:
+            _log.info(
+                "%s %s %s %s in %.0f ms%s",
+                entry.method,
+                entry.path,
+                entry.operation,
+                entry.status or "unanswered",
+                (time.perf_counter() - started) * 1000,
+                f", fault: {entry.fault}" if entry.fault else "",
+            )
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, fault: Fault | None) -> None:
+        if fault is None:
+            await self._app(scope, receive, send)
+        elif fault.kind == "stall":
+            await self._connections.pause(fault.seconds)
+            await self._app(scope, receive, send)
+        elif fault.kind in {"reset-before", "kill-before"}:
+            await self._hang_up(scope, receive, kill=fault.kind == "kill-before")
+        elif fault.kind in {"reset-after", "kill-after"}:
+            await self._app(scope, receive, _swallow)
+            await self._hang_up(scope, receive, kill=fault.kind == "kill-after")
+        elif fault.kind == "stall-after":
+            await self._app(scope, receive, self._stalling(send, fault.seconds))
+        elif fault.kind == "truncate":
+            await self._app(scope, receive, _truncating(send))
+            self._connections.close(scope)
+            await _until_disconnected(receive)
+        else:
+            await _read_body(receive)
+            await self._answer(fault, scope)(scope, receive, send)
+
+    def _recognise(self, scope: Scope) -> tuple[str, str | None]:
+        for method, path, operation in self._operations:
+            if scope["method"] == method and (match := path.fullmatch(scope["path"])):
+                return operation, match.groupdict().get("job")
+        return "other", None
+
+    def _answer(self, fault: Fault, scope: Scope) -> Response:
+        if fault.kind == "expired":
+            return storage_error(403, "AccessDenied", "Request has expired")
+        if fault.kind == "json":
+            return Response(fault.body, media_type="application/json")
+        if fault.kind == "redirect":
+            return RedirectResponse(fault.body, 307)
+        if fault.kind in {"nonsense", "html"}:
+            return HTMLResponse(_PAGE, fault.status)
+        headers = {"Retry-After": fault.retry_after} if fault.retry_after else None
+        if scope["entry"].operation in STORAGE_OPERATIONS:
+            return storage_error(fault.status, "SlowDown", "Please try again", headers)
+        return error_response(self._switches.error_shape, fault.status, "asked for by a fault", headers)
+
+    def _stalling(self, send: Send, seconds: float) -> Send:
+        async def stall(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await self._connections.pause(seconds)
+            await send(message)
+
+        return stall
+
+    async def _hang_up(self, scope: Scope, receive: Receive, *, kill: bool) -> None:
+        if kill:
+            entry: Entry = scope["entry"]
+            entry.peer_pid = await asyncio.to_thread(kill_peer, scope["client"], scope["server"])
+        self._connections.reset(scope)
+        await _until_disconnected(receive)
+
+
+def _noting(entry: Entry, send: Send) -> Send:
+    async def note(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            entry.status = message["status"]
+        await send(message)
+
+    return note
+
+
+async def _swallow(_message: Message) -> None:
+    pass
+
+
+def _truncating(send: Send) -> Send:
+    """Sends half of the body that was promised. An empty body is promised one byte."""
+    left = 0
+
+    async def truncate(message: Message) -> None:
+        nonlocal left
+        if message["type"] == "http.response.start":
+            headers = dict(message["headers"])
+            length = int(headers.get(b"content-length", b"0"))
+            left = length // 2
+            headers[b"content-length"] = str(length or 1).encode()
+            await send({**message, "headers": list(headers.items())})
+        elif left:
+            body = message.get("body", b"")[:left]
+            left -= len(body)
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+
+    return truncate
+
+
+async def _read_body(receive: Receive) -> None:
+    while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+        pass
+
+
+async def _until_disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,132 @@
+"""Scene files: the tiny *fast scenes* that tests write, and how an upload is opened.
+
+A fast scene is the header of an uncompressed `.blend` followed by a JSON description. The fast renderer reads the
+description; Blender cannot open the file.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+import zipfile
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from renderjuice_emulator.rendering import RenderFailedError, SceneReport
+
+_HEADER = b"BLENDER-v405".ljust(32, b"\0")
+_MARK = b"RENDERJUICE-FAST-SCENE\n"
+_KNOWN_BEGINNINGS = (b"BLENDER", b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
+"""Of every .blend: plain (up to Blender 5's longer header), gzip (before 3.0), and zstd."""
+
+_MAX_DESCRIPTION = 1 << 20
+_MAX_UNPACKED = 64 << 30
+_MAX_MEMBERS = 100_000
+
+
+@dataclass(frozen=True)
+class SceneDescription:
+    """What a fast scene tells the fast renderer. Times are emulated seconds."""
+
+    report: SceneReport = field(default_factory=SceneReport)
+    seconds_per_frame: float = 2.0
+    validation_seconds: float = 5.0
+    fail_validation: tuple[str, str] | None = None
+    """`(name, type)` of the `failedReason` with which validation fails."""
+    fail_at_frame: int | None = None
+    """The render fails when it comes to this frame."""
+    missing_output_frames: tuple[int, ...] = ()
+    """Frames that the render passes over in silence: the job completes without them."""
+
+
+_REPORT_FIELDS = frozenset(item.name for item in fields(SceneReport))
+_DESCRIPTION_FIELDS = frozenset(item.name for item in fields(SceneDescription)) - {"report"}
+
+
+def write_scene(path: Path, *, size: int = 0, **description: Any) -> Path:
+    """Write a fast scene to `path` and return the path.
+
+    Args:
+        path: a name that ends in `.blend`.
+        size: pad the file to so many bytes, sparsely, for tests of large uploads.
+        description: any field of `SceneReport` and `SceneDescription`, such as `frame_end=24, seconds_per_frame=60`.
+            What is not given has the default of its field.
+    """
+    if unknown := description.keys() - _REPORT_FIELDS - _DESCRIPTION_FIELDS:
+        raise TypeError(f"a scene has no {', '.join(sorted(unknown))}")
+    scene = _description(description)
+    text = json.dumps(asdict(scene.report) | {name: getattr(scene, name) for name in sorted(_DESCRIPTION_FIELDS)})
+    with path.open("wb") as file:
+        file.write(_HEADER + _MARK + text.encode() + b"\n")
+        if size:
+            file.truncate(max(size, file.tell()))
+    return path
+
+
+def read_scene(path: Path) -> SceneDescription:
+    """The description in a fast scene; the defaults for any other `.blend`.
+
+    Raises:
+        RenderFailedError: when the file is no `.blend` at all, or its description is damaged.
+    """
+    with path.open("rb") as file:
+        start = file.read(len(_HEADER) + len(_MARK))
+        if not start.startswith(_KNOWN_BEGINNINGS):
+            raise RenderFailedError(f"{path.name} is not a Blender file", "INVALID_SCENE_FILE")
+        if not start.endswith(_MARK):
+            return SceneDescription()
+        text = file.readline(_MAX_DESCRIPTION)
+    try:
+        return _description(json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise RenderFailedError(f"{path.name} has a damaged description", "INVALID_SCENE_FILE") from error
+
+
+def open_upload(upload: Path, folder: Path) -> Path:
+    """The `.blend` of an upload: itself, or the one inside a `.zip`, which is unpacked into `folder`.
+
+    Of several, the one nearest to the archive's root is taken, then the first by name.
+
+    Raises:
+        RenderFailedError: for a broken, encrypted or hostile archive, or one without a scene.
+    """
+    if upload.suffix != ".zip":
+        return upload
+    try:
+        with zipfile.ZipFile(upload) as archive:
+            members = _safe_members(archive)
+            scenes = [name for name in members if name.suffix.lower() == ".blend"]
+            if not scenes:
+                raise RenderFailedError("the archive holds no .blend", "NO_SCENE_FILE")
+            for name, info in members.items():
+                target = folder.joinpath(*name.parts)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(info) as source, target.open("wb") as copy:
+                    shutil.copyfileobj(source, copy, 1 << 20)
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
+        raise RenderFailedError(f"the archive cannot be unpacked: {error}", "INVALID_ARCHIVE") from error
+    scene = min(scenes, key=lambda name: (len(name.parts), name))
+    return folder.joinpath(*scene.parts)
+
+
+def _safe_members(archive: zipfile.ZipFile) -> dict[PurePosixPath, zipfile.ZipInfo]:
+    infos = [info for info in archive.infolist() if not info.is_dir()]
+    if len(infos) > _MAX_MEMBERS or sum(info.file_size for info in infos) > _MAX_UNPACKED:
+        raise RenderFailedError("the archive is too large when unpacked", "INVALID_ARCHIVE")
+    members = {}
+    for info in infos:
+        name = PurePosixPath(info.filename)
+        if name.is_absolute() or ".." in name.parts or any(mark in info.filename for mark in "\\:\0"):
+            raise RenderFailedError(f"the archive holds an unsafe name {info.filename!r}", "INVALID_ARCHIVE")
+        if stat.S_ISLNK(info.external_attr >> 16):
+            raise RenderFailedError(f"the archive holds a symbolic link {info.filename!r}", "INVALID_ARCHIVE")
+        members[name] = info
+    return members
+
+
+def _description(values: dict[str, Any]) -> SceneDescription:
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    report = SceneReport(**{name: values[name] for name in values.keys() & _REPORT_FIELDS})
+    return SceneDescription(report, **{name: values[name] for name in values.keys() & _DESCRIPTION_FIELDS})

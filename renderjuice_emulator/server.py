@@ -1,0 +1,162 @@
+"""The emulator's two ports: the API, and the store on an origin of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from starlette.types import ASGIApp
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from renderjuice_emulator import api, storage
+from renderjuice_emulator.application import build_application
+from renderjuice_emulator.clock import Clock
+from renderjuice_emulator.emulation import Emulation
+from renderjuice_emulator.fast import FastRenderer
+from renderjuice_emulator.gate import Gate, Operations
+from renderjuice_emulator.rendering import Renderer
+
+DEFAULT_KEY = "RJ-emulator"
+_PORTS_TRIED = 100
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to run an emulator."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    """Of the API; 0 for any free one. Where it is taken, the next free one is used."""
+    api_keys: Sequence[str] = (DEFAULT_KEY,)
+    renderer: Callable[[Clock], Renderer] = FastRenderer
+    speed: float = 1.0
+    slots: int | None = None
+    data: Path | None = None
+    """Folder for uploads and outputs; None for a temporary one."""
+    webhook_url: str | None = None
+    webhook_secret: str = field(default="", repr=False)
+
+
+class EmulatorServer:
+    """An emulator with its ports: `async with server.running()` in an event loop, or `start` and `stop` a thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.emulation: Emulation
+        self.base_url = ""
+        self._loop: asyncio.AbstractEventLoop
+        self._stop: asyncio.Event
+        self._thread: threading.Thread | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serve while the body runs."""
+        settings = self.settings
+        loop = asyncio.get_running_loop()
+        with ExitStack() as stack:
+            data = settings.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="renderjuice-")))
+            api_socket = stack.enter_context(_listen(settings.host, settings.port))
+            api_port = api_socket.getsockname()[1]
+            storage_socket = stack.enter_context(_listen(settings.host, settings.port and api_port + 1))
+            emulation = self.emulation = Emulation(
+                api_keys=settings.api_keys,
+                renderer=settings.renderer,
+                speed=settings.speed,
+                slots=settings.slots,
+                data=data,
+            )
+            emulation.clock.bind(loop)
+            emulation.webhooks.url, emulation.webhooks.secret = settings.webhook_url, settings.webhook_secret
+            emulation.storage.host, emulation.storage.port = settings.host, storage_socket.getsockname()[1]
+            self.base_url = f"http://{_in_url(settings.host)}:{api_port}{api.PREFIX}"
+            servers = [
+                await self._serve(build_application(emulation), api.OPERATIONS, api_socket),
+                await self._serve(emulation.storage.app, storage.OPERATIONS, storage_socket),
+            ]
+            try:
+                yield
+            finally:
+                for server in servers:
+                    server.close()
+                await emulation.clock.stop()
+                await emulation.connections.close_all()
+                # Before the folder goes: cancelled work may leave a thread that still writes into it.
+                await loop.shutdown_default_executor()
+
+    def start(self) -> None:
+        """Run in a thread of its own; returns when both ports answer."""
+        ready: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, args=(ready,), name="renderjuice-emulator", daemon=True)
+        self._thread.start()
+        ready.result()
+
+    def stop(self) -> None:
+        """Stop the thread: jobs are abandoned, renderers killed, connections dropped, temporary files removed."""
+        if self._thread:
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
+            self._thread = None
+
+    def call(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` in the emulator's event loop and wait for it; from any other thread."""
+        asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _run(self, ready: Future[None]) -> None:
+        async def main() -> None:
+            self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+            async with self.running():
+                ready.set_result(None)
+                await self._stop.wait()
+
+        try:
+            asyncio.run(main())
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
+    async def _serve(self, app: ASGIApp, operations: Operations, sock: socket.socket) -> asyncio.Server:
+        """Serve `app` by uvicorn's protocol, without uvicorn's own server: that one polls, and owns the signals."""
+        emulation = self.emulation
+        gate = Gate(
+            app,
+            operations=operations,
+            ledger=emulation.ledger,
+            faults=emulation.faults,
+            switches=emulation.switches,
+            connections=emulation.connections,
+        )
+        config = Config(gate, lifespan="off", ws="none", access_log=False, log_config=None, proxy_headers=False)
+        config.load()
+        state = ServerState()
+        emulation.connections.watch(state)
+        loop = asyncio.get_running_loop()
+        protocol: Any = config.http_protocol_class
+        return await loop.create_server(lambda: protocol(config, state, {}, loop), sock=sock)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for candidate in range(port, port + _PORTS_TRIED):
+        try:
+            return socket.create_server((host, candidate), family=family, backlog=2048)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    raise OSError(errno.EADDRINUSE, f"no free port from {port} on")
+
+
+def _in_url(host: str) -> str:
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        return "localhost"
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,139 @@
+"""An emulator inside a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from renderjuice_emulator.clock import Clock
+from renderjuice_emulator.fast import FastRenderer
+from renderjuice_emulator.faults import Faults
+from renderjuice_emulator.jobs import Job
+from renderjuice_emulator.ledger import Ledger
+from renderjuice_emulator.rendering import Renderer
+from renderjuice_emulator.scenes import write_scene
+from renderjuice_emulator.server import DEFAULT_KEY, EmulatorServer, Settings
+from renderjuice_emulator.switches import Switches
+from renderjuice_emulator.webhooks import Webhooks
+
+__all__ = ["Emulator", "write_scene"]
+
+
+class Emulator:
+    """An emulator in a thread of its own, on free ports. Its parts may be used from any thread.
+
+    ```python
+    with Emulator() as emulator:
+        client = RenderjuiceClient(emulator.api_key, base_url=emulator.base_url)
+        emulator.faults.add("start_render", "reset-after")
+        ...
+        assert emulator.ledger.renders_started() == 1
+        assert emulator.faults.left() == {}
+    ```
+
+    Args:
+        speed: emulated seconds per real second; by default a job of some minutes takes some tens of milliseconds.
+        manual_clock: only `clock.advance(seconds)` moves the time; `speed` is not used.
+        renderer: makes the renderer on the emulator's clock; by default the fast one.
+        slots: how many renders run at once; None for any number.
+        api_keys: the keys that are accepted, each with a workspace of its own. `api_key` is the first.
+        data: folder for uploads and outputs; None for a temporary one, removed at the end.
+        webhook_url, webhook_secret: where events go; also `emulator.webhooks.url` and `.secret` later.
+    """
+
+    def __init__(
+        self,
+        *,
+        speed: float = 1000.0,
+        manual_clock: bool = False,
+        renderer: Callable[[Clock], Renderer] = FastRenderer,
+        slots: int | None = None,
+        api_keys: Sequence[str] = (DEFAULT_KEY,),
+        host: str = "127.0.0.1",
+        port: int = 0,
+        data: Path | None = None,
+        webhook_url: str | None = None,
+        webhook_secret: str = "whsec-emulator",  # noqa: S107 - it protects nothing
+    ) -> None:
+        self.api_key = api_keys[0]
+        self._server = EmulatorServer(
+            Settings(
+                host=host,
+                port=port,
+                api_keys=api_keys,
+                renderer=renderer,
+                speed=0.0 if manual_clock else speed,
+                slots=slots,
+                data=data,
+                webhook_url=webhook_url,
+                webhook_secret=webhook_secret,
+            )
+        )
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the thread; returns when the ports answer."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """Stop the thread, and remove what it left."""
+        self._server.stop()
+
+    def reset(self) -> None:
+        """Stop all jobs, and forget jobs, uploads, ledger, faults and switches. Time goes on."""
+        self._server.call(self._server.emulation.reset())
+
+    @property
+    def base_url(self) -> str:
+        """The API's address, with its prefix."""
+        return self._server.base_url
+
+    @property
+    def storage_url(self) -> str:
+        """The origin of upload and download URLs."""
+        return self._server.emulation.storage.origin()
+
+    @property
+    def control_url(self) -> str:
+        """Where the control routes are, for other processes."""
+        return self.base_url.removesuffix("/api/external/v1") + "/_emulator"
+
+    @property
+    def clock(self) -> Clock:
+        """The emulated time."""
+        return self._server.emulation.clock
+
+    @property
+    def switches(self) -> Switches:
+        """What the documentation leaves open; set attributes."""
+        return self._server.emulation.switches
+
+    @property
+    def faults(self) -> Faults:
+        """Faults in order, per operation."""
+        return self._server.emulation.faults
+
+    @property
+    def ledger(self) -> Ledger:
+        """Every request, and what each job would have cost."""
+        return self._server.emulation.ledger
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Address and secret of the webhook, and its signature."""
+        return self._server.emulation.webhooks
+
+    @property
+    def jobs(self) -> dict[str, Job]:
+        """The jobs by id, as the farm sees them; a copy."""
+        return dict(self._server.emulation.farm.jobs)
