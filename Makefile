@@ -1,0 +1,65 @@
+# make install, make demo, make test, make check: everything else is a detail of these.
+
+PYTHON ?= python3
+VENV := .venv
+BLENDER := .venv-blender
+RUN := $(VENV)/bin/python
+UV := $(RUN) -m uv
+FIND_BPY := $(shell $(PYTHON) -c 'import sys; print(int(sys.version_info[:2] == (3, 11)))' 2>/dev/null)
+
+.PHONY: help install blender check format test demo up down bench clean
+
+help:
+	@echo "make install   the environment for development, in $(VENV)"
+	@echo "make demo      a Blender shot through a real Airflow to frames, in a few minutes, without an account"
+	@echo "make up        the same, left running with its web UI; make down ends it"
+	@echo "make test      all tests"
+	@echo "make check     format, lint, types"
+	@echo "make bench     measurements, as ratios"
+
+install: $(VENV)/installed
+
+# Bytecode is compiled here because Airflow has thousands of modules: without it every start takes three times as long.
+$(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check uv
+	$(UV) pip install --quiet --python $(RUN) --compile-bytecode --constraint constraints.txt --editable '.[dev]'
+	@env -u PYTHONDONTWRITEBYTECODE $(RUN) -m compileall -q renderjuice_provider renderjuice_emulator
+	@touch $@
+
+# Blender as a module exists for Python 3.11 only, and wants an older numpy than the rest: an environment of its own.
+blender: $(BLENDER)/installed
+
+$(BLENDER)/installed: $(VENV)/installed
+ifeq ($(FIND_BPY),1)
+	$(PYTHON) -m venv $(BLENDER)
+	$(UV) pip install --quiet --python $(BLENDER)/bin/python --compile-bytecode 'bpy==5.0.1' 'numpy<2'
+	@touch $@
+else
+	@echo "bpy needs Python 3.11 exactly: the emulator will use an installed blender, or its fast renderer"
+endif
+
+check: install
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+format: install
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+test: install
+	$(VENV)/bin/pytest
+
+demo: install blender
+	$(RUN) -m devtools.demo
+
+up: install blender
+	$(RUN) -m devtools.demo up
+
+down:
+	$(RUN) -m devtools.demo down
+
+clean: down
+	rm -rf $(VENV) $(BLENDER) demo

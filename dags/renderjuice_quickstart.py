@@ -1,0 +1,44 @@
+"""One shot, step by step: from a `.blend` on disk to frames on disk.
+
+Start it with the path of a scene. While Renderjuice validates and renders, the task is deferred: no worker is held, and its log
+tells how far the job is.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+from stages.contact_sheet import contact_sheet
+
+from renderjuice_provider.operators.renderjuice import (
+    RenderjuiceCreateJobOperator,
+    RenderjuiceDownloadOperator,
+    RenderjuiceRenderJobOperator,
+    RenderjuiceUploadOperator,
+    RenderjuiceValidateJobOperator,
+)
+from renderjuice_provider.sensors.renderjuice import RenderjuiceJobSensor
+
+with DAG(
+    "renderjuice_quickstart",
+    schedule=None,
+    tags=["renderjuice"],
+    render_template_as_native_obj=True,
+    default_args={"poll_interval": 5},
+    params={
+        "scene": Param(type="string", description="A .blend or .zip: a path, or any ObjectStoragePath URL"),
+        "destination": Param(type="string", description="Where the frames go: a folder, or any ObjectStoragePath URL"),
+        "config": Param({"colorManagementPreset": "default"}, type="object", description="See RenderConfig"),
+    },
+):
+    upload = RenderjuiceUploadOperator(task_id="upload", file_path="{{ params.scene }}")
+    create = RenderjuiceCreateJobOperator(task_id="create", slug=upload.output)
+    validate = RenderjuiceValidateJobOperator(task_id="validate", job_id=create.output)
+    render = RenderjuiceRenderJobOperator(
+        task_id="render", job_id=create.output, render_config="{{ params.config }}", wait=False
+    )
+    rendered = RenderjuiceJobSensor(task_id="rendered", job_id=create.output)
+    download = RenderjuiceDownloadOperator(
+        task_id="download", job_id=create.output, destination="{{ params.destination }}"
+    )
+
+    validate >> render >> rendered >> download >> contact_sheet(download.output)

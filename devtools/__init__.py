@@ -1,0 +1,1 @@
+"""What `make demo`, the tests and the benchmarks share: a real Airflow and an emulator on this machine. Not shipped."""

@@ -1,0 +1,92 @@
+"""Starting programs so that nothing of them is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+
+def free_port(wanted: int = 0) -> int:
+    """`wanted` if nobody has it, else any free one."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return int(probe.getsockname()[1])
+    raise OSError("no free port on this machine")
+
+
+class Program:
+    """A program in a session of its own, its output in a log file.
+
+    Airflow's components start children that survive their parent and rename themselves; the session is what they cannot leave, so
+    the session is what is stopped.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.name = name
+        self.log = log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=None if environment is None else dict(environment),
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Of the program itself, and the number of its session."""
+        return self.process.pid
+
+    def check(self) -> None:
+        """Raise with the end of the log if the program has ended."""
+        if self.process.poll() is not None:
+            tail = self.log.read_text(errors="replace")[-3000:]
+            raise RuntimeError(f"{self.name} ended with {self.process.returncode}; the end of {self.log}:\n{tail}")
+
+    def stop(self, patience: float = 15.0) -> None:
+        """End the whole session: politely, then not."""
+        stop_sessions([self.pid], patience)
+        self.process.wait()
+
+
+def stop_sessions(sessions: Sequence[int], patience: float = 15.0) -> None:
+    """End every process of these sessions."""
+    _signal(sessions, signal.SIGTERM)
+    deadline = time.monotonic() + patience
+    while _members(sessions) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    while _signal(sessions, signal.SIGKILL):
+        time.sleep(0.05)
+
+
+def _members(sessions: Sequence[int]) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(ProcessLookupError, psutil.Error):
+            if os.getsid(process.pid) in sessions and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def _signal(sessions: Sequence[int], number: signal.Signals) -> int:
+    members = _members(sessions)
+    for process in members:
+        with contextlib.suppress(psutil.Error):
+            process.send_signal(number)
+    return len(members)
