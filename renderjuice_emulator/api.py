@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from renderjuice_emulator.answers import iso, job_body, job_response
 from renderjuice_emulator.downloads import downloads_body
-from renderjuice_emulator.emulation import Emulation
+from renderjuice_emulator.emulation import Emulated, Emulation
 from renderjuice_emulator.farm import RefusalError
 from renderjuice_emulator.gate import Operations
 from renderjuice_emulator.jobs import Job
@@ -57,13 +57,6 @@ _bearer = HTTPBearer(
     auto_error=False, scheme_name="apiKey", description="API key from the dashboard: `Bearer RJ-XXX...`"
 )
 router = APIRouter(prefix=PREFIX)
-
-
-async def _emulation(request: Request) -> Emulation:
-    return cast(Emulation, request.app.state.emulation)
-
-
-Emulated = Annotated[Emulation, Depends(_emulation)]
 
 
 async def _workspace(

@@ -7,17 +7,20 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from renderjuice_emulator import api
+from renderjuice_emulator import api, control
 from renderjuice_emulator.answers import error_response
 from renderjuice_emulator.emulation import Emulation
 from renderjuice_emulator.farm import RefusalError
+from renderjuice_emulator.openapi import description
 
 
 def build_application(emulation: Emulation) -> FastAPI:
     """The application of one emulator."""
-    app = FastAPI(title="Renderjuice external API, emulated", docs_url=None, redoc_url=None)
+    app = FastAPI(docs_url=None, redoc_url=None, generate_unique_id_function=lambda route: route.name)
     app.state.emulation = emulation
     app.include_router(api.router)
+    app.include_router(control.router)
+    app.openapi = lambda: description(app)  # type: ignore[method-assign]
 
     def refuse(status: int, message: str) -> Response:
         return error_response(emulation.switches.error_shape, status, message)

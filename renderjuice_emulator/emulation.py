@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated, cast
 from uuid import NAMESPACE_URL, uuid5
+
+from fastapi import Depends, Request
 
 from renderjuice_emulator.clock import Clock
 from renderjuice_emulator.connections import Connections
@@ -64,3 +67,11 @@ class Emulation:
         self.ledger.clear()
         self.faults.clear()
         self.switches.reset()
+
+
+async def _emulation(request: Request) -> Emulation:
+    return cast(Emulation, request.app.state.emulation)
+
+
+Emulated = Annotated[Emulation, Depends(_emulation)]
+"""What a route asks for to get the emulation that it serves."""

@@ -92,15 +92,16 @@ def _draw(width: int, height: int, frame: int, *, transparent: bool) -> list[Row
     side = max(1, min(width, height) // 4)
     left = frame * max(1, side // 3) % max(1, width - side + 1)
     top = (height - side) // 2
-    alpha = 0 if transparent else 255
+    background = bytearray(4 * width)
+    ramp = bytes(x * 200 // width for x in range(width))
     rows: list[Row] = []
     for band in range(_BANDS):
-        background = bytearray(
-            channel for x in range(width) for channel in (x * 200 // width, 40 + band * 12, 160 - band * 8, alpha)
-        )
-        plain = bytes(background)
-        background[left * 4 : (left + side) * 4] = bytes((255, 220, 60, 255)) * side
-        square = bytes(background)
+        if not transparent:
+            background[0::4], background[3::4] = ramp, b"\xff" * width
+            background[1::4], background[2::4] = bytes((40 + band * 12,)) * width, bytes((160 - band * 8,)) * width
+        with_square = bytearray(background)
+        with_square[left * 4 : (left + side) * 4] = bytes((255, 220, 60, 255)) * side
+        plain, square = bytes(background), bytes(with_square)
         first, last = height * band // _BANDS, height * (band + 1) // _BANDS
         rows += [square if top <= y < top + side else plain for y in range(first, last)]
     return rows

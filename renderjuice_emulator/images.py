@@ -116,7 +116,7 @@ def _exr(rows: Sequence[Row], color_mode: str, depth: str) -> bytes:
 
 
 def _jpeg(rows: Sequence[Row], color_mode: str, _depth: str) -> bytes:
-    """A baseline JPEG of flat 8 by 8 blocks: only the mean of each block is coded, which keeps this short."""
+    """A baseline JPEG of flat 8 by 8 blocks: only the first pixel of each is coded, which keeps this short."""
     width, height = len(rows[0]) // 4, len(rows)
     components = _CHANNELS[color_mode]
 
@@ -166,6 +166,7 @@ def _jpeg_bits(rows: Sequence[Row], components: int) -> str:
 
 
 def _samples(row: Row, color_mode: str, *, wide: bool) -> bytes:
+    """The samples of one line; for BW the green channel, which is most of what the eye calls bright."""
     if color_mode == "RGB":
         samples = bytearray(len(row) // 4 * 3)
         samples[0::3], samples[1::3], samples[2::3] = row[0::4], row[1::4], row[2::4]

@@ -55,8 +55,7 @@ class Storage:
 
     def origin(self, host: str | None = None) -> str:
         """The store's origin, as seen from a client that calls this machine `host`."""
-        host = host or self.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return f"http://{f'[{host}]' if host and ':' in host else host or self.host}:{self.port}"
 
     def upload_url(self, upload: Upload, host: str | None = None) -> str:
         """A URL for one PUT."""

@@ -8,10 +8,10 @@ from types import TracebackType
 from typing import Self
 
 from renderjuice_emulator.clock import Clock
-from renderjuice_emulator.fast import FastRenderer
 from renderjuice_emulator.faults import Faults
 from renderjuice_emulator.jobs import Job
 from renderjuice_emulator.ledger import Ledger
+from renderjuice_emulator.renderers import RendererName, choose_renderer
 from renderjuice_emulator.rendering import Renderer
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_emulator.server import DEFAULT_KEY, EmulatorServer, Settings
@@ -36,8 +36,8 @@ class Emulator:
     Args:
         speed: emulated seconds per real second; by default a job of some minutes takes some tens of milliseconds.
         manual_clock: only `clock.advance(seconds)` moves the time; `speed` is not used.
-        renderer: makes the renderer on the emulator's clock; by default the fast one.
-        slots: how many renders run at once; None for any number.
+        renderer: `fast`, `blender`, `auto`, or what makes one on the emulator's clock.
+        slots: how many renders run at once; None for any number, or one with Blender.
         api_keys: the keys that are accepted, each with a workspace of its own. `api_key` is the first.
         data: folder for uploads and outputs; None for a temporary one, removed at the end.
         webhook_url, webhook_secret: where events go; also `emulator.webhooks.url` and `.secret` later.
@@ -48,7 +48,7 @@ class Emulator:
         *,
         speed: float = 1000.0,
         manual_clock: bool = False,
-        renderer: Callable[[Clock], Renderer] = FastRenderer,
+        renderer: RendererName | Callable[[Clock], Renderer] = "fast",
         slots: int | None = None,
         api_keys: Sequence[str] = (DEFAULT_KEY,),
         host: str = "127.0.0.1",
@@ -58,6 +58,9 @@ class Emulator:
         webhook_secret: str = "whsec-emulator",  # noqa: S107 - it protects nothing
     ) -> None:
         self.api_key = api_keys[0]
+        if isinstance(renderer, str):
+            choice = choose_renderer(renderer)
+            renderer, slots = choice.make, slots or choice.slots
         self._server = EmulatorServer(
             Settings(
                 host=host,
@@ -106,7 +109,12 @@ class Emulator:
     @property
     def control_url(self) -> str:
         """Where the control routes are, for other processes."""
-        return self.base_url.removesuffix("/api/external/v1") + "/_emulator"
+        return self._server.control_url
+
+    @property
+    def openapi_url(self) -> str:
+        """Where the OpenAPI description is."""
+        return self._server.openapi_url
 
     @property
     def clock(self) -> Clock:

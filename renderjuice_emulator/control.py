@@ -1,0 +1,137 @@
+"""The emulator's controls for other processes, below `/_emulator` on the API's port. They need no key.
+
+No answer holds a signed URL or a key.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NotRequired
+
+from fastapi import APIRouter, Body
+from pydantic import Field, ValidationError
+from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
+
+from renderjuice_emulator.answers import iso
+from renderjuice_emulator.emulation import Emulated, Emulation
+from renderjuice_emulator.farm import RefusalError
+from renderjuice_emulator.switches import Switches
+
+router = APIRouter(prefix="/_emulator", include_in_schema=False)
+
+
+class FaultsToAdd(TypedDict):
+    """Faults in order for one operation."""
+
+    operation: str
+    faults: list[str]
+
+
+class Advance(TypedDict):
+    """By how much to move the clock."""
+
+    seconds: Annotated[float, Field(ge=0)]
+
+
+class WebhookAddress(TypedDict):
+    """Where events go; null for nowhere."""
+
+    url: str | None
+    secret: NotRequired[str]
+
+
+@router.get("/health")
+async def health(emulation: Emulated) -> dict[str, Any]:
+    """That the emulator runs, with what, and what time it has."""
+    return {"status": "ok", "renderer": emulation.farm.renderer.name, **_time(emulation)}
+
+
+@router.get("/ledger")
+async def ledger(emulation: Emulated) -> dict[str, Any]:
+    """Every request, and what each job would have cost."""
+    return emulation.ledger.to_json()
+
+
+@router.get("/jobs")
+async def jobs(emulation: Emulated) -> list[dict[str, Any]]:
+    """All jobs of all workspaces in short."""
+    return [
+        {
+            "id": job.id,
+            "status": job.status,
+            "shownStatus": job.shown_status,
+            "fileName": job.upload.file_name,
+            "framesTotal": job.frames_total,
+            "outputs": len(job.outputs),
+            "failedReason": job.failed_reason,
+        }
+        for job in emulation.farm.jobs.values()
+    ]
+
+
+@router.get("/faults")
+async def faults_left(emulation: Emulated) -> dict[str, list[str]]:
+    """The faults that were not met yet, by operation."""
+    return emulation.faults.left()
+
+
+@router.post("/faults")
+async def add_faults(emulation: Emulated, body: Annotated[FaultsToAdd, Body()]) -> dict[str, list[str]]:
+    """Queue faults for an operation; answers what is queued now."""
+    try:
+        emulation.faults.add(body["operation"], *body["faults"])
+    except ValueError as error:
+        raise RefusalError(400, str(error)) from None
+    return emulation.faults.left()
+
+
+@router.get("/clock")
+async def clock(emulation: Emulated) -> dict[str, Any]:
+    """The emulated time."""
+    return _time(emulation)
+
+
+@router.post("/clock/advance")
+async def advance(emulation: Emulated, body: Annotated[Advance, Body()]) -> dict[str, Any]:
+    """Move the clock on; answers once everything that became due has happened."""
+    await emulation.clock.pass_time(body["seconds"])
+    return _time(emulation)
+
+
+@router.get("/switches")
+async def switches(emulation: Emulated) -> Switches:
+    """All switches, as they are."""
+    return emulation.switches
+
+
+@router.patch("/switches")
+async def flip_switches(emulation: Emulated, body: Annotated[dict[str, Any], Body()]) -> Switches:
+    """Set some switches; all of them, or none when one is refused."""
+    try:
+        checked = Switches.model_validate(emulation.switches.model_dump() | body)
+    except ValidationError as error:
+        raise RefusalError(400, str(error)) from None
+    for name, value in checked:
+        setattr(emulation.switches, name, value)
+    return emulation.switches
+
+
+@router.put("/webhook")
+async def set_webhook(emulation: Emulated, body: Annotated[WebhookAddress, Body()]) -> dict[str, Any]:
+    """Set where events go, and the secret that signs them. The dashboard does this at Renderjuice."""
+    try:
+        emulation.webhooks.url = body["url"]
+    except ValueError as error:
+        raise RefusalError(400, str(error)) from None
+    emulation.webhooks.secret = body.get("secret", emulation.webhooks.secret)
+    return {"url": emulation.webhooks.url}
+
+
+@router.post("/reset")
+async def reset(emulation: Emulated) -> dict[str, Any]:
+    """Stop all jobs, and forget jobs, uploads, ledger, faults and switches. Time goes on."""
+    await emulation.reset()
+    return _time(emulation)
+
+
+def _time(emulation: Emulation) -> dict[str, Any]:
+    return {"emulatedTime": iso(emulation.clock.now()), "speed": emulation.clock.speed}
