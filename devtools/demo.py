@@ -80,11 +80,18 @@ def build_scene(narrator: Narrator) -> Path:
         command = [sys.executable, "-m", "renderjuice_emulator", "scene", str(scene)]
     else:
         narrator.say(f"Building a scene with Blender ({blender[0]})")
-        command = [*blender, str(SCENE_SCRIPT), str(scene)]
+        command = [*scene_builder(blender[0]), str(scene), "--frames", "12"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or not scene.exists():
         sys.exit(f"The scene could not be built:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
     return scene
+
+
+def scene_builder(blender: str) -> list[str]:
+    """The command that runs the scene script: in a Python that has bpy, or inside a Blender."""
+    if Path(blender).name.startswith("python"):
+        return [blender, str(SCENE_SCRIPT)]
+    return [blender, "--background", "--factory-startup", "--python", str(SCENE_SCRIPT), "--"]
 
 
 def start_airflow(emulator: LocalEmulator) -> LocalAirflow:
