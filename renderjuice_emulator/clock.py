@@ -99,16 +99,17 @@ class Clock:
     async def pass_time(self, seconds: float) -> None:
         """Move the clock on, waking who is due on the way. For code inside the emulator's event loop."""
         async with self._advancing:
-            target = self.timestamp() + seconds
+            end = self._advanced + seconds
             await self._settle()
             while self._sleepers:
                 sleeper, (due, _) = min(self._sleepers.items(), key=lambda item: item[1])
-                if due > target:
+                skipped = self._advanced + max(0.0, due - self.timestamp())
+                if skipped > end:
                     break
-                self._advanced += max(0.0, due - self.timestamp())
+                self._advanced = skipped
                 _wake(sleeper)
                 await self._settle()
-            self._advanced += max(0.0, target - self.timestamp())
+            self._advanced = end
 
     def advance(self, seconds: float) -> None:
         """Move the clock on by `seconds` of emulated time. For any thread but the emulator's own.

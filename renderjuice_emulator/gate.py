@@ -81,13 +81,16 @@ class Gate:
         if fault is None:
             await self._app(scope, receive, send)
         elif fault.kind == "stall":
+            if scope["entry"].operation not in STORAGE_OPERATIONS:
+                # The work is done even if the client has given up by then, so its request has to be here already.
+                receive = _replaying(await _read_body(receive), receive)
             await self._connections.pause(fault.seconds)
             await self._app(scope, receive, send)
         elif fault.kind in {"reset-before", "kill-before"}:
-            await self._hang_up(scope, receive, kill=fault.kind == "kill-before")
+            await self._hang_up(scope, receive, send, kill=fault.kind == "kill-before")
         elif fault.kind in {"reset-after", "kill-after"}:
             await self._app(scope, receive, _swallow)
-            await self._hang_up(scope, receive, kill=fault.kind == "kill-after")
+            await self._hang_up(scope, receive, send, kill=fault.kind == "kill-after")
         elif fault.kind == "stall-after":
             await self._app(scope, receive, self._stalling(send, fault.seconds))
         elif fault.kind == "truncate":
@@ -95,7 +98,7 @@ class Gate:
             self._connections.close(scope)
             await _until_disconnected(receive)
         else:
-            await _read_body(receive)
+            await _read_body(receive, keep=False)
             await self._answer(fault, scope)(scope, receive, send)
 
     def _recognise(self, scope: Scope) -> tuple[str, str | None]:
@@ -126,10 +129,14 @@ class Gate:
 
         return stall
 
-    async def _hang_up(self, scope: Scope, receive: Receive, *, kill: bool) -> None:
+    async def _hang_up(self, scope: Scope, receive: Receive, send: Send, *, kill: bool) -> None:
         if kill:
             entry: Entry = scope["entry"]
-            entry.peer_pid = await asyncio.to_thread(kill_peer, scope["client"], scope["server"])
+            try:
+                entry.peer_pid = await asyncio.to_thread(kill_peer, scope["client"], scope["server"])
+            except RuntimeError as error:
+                await error_response("nest", 500, str(error))(scope, receive, send)
+                return
         self._connections.reset(scope)
         await _until_disconnected(receive)
 
@@ -167,9 +174,23 @@ def _truncating(send: Send) -> Send:
     return truncate
 
 
-async def _read_body(receive: Receive) -> None:
-    while (message := await receive())["type"] == "http.request" and message.get("more_body"):
-        pass
+async def _read_body(receive: Receive, *, keep: bool = True) -> bytes:
+    body = b""
+    while (message := await receive())["type"] == "http.request":
+        body += message.get("body", b"") if keep else b""
+        if not message.get("more_body"):
+            break
+    return body
+
+
+def _replaying(body: bytes, receive: Receive) -> Receive:
+    """A channel that says `body` first, and then what `receive` says."""
+    first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return first.pop() if first else await receive()
+
+    return replay
 
 
 async def _until_disconnected(receive: Receive) -> None:

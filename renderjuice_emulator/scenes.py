@@ -74,14 +74,14 @@ def read_scene(path: Path) -> SceneDescription:
     with path.open("rb") as file:
         start = file.read(len(_HEADER) + len(_MARK))
         if not start.startswith(_KNOWN_BEGINNINGS):
-            raise RenderFailedError(f"{path.name} is not a Blender file", "INVALID_SCENE_FILE")
+            raise RenderFailedError("the scene is not a Blender file", "INVALID_SCENE_FILE")
         if not start.endswith(_MARK):
             return SceneDescription()
         text = file.readline(_MAX_DESCRIPTION)
     try:
         return _description(json.loads(text))
     except (ValueError, TypeError) as error:
-        raise RenderFailedError(f"{path.name} has a damaged description", "INVALID_SCENE_FILE") from error
+        raise RenderFailedError("the scene has a damaged description", "INVALID_SCENE_FILE") from error
 
 
 def open_upload(upload: Path, folder: Path) -> Path:

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+from studio import Studio
+
+from renderjuice_emulator.faults import OPERATIONS, Fault
+from renderjuice_emulator.testing import Emulator
+
+ASK_TO_RENDER = """
+import json, sys, urllib.request
+url, key = sys.argv[1:]
+body = json.dumps({"requestedRenderConfig": {"colorManagementPreset": "default"}}).encode()
+headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+urllib.request.urlopen(urllib.request.Request(url, body, headers))
+"""
+
+
+def test_faults_are_met_in_order_and_then_all_is_well(studio: Studio, emulator: Emulator) -> None:
+    emulator.faults.add("list_jobs", "503", "ok", "429 retry-after=2", "html 502")
+    answers = [studio.http.get("/jobs") for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [503, 200, 429, 502, 200]
+    assert "Retry-After" not in answers[0].headers
+    assert answers[2].headers["Retry-After"] == "2"
+    assert answers[3].headers["Content-Type"].startswith("text/html")
+    assert emulator.faults.left() == {}
+
+
+def test_what_was_not_met_is_told(emulator: Emulator) -> None:
+    emulator.faults.add("get_job", "503", "stall 5")
+    assert emulator.faults.left() == {"get_job": ["503", "stall 5"]}
+    emulator.faults.clear()
+    assert emulator.faults.left() == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "OK",
+        "200",
+        "600",
+        "429 retry_after=2",
+        "503 ",
+        "stall",
+        "stall soon",
+        "json {",
+        "html",
+        "html 200",
+        "kill",
+        "redirect x",
+    ],
+)
+def test_what_is_no_fault_is_refused(emulator: Emulator, text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        emulator.faults.add("get_job", "503", text)
+    assert emulator.faults.left() == {}
+
+
+def test_faults_that_an_operation_cannot_have_are_refused(emulator: Emulator) -> None:
+    for operation, text in (
+        ("render", "503"),
+        ("get_job", "expired"),
+        ("webhook", "kill-after"),
+        ("webhook", "truncate"),
+    ):
+        with pytest.raises(ValueError, match=r"."):
+            emulator.faults.add(operation, text)
+
+
+def test_every_operation_takes_faults(studio: Studio, emulator: Emulator) -> None:
+    job_id = studio.completed(frame_end=1)
+    url, target = studio.downloads(job_id)["frames"][0], studio.target()["uploadUrl"]
+    calls = {
+        "create_upload": ("POST", "/uploads"),
+        "put_upload": ("PUT", target),
+        "create_job": ("POST", "/jobs"),
+        "get_job": ("GET", f"/jobs/{job_id}"),
+        "list_jobs": ("GET", "/jobs"),
+        "validate_job": ("POST", f"/jobs/{job_id}/validate"),
+        "start_render": ("POST", f"/jobs/{job_id}/render"),
+        "cancel_job": ("POST", f"/jobs/{job_id}/cancel"),
+        "get_progress": ("GET", f"/jobs/{job_id}/progress"),
+        "list_progress": ("GET", "/jobs/progress"),
+        "get_downloads": ("GET", f"/jobs/{job_id}/downloads"),
+        "download_file": ("GET", url),
+    }
+    assert set(calls) == set(OPERATIONS) - {"webhook"}
+    for operation, (method, path) in calls.items():
+        emulator.faults.add(operation, "418")
+        assert studio.http.request(method, path).status_code == 418, operation
+    assert emulator.faults.left() == {}
+
+
+def test_a_reset_before_the_work_leaves_nothing_done(studio: Studio, emulator: Emulator) -> None:
+    job_id = studio.validated()
+    emulator.faults.add("start_render", "reset-before")
+    with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
+        studio.render(job_id)
+    assert emulator.ledger.renders_started() == 0
+    assert studio.status(job_id) == "validated"
+
+
+def test_a_reset_after_the_work_loses_only_the_answer(studio: Studio, emulator: Emulator) -> None:
+    job_id = studio.validated()
+    emulator.faults.add("start_render", "reset-after")
+    with pytest.raises(httpx.ReadError, match="reset"):
+        studio.render(job_id)
+    assert emulator.ledger.renders_started(job_id) == 1
+    assert studio.render(job_id).headers["X-Idempotent-Replay"] == "true"
+    assert emulator.ledger.renders_started(job_id) == 1
+
+
+def test_a_stall_delays_the_work_and_a_stall_after_only_the_answer(studio: Studio, emulator: Emulator) -> None:
+    emulator.faults.add("create_job", "stall 0.2", "stall-after 0.2")
+    slug = studio.upload()
+    for jobs_while_waiting in (0, 2):
+        with pytest.raises(httpx.ReadTimeout):
+            studio.http.post("/jobs", json={"slug": slug}, timeout=0.1)
+        assert len(emulator.jobs) == jobs_while_waiting
+        time.sleep(0.2)
+    assert len(emulator.jobs) == 2
+
+
+def test_a_truncated_answer_promises_more_than_it_holds(studio: Studio, emulator: Emulator) -> None:
+    job_id = studio.validated()
+    emulator.faults.add("start_render", "truncate")
+    with pytest.raises(httpx.RemoteProtocolError, match="without sending complete"):
+        studio.render(job_id)
+    assert emulator.ledger.renders_started(job_id) == 1
+
+
+def test_a_truncated_download_ends_halfway(studio: Studio, emulator: Emulator) -> None:
+    url = studio.downloads(studio.completed(frame_end=1))["frames"][0]
+    whole = studio.store.get(url).content
+    emulator.faults.add("download_file", "truncate")
+    received: list[bytes] = []
+    with pytest.raises(httpx.RemoteProtocolError), studio.store.stream("GET", url) as answer:
+        received.extend(answer.iter_raw())
+    assert b"".join(received) == whole[: len(whole) // 2]
+
+
+def test_nonsense_is_a_page_of_html_with_200(studio: Studio, emulator: Emulator) -> None:
+    emulator.faults.add("list_jobs", "nonsense")
+    answer = studio.http.get("/jobs")
+    assert answer.status_code == 200
+    with pytest.raises(json.JSONDecodeError):
+        answer.json()
+
+
+def test_any_json_can_be_answered(studio: Studio, emulator: Emulator) -> None:
+    emulator.faults.add("get_job", 'json {"data": {"status": "teleporting"}}')
+    assert studio.http.get("/jobs/x").json() == {"data": {"status": "teleporting"}}
+
+
+def test_a_redirect_leads_elsewhere(studio: Studio, emulator: Emulator) -> None:
+    emulator.faults.add("get_job", "redirect http://127.0.0.1:1/x")
+    answer = studio.http.get("/jobs/x")
+    assert (answer.status_code, answer.headers["Location"]) == (307, "http://127.0.0.1:1/x")
+
+
+def test_the_store_says_expired_in_its_own_words(studio: Studio, emulator: Emulator) -> None:
+    emulator.faults.add("put_upload", "expired")
+    answer = studio.store.put(studio.target()["uploadUrl"], content=b"BLENDER")
+    assert answer.status_code == 403
+    assert "<Code>AccessDenied</Code>" in answer.text
+
+
+def test_a_faulty_answer_to_a_large_body_reads_the_body_first(studio: Studio, emulator: Emulator) -> None:
+    emulator.faults.add("put_upload", "503")
+    target = studio.target()
+    assert studio.store.put(target["uploadUrl"], content=b"B" * 20_000_000).status_code == 503
+    assert studio.http.post("/jobs", json={"slug": target["slug"]}).status_code == 400
+
+
+@pytest.mark.parametrize(("fault", "renders"), [("kill-before", 0), ("kill-after", 1)])
+def test_the_process_that_asked_is_killed(studio: Studio, emulator: Emulator, fault: str, renders: int) -> None:
+    job_id = studio.validated()
+    emulator.faults.add("start_render", fault)
+    url = f"{emulator.base_url}/jobs/{job_id}/render"
+    with subprocess.Popen([sys.executable, "-c", ASK_TO_RENDER, url, emulator.api_key]) as process:
+        assert process.wait(10) == -signal.SIGKILL
+    assert emulator.ledger.renders_started(job_id) == renders
+    assert emulator.ledger.entries[-1].peer_pid == process.pid
+    assert emulator.ledger.entries[-1].status is None
+
+
+def test_the_emulator_never_kills_itself(studio: Studio, emulator: Emulator) -> None:
+    emulator.faults.add("list_jobs", "kill-before")
+    answer = studio.http.get("/jobs")
+    assert answer.status_code == 500
+    assert "no process but the emulator's own" in answer.json()["message"]
+
+
+def test_a_stalled_request_does_not_hold_up_the_end() -> None:
+    with Emulator() as emulator:
+        emulator.faults.add("list_jobs", "stall 60")
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.get(f"{emulator.base_url}/jobs", timeout=0.05)
+        started = time.monotonic()
+    assert time.monotonic() - started < 1
+
+
+def test_a_fault_remembers_how_it_was_written() -> None:
+    fault = Fault.parse("429 retry-after=Fri, 31 Dec 2027 23:59:59 GMT")
+    assert (fault.status, fault.retry_after) == (429, "Fri, 31 Dec 2027 23:59:59 GMT")
+    assert fault.text.startswith("429")
