@@ -138,6 +138,9 @@ def _apply_config(scene: Any, config: dict[str, Any]) -> None:
     render, cycles = scene.render, scene.cycles
     render.threads_mode = "AUTO"
     render.use_overwrite, render.use_placeholder, render.use_file_extension = True, False, True
+    render.use_stamp_filename = (
+        False  # Blender writes it into each image: where the farm keeps scenes is its own affair.
+    )
     cycles.device = "CPU"
     cycles.denoiser = "OPENIMAGEDENOISE"  # The other one, OPTIX, needs a GPU.
     for name in ("compositor_device", "compositor_denoise_device"):
