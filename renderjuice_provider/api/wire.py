@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import os
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -84,13 +85,18 @@ class Wire:
     def _api(self) -> httpx.Client:
         import httpx
 
-        return httpx.Client(**self._settings.api_options())
+        return self._opened(httpx.Client(**self._settings.api_options()))
 
     @cached_property
     def _storage(self) -> httpx.Client:
         import httpx
 
-        return httpx.Client(**self._settings.storage_options())
+        return self._opened(httpx.Client(**self._settings.storage_options()))
+
+    def _opened(self, client: httpx.Client) -> httpx.Client:
+        # Operators have no end at which they could close a client; whoever forgets it leaves no socket behind.
+        weakref.finalize(self, client.close)
+        return client
 
     def run(self, flow: Flow[T]) -> T:
         """The flow's result."""

@@ -1,0 +1,84 @@
+"""Operators, sensor, hook and trigger against an emulator, each task phase run as Airflow would run it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+
+from renderjuice_emulator.scenes import write_scene
+from renderjuice_emulator.testing import Emulator
+
+CONFIG = {"colorManagementPreset": "default", "frameRanges": ["1-3"]}
+
+
+class FakeTaskInstance:
+    """What our code asks of a task instance; XComs are kept here."""
+
+    def __init__(self) -> None:
+        self.dag_id, self.task_id, self.run_id, self.map_index, self.try_number = "dag", "task", "run", -1, 1
+        self.xcoms: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcoms[key] = json.loads(json.dumps(value))
+
+    def xcom_pull(self, *, key: str, **_: Any) -> Any:
+        return self.xcoms.get(key)
+
+
+class Runner:
+    """Runs a task to its end: each deferral goes through a serialized trigger and a JSON event, as in Airflow."""
+
+    def __init__(self) -> None:
+        self.ti = FakeTaskInstance()
+        self.context: Any = {"ti": self.ti}
+        self.triggers: list[Any] = []
+        self.events: list[dict[str, Any]] = []
+
+    def run(self, operator: Any) -> Any:
+        try:
+            return operator.execute(self.context)
+        except TaskDeferred as deferral:
+            return self.resume(operator, deferral)
+
+    def resume(self, operator: Any, deferral: TaskDeferred) -> Any:
+        event = json.loads(json.dumps(asyncio.run(self.fire(deferral.trigger))))
+        self.events.append(event)
+        try:
+            return operator.resume_execution(deferral.method_name, {"event": event}, self.context)
+        except TaskDeferred as again:
+            return self.resume(operator, again)
+
+    async def fire(self, trigger: Any) -> Any:
+        path, arguments = trigger.serialize()
+        self.triggers.append(arguments)
+        again = type(trigger)(**json.loads(json.dumps(arguments)))
+        assert path == f"{type(again).__module__}.{type(again).__name__}"
+        async for event in again.run():
+            return event.payload
+        raise AssertionError("the trigger ended without an event")
+
+
+@pytest.fixture
+def runner() -> Runner:
+    return Runner()
+
+
+@pytest.fixture
+def emulator(renderjuice_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """An emulator that the default connection leads to."""
+    connect(monkeypatch, host=renderjuice_emulator.base_url, password=renderjuice_emulator.api_key)
+    return renderjuice_emulator
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Path:
+    return write_scene(tmp_path / "shot.blend", frame_end=3)
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_RENDERJUICE_DEFAULT", json.dumps({"conn_type": "renderjuice"} | fields))

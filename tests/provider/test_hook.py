@@ -1,0 +1,98 @@
+"""From a connection to a client, and the form that people fill in."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import airflow
+import jsonschema
+import pytest
+from provider.conftest import connect
+
+from renderjuice_provider.api.errors import RenderjuiceInputError
+from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
+from renderjuice_provider.provider_info import get_provider_info
+
+
+def test_it_says_whether_the_key_is_accepted(emulator, monkeypatch):
+    assert RenderjuiceHook().test_connection() == (True, "Renderjuice accepts the API key.")
+    connect(monkeypatch, host=emulator.base_url, password="RJ-somebody-else")
+    accepted, message = RenderjuiceHook().test_connection()
+    assert not accepted
+    assert "401" in message
+    assert "somebody" not in message
+
+
+def test_the_async_client_reads_the_same_connection(emulator):
+    async def first_page():
+        async with await RenderjuiceHook().get_async_client() as client:
+            return [job async for job in client.list_jobs()]
+
+    assert asyncio.run(first_page()) == []
+
+
+def test_a_connection_written_as_a_uri_works_too(emulator, monkeypatch):
+    address = emulator.base_url.partition("://")[2].partition("/")[0]
+    monkeypatch.setenv("AIRFLOW_CONN_RENDERJUICE_DEFAULT", f"renderjuice://:{emulator.api_key}@{address}/http")
+    assert RenderjuiceHook().test_connection()[0]
+
+
+def test_without_a_host_it_is_renderjuices_own(monkeypatch):
+    connect(monkeypatch, password="RJ-key")
+    assert repr(RenderjuiceHook().client) == "RenderjuiceClient(base_url='https://api.renderjuice.com/api/external/v1')"
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        ({}, "no API key"),
+        ({"password": "  "}, "no API key"),
+        ({"password": "RJ-a b"}, "characters that no key has"),
+        ({"password": "RJ-secret", "host": "ftp://farm"}, "no http or https"),
+        ({"password": "RJ-secret", "host": "http://farm.example"}, "plain http"),
+        ({"password": "RJ-secret", "extra": {"timeout": "long"}}, "'timeout' must be a number"),
+        ({"password": "RJ-secret", "extra": {"max_attempts": True}}, "'max_attempts' must be a whole number"),
+        ({"password": "RJ-secret", "extra": {"allow_http": "yes"}}, "'allow_http' must be true or false"),
+        ({"password": "RJ-secret", "extra": {"timeout": 0}}, "above 0"),
+    ],
+)
+def test_a_connection_that_cannot_work_says_what_is_wrong_and_never_the_key(monkeypatch, fields, what):
+    connect(monkeypatch, **fields)
+    with pytest.raises(RenderjuiceInputError, match=what) as caught:
+        _ = RenderjuiceHook().client
+    assert "secret" not in str(caught.value)
+    assert RenderjuiceHook().test_connection()[0] is False
+
+
+def test_plain_http_to_another_machine_is_possible_when_the_connection_says_so(monkeypatch):
+    connect(monkeypatch, password="RJ-key", host="http://farm.example", extra={"allow_http": True})
+    assert "farm.example" in repr(RenderjuiceHook().client)
+
+
+def test_what_airflow_reads_fits_airflows_schemas_and_names_things_that_exist():
+    info = get_provider_info()
+    folder = Path(airflow.__file__).parent
+    for schema in ("provider_info.schema.json", "provider.yaml.schema.json"):
+        jsonschema.validate(info, json.loads((folder / schema).read_text()) | {"required": ["name", "description"]})
+    for kind in ("hooks", "operators", "sensors", "triggers"):
+        for module in (name for entry in info[kind] for name in entry["python-modules"]):
+            importlib.import_module(module)
+    for path in [*info["extra-links"], info["connection-types"][0]["hook-class-name"]]:
+        module, _, name = path.rpartition(".")
+        assert hasattr(importlib.import_module(module), name)
+
+
+def test_reading_a_dag_file_imports_neither_triggers_nor_media_libraries():
+    code = (
+        "import sys, airflow.sdk; from airflow.sdk import BaseOperator; before = set(sys.modules)\n"
+        "import renderjuice_provider.operators.renderjuice, renderjuice_provider.sensors.renderjuice\n"
+        "heavy = {'airflow.triggers.base', 'OpenImageIO', 'av', 'numpy', 'fastapi', 'renderjuice_emulator'}\n"
+        "print(sorted(heavy & (set(sys.modules) - before)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "[]"

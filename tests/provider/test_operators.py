@@ -1,0 +1,242 @@
+"""The operators, deferred and on the worker, against an emulator."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferralTimeout, TaskDeferred
+from provider.conftest import CONFIG, Runner
+
+from renderjuice_emulator.scenes import write_scene
+from renderjuice_provider.api.errors import (
+    RenderjuiceEventError,
+    RenderjuiceIncompleteError,
+    RenderjuiceInputError,
+    RenderjuiceJobError,
+    RenderjuiceTimeoutError,
+)
+from renderjuice_provider.operators.renderjuice import (
+    RenderjuiceCancelJobOperator,
+    RenderjuiceCreateJobOperator,
+    RenderjuiceDownloadOperator,
+    RenderjuiceJobOverError,
+    RenderjuiceRenderJobOperator,
+    RenderjuiceRunJobOperator,
+    RenderjuiceUploadOperator,
+    RenderjuiceValidateJobOperator,
+)
+
+FAST = {"poll_interval": 0.02}
+both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "on the worker"])
+
+
+@pytest.fixture
+def job_id(emulator, scene, runner):
+    slug = runner.run(RenderjuiceUploadOperator(task_id="upload", file_path=str(scene)))
+    return runner.run(RenderjuiceCreateJobOperator(task_id="create", slug=slug))
+
+
+@pytest.fixture
+def validated(job_id, runner):
+    runner.run(RenderjuiceValidateJobOperator(task_id="validate", job_id=job_id, **FAST))
+    return job_id
+
+
+def render(job_id: str, **arguments: Any) -> RenderjuiceRenderJobOperator:
+    return RenderjuiceRenderJobOperator(**{"task_id": "render", "job_id": job_id, "render_config": CONFIG} | FAST | arguments)
+
+
+@both_modes
+def test_a_shot_goes_step_by_step_from_a_file_to_frames(emulator, job_id, runner, tmp_path, deferrable):
+    found = runner.run(RenderjuiceValidateJobOperator(task_id="validate", job_id=job_id, deferrable=deferrable, **FAST))
+    assert found["status"] == "validated"
+    assert found["analysis"]["frameEnd"] == 3
+
+    rendered = runner.run(render(job_id, deferrable=deferrable))
+    assert rendered["status"] == "completed"
+    assert rendered["normalized_seconds"] > 0
+    assert (rendered["frames_requested"], rendered["frames_delivered"], rendered["frames_missing"]) == (3, 3, [])
+
+    out = tmp_path / "out"
+    manifest = runner.run(RenderjuiceDownloadOperator(task_id="download", job_id=job_id, destination=str(out)))
+    assert manifest["complete"]
+    assert manifest["frames"] == 3
+    assert sorted(path.name for path in (out / "frames").iterdir()) == ["0001.png", "0002.png", "0003.png"]
+    assert len(json.loads((out / "manifest.json").read_text())["files"]) == manifest["frames"] + manifest["composites"]
+    assert emulator.ledger.renders_started() == 1
+    assert bool(runner.triggers) is deferrable
+
+
+@both_modes
+def test_one_task_runs_a_whole_job(emulator, scene, runner, deferrable):
+    operator = RenderjuiceRunJobOperator(
+        task_id="run", file_path=str(scene), render_config=CONFIG, deferrable=deferrable, **FAST
+    )
+    summary = runner.run(operator)
+    assert (summary["status"], summary["frames_delivered"]) == ("completed", 3)
+    assert runner.ti.xcoms["renderjuice_job_id"] == summary["job_id"]
+    assert [trigger["target"] for trigger in runner.triggers] == (["validated", "completed"] if deferrable else [])
+    assert emulator.ledger.renders_started(file_name="shot.blend") == 1
+
+
+@both_modes
+def test_a_render_that_fails_fails_the_task_for_good_and_says_why(emulator, runner, tmp_path, deferrable):
+    broken = write_scene(tmp_path / "broken.blend", frame_end=3, fail_at_frame=2)
+    operator = RenderjuiceRunJobOperator(
+        task_id="run", file_path=str(broken), render_config=CONFIG, deferrable=deferrable, **FAST
+    )
+    with pytest.raises(RenderjuiceJobOverError, match="is failed: .+ billed") as caught:
+        runner.run(operator)
+    assert isinstance(caught.value, AirflowFailException)
+    assert caught.value.job.failed_reason is not None
+
+
+@both_modes
+def test_validation_that_fails_says_why(emulator, runner, tmp_path, deferrable):
+    broken = write_scene(tmp_path / "broken.blend", fail_validation=("the file is from the future", "SCENE_UNREADABLE"))
+    slug = runner.run(RenderjuiceUploadOperator(task_id="upload", file_path=str(broken)))
+    job_id = runner.run(RenderjuiceCreateJobOperator(task_id="create", slug=slug))
+    with pytest.raises(RenderjuiceJobOverError, match="from the future"):
+        runner.run(RenderjuiceValidateJobOperator(task_id="validate", job_id=job_id, deferrable=deferrable, **FAST))
+
+
+def test_rendering_a_job_that_nobody_validated_says_what_to_do(job_id, runner):
+    with pytest.raises(RenderjuiceInputError, match="RenderjuiceValidateJobOperator"):
+        runner.run(render(job_id))
+
+
+def test_validating_twice_is_no_error(validated, runner):
+    again = runner.run(RenderjuiceValidateJobOperator(task_id="again", job_id=validated, **FAST))
+    assert again["status"] == "validated"
+
+
+def test_rendering_again_takes_up_what_was_rendered(emulator, validated, runner):
+    runner.run(render(validated))
+    assert runner.run(render(validated))["status"] == "completed"
+    assert emulator.ledger.renders_started(validated) == 1
+
+
+def test_without_waiting_the_task_ends_once_the_order_is_given(emulator, validated, runner):
+    summary = runner.run(render(validated, wait=False))
+    assert summary["status"] in {"booting", "rendering", "finalizing", "completed"}
+    assert emulator.ledger.renders_started(validated) == 1
+
+
+@both_modes
+def test_our_deadline_cancels_the_job_and_says_what_it_cost(emulator, runner, tmp_path, deferrable):
+    slow = write_scene(tmp_path / "slow.blend", frame_end=3, seconds_per_frame=1e6)
+    operator = RenderjuiceRunJobOperator(
+        task_id="run", file_path=str(slow), render_config=CONFIG, deferrable=deferrable, timeout=0.6, **FAST
+    )
+    with pytest.raises(RenderjuiceJobError, match=r"did not become completed.+cancelled.+billed"):
+        runner.run(operator)
+    assert emulator.ledger.jobs_left_running() == []
+
+
+def test_a_deadline_may_leave_the_job_running(emulator, runner, tmp_path):
+    slow = write_scene(tmp_path / "slow.blend", frame_end=3, seconds_per_frame=1e6)
+    arguments = {"timeout": 0.6, "cancel_on_timeout": False} | FAST
+    with pytest.raises(RenderjuiceTimeoutError, match="left running: a retry re-attaches"):
+        runner.run(RenderjuiceRunJobOperator(task_id="run", file_path=str(slow), render_config=CONFIG, **arguments))
+    assert len(emulator.ledger.jobs_left_running()) == 1
+
+
+def test_a_deferral_that_airflow_times_out_does_not_leave_the_job_running(emulator, runner, tmp_path):
+    slow = write_scene(tmp_path / "slow.blend", frame_end=3, seconds_per_frame=1e6)
+    operator = RenderjuiceRunJobOperator(task_id="run", file_path=str(slow), render_config=CONFIG, deferrable=False, **FAST)
+    operator.wait = False
+    runner.run(operator)
+    assert emulator.ledger.jobs_left_running()
+    with pytest.raises(RenderjuiceJobOverError, match="cancelled"):
+        operator.resume_execution("__fail__", {"error": "Trigger timeout"}, runner.context)
+    assert emulator.ledger.jobs_left_running() == []
+
+
+def test_a_timeout_of_a_task_that_has_no_job_yet_stays_a_timeout(emulator, runner, scene):
+    operator = RenderjuiceRunJobOperator(task_id="run", file_path=str(scene), render_config=CONFIG)
+    with pytest.raises(TaskDeferralTimeout):
+        operator.resume_execution("__fail__", {"error": "Trigger timeout"}, runner.context)
+
+
+def test_killing_the_task_on_the_worker_cancels_the_render(emulator, validated, runner):
+    operator = render(validated, wait=False, render_config=CONFIG)
+    emulator.clock  # noqa: B018
+    runner.run(operator)
+    operator.on_kill()
+    assert emulator.ledger.jobs_left_running() == []
+
+
+def test_a_kill_may_leave_the_render_running(emulator, runner, tmp_path):
+    slow = write_scene(tmp_path / "slow.blend", seconds_per_frame=1e6)
+    operator = RenderjuiceRunJobOperator(
+        task_id="run", file_path=str(slow), render_config=CONFIG, wait=False, deferrable=False, cancel_on_kill=False, **FAST
+    )
+    runner.run(operator)
+    operator.on_kill()
+    assert len(emulator.ledger.jobs_left_running()) == 1
+
+
+def test_canceling_returns_the_status_after(emulator, job_id, runner):
+    cancel = RenderjuiceCancelJobOperator(task_id="cancel", job_id=job_id)
+    assert runner.run(cancel) == "canceled"
+    assert runner.run(cancel) == "canceled"
+
+
+@pytest.mark.parametrize("event", [None, {}, {"ending": "reached"}, "success", {"version": 2, "ending": "reached"}])
+def test_an_event_that_is_not_ours_never_passes_for_a_success(emulator, validated, runner, event):
+    with pytest.raises(RenderjuiceEventError):
+        render(validated).execute_complete(runner.context, event)
+
+
+def test_bad_input_is_refused_before_anything_is_sent(emulator, runner, scene, tmp_path):
+    for arguments in ({"file_path": str(tmp_path / "none.blend")}, {"render_config": {}}, {"render_config": {"fps": 24}}):
+        operator = RenderjuiceRunJobOperator(**{"task_id": "r", "file_path": str(scene), "render_config": CONFIG} | arguments)
+        with pytest.raises(RenderjuiceInputError):
+            runner.run(operator)
+    with pytest.raises(RenderjuiceInputError, match="UUID"):
+        runner.run(render("../jobs"))
+    assert emulator.ledger.entries == []
+
+
+@pytest.mark.parametrize("arguments", [{"poll_interval": 0}, {"timeout": -1}, {"poll_interval": "soon"}])
+def test_waits_that_make_no_sense_are_refused_when_the_dag_is_read(arguments):
+    with pytest.raises(RenderjuiceInputError):
+        render("3c90c3cc-0d44-4b50-8888-8dd25736052a", **arguments)
+
+
+def test_missing_frames_are_named_and_the_delivery_is_not_called_complete(emulator, runner, tmp_path):
+    holes = write_scene(tmp_path / "holes.blend", frame_end=5, missing_output_frames=(2, 4))
+    config = CONFIG | {"frameRanges": ["1-5"]}
+    summary = runner.run(RenderjuiceRunJobOperator(task_id="run", file_path=str(holes), render_config=config, **FAST))
+    assert summary["frames_missing"] == [2, 4]
+    arguments = {"task_id": "download", "job_id": summary["job_id"], "destination": str(tmp_path / "out")}
+    with pytest.raises(RenderjuiceIncompleteError, match="frames 2, 4 are missing"):
+        runner.run(RenderjuiceDownloadOperator(**arguments))
+    manifest = runner.run(RenderjuiceDownloadOperator(**arguments, allow_missing=True))
+    assert (manifest["frames"], manifest["missing_frames"], manifest["complete"]) == (3, [2, 4], False)
+
+
+def test_the_default_is_to_defer_unless_the_configuration_says_otherwise(monkeypatch):
+    job_id = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+    assert render(job_id).deferrable
+    monkeypatch.setenv("AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE", "False")
+    assert not render(job_id).deferrable
+    assert render(job_id, deferrable=True).deferrable
+
+
+def test_the_deadline_is_the_triggers_and_airflows_own_comes_later(emulator, validated):
+    with pytest.raises(TaskDeferred) as deferral:
+        render(validated, timeout=100).execute({})
+    trigger, backstop = deferral.value.trigger, deferral.value.timeout.total_seconds()
+    assert 95 < trigger.deadline - time.time() <= 100
+    assert 300 < backstop <= 400
+
+
+def test_nothing_secret_reaches_an_event_or_a_trigger(emulator, scene, runner: Runner):
+    runner.run(RenderjuiceRunJobOperator(task_id="run", file_path=str(scene), render_config=CONFIG, **FAST))
+    kept = json.dumps([runner.events, runner.triggers, runner.ti.xcoms])
+    assert emulator.api_key not in kept
+    assert "?" not in kept
