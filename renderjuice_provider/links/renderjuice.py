@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from airflow.sdk import BaseOperatorLink
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
     from airflow.sdk.types import TaskInstanceKey
 
     from renderjuice_provider.api.models import Job
@@ -28,7 +29,8 @@ class RenderjuicePreviewLink(BaseOperatorLink):
         return XCom.get_value(key=self.xcom_key, ti_key=ti_key) or ""
 
 
-def preview_url(job: Job) -> str | None:
-    """The job's preview, if its URL may be stored: one with a query may be signed, and a signed URL is a secret."""
-    url = job.preview_url
-    return url if url and url.startswith(("https://", "http://")) and not urlsplit(url).query else None
+def push_preview(context: Context, job: Job) -> None:
+    """Give the task its button, if the job's preview may be stored: a URL with a query may be signed, which is a secret."""
+    url, ti = job.preview_url, context.get("ti")
+    if ti is not None and url and url.startswith(("https://", "http://")) and not urlsplit(url).query:
+        ti.xcom_push(key=PREVIEW_KEY, value=url)

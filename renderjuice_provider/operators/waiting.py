@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceJobError, RenderjuiceTimeoutError
 from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.deferral import BACKSTOP, DEFAULT_POLL_INTERVAL, deferrable_by_default, job_trigger, seconds
-from renderjuice_provider.links.renderjuice import PREVIEW_KEY, RenderjuicePreviewLink, preview_url
+from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, push_preview
 from renderjuice_provider.operators.base import RenderjuiceOperator
 from renderjuice_provider.waiting.job_wait import JobWait
 from renderjuice_provider.waiting.outcome import Ending, Outcome
@@ -186,6 +186,5 @@ class JobOperator(RenderjuiceOperator):
         ti = context.get("ti")
         if ti is not None and (self._job is None or self._job.id != job.id):
             ti.xcom_push(key=JOB_KEY, value=job.id)
-        if ti is not None and (url := preview_url(job)):
-            ti.xcom_push(key=PREVIEW_KEY, value=url)
+        push_preview(context, job)
         self._job = job

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow.sdk.exceptions import AirflowSensorTimeout
 
+from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.api.protocol import check_job_id
 from renderjuice_provider.deferral import BACKSTOP, DEFAULT_POLL_INTERVAL, deferrable_by_default, job_trigger, seconds
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
+from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, push_preview
 from renderjuice_provider.operators.waiting import RenderjuiceJobOverError
 from renderjuice_provider.waiting.job_wait import JobWait, Over
 from renderjuice_provider.waiting.outcome import Ending, Outcome
@@ -42,6 +44,7 @@ class RenderjuiceJobSensor(BaseSensorOperator):
     """
 
     template_fields = ("renderjuice_conn_id", "job_id", "target_status")
+    operator_extra_links = (RenderjuicePreviewLink(),)
     ui_color = "#ffe3c2"
 
     def __init__(
@@ -97,16 +100,22 @@ class RenderjuiceJobSensor(BaseSensorOperator):
             self.log.info(verdict.news)
         if not isinstance(verdict, Over):
             return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=_result(verdict.outcome))
+        return PokeReturnValue(is_done=True, xcom_value=self._result(context, verdict.outcome))
 
     def execute_complete(self, context: Context, event: Any = None) -> str | None:
         """Resume after the trigger fired."""
-        return _result(Outcome.from_event(event))
+        return self._result(context, Outcome.from_event(event))
 
+    def _result(self, context: Context, outcome: Outcome) -> str | None:
+        if outcome.ending is Ending.REACHED:
+            self._link_preview(context)
+            return outcome.status
+        if outcome.ending is Ending.TIMED_OUT:
+            raise AirflowSensorTimeout(f"{outcome.message}. The job was left as it is: this sensor only watches.")
+        raise RenderjuiceJobOverError(f"{outcome.message}. This sensor only watches; the job was left as it is.")
 
-def _result(outcome: Outcome) -> str | None:
-    if outcome.ending is Ending.REACHED:
-        return outcome.status
-    if outcome.ending is Ending.TIMED_OUT:
-        raise AirflowSensorTimeout(f"{outcome.message}. The job was left as it is: this sensor only watches.")
-    raise RenderjuiceJobOverError(f"{outcome.message}. This sensor only watches; the job was left as it is.")
+    def _link_preview(self, context: Context) -> None:
+        try:
+            push_preview(context, self.hook.client.get_job(self.job_id))
+        except RenderjuiceError as error:  # a picture is not worth failing for
+            self.log.info("No preview: %s", error)

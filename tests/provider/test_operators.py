@@ -46,7 +46,9 @@ def validated(job_id, runner):
 
 
 def render(job_id: str, **arguments: Any) -> RenderjuiceRenderJobOperator:
-    return RenderjuiceRenderJobOperator(**{"task_id": "render", "job_id": job_id, "render_config": CONFIG} | FAST | arguments)
+    return RenderjuiceRenderJobOperator(
+        **{"task_id": "render", "job_id": job_id, "render_config": CONFIG} | FAST | arguments
+    )
 
 
 @both_modes
@@ -88,7 +90,7 @@ def test_a_render_that_fails_fails_the_task_for_good_and_says_why(emulator, runn
     operator = RenderjuiceRunJobOperator(
         task_id="run", file_path=str(broken), render_config=CONFIG, deferrable=deferrable, **FAST
     )
-    with pytest.raises(RenderjuiceJobOverError, match="is failed: .+ billed") as caught:
+    with pytest.raises(RenderjuiceJobOverError, match=r"is failed: .+ billed") as caught:
         runner.run(operator)
     assert isinstance(caught.value, AirflowFailException)
     assert caught.value.job.failed_reason is not None
@@ -146,7 +148,9 @@ def test_a_deadline_may_leave_the_job_running(emulator, runner, tmp_path):
 
 def test_a_deferral_that_airflow_times_out_does_not_leave_the_job_running(emulator, runner, tmp_path):
     slow = write_scene(tmp_path / "slow.blend", frame_end=3, seconds_per_frame=1e6)
-    operator = RenderjuiceRunJobOperator(task_id="run", file_path=str(slow), render_config=CONFIG, deferrable=False, **FAST)
+    operator = RenderjuiceRunJobOperator(
+        task_id="run", file_path=str(slow), render_config=CONFIG, deferrable=False, **FAST
+    )
     operator.wait = False
     runner.run(operator)
     assert emulator.ledger.jobs_left_running()
@@ -172,7 +176,13 @@ def test_killing_the_task_on_the_worker_cancels_the_render(emulator, validated, 
 def test_a_kill_may_leave_the_render_running(emulator, runner, tmp_path):
     slow = write_scene(tmp_path / "slow.blend", seconds_per_frame=1e6)
     operator = RenderjuiceRunJobOperator(
-        task_id="run", file_path=str(slow), render_config=CONFIG, wait=False, deferrable=False, cancel_on_kill=False, **FAST
+        task_id="run",
+        file_path=str(slow),
+        render_config=CONFIG,
+        wait=False,
+        deferrable=False,
+        cancel_on_kill=False,
+        **FAST,
     )
     runner.run(operator)
     operator.on_kill()
@@ -192,8 +202,14 @@ def test_an_event_that_is_not_ours_never_passes_for_a_success(emulator, validate
 
 
 def test_bad_input_is_refused_before_anything_is_sent(emulator, runner, scene, tmp_path):
-    for arguments in ({"file_path": str(tmp_path / "none.blend")}, {"render_config": {}}, {"render_config": {"fps": 24}}):
-        operator = RenderjuiceRunJobOperator(**{"task_id": "r", "file_path": str(scene), "render_config": CONFIG} | arguments)
+    for arguments in (
+        {"file_path": str(tmp_path / "none.blend")},
+        {"render_config": {}},
+        {"render_config": {"fps": 24}},
+    ):
+        operator = RenderjuiceRunJobOperator(
+            **{"task_id": "r", "file_path": str(scene), "render_config": CONFIG} | arguments
+        )
         with pytest.raises(RenderjuiceInputError):
             runner.run(operator)
     with pytest.raises(RenderjuiceInputError, match="UUID"):
