@@ -48,7 +48,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--resolution", default="320x180", metavar="WxH", help="in pixels (default: 320x180)")
     parser.add_argument(
-        "--samples", type=int, default=16, help="of Cycles, for each pixel (default: 16, then denoised)"
+        "--samples", type=int, default=12, help="of Cycles, for each pixel (default: 12, then denoised)"
     )
     parser.add_argument("--seed", type=int, default=0, help="another number places drops and ice differently")
     parser.add_argument(
