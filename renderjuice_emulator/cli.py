@@ -92,7 +92,9 @@ def _serve(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
     logging.getLogger("renderjuice_emulator").setLevel(logging.INFO)
     choice = choose_renderer(options.renderer, options.blender)
-    secret = os.environ[options.webhook_secret_env] if options.webhook_secret_env else ""
+    secret = os.environ.get(options.webhook_secret_env or "", "")
+    if options.webhook_secret_env and not secret:
+        raise ValueError(f"the environment variable {options.webhook_secret_env} is not set")
     server = EmulatorServer(
         Settings(
             host=options.host,

@@ -1,0 +1,86 @@
+"""The description that the emulator serves, held against the emulator that runs."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import CHECKS
+from schemathesis.generation import GenerationMode
+from studio import DEFAULT, Studio
+
+from renderjuice_emulator.testing import Emulator
+
+PREFIX = "/api/external/v1"
+# All but one: that a body fits the schema does not mean that it is accepted (the type has to match the extension).
+HELD = [check for check in CHECKS.get_all() if check.__name__ != "positive_data_acceptance"]
+
+
+@pytest.mark.parametrize("mode", GenerationMode)
+def test_whatever_is_asked_the_answer_is_one_that_is_described(emulator: Emulator, mode: GenerationMode) -> None:
+    headers = {"Authorization": f"Bearer {emulator.api_key}"}
+    for operation in schemathesis.openapi.from_url(emulator.openapi_url).get_all_operations():
+
+        @given(case=operation.ok().as_strategy(generation_mode=mode))
+        @settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        def ask(case: schemathesis.Case) -> None:
+            case.call_and_validate(headers=headers, checks=HELD)
+
+        ask()
+
+
+def test_every_answer_on_the_way_to_a_frame_is_one_that_is_described(studio: Studio, emulator: Emulator) -> None:
+    schema = schemathesis.openapi.from_url(emulator.openapi_url)
+    ways: dict[tuple[str, str], list[httpx.Response]] = {}
+
+    def note(way: str, method: str, answer: httpx.Response) -> httpx.Response:
+        ways.setdefault((f"{PREFIX}{way}", method), []).append(answer)
+        return answer
+
+    def look(job_id: str) -> None:
+        for way in ("/jobs/{id}", "/jobs/{id}/progress", "/jobs/{id}/downloads"):
+            note(way, "GET", studio.http.get(way.replace("{id}", job_id)))
+        note("/jobs", "GET", studio.http.get("/jobs"))
+        note("/jobs/progress", "GET", studio.http.get("/jobs/progress"))
+
+    note("/uploads", "POST", studio.http.post("/uploads", json={"fileName": "a.blend", "fileType": "blend"}))
+    slug = studio.upload(views=("left", "right"), compositor_outputs=("Depth",), frame_end=2)
+    job_id = note("/jobs", "POST", studio.http.post("/jobs", json={"slug": slug})).json()["id"]
+    look(job_id)
+    for _ in range(2):
+        note("/jobs/{id}/validate", "POST", studio.http.post(f"/jobs/{job_id}/validate"))
+    look(job_id)
+    studio.until(job_id, "validated")
+    for config in ({}, DEFAULT, DEFAULT):
+        note("/jobs/{id}/render", "POST", studio.render(job_id, config))
+        look(job_id)
+    studio.until(job_id, "completed")
+    look(job_id)
+    look(studio.completed(frame_end=2, fail_at_frame=2))
+    for _ in range(2):
+        note("/jobs/{id}/cancel", "POST", studio.cancel(job_id if _ else studio.create()))
+    assert {name for name, _ in ways} == set(schema.raw_schema["paths"])
+    for (way, method), answers in ways.items():
+        for answer in answers:
+            schema[way][method].validate_response(answer)
+
+
+def test_only_the_documented_api_is_described(emulator: Emulator) -> None:
+    description = httpx.get(emulator.openapi_url).json()
+    assert sorted(description["paths"]) == [
+        f"{PREFIX}/jobs",
+        f"{PREFIX}/jobs/progress",
+        f"{PREFIX}/jobs/{{id}}",
+        f"{PREFIX}/jobs/{{id}}/cancel",
+        f"{PREFIX}/jobs/{{id}}/downloads",
+        f"{PREFIX}/jobs/{{id}}/progress",
+        f"{PREFIX}/jobs/{{id}}/render",
+        f"{PREFIX}/jobs/{{id}}/validate",
+        f"{PREFIX}/uploads",
+    ]
+    schemas = description["components"]["schemas"]
+    assert schemas["JobObject"]["required"] == ["id", "status", "workspaceId", "createdAt", "updatedAt"]
+    assert schemas["RenderConfig"]["required"] == ["colorManagementPreset"]
+    assert schemas["Downloads"]["required"] == ["frames", "compositeNodes", "transforms"]
+    assert "422" not in str(description)

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from studio import DEFAULT, Studio
+
+from renderjuice_emulator.switches import Switches
+from renderjuice_emulator.testing import Emulator
+
+
+@pytest.mark.parametrize(
+    ("shape", "body"),
+    [
+        ("nest", {"statusCode": 404, "error": "Not Found", "message": "no such job"}),
+        ("message", {"message": "no such job"}),
+        ("error", {"error": {"code": "NOT_FOUND", "message": "no such job"}}),
+        ("errors", {"errors": [{"title": "Not Found", "detail": "no such job"}]}),
+        ("list", [{"message": "no such job"}]),
+    ],
+)
+def test_errors_come_in_many_shapes(studio: Studio, emulator: Emulator, shape: Any, body: object) -> None:
+    emulator.switches.error_shape = shape
+    assert studio.http.get("/jobs/x").json() == body
+
+
+def test_errors_can_be_pages_or_nothing(studio: Studio, emulator: Emulator) -> None:
+    emulator.switches.error_shape = "html"
+    assert studio.http.get("/jobs/x").text.startswith("<html>")
+    emulator.switches.error_shape = "empty"
+    assert studio.http.get("/jobs/x").content == b""
+    assert studio.http.get("/jobs/x").status_code == 404
+
+
+def test_a_wrong_state_can_have_another_code(studio: Studio, emulator: Emulator) -> None:
+    emulator.switches.wrong_state_status = 409
+    job_id = studio.completed(frame_end=1)
+    assert studio.cancel(job_id).status_code == 409
+    assert studio.http.post(f"/jobs/{job_id}/validate").status_code == 409
+    assert studio.render(studio.create()).status_code == 409
+
+
+def test_every_job_answer_can_be_wrapped_or_bare(studio: Studio, emulator: Emulator) -> None:
+    switches = emulator.switches
+    switches.get_job_shape = "bare"
+    switches.create_job_shape = switches.validate_shape = "wrapped"
+    switches.start_render_shape, switches.cancel_shape = "wrapped", "wrapped"
+    created = studio.http.post("/jobs", json={"slug": studio.upload(seconds_per_frame=100_000)}).json()["data"]
+    job_id = created["id"]
+    assert studio.http.get(f"/jobs/{job_id}").json()["id"] == job_id
+    assert studio.http.post(f"/jobs/{job_id}/validate").json()["data"]["id"] == job_id
+    switches.get_job_shape = "wrapped"
+    studio.until(job_id, "validated")
+    assert studio.render(job_id).json()["data"]["id"] == job_id
+    assert studio.cancel(job_id).json()["data"]["status"] == "canceled"
+
+
+def test_validate_render_and_cancel_can_answer_nothing(studio: Studio, emulator: Emulator) -> None:
+    switches = emulator.switches
+    switches.validate_shape, switches.start_render_shape, switches.cancel_shape = "no-content", "empty", "no-content"
+    job_id = studio.create(seconds_per_frame=100_000)
+    validated = studio.http.post(f"/jobs/{job_id}/validate")
+    studio.until(job_id, "validated")
+    started, replayed, canceled = studio.render(job_id), studio.render(job_id), studio.cancel(job_id)
+    assert [answer.status_code for answer in (validated, started, replayed, canceled)] == [204, 200, 200, 204]
+    assert [answer.content for answer in (validated, started, canceled)] == [b"", b"", b""]
+    assert replayed.headers["X-Idempotent-Replay"] == "true"
+
+
+def test_a_new_job_can_be_unknown_for_a_while(studio: Studio, emulator: Emulator) -> None:
+    emulator.switches.not_found_reads = 2
+    job_id = studio.create()
+    assert [studio.http.get(f"/jobs/{job_id}").status_code for _ in range(3)] == [404, 404, 200]
+
+
+@pytest.mark.parametrize(
+    ("rule", "codes", "jobs"),
+    [("new-job", [200, 200], 2), ("same-job", [200, 200], 1), ("refused", [200, 400], 1)],
+)
+def test_a_slug_can_be_used_again_or_not(
+    studio: Studio, emulator: Emulator, rule: Any, codes: list[int], jobs: int
+) -> None:
+    emulator.switches.slug_reuse = rule
+    slug = studio.upload()
+    assert [studio.http.post("/jobs", json={"slug": slug}).status_code for _ in range(2)] == codes
+    assert len(emulator.jobs) == jobs
+
+
+@pytest.mark.parametrize("word", ["debugging", "suspended", "defragmenting"])
+def test_a_status_can_come_in_between(slow_studio: Studio, slow_emulator: Emulator, word: str) -> None:
+    slow_emulator.switches.extra_status = word
+    job_id = slow_studio.started(frame_end=1, seconds_per_frame=60)
+    seen = []
+    for _ in range(4):
+        seen.append(slow_studio.status(job_id))
+        slow_emulator.clock.advance(15)
+    assert seen == ["booting", word, "rendering", "rendering"]
+    assert slow_emulator.ledger.jobs_left_running() == [job_id]
+
+
+def test_finalizing_can_be_missing(slow_studio: Studio, slow_emulator: Emulator) -> None:
+    slow_emulator.switches.skip_finalizing = True
+    job_id = slow_studio.started(frame_end=1, seconds_per_frame=1)
+    slow_emulator.clock.advance(11.5)
+    assert slow_studio.status(job_id) == "completed"
+
+
+def test_a_canceled_render_can_go_on_for_a_while_and_even_complete(
+    slow_studio: Studio, slow_emulator: Emulator
+) -> None:
+    slow_emulator.switches.cancel_seconds = 60
+    short, long = (slow_studio.started(frame_end=1, seconds_per_frame=seconds) for seconds in (10, 1000))
+    for job_id in (short, long, long):
+        assert slow_studio.cancel(job_id).json()["status"] == "booting"
+    slow_emulator.clock.advance(59)
+    assert slow_emulator.ledger.jobs_left_running() == [long]
+    slow_emulator.clock.advance(1)
+    assert [slow_studio.status(job_id) for job_id in (short, long)] == ["completed", "canceled"]
+
+
+@pytest.mark.parametrize("shape", ["array", "object", "wrapped"])
+def test_progress_comes_in_three_shapes(slow_studio: Studio, slow_emulator: Emulator, shape: Any) -> None:
+    slow_emulator.switches.progress_shape = shape
+    job_id = slow_studio.started()
+    one = slow_studio.http.get(f"/jobs/{job_id}/progress").json()
+    every = slow_studio.http.get("/jobs/progress").json()
+    counter = {"array": lambda: one[0], "object": lambda: one, "wrapped": lambda: one["data"][0]}[shape]()
+    assert counter["jobId"] == job_id
+    assert every == {"array": [counter], "object": {job_id: counter}, "wrapped": {"data": [counter]}}[shape]
+
+
+def test_parameters_of_the_list_can_be_ignored(studio: Studio, emulator: Emulator) -> None:
+    for _ in range(3):
+        studio.create()
+    emulator.switches.page_parameter_ignored = emulator.switches.status_filter_ignored = True
+    answer = studio.http.get("/jobs", params={"page": 2, "pageSize": 2, "status": "failed"}).json()
+    assert answer["pagination"]["page"] == 1
+    assert len(answer["jobs"]) == 2
+    emulator.switches.max_page_size = 1
+    assert len(studio.http.get("/jobs", params={"pageSize": 50}).json()["jobs"]) == 1
+
+
+def test_outputs_can_be_legacy_only_new_only_late_or_gone(slow_studio: Studio, slow_emulator: Emulator) -> None:
+    switches = slow_emulator.switches
+    switches.downloads_delay_seconds = 30
+    job_id = slow_studio.started(frame_end=1, seconds_per_frame=5)
+    slow_emulator.clock.advance(10 + 5 + 5)
+    assert slow_studio.status(job_id) == "completed"
+    assert slow_studio.downloads(job_id)["frames"] == []
+    slow_emulator.clock.advance(30)
+    assert len(slow_studio.downloads(job_id)["frames"]) == 1
+    switches.file_outputs = False
+    assert "frameOutputs" not in slow_studio.downloads(job_id)
+    switches.file_outputs, switches.legacy_outputs = True, False
+    assert (slow_studio.downloads(job_id)["frames"], len(slow_studio.downloads(job_id)["frameOutputs"])) == ([], 1)
+    switches.outputs_deleted = True
+    assert slow_studio.job(job_id)["output"] == {"isDeletedForClient": True}
+    assert slow_studio.downloads(job_id)["frameOutputs"] == []
+
+
+def test_canceled_and_failed_jobs_can_lose_their_frames(studio: Studio, emulator: Emulator) -> None:
+    emulator.switches.canceled_keeps_frames = False
+    assert studio.downloads(studio.completed(frame_end=3, fail_at_frame=3))["frames"] == []
+
+
+def test_names_can_be_hostile(studio: Studio, emulator: Emulator) -> None:
+    emulator.switches.hostile_names = {"0001.png": "../../escaped.png", "Depth/0001.png": "/etc/passwd"}
+    downloads = studio.downloads(studio.completed(frame_end=1, compositor_outputs=("Depth",)))
+    assert downloads["frameOutputs"][0]["fileName"] == "../../escaped.png"
+    assert downloads["compositeNodeOutputs"][0]["relativePath"] == "/etc/passwd"
+    assert studio.store.get(downloads["frameOutputs"][0]["url"]).status_code == 200
+
+
+def test_unknown_keys_of_a_configuration_are_ignored_or_refused(studio: Studio, emulator: Emulator) -> None:
+    config = DEFAULT | {"priority": 5}
+    emulator.switches.unknown_render_keys = "refused"
+    job_id = studio.validated(frame_end=1)
+    assert "priority" in studio.render(job_id, config).json()["message"]
+    emulator.switches.unknown_render_keys = "ignored"
+    assert studio.render(job_id, config).status_code == 200
+
+
+def test_dates_can_lack_a_fraction(studio: Studio, emulator: Emulator) -> None:
+    job_id = studio.create()
+    assert "." in studio.job(job_id)["createdAt"]
+    emulator.switches.created_at_fraction = False
+    assert "." not in studio.job(job_id)["createdAt"]
+
+
+def test_a_switch_that_does_not_exist_or_fit_is_refused(emulator: Emulator) -> None:
+    with pytest.raises(ValidationError):
+        emulator.switches.error_shape = "xml"  # type: ignore[assignment]
+    with pytest.raises(ValueError, match="no attribute"):
+        emulator.switches.eror_shape = "html"  # type: ignore[attr-defined]
+    emulator.switches.boot_seconds = 99
+    emulator.switches.reset()
+    assert emulator.switches == Switches()
+
+
+def test_every_switch_says_what_it_does() -> None:
+    assert [name for name, field in Switches.model_fields.items() if not field.description] == []
