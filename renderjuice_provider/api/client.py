@@ -15,11 +15,12 @@ from typing import Any, Self, TypeVar
 from renderjuice_provider.api import transfer
 from renderjuice_provider.api.config import RenderConfig
 from renderjuice_provider.api.errors import RenderjuiceInputError
+from renderjuice_provider.api.flow import Flow
 from renderjuice_provider.api.listing import JobListing
 from renderjuice_provider.api.models import Downloads, Job, UploadTarget
 from renderjuice_provider.api.origin import DEFAULT_BASE_URL, check_base_url
 from renderjuice_provider.api.progress import Progress
-from renderjuice_provider.api.protocol import Flow, Protocol, check_job_id
+from renderjuice_provider.api.protocol import Protocol, check_job_id
 from renderjuice_provider.api.retry import RetryPolicy
 from renderjuice_provider.api.transfer import DownloadReport
 from renderjuice_provider.api.wire import AsyncWire, Wire, WireSettings
@@ -46,7 +47,7 @@ class _Settings:
             raise RenderjuiceInputError(
                 "The API key is empty or holds characters that no key has. Copy it from the Renderjuice dashboard (RJ-...)."
             )
-        if timeout <= 0 or max_attempts < 1:
+        if not timeout > 0 or max_attempts < 1:
             raise RenderjuiceInputError("timeout must be above 0 seconds, and max_attempts at least 1.")
         self._wire_settings = WireSettings(key, check_base_url(base_url, allow_http=allow_http), timeout, allow_http)
         self.protocol = Protocol(key, RetryPolicy(max_attempts))

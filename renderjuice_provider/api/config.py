@@ -6,6 +6,7 @@ decides. Source: the API reference's page on starting a render.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -82,7 +83,7 @@ def check_render_config(config: RenderConfig | Mapping[str, Any]) -> RenderConfi
         RenderjuiceInputError: naming every field that is wrong, and what it should be.
     """
     if isinstance(config, RenderConfig):
-        return config
+        return _check_json(config)
     if not isinstance(config, Mapping):
         raise RenderjuiceInputError(f"render_config must be a dict or a RenderConfig, not {type(config).__name__}.")
     if not config:
@@ -90,9 +91,18 @@ def check_render_config(config: RenderConfig | Mapping[str, Any]) -> RenderConfi
             'render_config is empty, and Renderjuice refuses that. The least is {"colorManagementPreset": "default"}.'
         )
     try:
-        return RenderConfig.model_validate(dict(config))
+        return _check_json(RenderConfig.model_validate(dict(config)))
     except ValidationError as error:
         raise RenderjuiceInputError(f"render_config: {'; '.join(map(_sentence, error.errors()))}.") from None
+
+
+def _check_json(config: RenderConfig) -> RenderConfig:
+    """Fields that we do not know pass unchecked, but what JSON cannot say cannot be sent."""
+    try:
+        json.dumps(config.to_json(), ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RenderjuiceInputError(f"render_config cannot be written as JSON: {error}.") from None
+    return config
 
 
 def _sentence(detail: Any) -> str:

@@ -1,7 +1,8 @@
 """All jobs, page by page, from an API whose paging parameters are only partly documented.
 
-So: stop when the server answers another page than was asked for (it ignores the parameter), never name a job twice (pages shift
-while jobs are created), filter by status here too, and stop somewhere. Source: the API reference's page on listing jobs.
+So: stop when the server answers another page than was asked for or nothing new (it ignores the parameter), never name a job twice
+(pages shift while jobs are created), filter by status here too, and stop somewhere. Source: the API
+reference's page on listing jobs.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from renderjuice_provider.api.errors import RenderjuiceRefusedError, RenderjuiceResponseError
+from renderjuice_provider.api.flow import Answer, Call, Flow
 from renderjuice_provider.api.models import Job, parse
-from renderjuice_provider.api.protocol import Answer, Call, Flow, Protocol, unwrap
+from renderjuice_provider.api.protocol import Protocol, unwrap
 
 PAGE_SIZE = 100
 MAX_PAGES = 1000
@@ -38,16 +40,14 @@ class JobListing:
         body = yield from self._ask()
         jobs = [parse(Job, item, "job") for item in body["jobs"]]
         pagination = body.get("pagination")
-        self.more = bool(jobs) and self._page < MAX_PAGES and self._page < _total_pages(pagination)
-        if _number(pagination, "page", self._page) != self._page:
-            self.more = False
-            if self._page > 1:
-                return []
-        return list(self._fresh(jobs))
+        fresh = list(self._fresh(jobs))
+        answered = _number(pagination, "page", self._page if fresh else 0)
+        self.more = bool(jobs) and answered == self._page < min(MAX_PAGES, _total_pages(pagination))
+        return [job for job in fresh if self._status in {None, job.status}]
 
     def _fresh(self, jobs: list[Job]) -> Iterator[Job]:
         for job in jobs:
-            if job.id not in self._seen and self._status in {None, job.status}:
+            if job.id not in self._seen:
                 self._seen.add(job.id)
                 yield job
 
@@ -55,7 +55,7 @@ class JobListing:
         try:
             return (yield from self._protocol.ask(self._call(), self._read))
         except RenderjuiceRefusedError:
-            if self._page_size is None:
+            if self._page_size is None or self._page > 1:  # on the way, another size would mean other pages
                 raise
             self._page_size = None  # the name and the limit of the page size are guesses; the default always works
             return (yield from self._protocol.ask(self._call(), self._read))

@@ -92,7 +92,7 @@ class Job(ApiModel):
     updated_at: Lenient[datetime] = None
     user_id: Lenient[str] = None
     root_folder_id: Lenient[str] = None
-    normalized_seconds: Lenient[float] = None
+    normalized_seconds: Lenient[Annotated[float, Field(allow_inf_nan=False)]] = None
     """Render time in seconds, normalised for the speed of the GPU: near to a cost, far from wall time."""
     preview_url: Lenient[str] = Field(default=None, repr=False)
     failed_reason: Lenient[FailedReason] = None

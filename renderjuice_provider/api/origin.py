@@ -12,12 +12,15 @@ DEFAULT_BASE_URL = "https://api.renderjuice.com/api/external/v1"
 
 
 def check_base_url(url: str, *, allow_http: bool) -> str:
-    """`url` without a trailing slash.
+    """`url` without a trailing slash and surrounding blanks.
 
     Raises:
         RenderjuiceInputError: when it is no http(s) address, or would send the API key in the clear.
     """
+    url = url.strip() if isinstance(url, str) else url
     problem = address_problem(url, allow_http=allow_http)
+    if not problem and (set(url) & set("?#\\") or not url.isprintable() or " " in url):
+        problem = "holds characters that no base URL has"
     if problem:
         raise RenderjuiceInputError(
             f"The base URL {redact(str(url))!r} {problem}. Renderjuice's own is {DEFAULT_BASE_URL}."

@@ -16,9 +16,11 @@ from urllib.parse import unquote, urlsplit
 from renderjuice_provider.api.models import Downloads, OutputFile
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*/\\]')
-_RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)", re.IGNORECASE)
+_RESERVED = re.compile(r"^(con|conin\$|conout\$|prn|aux|nul|com[0-9]|lpt[0-9])\s*(\.|$)", re.IGNORECASE)
 _LONGEST = 120
-"""Bytes of one name: well under the 255 of common file systems, with room for the suffixes that we add."""
+"""Bytes of one name: well under the 255 of common file systems, with room for what a download in progress adds."""
+_DEEPEST = 400
+"""Bytes of a place; a longer one loses its folders. Paths of some systems end at 1024, and the destination needs its share."""
 
 
 @dataclass(frozen=True)
@@ -52,19 +54,28 @@ def _composite_place(file: OutputFile) -> PurePosixPath:
 
 def _place(root: str, folders: Iterable[str], name: str) -> PurePosixPath:
     """Parts that mean "here", "up" or nothing are dropped; a file keeps some name."""
-    safe = [_safe_name(folder) for folder in folders]
-    return PurePosixPath(root, *filter(None, safe), _safe_name(name) or "output")
+    safe, last = [_safe_name(folder) for folder in folders], _safe_name(name) or "output"
+    place = PurePosixPath(root, *filter(None, safe), last)
+    return place if len(str(place).encode()) <= _DEEPEST else PurePosixPath(root, last)
 
 
 def output_name(file: OutputFile) -> str:
     """The file's own name, or as a last resort what its URL ends with. Still as it came: not safe as a path."""
-    return file.file_name or unquote(urlsplit(file.url).path).rpartition("/")[2] or "output"
+    return file.file_name or _last_part(file.url) or "output"
+
+
+def _last_part(url: str) -> str:
+    try:
+        return unquote(urlsplit(url).path).rpartition("/")[2]
+    except ValueError:
+        return ""
 
 
 def _safe_name(text: str) -> str:
-    # NFKC turns look-alikes (full-width slashes and dots) into what they look like, so that the next lines see them.
-    text = _UNSAFE.sub("_", unicodedata.normalize("NFKC", text)).strip(" .")
+    # Invisible characters go first: what they hide (a leading dot, two names that look alike) must be seen by the next lines.
     text = "".join(char for char in text if unicodedata.category(char) not in {"Cf", "Cs", "Co", "Cn"})
+    # NFKC turns look-alikes (full-width slashes and dots) into what they look like.
+    text = _UNSAFE.sub("_", unicodedata.normalize("NFKC", text)).strip(" .")
     if not text.strip("_. "):
         return ""
     if _RESERVED.match(text) or text.startswith(("-", "~")):
@@ -81,19 +92,34 @@ def _shorten(name: str) -> str:
 
 
 class _Places:
-    """The places given so far: a file is neither another file nor a folder of one."""
+    """The places given so far: a file is neither another file nor a folder of one.
+
+    The second of one name goes to a folder of its own, under the same name: a number added to a frame's name would make it look
+    like another frame.
+    """
 
     def __init__(self) -> None:
         self._files: set[str] = set()
         self._folders: set[str] = set()
+        self._copies: dict[str, int] = {}
 
     def take(self, place: PurePosixPath) -> PurePosixPath:
-        if any(str(folder).casefold() in self._files for folder in place.parents):
+        if any(_key(folder) in self._files for folder in place.parents):
             place = PurePosixPath(place.parts[0], _shorten("_".join(place.parts[1:])))
-        candidate, number = place, 2
-        while (key := str(candidate).casefold()) in self._files or key in self._folders:
-            candidate = place.with_name(f"{place.stem}-{number}{place.suffix}")
+        candidate, number = place, self._copies.get(_key(place), 1)
+        while not self._is_free(candidate):
             number += 1
-        self._files.add(key)
-        self._folders.update(str(folder).casefold() for folder in candidate.parents)
+            candidate = place.with_name(f"copy-{number}") / place.name
+        self._copies[_key(place)] = number
+        self._files.add(_key(candidate))
+        self._folders.update(map(_key, candidate.parents))
         return candidate
+
+    def _is_free(self, place: PurePosixPath) -> bool:
+        taken = _key(place) in self._files or _key(place) in self._folders
+        return not taken and not any(_key(folder) in self._files for folder in place.parents)
+
+
+def _key(place: PurePosixPath) -> str:
+    """Alike for two places that a file system without case would take for one."""
+    return unicodedata.normalize("NFC", str(place).casefold())

@@ -41,9 +41,11 @@ class Progress:
 
 
 def read_progress(answer: Any) -> tuple[Progress, ...]:
-    """Every job's counters in `answer`: an array, one object, or either inside `{"data": ...}`."""
+    """Every job's counters in `answer`: an array, one object, one object by job id, or any of them inside `{"data": ...}`."""
     if isinstance(answer, Mapping) and isinstance(answer.get("data"), (Mapping, list)):
         answer = answer["data"]
+    if isinstance(answer, Mapping) and all(isinstance(item, Mapping) for item in answer.values()):
+        answer = [{"jobId": job_id} | dict(item) for job_id, item in answer.items()]
     items = answer if isinstance(answer, list) else [answer]
     return tuple(_read_one(item) for item in items if isinstance(item, Mapping) and item)
 

@@ -1,24 +1,23 @@
 """The conversation with Renderjuice, without the wire: what to send, how to read the answer, what to do when there is none.
 
-Every operation is a generator, a *flow*: it yields steps (`Call`, `Pause`, ...), is sent what came of each, and
-returns the result. `RenderjuiceClient` and `AsyncRenderjuiceClient` only perform the steps, so neither can know something that the
-other does not. Sources: the API reference, the job-lifecycle page (allowed actions by status) and the start-render page
-(idempotency).
+Every operation is a flow (`renderjuice_provider.api.flow`). `RenderjuiceClient` and `AsyncRenderjuiceClient` only perform its
+steps, so neither can know something that the other does not. Sources: the API reference, the job-lifecycle page (allowed actions by
+status) and the start-render page (idempotency).
 """
 
 from __future__ import annotations
 
 import json
+import math
 import uuid
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 from renderjuice_provider.api import errors
 from renderjuice_provider.api.config import RenderConfig, check_render_config
+from renderjuice_provider.api.flow import Answer, Call, Flow, Lost, Pause, Step
 from renderjuice_provider.api.models import (
     RENDER_STARTED,
     Downloads,
@@ -29,96 +28,15 @@ from renderjuice_provider.api.models import (
 )
 from renderjuice_provider.api.progress import Progress, read_progress
 from renderjuice_provider.api.redact import redact
-from renderjuice_provider.api.retry import Repeat, RetryPolicy, is_passing
-from renderjuice_provider.api.scene_file import SceneFile
+from renderjuice_provider.api.retry import Repeat, RetryPolicy, is_passing, may_be_done
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Call:
-    """A request to the API itself: the only kind that carries the key."""
-
-    method: str
-    path: str
-    body: Any = None
-    params: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class PutFile:
-    """The bytes of a scene to a presigned URL. No key, no cookies, no redirects."""
-
-    url: str = field(repr=False)
-    scene: SceneFile
-
-
-@dataclass(frozen=True)
-class FetchFile:
-    """A signed URL to a local file. No key."""
-
-    url: str = field(repr=False)
-    part: Path
-
-
-@dataclass(frozen=True)
-class Pause:
-    """Wait this many seconds."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Do:
-    """Local work that may block: looking into a zip, moving a file into its place."""
-
-    work: Callable[[], Any]
-
-
-@dataclass(frozen=True)
-class Together:
-    """Flows to perform side by side, a few at a time; their results come back in order."""
-
-    flows: Sequence[Flow[Any]]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back, whatever it says; `received` tells of a fetched file."""
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = field(default=b"", repr=False)
-    received: Received | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether it is a 2xx."""
-        return 200 <= self.status < 300
-
-
-@dataclass(frozen=True)
-class Received:
-    """A file that arrived whole."""
-
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Lost:
-    """Nothing came back. `sent` is False only when the request certainly never left."""
-
-    reason: str
-    sent: bool
-
-
-Step = Call | PutFile | FetchFile | Pause | Do | Together
-Flow = Generator[Step, Any, T]
+_UNSEEN = 2
+"""How often a 404 for a job that was just created is asked about again: reads may lag behind writes."""
 
 
 class Protocol:
-    """Builds the flow of each operation. Pure but for the clock, which it is given."""
+    """Builds the flow of each operation. Pure but for the clock, which it is given, and for the jobs that it just created."""
 
     def __init__(
         self, api_key: str, policy: RetryPolicy, now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -126,14 +44,17 @@ class Protocol:
         self._api_key = api_key
         self.policy = policy
         self.now = now
+        self._unseen: set[str] = set()
 
     # Uploads
 
     def create_upload(self, file_name: str, file_type: str) -> Flow[UploadTarget]:
         """`POST /uploads`. Harmless to repeat: each call gives a new target."""
-        if not file_name or file_type not in {"blend", "zip"} or not file_name.lower().endswith(f".{file_type}"):
+        fits = file_type in ("blend", "zip") and str(file_name).lower().endswith(f".{file_type}")
+        if not fits or not isinstance(file_name, str) or not _is_text(file_name):
             raise errors.RenderjuiceInputError(
-                f"An upload is a .blend or a .zip, and its type says which: got {file_name!r} with type {file_type!r}."
+                "An upload is a .blend or a .zip with a name that is text, and its type says which: "
+                f"got {redact(repr(file_name))} with type {redact(repr(file_type))}."
             )
         call = Call("POST", "/uploads", {"fileName": file_name, "fileType": file_type})
         return self.ask(call, lambda answer: parse(UploadTarget, self.read_json(answer), "upload target"))
@@ -142,49 +63,68 @@ class Protocol:
 
     def create_job(self, slug: str) -> Flow[Job]:
         """`POST /jobs`. Never repeated once it may have been carried out: that could make a second job."""
-        if not isinstance(slug, str) or not slug.strip():
+        if not isinstance(slug, str) or not slug.strip() or not _is_text(slug):
             raise errors.RenderjuiceInputError(
-                "A job is made from the slug that an upload returned; this one is empty."
+                "A job is made from the slug that an upload returned; this one is empty or no text."
             )
         return self._create_job(slug)
 
     def _create_job(self, slug: str) -> Flow[Job]:
         try:
-            return (yield from self.ask(Call("POST", "/jobs", {"slug": slug}), self.read_job, Repeat.IF_NOT_DONE))
+            job = yield from self.ask(Call("POST", "/jobs", {"slug": slug}), self.read_job, Repeat.IF_NOT_DONE)
         except errors.RenderjuiceError as failure:
-            if not is_passing(failure) or isinstance(failure, errors.RenderjuiceRateLimitError):
-                raise
-            if isinstance(failure, errors.RenderjuiceConnectionError) and not failure.sent:
+            if not may_be_done(failure):
                 raise
             raise errors.RenderjuiceAmbiguousError(
                 f"The job may or may not have been created ({failure}). Nothing is rendering and nothing was spent. "
                 "Upload again rather than using this slug twice."
             ) from None
+        self._unseen.add(job.id.lower())
+        return job
 
     def get_job(self, job_id: str) -> Flow[Job]:
-        """`GET /jobs/{id}`."""
-        return self.ask(Call("GET", f"/jobs/{check_job_id(job_id)}"), self.read_job)
+        """`GET /jobs/{id}`. A job that this client has just created may not be visible yet: its 404 is asked about twice more."""
+        job_id = check_job_id(job_id)
+        return self._get_job(job_id, _UNSEEN if job_id in self._unseen else 0)
+
+    def _get_job(self, job_id: str, unseen: int = 0) -> Flow[Job]:
+        for look in range(1, unseen + 1):
+            try:
+                return (yield from self._see_job(job_id))
+            except errors.RenderjuiceNotFoundError:
+                yield Pause(self.policy.backoff(look))
+        return (yield from self._see_job(job_id))
+
+    def _see_job(self, job_id: str) -> Flow[Job]:
+        job = yield from self.ask(Call("GET", f"/jobs/{job_id}"), self.read_job)
+        self._unseen.discard(job_id)
+        return job
 
     def validate_job(self, job_id: str) -> Flow[Job]:
         """`POST /jobs/{id}/validate`, allowed only from `created`; on any doubt the job is read, and its status decides.
 
         A job that was created a moment ago may not be visible yet, so a 404 is asked about twice more.
         """
-        return self._nudge(check_job_id(job_id), "validate", lambda job: job.status != JobStatus.CREATED, unseen=2)
+        return self._nudge(check_job_id(job_id), "validate", lambda job: job.status != JobStatus.CREATED, _UNSEEN)
 
     def cancel_job(self, job_id: str) -> Flow[Job]:
         """`POST /jobs/{id}/cancel`; on any doubt the job is read. It may end `completed` all the same: look at its status."""
         return self._nudge(check_job_id(job_id), "cancel", lambda job: job.is_over)
 
     def start_render(self, job_id: str, render_config: RenderConfig | Mapping[str, Any]) -> Flow[Job]:
-        """`POST /jobs/{id}/render`. Repeating it is safe: a started job answers with itself and `X-Idempotent-Replay`."""
+        """`POST /jobs/{id}/render`. Repeating it is safe: a started job answers with itself and `X-Idempotent-Replay`.
+
+        When it is refused, or no attempt brings a usable answer, the job is read, and returned if its render was started.
+        """
         body = {"requestedRenderConfig": check_render_config(render_config).to_json()}
         return self._start_render(check_job_id(job_id), body)
 
     def _start_render(self, job_id: str, body: dict[str, Any]) -> Flow[Job]:
         try:
             job = yield from self.ask(Call("POST", f"/jobs/{job_id}/render", body), self.read_job_or_none)
-        except errors.RenderjuiceRefusedError:
+        except errors.RenderjuiceError as failure:
+            if not (isinstance(failure, errors.RenderjuiceRefusedError) or may_be_done(failure)):
+                raise
             job = yield from self.get_job(job_id)
             if job.status not in RENDER_STARTED:
                 raise
@@ -201,16 +141,17 @@ class Protocol:
             failure = self.failure(outcome)
             if failure is None:
                 job = self._job_if_readable(outcome)
-                return job if job is not None else (yield from self.get_job(job_id))
+                return job if job is not None else (yield from self._get_job(job_id, unseen))
             if isinstance(failure, errors.RenderjuiceNotFoundError) and attempt <= unseen:
                 yield Pause(self.policy.backoff(attempt))
                 continue
             refused = isinstance(failure, errors.RenderjuiceRefusedError)
             if not refused and not is_passing(failure):
                 raise failure
-            job = yield from self.get_job(job_id)
-            if done(job):
-                return job
+            if refused or may_be_done(failure):
+                job = yield from self._get_job(job_id, unseen)
+                if done(job):
+                    return job
             if refused and body is None:
                 body = {}  # the reference page of this call is not public: perhaps it was an empty body that it minded
                 continue
@@ -258,7 +199,10 @@ class Protocol:
         if outcome.ok:
             return None
         status = outcome.status
-        message = f"Renderjuice answered {status}{self._explanation(outcome)}"
+        explanation = self._explanation(outcome)
+        if 300 <= status < 400:
+            explanation = ", a redirect, which is not followed with the API key: check the base URL"
+        message = f"Renderjuice answered {status}{explanation}"
         return _http_error(status)(message, status_code=status, retry_after=self._retry_after(outcome))
 
     def read_json(self, answer: Answer) -> Any:
@@ -298,11 +242,16 @@ class Protocol:
 
     def _retry_after(self, answer: Answer) -> float | None:
         text = answer.headers.get("retry-after", "").strip()
-        if text.isdecimal():
-            return float(text)
+        try:
+            seconds = float(text)
+        except ValueError:
+            return self._seconds_until(text)
+        return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+    def _seconds_until(self, text: str) -> float | None:
         try:
             date = parsedate_to_datetime(text)
-        except (ValueError, TypeError, OverflowError):
+        except (ValueError, TypeError, OverflowError, IndexError):
             return None
         date = date if date.tzinfo else date.replace(tzinfo=UTC)
         return max(0.0, (date - self.now()).total_seconds())
@@ -322,8 +271,17 @@ def check_job_id(job_id: str) -> str:
 
 def _no_uuid(job_id: Any) -> str:
     raise errors.RenderjuiceInputError(
-        f"A job id is a UUID, such as RenderjuiceCreateJobOperator returns; got {job_id!r:.80}."
+        f"A job id is a UUID, such as RenderjuiceCreateJobOperator returns; got {redact(repr(job_id))[:80]}."
     )
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be sent: a file name that was not UTF-8 holds lone surrogates."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def unwrap(value: Any, key: str) -> Any:

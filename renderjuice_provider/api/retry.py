@@ -61,8 +61,15 @@ def is_passing(failure: RenderjuiceError) -> bool:
     return isinstance(failure, kinds)
 
 
-def _may_repeat(failure: RenderjuiceError, repeat: Repeat) -> bool:
-    if repeat is Repeat.SAFELY:
-        return is_passing(failure)
+def may_be_done(failure: RenderjuiceError) -> bool:
+    """Whether the request may have been carried out although its answer says nothing of it."""
+    return is_passing(failure) and not _certainly_not_done(failure)
+
+
+def _certainly_not_done(failure: RenderjuiceError) -> bool:
     unsent = isinstance(failure, RenderjuiceConnectionError) and not failure.sent
     return unsent or isinstance(failure, RenderjuiceRateLimitError)
+
+
+def _may_repeat(failure: RenderjuiceError, repeat: Repeat) -> bool:
+    return is_passing(failure) if repeat is Repeat.SAFELY else _certainly_not_done(failure)

@@ -5,8 +5,9 @@ Sources: the API reference's page on upload targets (file types, the 5 GiB limit
 
 from __future__ import annotations
 
-import gzip
+import lzma
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -15,10 +16,22 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceTransferError
+from renderjuice_provider.api.redact import redact
 
 SIZE_LIMIT = 5 * 1024**3
 """Single-request uploads are for files smaller than this many bytes."""
 CHUNK = 1024**2
+_ZIP_TROUBLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    RuntimeError,
+)
+"""What `zipfile` and the decompressors raise for damaged bytes (RuntimeError includes NotImplementedError)."""
 _BLEND, _GZIP, _ZSTD = b"BLENDER", b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
@@ -53,9 +66,18 @@ class SceneFile:
         Raises:
             RenderjuiceInputError: what is wrong with it, and what would do.
         """
+        if not isinstance(source, (str, os.PathLike)) and not hasattr(source, "open"):
+            raise RenderjuiceInputError(f"A scene is given as a path, not as {type(source).__name__}.")
         path: Any = source if hasattr(source, "open") else Path(source)
+        try:
+            return cls._check(path)
+        except OSError as error:
+            raise RenderjuiceInputError(f"{redact(str(path))} cannot be read: {error.strerror or error}.") from None
+
+    @classmethod
+    def _check(cls, path: Any) -> SceneFile:
         if not path.exists():
-            raise RenderjuiceInputError(f"No such file: {path}")
+            raise RenderjuiceInputError(f"No such file: {redact(str(path))}")
         if not path.is_file():
             raise RenderjuiceInputError(f"Not a file: {path}. Pass one .blend, or a .zip of the whole project.")
         size, modified = _look(path)
@@ -75,16 +97,19 @@ class SceneFile:
         """The bytes to send: exactly `size` of them.
 
         Raises:
-            RenderjuiceTransferError: when the file got shorter meanwhile.
+            RenderjuiceTransferError: when the file got shorter meanwhile, or cannot be read any more.
         """
         left = self.size
-        with self.path.open("rb") as file:
-            while left:
-                chunk = file.read(min(CHUNK, left))
-                if not chunk:
-                    raise RenderjuiceTransferError(self._changed())
-                left -= len(chunk)
-                yield chunk
+        try:
+            with self.path.open("rb") as file:
+                while left:
+                    chunk = file.read(min(CHUNK, left))
+                    if not chunk:
+                        raise RenderjuiceTransferError(self._changed())
+                    left -= len(chunk)
+                    yield chunk
+        except OSError as error:
+            raise RenderjuiceTransferError(self._changed()) from error
 
     def check_unchanged(self) -> None:
         """After the upload: what was sent is what still lies there.
@@ -92,7 +117,11 @@ class SceneFile:
         Raises:
             RenderjuiceTransferError: when it is not; the copy at Renderjuice may be half old and half new.
         """
-        if _look(self.path) != (self.size, self.modified):
+        try:
+            unchanged = _look(self.path) == (self.size, self.modified)
+        except OSError:
+            unchanged = False
+        if not unchanged:
             raise RenderjuiceTransferError(self._changed())
 
     def _changed(self) -> str:
@@ -129,9 +158,9 @@ def _check_zip(scene: SceneFile) -> None:
     try:
         with scene.path.open("rb") as file, zipfile.ZipFile(file) as archive:
             _check_members(scene, archive)
-    except (zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, EOFError, ValueError, NotImplementedError) as error:
-        if isinstance(error, RenderjuiceInputError):
-            raise
+    except RenderjuiceInputError:
+        raise
+    except _ZIP_TROUBLE as error:
         raise RenderjuiceInputError(f"{scene.name} is damaged or no zip file ({error}). Pack it again.") from None
 
 

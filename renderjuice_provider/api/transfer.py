@@ -6,21 +6,28 @@ Presigned URLs are transport: they expire, they are asked for anew, and what the
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import secrets
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 from typing import Protocol as Interface
 
 from renderjuice_provider.api import errors
+from renderjuice_provider.api.flow import Answer, Do, FetchFile, Flow, Pause, PutFile, Received, Together
 from renderjuice_provider.api.models import Downloads, Job, JobStatus, UploadTarget
 from renderjuice_provider.api.paths import PlannedFile, plan
-from renderjuice_provider.api.protocol import Answer, Do, FetchFile, Flow, Pause, Protocol, PutFile, Together
+from renderjuice_provider.api.protocol import Protocol
+from renderjuice_provider.api.redact import redact
 from renderjuice_provider.api.retry import Repeat
 from renderjuice_provider.api.scene_file import SceneFile
 
+T = TypeVar("T")
 _RENEWALS = 3
 """Fresh URLs to ask for before something other than time must be wrong."""
 _EMPTY_LOOKS = 4
@@ -62,8 +69,15 @@ def _put(protocol: Protocol, scene: SceneFile, target: UploadTarget) -> Flow[boo
             raise errors.RenderjuiceTransferError(f"{scene.name} could not be stored. {failure}. Nothing was spent.")
         yield Pause(pause)
         # Asked only before repeating: a target that was given a moment ago is good whatever our clock says.
-        if target.expires_at is not None and target.expires_at <= protocol.now().astimezone(target.expires_at.tzinfo):
+        if _has_expired(target, protocol.now()):
             return False
+
+
+def _has_expired(target: UploadTarget, now: datetime) -> bool:
+    expires = target.expires_at
+    if expires is None:
+        return False
+    return (expires if expires.tzinfo else expires.replace(tzinfo=UTC)) <= now
 
 
 class Folder(Interface):
@@ -88,7 +102,8 @@ class LocalFolder:
         """See `Folder`."""
         target = self.root / place
         target.parent.mkdir(parents=True, exist_ok=True)
-        return target.with_name(f".{target.name}.part")
+        # The name is never used twice: a second download to the same place, by a retry perhaps, must not write into this one.
+        return target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
 
     def keep(self, part: Path, place: PurePosixPath) -> None:
         """See `Folder`."""
@@ -100,11 +115,12 @@ class RemoteFolder:
 
     def __init__(self, root: Any) -> None:
         self.root = root
-        self._parts = TemporaryDirectory(prefix="renderjuice-")
+        self._parts = tempfile.mkdtemp(prefix="renderjuice-")
+        weakref.finalize(self, shutil.rmtree, self._parts, ignore_errors=True)
 
     def part(self, place: PurePosixPath) -> Path:
         """See `Folder`."""
-        part = Path(self._parts.name, place)
+        part = Path(self._parts, place)
         part.parent.mkdir(parents=True, exist_ok=True)
         return part
 
@@ -117,7 +133,15 @@ class RemoteFolder:
 
 
 def folder(destination: str | os.PathLike[str] | Any) -> Folder:
-    """The destination as a folder: a local path, `file://` included, or any fsspec path."""
+    """The destination as a folder: a local path, or any fsspec path, of which `file://` ones are local too.
+
+    Raises:
+        RenderjuiceInputError: for a URL that is mere text, which would become a folder called `s3:`.
+    """
+    if isinstance(destination, str) and "://" in destination:
+        raise errors.RenderjuiceInputError(
+            f"The destination {redact(destination)!r} is a URL: pass it as ObjectStoragePath(...) or UPath(...)."
+        )
     if hasattr(destination, "fs") and getattr(destination, "protocol", "file") not in {"", "file", "local"}:
         return RemoteFolder(destination)
     return LocalFolder(getattr(destination, "path", destination))
@@ -169,69 +193,87 @@ def download(protocol: Protocol, job_id: str, destination: Folder) -> Flow[Downl
     Raises:
         RenderjuiceTransferError: when the job is not over, its outputs were deleted, or a file did not arrive.
     """
-    downloads = yield from _outputs(protocol, job_id)
-    fetching = _Fetching(protocol, job_id, destination, plan(downloads))
-    files: Sequence[DownloadedFile] = yield Together([fetching.fetch(planned) for planned in plan(downloads)])
-    return DownloadReport(job_id, tuple(files))
+    job = yield from protocol.get_job(job_id)
+    wanted = plan((yield from _outputs(protocol, job)))
+    urls = {item.place: item.source.url for item in wanted}
+    arrived: dict[PurePosixPath, DownloadedFile] = {}
+    renewals = 0
+    while left := [item for item in wanted if item.place not in arrived]:
+        if renewals > _RENEWALS:
+            raise errors.RenderjuiceTransferError(
+                f"{len(left)} outputs of job {job_id} could not be downloaded: {_RENEWALS} times, fresh URLs were refused. "
+                "The render is paid and kept: download again."
+            )
+        fetching = _Fetching(protocol, destination, urls)
+        files: Sequence[DownloadedFile | None] = yield Together([fetching.fetch(item) for item in left])
+        fetched = {item.place: file for item, file in zip(left, files, strict=True) if file is not None}
+        arrived |= fetched
+        if len(fetched) < len(left):
+            renewals = 1 if fetched else renewals + 1
+            renewed = plan((yield from protocol.get_downloads(job_id)))
+            urls = {item.place: item.source.url for item in renewed}
+    return DownloadReport(job_id, tuple(arrived[item.place] for item in wanted))
 
 
-def _outputs(protocol: Protocol, job_id: str) -> Flow[Downloads]:
+def _outputs(protocol: Protocol, job: Job) -> Flow[Downloads]:
+    if not job.is_over:
+        raise errors.RenderjuiceTransferError(
+            f"Job {job.id} is {job.status}: there is nothing to download before it is over."
+        )
     for look in range(1, _EMPTY_LOOKS + 1):
-        downloads = yield from protocol.get_downloads(job_id)
+        downloads = yield from protocol.get_downloads(job.id)
         if downloads.frame_files or downloads.composite_files:
-            return downloads
-        if look == 1:
-            job = yield from protocol.get_job(job_id)
-            _check_ready(job)
-            if job.status != JobStatus.COMPLETED:
-                return downloads
+            break
+        if job.output is not None and job.output.is_deleted_for_client:
+            raise errors.RenderjuiceTransferError(
+                f"The outputs of job {job.id} were deleted at Renderjuice. Render it again."
+            )
+        if job.status != JobStatus.COMPLETED:
+            break
         if look < _EMPTY_LOOKS:
             yield Pause(protocol.policy.backoff(look))
     return downloads
 
 
-def _check_ready(job: Job) -> None:
-    if not job.is_over:
-        raise errors.RenderjuiceTransferError(
-            f"Job {job.id} is {job.status}: there is nothing to download before it is over."
-        )
-    if job.output is not None and job.output.is_deleted_for_client:
-        raise errors.RenderjuiceTransferError(
-            f"The outputs of job {job.id} were deleted at Renderjuice. Render it again."
-        )
-
-
 class _Fetching:
-    """The URLs of one download, renewed for all files when one of them has expired."""
+    """One round over the files that are wanted. Once a URL has expired, the rest waits for the next round, with fresh ones."""
 
-    def __init__(self, protocol: Protocol, job_id: str, destination: Folder, planned: Sequence[PlannedFile]) -> None:
+    def __init__(self, protocol: Protocol, destination: Folder, urls: Mapping[PurePosixPath, str]) -> None:
         self._protocol = protocol
-        self._job_id = job_id
         self._destination = destination
-        self._remember(planned)
-        self._edition = 0
+        self._urls = urls
+        self._expired = False
 
-    def _remember(self, planned: Sequence[PlannedFile]) -> None:
-        self._urls = {item.place: item.source.url for item in planned}
+    def fetch(self, planned: PlannedFile) -> Flow[DownloadedFile | None]:
+        """One file in its place; None when that takes a fresh URL."""
+        if self._expired:
+            return None
+        if planned.place not in self._urls:
+            raise errors.RenderjuiceTransferError(f"{planned.place} is no longer among the outputs of the job.")
+        part: Path = yield Do(partial(_on_disk, self._destination.part, planned.place))
+        try:
+            received = yield from self._receive(planned, part)
+            if received is None:
+                return None
+            yield Do(partial(_on_disk, self._destination.keep, part, planned.place))
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        place, source = str(planned.place), planned.source
+        node = source.composite_node_name
+        return DownloadedFile(place, planned.kind, received.size, received.sha256, source.view, node)
 
-    def fetch(self, planned: PlannedFile) -> Flow[DownloadedFile]:
-        """One file, with fresh URLs and further attempts as needed."""
-        part: Path = yield Do(partial(self._destination.part, planned.place))
-        attempt = renewals = 0
+    def _receive(self, planned: PlannedFile, part: Path) -> Flow[Received | None]:
+        attempt = 0
         while True:
             attempt += 1
-            edition = self._edition
-            outcome = yield FetchFile(self._url(planned.place), part)
-            failure = self._protocol.failure(outcome)
+            outcome = yield FetchFile(self._urls[planned.place], part)
+            failure = self._protocol.failure(outcome) or _no_file(outcome)
             if failure is None:
-                yield Do(partial(self._destination.keep, part, planned.place))
-                source, received = planned.source, outcome.received
-                node, place = source.composite_node_name, str(planned.place)
-                return DownloadedFile(place, planned.kind, received.size, received.sha256, source.view, node)
-            if isinstance(outcome, Answer) and outcome.status in _EXPIRED and renewals < _RENEWALS:
-                renewals += 1
-                yield from self._renew(edition)
-                continue
+                return outcome.received  # type: ignore[no-any-return]
+            if isinstance(outcome, Answer) and outcome.status in _EXPIRED:
+                self._expired = True
+                return None
             pause = self._protocol.policy.pause(failure, attempt, Repeat.SAFELY)
             if pause is None:
                 raise errors.RenderjuiceTransferError(
@@ -239,12 +281,20 @@ class _Fetching:
                 )
             yield Pause(pause)
 
-    def _url(self, place: PurePosixPath) -> str:
-        if place not in self._urls:
-            raise errors.RenderjuiceTransferError(f"{place} is no longer among the outputs of job {self._job_id}.")
-        return self._urls[place]
 
-    def _renew(self, edition: int) -> Flow[None]:
-        if edition == self._edition:
-            self._remember(plan((yield from self._protocol.get_downloads(self._job_id))))
-            self._edition += 1
+def _no_file(answer: Answer) -> errors.RenderjuiceResponseError | None:
+    """A success without a file: nothing at all, a piece of one, or the page of some proxy."""
+    if answer.received is None:
+        return errors.RenderjuiceResponseError(f"Renderjuice answered {answer.status} without the file")
+    if answer.headers.get("content-type", "").startswith("text/html"):
+        return errors.RenderjuiceResponseError("Renderjuice answered with a page of HTML instead of the file")
+    return None
+
+
+def _on_disk(work: Callable[..., T], *arguments: Any) -> T:
+    try:
+        return work(*arguments)
+    except OSError as error:
+        raise errors.RenderjuiceTransferError(
+            f"Cannot write below the destination: {error.strerror or error}."
+        ) from error

@@ -6,33 +6,21 @@ Two httpx clients each: one that carries the API key and knows only the API's or
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
 import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from renderjuice_provider import __version__
-from renderjuice_provider.api.errors import RenderjuiceTransferError
+from renderjuice_provider.api.flow import Answer, Call, Do, FetchFile, Flow, Lost, Pause, PutFile, Step, Together
 from renderjuice_provider.api.origin import address_problem
-from renderjuice_provider.api.protocol import (
-    Answer,
-    Call,
-    Do,
-    FetchFile,
-    Flow,
-    Lost,
-    Pause,
-    PutFile,
-    Received,
-    Step,
-    Together,
-)
+from renderjuice_provider.api.part import PartWriter, beside_the_loop
 from renderjuice_provider.api.redact import keep_queries_out_of_logs
 from renderjuice_provider.api.scene_file import CHUNK, SceneFile
 
@@ -42,16 +30,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _AT_ONCE = 4
 """Files on their way at the same time: enough to hide latency, few enough for anyone's rate limit."""
+_WHOLE_FILE = 200
 
 
 @dataclass(frozen=True)
 class WireSettings:
-    """Where to, as whom, and how patiently (`timeout`: seconds without a byte)."""
+    """Where to, as whom, and how patiently: seconds without a byte, from the API (`timeout`) and from a store."""
 
-    api_key: str
+    api_key: str = field(repr=False)
     base_url: str
     timeout: float
     allow_http: bool
+    storage_timeout: float = 300.0
+    """A store may think for minutes about the last byte of 5 GiB."""
 
     def api_options(self) -> dict[str, Any]:
         """For the client that carries the key. Redirects are answers, never followed."""
@@ -62,12 +53,13 @@ class WireSettings:
         return {"base_url": self.base_url, "headers": headers, "timeout": timeout, "follow_redirects": False}
 
     def storage_options(self) -> dict[str, Any]:
-        """For signed URLs. A store may think for minutes about the last byte of 5 GiB."""
+        """For signed URLs: neither key nor cookies."""
         import httpx
 
         headers = {"User-Agent": _user_agent(), "Accept-Encoding": "identity"}
-        timeout = httpx.Timeout(max(self.timeout, 60), connect=min(self.timeout, 10), read=max(self.timeout, 300))
-        return {"headers": headers, "timeout": timeout, "follow_redirects": False}
+        timeout = httpx.Timeout(self.storage_timeout, connect=min(self.timeout, 10))
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+        return {"headers": headers, "timeout": timeout, "follow_redirects": False, "cookies": no_cookies}
 
 
 def _user_agent() -> str:
@@ -80,33 +72,37 @@ class Wire:
     def __init__(self, settings: WireSettings) -> None:
         keep_queries_out_of_logs()
         self._settings = settings
+        self._clients: dict[str, httpx.Client] = {}
+        self._opening = Lock()
 
-    @cached_property
+    @property
     def _api(self) -> httpx.Client:
-        import httpx
+        return self._client("api", self._settings.api_options)
 
-        return self._opened(httpx.Client(**self._settings.api_options()))
-
-    @cached_property
+    @property
     def _storage(self) -> httpx.Client:
+        return self._client("storage", self._settings.storage_options)
+
+    def _client(self, name: str, options: Callable[[], dict[str, Any]]) -> httpx.Client:
         import httpx
 
-        return self._opened(httpx.Client(**self._settings.storage_options()))
-
-    def _opened(self, client: httpx.Client) -> httpx.Client:
-        # Operators have no end at which they could close a client; whoever forgets it leaves no socket behind.
-        weakref.finalize(self, client.close)
-        return client
+        with self._opening:  # several threads may come first
+            if name not in self._clients:
+                client = self._clients[name] = httpx.Client(**options())
+                # Operators have no end at which they could close a client; whoever forgets it leaves no socket behind.
+                weakref.finalize(self, client.close)
+            return self._clients[name]
 
     def run(self, flow: Flow[T]) -> T:
         """The flow's result."""
         outcome: Any = None
-        while True:
-            try:
-                step = flow.send(outcome)
-            except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return]
-            outcome = self._perform(step)
+        with closing(flow):
+            while True:
+                try:
+                    step = flow.send(outcome)
+                except StopIteration as stop:
+                    return stop.value  # type: ignore[no-any-return]
+                outcome = self._perform(step)
 
     def _perform(self, step: Step) -> Any:
         match step:
@@ -133,19 +129,19 @@ class Wire:
 
     def _fetch(self, step: FetchFile) -> Answer:
         with self._storage.stream("GET", step.url, follow_redirects=True) as response:
-            if not response.is_success:
+            if response.status_code != _WHOLE_FILE:
                 response.read()
                 return _answer(response)
-            with _PartWriter(step.part) as writer:
+            with PartWriter(step.part) as writer:
                 for chunk in response.iter_bytes(CHUNK):
                     writer.write(chunk)
-            return Answer(response.status_code, received=writer.received)
+            return Answer(response.status_code, _headers(response), received=writer.received)
 
     def close(self) -> None:
         """Close the connections that were opened."""
-        for name in ("_api", "_storage"):
-            if client := self.__dict__.pop(name, None):
-                client.close()
+        while self._clients:
+            _, client = self._clients.popitem()
+            client.close()
 
 
 class AsyncWire:
@@ -170,12 +166,13 @@ class AsyncWire:
     async def run(self, flow: Flow[T]) -> T:
         """The flow's result."""
         outcome: Any = None
-        while True:
-            try:
-                step = flow.send(outcome)
-            except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return]
-            outcome = await self._perform(step)
+        with closing(flow):
+            while True:
+                try:
+                    step = flow.send(outcome)
+                except StopIteration as stop:
+                    return stop.value  # type: ignore[no-any-return]
+                outcome = await self._perform(step)
 
     async def _perform(self, step: Step) -> Any:
         match step:
@@ -224,13 +221,13 @@ class AsyncWire:
     async def _fetch(self, step: FetchFile) -> Answer | Lost:
         try:
             async with self._storage.stream("GET", step.url, follow_redirects=True) as response:
-                if not response.is_success:
+                if response.status_code != _WHOLE_FILE:
                     await response.aread()
                     return _answer(response)
-                with _PartWriter(step.part) as writer:
+                async with PartWriter(step.part) as writer:
                     async for chunk in response.aiter_bytes(CHUNK):
-                        await asyncio.to_thread(writer.write, chunk)
-                return Answer(response.status_code, received=writer.received)
+                        await beside_the_loop(partial(writer.write, chunk))
+                return Answer(response.status_code, _headers(response), received=writer.received)
         except _transport_errors() as error:
             return _lost(error)
 
@@ -241,45 +238,9 @@ class AsyncWire:
                 await client.aclose()
 
 
-class _PartWriter:
-    """A file that is being received: counted and hashed on the way, gone again if it does not arrive whole."""
-
-    def __init__(self, part: Path) -> None:
-        self._part = part
-        self._size = 0
-        self._hash = hashlib.sha256()
-
-    @property
-    def received(self) -> Received:
-        return Received(self._size, self._hash.hexdigest())
-
-    def __enter__(self) -> Self:
-        try:
-            self._file = self._part.open("wb")
-        except OSError as error:
-            raise RenderjuiceTransferError(f"Cannot write below the destination: {error}") from error
-        return self
-
-    def write(self, chunk: bytes) -> None:
-        try:
-            self._file.write(chunk)
-        except OSError as error:
-            raise RenderjuiceTransferError(f"Cannot write {self._part}: {error.strerror}") from error
-        self._hash.update(chunk)
-        self._size += len(chunk)
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        self._file.close()
-        if kind is not None:
-            self._part.unlink(missing_ok=True)
-
-
 async def _chunks_beside_the_loop(scene: SceneFile) -> AsyncIterator[bytes]:
     chunks: Iterator[bytes] = scene.chunks()
-    while chunk := await asyncio.to_thread(next, chunks, b""):
+    while chunk := await beside_the_loop(partial(next, chunks, b"")):
         yield chunk
 
 
@@ -293,9 +254,11 @@ def _body(call: Call) -> dict[str, Any]:
 
 
 def _answer(response: httpx.Response) -> Answer:
-    return Answer(
-        response.status_code, {key.lower(): value for key, value in response.headers.items()}, response.content
-    )
+    return Answer(response.status_code, _headers(response), response.content)
+
+
+def _headers(response: httpx.Response) -> dict[str, str]:
+    return {key.lower(): value for key, value in response.headers.items()}
 
 
 def _attempt(perform: Callable[[], Answer]) -> Answer | Lost:

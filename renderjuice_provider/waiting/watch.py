@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from renderjuice_provider.api.errors import RenderjuiceError
+from renderjuice_provider.api.flow import Flow, Pause
 from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.progress import Progress
-from renderjuice_provider.api.protocol import Flow, Pause, Protocol
+from renderjuice_provider.api.protocol import Protocol
 from renderjuice_provider.waiting.job_wait import JobWait, Over, Waiting
 from renderjuice_provider.waiting.outcome import Outcome
 
