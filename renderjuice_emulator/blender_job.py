@@ -59,7 +59,7 @@ def open_scene(path: str) -> Any:
     try:
         bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
     except RuntimeError as error:
-        # A scene that opens with complaints (a linked library is gone, say) is reported the same way as one that does not.
+        # Blender may also complain of a scene that it has opened, say because a linked library is gone.
         if not bpy.data.filepath:
             raise JobError("SCENE_UNREADABLE", _words(error)) from error
     return bpy.context.scene
@@ -126,6 +126,8 @@ def _render_frame(scene: Any, frame: int) -> None:
         if not any(layer.use for layer in scene.view_layers):
             # Blender would go on and write an empty image. Nobody wants to pay for that one.
             raise JobError("RENDER_ERROR", f"all view layers are disabled for rendering at frame {frame}")
+    for path, _ in _frame_paths(scene, frame):
+        path.unlink(missing_ok=True)  # An earlier render's image must not pass for this one's.
     try:
         # As an animation of one frame, for only then do file-output nodes put the frame's number into their names.
         bpy.ops.render.render(animation=True)
@@ -138,9 +140,7 @@ def _apply_config(scene: Any, config: dict[str, Any]) -> None:
     render, cycles = scene.render, scene.cycles
     render.threads_mode = "AUTO"
     render.use_overwrite, render.use_placeholder, render.use_file_extension = True, False, True
-    render.use_stamp_filename = (
-        False  # Blender writes it into each image: where the farm keeps scenes is its own affair.
-    )
+    render.use_stamp_filename = False  # Else each image tells where this farm keeps its scenes.
     cycles.device = "CPU"
     cycles.denoiser = "OPENIMAGEDENOISE"  # The other one, OPTIX, needs a GPU.
     for name in ("compositor_device", "compositor_denoise_device"):

@@ -46,6 +46,25 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 @pytest.fixture
+def altered(build, tmp_path) -> Callable[[str], Path]:
+    """Opens the plain scene, runs some Python on it, and saves it elsewhere."""
+
+    def alter(code: str) -> Path:
+        path = tmp_path / "altered.blend"
+        script = f"""
+import bpy
+bpy.ops.wm.open_mainfile(filepath={str(build())!r})
+scene = bpy.context.scene
+{textwrap.dedent(code)}
+bpy.ops.wm.save_as_mainfile(filepath={str(path)!r}, relative_remap=False)
+"""
+        subprocess.run([COMMAND[0], "-c", script], check=True, capture_output=True)
+        return path
+
+    return alter
+
+
+@pytest.fixture
 def renderer() -> BlenderRenderer:
     return BlenderRenderer(COMMAND)
 
@@ -110,17 +129,12 @@ async def test_validation_tells_a_foreground_plate_by_its_transparent_film(build
 
 
 @blender_test
-async def test_validation_tells_that_a_texture_is_missing(build, renderer, tmp_path):
-    scene = tmp_path / "untextured.blend"
-    script = textwrap.dedent(f"""
-        import bpy
-        bpy.ops.wm.open_mainfile(filepath={str(build())!r})
+async def test_validation_tells_which_textures_are_missing(altered, renderer, tmp_path):
+    scene = altered("""
         for path in ("//textures/peel.png", "//textures/pith.<UDIM>.exr"):
             image = bpy.data.images.new(path, 1, 1, tiled="<UDIM>" in path)
             image.source, image.filepath, image.use_fake_user = "TILED" if "<UDIM>" in path else "FILE", path, True
-        bpy.ops.wm.save_as_mainfile(filepath={str(scene)!r}, relative_remap=False)
     """)
-    await asyncio.to_thread(subprocess.run, [COMMAND[0], "-c", script], check=True, capture_output=True)
 
     assert (await renderer.analyze(scene)).missing_files == ("textures/peel.png", "textures/pith.<UDIM>.exr")
 
@@ -208,16 +222,17 @@ async def test_a_second_render_into_the_same_folder_reports_its_own_files_only(b
 
 
 @blender_test
-async def test_a_stereo_scene_renders_each_view(build, renderer, tmp_path):
-    scene = tmp_path / "stereo.blend"
-    script = textwrap.dedent(f"""
-        import bpy
-        bpy.ops.wm.open_mainfile(filepath={str(build())!r})
-        bpy.context.scene.render.use_multiview = True
-        bpy.ops.wm.save_as_mainfile(filepath={str(scene)!r})
-    """)
-    await asyncio.to_thread(subprocess.run, [COMMAND[0], "-c", script], check=True, capture_output=True)
+async def test_a_compositor_without_an_output_fails_instead_of_passing_off_an_old_image(altered, renderer, tmp_path):
+    (tmp_path / "0001.png").touch()
+    scene = altered("scene.compositing_node_group.nodes.clear()")
+    with pytest.raises(RenderFailedError, match="no image for frame 1") as failure:
+        await render(renderer, order_for(scene, tmp_path))
+    assert failure.value.type == "RENDER_ERROR"
 
+
+@blender_test
+async def test_a_stereo_scene_renders_each_view(altered, renderer, tmp_path):
+    scene = altered("scene.render.use_multiview = True")
     assert (await renderer.analyze(scene)).views == ("left", "right")
     files = await render(renderer, order_for(scene, tmp_path / "out", frameRanges=["1"]))
     assert [(file.path.name, file.view) for file in frames_of(files)] == [
