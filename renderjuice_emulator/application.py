@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -14,30 +17,32 @@ from renderjuice_emulator.farm import RefusalError
 from renderjuice_emulator.openapi import description
 
 
-def build_application(emulation: Emulation) -> FastAPI:
-    """The application of one emulator."""
+@cache
+def application() -> FastAPI:
+    """The application, made once: it serves every emulation of the process, each by the `scope` of its requests."""
     app = FastAPI(docs_url=None, redoc_url=None, generate_unique_id_function=lambda route: route.name)
-    app.state.emulation = emulation
     app.include_router(api.router)
     app.include_router(control.router)
     app.openapi = lambda: description(app)  # type: ignore[method-assign]
 
-    def refuse(status: int, message: str) -> Response:
-        return error_response(emulation.switches.error_shape, status, message)
-
     @app.exception_handler(RefusalError)
-    async def refused(_: Request, error: RefusalError) -> Response:
-        return refuse(error.status, str(error))
+    async def refused(request: Request, error: RefusalError) -> Response:
+        return _refuse(request, error.status, str(error))
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> Response:
-        return refuse(400, _explain(error))
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        return _refuse(request, 400, _explain(error))
 
     @app.exception_handler(HTTPException)
-    async def unknown(_: Request, error: HTTPException) -> Response:
-        return error_response(emulation.switches.error_shape, error.status_code, error.detail, error.headers)
+    async def unknown(request: Request, error: HTTPException) -> Response:
+        return _refuse(request, error.status_code, error.detail, error.headers)
 
     return app
+
+
+def _refuse(request: Request, status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    emulation: Emulation = request.scope["emulation"]
+    return error_response(emulation.switches.error_shape, status, message, headers)
 
 
 def _explain(error: RequestValidationError) -> str:

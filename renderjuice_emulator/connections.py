@@ -10,7 +10,7 @@ import socket
 import struct
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import psutil  # type: ignore[import-untyped, unused-ignore]
 from starlette.types import Scope
@@ -32,15 +32,16 @@ class Connections:
 
     def close(self, scope: Scope) -> None:
         """Close a request's connection once what was written has been sent."""
-        self._transport(scope).close()
+        if transport := self._transport(scope):
+            transport.close()
 
     def reset(self, scope: Scope) -> None:
         """Answer a request with a TCP reset."""
-        transport = self._transport(scope)
-        if (sock := transport.get_extra_info("socket")) is not None:
+        if transport := self._transport(scope):
             # Closing with a linger time of zero is what makes the kernel send RST instead of FIN.
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        transport.abort()
+            linger = struct.pack("ii", 1, 0)
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            transport.abort()
 
     async def pause(self, seconds: float) -> None:
         """Wait for so many real seconds, or until the emulator stops."""
@@ -56,14 +57,14 @@ class Connections:
         if tasks := [task for state in self._states for task in state.tasks]:
             await asyncio.wait(tasks, timeout=_GRACE_SECONDS)
 
-    def _transport(self, scope: Scope) -> asyncio.Transport:
-        connections: list[Any] = [connection for state in self._states for connection in state.connections]
-        transport: asyncio.Transport = next(
-            connection.transport
-            for connection in connections
-            if connection.client == scope["client"] and connection.server == scope["server"]
-        )
-        return transport
+    def _transport(self, scope: Scope) -> asyncio.Transport | None:
+        """The transport of a request's connection; None when the client has hung up."""
+        for state in self._states:
+            connections: set[Any] = set(state.connections)
+            for connection in connections:
+                if (connection.client, connection.server) == (scope["client"], scope["server"]):
+                    return cast(asyncio.Transport, connection.transport)
+        return None
 
 
 def kill_peer(client: tuple[str, int], server: tuple[str, int]) -> int:

@@ -70,7 +70,7 @@ class Emulation:
 
 
 async def _emulation(request: Request) -> Emulation:
-    return cast(Emulation, request.app.state.emulation)
+    return cast(Emulation, request.scope["emulation"])
 
 
 Emulated = Annotated[Emulation, Depends(_emulation)]

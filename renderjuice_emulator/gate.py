@@ -7,15 +7,18 @@ import logging
 import re
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from renderjuice_emulator.answers import error_response, storage_error
-from renderjuice_emulator.connections import Connections, kill_peer
-from renderjuice_emulator.faults import STORAGE_OPERATIONS, Fault, Faults
-from renderjuice_emulator.ledger import Entry, Ledger
-from renderjuice_emulator.switches import Switches
+from renderjuice_emulator.connections import kill_peer
+from renderjuice_emulator.faults import STORAGE_OPERATIONS, Fault
+from renderjuice_emulator.ledger import Entry
+
+if TYPE_CHECKING:
+    from renderjuice_emulator.emulation import Emulation
 
 _log = logging.getLogger("renderjuice_emulator")
 _PAGE = "<html><head><title>Gateway</title></head><body><h1>The upstream server is having a moment</h1></body></html>"
@@ -28,40 +31,29 @@ Operations = Sequence[tuple[str, re.Pattern[str], str]]
 
 
 class Gate:
-    """ASGI middleware around one of the emulator's two origins. Routes find their ledger entry in `scope["entry"]`."""
+    """ASGI middleware around one of the emulator's two origins. Routes find `emulation` and their ledger `entry` in the scope."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        operations: Operations,
-        ledger: Ledger,
-        faults: Faults,
-        switches: Switches,
-        connections: Connections,
-    ) -> None:
+    def __init__(self, app: ASGIApp, operations: Operations, emulation: Emulation) -> None:
         self._app = app
         self._operations = operations
-        self._ledger = ledger
-        self._faults = faults
-        self._switches = switches
-        self._connections = connections
+        self._emulation = emulation
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        scope["emulation"] = self._emulation
         if scope["type"] != "http" or scope["path"].startswith(UNWATCHED):
             await self._app(scope, receive, send)
             return
         operation, job_id = self._recognise(scope)
         headers = {name for name, _ in scope["headers"]}
-        entry = self._ledger.open(
+        entry = self._emulation.ledger.open(
             operation, scope["method"], scope["path"], had_authorization=b"authorization" in headers
         )
         entry.job_id = job_id
-        if account := self._ledger.accounts.get(job_id or ""):
+        if account := self._emulation.ledger.accounts.get(job_id or ""):
             entry.file_name = account.file_name
         scope["entry"] = entry
-        fault = self._faults.take(operation)
+        fault = self._emulation.faults.take(operation)
         entry.fault = fault.text if fault else None
         started = time.perf_counter()
         try:
@@ -84,7 +76,7 @@ class Gate:
             if scope["entry"].operation not in STORAGE_OPERATIONS:
                 # The work is done even if the client has given up by then, so its request has to be here already.
                 receive = _replaying(await _read_body(receive), receive)
-            await self._connections.pause(fault.seconds)
+            await self._emulation.connections.pause(fault.seconds)
             await self._app(scope, receive, send)
         elif fault.kind in {"reset-before", "kill-before"}:
             await self._hang_up(scope, receive, send, kill=fault.kind == "kill-before")
@@ -95,7 +87,7 @@ class Gate:
             await self._app(scope, receive, self._stalling(send, fault.seconds))
         elif fault.kind == "truncate":
             await self._app(scope, receive, _truncating(send))
-            self._connections.close(scope)
+            self._emulation.connections.close(scope)
             await _until_disconnected(receive)
         else:
             await _read_body(receive, keep=False)
@@ -119,12 +111,12 @@ class Gate:
         headers = {"Retry-After": fault.retry_after} if fault.retry_after else None
         if scope["entry"].operation in STORAGE_OPERATIONS:
             return storage_error(fault.status, "SlowDown", "Please try again", headers)
-        return error_response(self._switches.error_shape, fault.status, "asked for by a fault", headers)
+        return error_response(self._emulation.switches.error_shape, fault.status, "asked for by a fault", headers)
 
     def _stalling(self, send: Send, seconds: float) -> Send:
         async def stall(message: Message) -> None:
             if message["type"] == "http.response.start":
-                await self._connections.pause(seconds)
+                await self._emulation.connections.pause(seconds)
             await send(message)
 
         return stall
@@ -137,7 +129,7 @@ class Gate:
             except RuntimeError as error:
                 await error_response("nest", 500, str(error))(scope, receive, send)
                 return
-        self._connections.reset(scope)
+        self._emulation.connections.reset(scope)
         await _until_disconnected(receive)
 
 

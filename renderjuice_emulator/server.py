@@ -19,7 +19,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from renderjuice_emulator import api, storage
-from renderjuice_emulator.application import build_application
+from renderjuice_emulator.application import application
 from renderjuice_emulator.clock import Clock
 from renderjuice_emulator.emulation import Emulation
 from renderjuice_emulator.fast import FastRenderer
@@ -85,7 +85,7 @@ class EmulatorServer:
             self.base_url, self.control_url = origin + api.PREFIX, f"{origin}/_emulator"
             self.openapi_url = f"{origin}/openapi.json"
             servers = [
-                await self._serve(build_application(emulation), api.OPERATIONS, api_socket),
+                await self._serve(application(), api.OPERATIONS, api_socket),
                 await self._serve(emulation.storage.app, storage.OPERATIONS, storage_socket),
             ]
             try:
@@ -133,14 +133,7 @@ class EmulatorServer:
     async def _serve(self, app: ASGIApp, operations: Operations, sock: socket.socket) -> asyncio.Server:
         """Serve `app` by uvicorn's protocol, without uvicorn's own server: that one polls, and owns the signals."""
         emulation = self.emulation
-        gate = Gate(
-            app,
-            operations=operations,
-            ledger=emulation.ledger,
-            faults=emulation.faults,
-            switches=emulation.switches,
-            connections=emulation.connections,
-        )
+        gate = Gate(app, operations, emulation)
         config = Config(gate, lifespan="off", ws="none", access_log=False, log_config=None, proxy_headers=False)
         config.load()
         state = ServerState()
