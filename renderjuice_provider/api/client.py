@@ -52,6 +52,11 @@ class _Settings:
         self._wire_settings = WireSettings(key, check_base_url(base_url, allow_http=allow_http), timeout, allow_http)
         self.protocol = Protocol(key, RetryPolicy(max_attempts))
 
+    @property
+    def base_url(self) -> str:
+        """Of the API."""
+        return self._wire_settings.base_url
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._wire_settings.base_url!r})"
 

@@ -57,7 +57,9 @@ class Protocol:
                 f"got {redact(repr(file_name))} with type {redact(repr(file_type))}."
             )
         call = Call("POST", "/uploads", {"fileName": file_name, "fileType": file_type})
-        return self.ask(call, lambda answer: parse(UploadTarget, self.read_json(answer), "upload target"))
+        return self.ask(
+            call, lambda answer: parse(UploadTarget, unwrap(self.read_json(answer), "slug"), "upload target")
+        )
 
     # Jobs
 

@@ -5,6 +5,7 @@ Sources: the API reference's page on upload targets (file types, the 5 GiB limit
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import os
 import struct
@@ -57,7 +58,8 @@ class SceneFile:
     @property
     def type(self) -> str:
         """What the API calls `fileType`: `blend` or `zip`."""
-        return self.name.rpartition(".")[2].lower()
+        stem, _, extension = self.name.rpartition(".")
+        return extension.lower() if stem else ""
 
     @classmethod
     def check(cls, source: str | os.PathLike[str] | Any) -> SceneFile:
@@ -182,3 +184,14 @@ def _check_members(scene: SceneFile, archive: zipfile.ZipFile) -> None:
 
 
 _CHECKS = {"blend": _check_blend, "zip": _check_zip}
+
+
+def content_fingerprint(path: Any) -> str | None:
+    """What stands for the bytes of a file: their SHA-256, or the checksum that an object store keeps; None when it is gone."""
+    path = path if hasattr(path, "open") else Path(path)
+    if not path.is_file():
+        return None
+    if not isinstance(path, Path) and hasattr(path, "checksum"):
+        return str(path.checksum())
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider.api.errors import RenderjuiceIncompleteError
+from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.operators.base import RenderjuiceOperator, storage_path
+from renderjuice_provider.operators.memory import Memory
 from renderjuice_provider.waiting.frames import FrameCount, count_frames
+from renderjuice_provider.waiting.record import fingerprint
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
     from renderjuice_provider.api.models import Job
     from renderjuice_provider.api.transfer import DownloadReport
 
+SLUG_LIFETIME = 3600
+"""Seconds for which a retry takes an upload for usable: how long a slug really lives is not documented."""
 MANIFEST = PurePosixPath("manifest.json")
 
 
@@ -39,8 +45,16 @@ class RenderjuiceUploadOperator(RenderjuiceOperator):
         self.file_path = file_path
 
     def execute(self, context: Context) -> str:
-        """The slug."""
-        return self.client.upload(storage_path(self.file_path)).slug
+        """The slug: that of an earlier try, if it got so far with the same bytes and not long ago."""
+        path, now = storage_path(self.file_path), int(time.time())
+        work = fingerprint(content_fingerprint(path), self.renderjuice_conn_id, self.client.base_url)
+        memory = Memory(context)
+        slug, _, since = (memory.recall(work) or "").rpartition("@")
+        if slug and now - int(since) < SLUG_LIFETIME:
+            return slug
+        slug = self.client.upload(path).slug
+        memory.remember(work, f"{slug}@{now}")
+        return slug
 
 
 class RenderjuiceDownloadOperator(RenderjuiceOperator):

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider.api.config import RenderConfig, check_render_config
-from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceInputError
+from renderjuice_provider.api.errors import (
+    RenderjuiceError,
+    RenderjuiceInputError,
+    RenderjuiceJobError,
+    RenderjuiceNotFoundError,
+    RenderjuiceRefusedError,
+)
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.api.paths import output_name
+from renderjuice_provider.api.protocol import check_job_id
 from renderjuice_provider.api.redact import without_signatures
+from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.operators.base import RenderjuiceOperator, storage_path
+from renderjuice_provider.operators.memory import JobMemory, Memory, OnClear, check_on_clear
 from renderjuice_provider.operators.waiting import JobOperator
 from renderjuice_provider.waiting.frames import count_frames
+from renderjuice_provider.waiting.record import fingerprint
 from renderjuice_provider.waiting.steps import Step, step_to_rendered, step_to_validated
 
 if TYPE_CHECKING:
@@ -43,8 +54,21 @@ class RenderjuiceCreateJobOperator(RenderjuiceOperator):
         self.slug = slug
 
     def execute(self, context: Context) -> str:
-        """The job's id."""
-        return self.client.create_job(self.slug).id
+        """The job's id: that of an earlier try, if it got so far with the same slug."""
+        memory, work = Memory(context), fingerprint(self.slug, self.renderjuice_conn_id, self.client.base_url)
+        known = memory.recall(work)
+        if known is not None and self._exists(known):
+            return known
+        job_id = self.client.create_job(self.slug).id
+        memory.remember(work, job_id)
+        return job_id
+
+    def _exists(self, job_id: str) -> bool:
+        try:
+            self.client.get_job(job_id)
+        except RenderjuiceNotFoundError:
+            return False
+        return True
 
 
 class RenderjuiceValidateJobOperator(JobOperator):
@@ -164,9 +188,12 @@ class RenderjuiceRenderJobOperator(_RenderOperator):
         self.job_id = job_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Render, and wait."""
-        check_render_config(self.render_config)
-        return self.start(context, self.client.get_job(self.job_id))
+        """Render, and wait; a retry goes on with what runs, and with the deadline of the first try."""
+        config, job_id = check_render_config(self.render_config).to_json(), check_job_id(self.job_id)
+        memory = JobMemory(context, self.client, "reattach")
+        work = fingerprint(job_id, config, self.renderjuice_conn_id, self.client.base_url)
+        memory.begin(work, None, self.timeout, job_id)
+        return self.advance(context, self.client.get_job(job_id), memory.record.started, memory.record.deadline)
 
     def take(self, step: Step, job: Job) -> Job:
         """See `JobOperator`."""
@@ -188,27 +215,69 @@ class RenderjuiceRunJobOperator(_RenderOperator):
         timeout: seconds (or a timedelta) for all of it; a day by default.
         cancel_on_kill: cancel the job when the task is killed, cleared or marked.
         cancel_on_timeout: cancel the job when the timeout has passed.
+        on_clear: what clearing the task means: `reattach` (the default: clearing costs nothing) goes on with the job that there is,
+            also when it is completed; `resubmit` stops it and renders again.
         renderjuice_conn_id: see `RenderjuiceHook`.
+
+    A retry goes on where the try before it stopped: it does not upload again what is uploaded, nor render again what is rendering
+    or done. Only when the job is over without success does a retry make a new one, and pay for it.
 
     Returns (XCom): as `RenderjuiceRenderJobOperator`.
 
     Raises:
         RenderjuiceInputError: for a file or a configuration that cannot be right, before anything is sent.
-        RenderjuiceJobOverError: when the job failed, was canceled, or was cancelled by our timeout.
+        RenderjuiceJobError: when the job failed, was canceled, or was cancelled by our timeout.
     """
 
     template_fields = (*JobOperator.template_fields, "file_path", "render_config")
     template_fields_renderers = {"render_config": "json"}  # noqa: RUF012
 
-    def __init__(self, *, file_path: str | os.PathLike[str] | Any, **kwargs: Any) -> None:
+    def __init__(
+        self, *, file_path: str | os.PathLike[str] | Any, on_clear: OnClear = "reattach", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.file_path = file_path
+        self.on_clear = check_on_clear(on_clear)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """All of it."""
-        check_render_config(self.render_config)
-        target = self.client.upload(storage_path(self.file_path))
-        return self.start(context, self.client.create_job(target.slug))
+        """All of it, or what an earlier try has left of it."""
+        config = check_render_config(self.render_config).to_json()
+        memory = JobMemory(context, self.client, self.on_clear)
+        path = storage_path(self.file_path)
+        work = fingerprint(str(self.file_path), config, self.renderjuice_conn_id, self.client.base_url)
+        memory.begin(work, content_fingerprint(path), self.timeout)
+        job = memory.job()
+        if job is not None and self.next_step(job) is Step.GIVE_UP:
+            self.log.info("Job %s of an earlier try is %s: starting a new one", job.id, job.status)
+            memory.note(slug=None, job_id=None, **self._new_deadline())
+            job = None
+        if job is None:
+            job = self._create(path, memory)
+        return self.advance(context, job, memory.record.started, memory.record.deadline)
+
+    def _create(self, path: Any, memory: JobMemory) -> Job:
+        """A job from the scene, uploaded only if no earlier try did. Its id is on record before anything is paid for."""
+        job = self._create_from(memory.record.slug) if memory.record.slug else None
+        if job is None:
+            memory.note(slug=self.client.upload(path).slug)
+            job = self.client.create_job(str(memory.record.slug))
+        memory.note(job_id=job.id)
+        return job
+
+    def _create_from(self, slug: str) -> Job | None:
+        try:
+            return self.client.create_job(slug)
+        except (RenderjuiceRefusedError, RenderjuiceNotFoundError) as error:
+            self.log.info("The upload of an earlier try is of no use any more (%s): uploading again", error)
+            return None
+
+    def _new_deadline(self) -> dict[str, float]:
+        now = time.time()
+        return {"started": now, "deadline": now + self.timeout}
+
+    def no_success(self, job: Job, message: str) -> RenderjuiceError:
+        """Here a retry can help, and costs again."""
+        return RenderjuiceJobError(f"{message} A retry starts a new job.", job=job)
 
     def take(self, step: Step, job: Job) -> Job:
         """See `JobOperator`."""

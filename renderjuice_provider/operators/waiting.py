@@ -14,8 +14,10 @@ from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.deferral import BACKSTOP, DEFAULT_POLL_INTERVAL, deferrable_by_default, job_trigger, seconds
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, push_preview
 from renderjuice_provider.operators.base import RenderjuiceOperator
+from renderjuice_provider.operators.memory import Memory
 from renderjuice_provider.waiting.job_wait import JobWait
 from renderjuice_provider.waiting.outcome import Ending, Outcome
+from renderjuice_provider.waiting.record import JobRecord
 from renderjuice_provider.waiting.steps import Step
 from renderjuice_provider.waiting.watch import watch
 
@@ -116,7 +118,8 @@ class JobOperator(RenderjuiceOperator):
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except TaskDeferralTimeout:
-            job_id = context["ti"].xcom_pull(task_ids=self.task_id, key=JOB_KEY, map_indexes=context["ti"].map_index)
+            record = JobRecord.read(Memory(context).load())
+            job_id = record.job_id if record else context["ti"].xcom_pull(task_ids=self.task_id, key=JOB_KEY)
             if not job_id:
                 raise
             return self.summary(self._timed_out(job_id, f"Job {job_id}: the trigger did not answer in time"))
@@ -130,11 +133,13 @@ class JobOperator(RenderjuiceOperator):
     def over(self, job: Job) -> RenderjuiceError:
         """The error for a job that is over and was no success."""
         reason = f": {job.reason}" if job.status == JobStatus.FAILED else ""
-        return RenderjuiceJobOverError(
-            f"Job {job.id} is {job.status}{reason}. Nothing is running any more, and what was rendered is billed. "
-            "This job cannot succeed on a retry: create a new one.",
-            job=job,
+        return self.no_success(
+            job, f"Job {job.id} is {job.status}{reason}. Nothing is running; what was rendered is billed."
         )
+
+    def no_success(self, job: Job, message: str) -> RenderjuiceError:
+        """An error that says what a retry would do: by default nothing, since the same job cannot succeed any more."""
+        return RenderjuiceJobOverError(f"{message} A retry cannot help this job: create a new one.", job=job)
 
     def _wait(self, job_id: str, target: str, started: float, deadline: float) -> Outcome:
         times: dict[str, Any] = {"poll_interval": self.poll_interval, "started": started, "deadline": deadline}
@@ -171,14 +176,8 @@ class JobOperator(RenderjuiceOperator):
             job = self.client.get_job(job_id)
         if job.status == JobStatus.COMPLETED:
             return job
-        raise self.timed_out(job, message)
-
-    def timed_out(self, job: Job, message: str) -> RenderjuiceError:
-        """The error for a job that was cancelled because our deadline had passed."""
-        return RenderjuiceJobOverError(
-            f"{message}. It was cancelled and is {job.status}; what was rendered until then is billed. "
-            "This job cannot succeed on a retry: create a new one, with a longer timeout.",
-            job=job,
+        raise self.no_success(
+            job, f"{message}. It was cancelled and is {job.status}; what was rendered until then is billed."
         )
 
     def _remember(self, context: Context, job: Job) -> None:

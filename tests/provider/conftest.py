@@ -21,6 +21,7 @@ class FakeTaskInstance:
 
     def __init__(self) -> None:
         self.dag_id, self.task_id, self.run_id, self.map_index, self.try_number = "dag", "task", "run", -1, 1
+        self.max_tries = 0
         self.xcoms: dict[str, Any] = {}
 
     def xcom_push(self, key: str, value: Any) -> None:
@@ -30,12 +31,27 @@ class FakeTaskInstance:
         return self.xcoms.get(key)
 
 
+class FakeStore:
+    """Airflow 3.3's task state store: JSON values that survive every try."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return json.loads(self.values[key]) if key in self.values else default
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        assert value is not None
+        self.values[key] = json.dumps(value)
+
+
 class Runner:
     """Runs a task to its end: each deferral goes through a serialized trigger and a JSON event, as in Airflow."""
 
     def __init__(self) -> None:
         self.ti = FakeTaskInstance()
-        self.context: Any = {"ti": self.ti}
+        self.store = FakeStore()
+        self.context: Any = {"ti": self.ti, "task_state_store": self.store}
         self.triggers: list[Any] = []
         self.events: list[dict[str, Any]] = []
 

@@ -85,15 +85,26 @@ def test_one_task_runs_a_whole_job(emulator, scene, runner, deferrable):
 
 
 @both_modes
-def test_a_render_that_fails_fails_the_task_for_good_and_says_why(emulator, runner, tmp_path, deferrable):
+def test_a_render_that_fails_says_why_and_what_a_retry_costs(emulator, runner, tmp_path, deferrable):
     broken = write_scene(tmp_path / "broken.blend", frame_end=3, fail_at_frame=2)
     operator = RenderjuiceRunJobOperator(
         task_id="run", file_path=str(broken), render_config=CONFIG, deferrable=deferrable, **FAST
     )
-    with pytest.raises(RenderjuiceJobOverError, match=r"is failed: .+ billed") as caught:
+    with pytest.raises(RenderjuiceJobError, match=r"is failed: .+ billed. A retry starts a new job") as caught:
         runner.run(operator)
-    assert isinstance(caught.value, AirflowFailException)
+    assert not isinstance(caught.value, AirflowFailException)
     assert caught.value.job.failed_reason is not None
+
+
+@both_modes
+def test_a_given_job_that_failed_is_not_retried_since_it_cannot_succeed(emulator, runner, tmp_path, deferrable):
+    broken = write_scene(tmp_path / "broken.blend", frame_end=3, fail_at_frame=2)
+    slug = runner.run(RenderjuiceUploadOperator(task_id="upload", file_path=str(broken)))
+    job_id = runner.run(RenderjuiceCreateJobOperator(task_id="create", slug=slug))
+    runner.run(RenderjuiceValidateJobOperator(task_id="validate", job_id=job_id, **FAST))
+    with pytest.raises(RenderjuiceJobOverError, match=r"A retry cannot help") as caught:
+        runner.run(render(job_id, deferrable=deferrable))
+    assert isinstance(caught.value, AirflowFailException)
 
 
 @both_modes
@@ -154,7 +165,7 @@ def test_a_deferral_that_airflow_times_out_does_not_leave_the_job_running(emulat
     operator.wait = False
     runner.run(operator)
     assert emulator.ledger.jobs_left_running()
-    with pytest.raises(RenderjuiceJobOverError, match="cancelled"):
+    with pytest.raises(RenderjuiceJobError, match="cancelled"):
         operator.resume_execution("__fail__", {"error": "Trigger timeout"}, runner.context)
     assert emulator.ledger.jobs_left_running() == []
 
@@ -166,8 +177,7 @@ def test_a_timeout_of_a_task_that_has_no_job_yet_stays_a_timeout(emulator, runne
 
 
 def test_killing_the_task_on_the_worker_cancels_the_render(emulator, validated, runner):
-    operator = render(validated, wait=False, render_config=CONFIG)
-    emulator.clock  # noqa: B018
+    operator = render(validated, wait=False)
     runner.run(operator)
     operator.on_kill()
     assert emulator.ledger.jobs_left_running() == []

@@ -1,0 +1,150 @@
+"""A task instance's memory over its tries, and what is done with what it finds there.
+
+Airflow 3.3 keeps a store for every task instance that survives retries, crashes and deferrals. Before 3.3 there is none: a retry
+then starts anew, which is said once.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceNotFoundError
+from renderjuice_provider.api.models import Job
+from renderjuice_provider.waiting.record import JobRecord
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from renderjuice_provider.api.client import RenderjuiceClient
+
+OnClear = Literal["reattach", "resubmit"]
+KEY = "renderjuice"
+_log = logging.getLogger(__name__)
+
+
+class Memory:
+    """What this task instance knows from earlier tries.
+
+    Args:
+        context: of the running task.
+        key: of the entry in the task's state store.
+    """
+
+    def __init__(self, context: Context, key: str = KEY) -> None:
+        self._store: Any = context.get("task_state_store")
+        self._key = key
+        self.max_tries: int = getattr(context.get("ti"), "max_tries", None) or 0
+        if self._store is None:
+            _say_once_that_there_is_no_store()
+
+    def load(self) -> Any:
+        """What was saved last; None if nothing was."""
+        return None if self._store is None else self._store.get(self._key)
+
+    def save(self, value: Mapping[str, Any]) -> None:
+        """Keep `value` as long as the DAG run is kept. What cannot be kept raises: money is only spent on record."""
+        if self._store is not None:
+            from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined, unused-ignore]
+
+            self._store.set(self._key, dict(value), retention=NEVER_EXPIRE)
+
+    def recall(self, work: str) -> str | None:
+        """What an earlier try of the same `work` arrived at, unless a user has cleared the task since: then they want it anew."""
+        kept = self.load()
+        if not isinstance(kept, Mapping) or kept.get("work") != work or kept.get("max_tries") != self.max_tries:
+            return None
+        return str(kept["result"])
+
+    def remember(self, work: str, result: str) -> None:
+        """For `recall`."""
+        self.save({"work": work, "result": result, "max_tries": self.max_tries})
+
+
+class JobMemory:
+    """The record of the job that a task instance spends money on.
+
+    Args:
+        context: of the running task.
+        client: for stopping a job that is not wanted any more.
+        on_clear: what a user's clear means: go on with the job that there is, or stop it and start again.
+    """
+
+    def __init__(self, context: Context, client: RenderjuiceClient, on_clear: OnClear) -> None:
+        self._memory = Memory(context)
+        self._client = client
+        self._on_clear = on_clear
+        self.record: JobRecord
+
+    def begin(self, work: str, content: str | None, timeout: float, job_id: str | None = None) -> None:
+        """Take up what an earlier try left of the same work, or begin anew.
+
+        A job that an earlier try left of other work (an edited DAG, a mapped task whose list has changed), or that a user's clear
+        is to replace, is stopped first: one task instance never pays for two renders at a time.
+
+        Args:
+            work: fingerprint of what is ordered.
+            content: fingerprint of the scene's bytes, where there is a scene.
+            timeout: seconds until the deadline of new work.
+            job_id: the job, where the order is about one that exists.
+        """
+        old, now, max_tries = JobRecord.read(self._memory.load()), time.time(), self._memory.max_tries
+        if old is not None and old.is_about(work, content) and not self._is_to_be_replaced(old, job_id):
+            self.keep(old.extended(now, timeout, max_tries))
+            return
+        if old is not None and old.job_id not in {None, job_id}:
+            self._stop(str(old.job_id))
+        deadline = now + timeout
+        self.keep(
+            JobRecord(work=work, content=content, job_id=job_id, started=now, deadline=deadline, max_tries=max_tries)
+        )
+
+    def keep(self, record: JobRecord) -> None:
+        """Write `record` down, before what it says is acted upon."""
+        self._memory.save(record.model_dump())
+        self.record = record
+
+    def note(self, **changes: Any) -> None:
+        """Write down what has changed."""
+        self.keep(self.record.model_copy(update=changes))
+
+    def job(self) -> Job | None:
+        """The job on record as it is now; None when there is none, or Renderjuice knows it no more."""
+        if self.record.job_id is None:
+            return None
+        try:
+            return self._client.get_job(self.record.job_id)
+        except RenderjuiceNotFoundError:
+            return None
+
+    def _is_to_be_replaced(self, old: JobRecord, job_id: str | None) -> bool:
+        return job_id is None and self._on_clear == "resubmit" and old.was_cleared(self._memory.max_tries)
+
+    def _stop(self, job_id: str) -> None:
+        try:
+            job = self._client.cancel_job(job_id)
+        except RenderjuiceNotFoundError:
+            return
+        _log.info("Job %s of an earlier try is not wanted any more; it is %s", job.id, job.status)
+
+
+def check_on_clear(value: str) -> OnClear:
+    """`value`, if it is one of the two.
+
+    Raises:
+        RenderjuiceInputError: if it is not.
+    """
+    if value not in {"reattach", "resubmit"}:
+        raise RenderjuiceInputError(f'on_clear must be "reattach" or "resubmit", not {value!r}.')
+    return value  # type: ignore[return-value]
+
+
+@cache
+def _say_once_that_there_is_no_store() -> None:
+    _log.warning(
+        "This Airflow keeps no state between the tries of a task (3.3 and later do): "
+        "a retry after a crash may start a second job, so prefer retries=0 for rendering tasks."
+    )
