@@ -248,7 +248,10 @@ class Farm:
 
 
 def _final_config(report: SceneReport, requested: dict[str, Any]) -> dict[str, Any]:
-    """What validation detected, with what was requested laid over it."""
+    """What validation detected, with what was requested laid over it.
+
+    A report says nothing of file formats: what is not requested there is for the renderer, which has the scene.
+    """
     step = f":{report.frame_step}" if report.frame_step != 1 else ""
     detected: dict[str, Any] = {
         "frameRanges": [f"{report.frame_start}-{report.frame_end}{step}"],
@@ -257,6 +260,5 @@ def _final_config(report: SceneReport, requested: dict[str, Any]) -> dict[str, A
         "resolution": list(report.resolution),
         "resolutionPercentage": report.resolution_percentage,
         "fps": report.fps,
-        "outputFormat": "PNG",
     }
     return detected | requested

@@ -1,0 +1,92 @@
+"""The whole way over HTTP, with a real Blender behind it."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from studio import DEFAULT, Studio
+
+from renderjuice_emulator.blender import JOB_SCRIPT, find_blender
+from renderjuice_emulator.testing import Emulator
+
+COMMAND = find_blender()
+PYTHON = COMMAND[0] if COMMAND and Path(COMMAND[0]).name.startswith("python") else None
+BUILD_SCENE = Path(__file__).parents[2] / "dags" / "scenes" / "build_scene.py"
+ENDLESS = DEFAULT | {"frameRanges": ["1-100000"]}
+
+pytestmark = [
+    pytest.mark.blender,
+    pytest.mark.skipif(not PYTHON, reason="no bpy: install it into .venv-blender, or let RENDERJUICE_BLENDER name one"),
+]
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("scene") / "shot.blend"
+    options = ("--frames", "2", "--resolution", "64x36", "--samples", "1")
+    subprocess.run([str(PYTHON), str(BUILD_SCENE), str(path), *options], check=True, capture_output=True)
+    return path
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator(renderer="blender") as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def studio(emulator: Emulator, tmp_path: Path) -> Iterator[Studio]:
+    with Studio(emulator, tmp_path) as studio:
+        yield studio
+
+
+def blenders() -> list[psutil.Process]:
+    children = psutil.Process().children(recursive=True)
+    return [child for child in children if str(JOB_SCRIPT) in " ".join(child.cmdline())]
+
+
+def wait_for_a_frame(studio: Studio, job_id: str) -> None:
+    deadline = time.monotonic() + 30
+    while not studio.emulator.jobs[job_id].outputs:
+        assert time.monotonic() < deadline, studio.job(job_id)
+        time.sleep(0.02)
+
+
+def test_a_real_scene_goes_from_upload_to_frames(studio: Studio, scene: Path) -> None:
+    job_id = studio.completed(scene, DEFAULT)
+    job = studio.job(job_id)
+    assert (job["status"], job["analysis"]["resolution"]) == ("completed", [64, 36])
+    frames = studio.downloads(job_id)["frameOutputs"]
+    assert [item["fileName"] for item in frames] == ["0001.png", "0002.png"]
+    assert studio.store.get(frames[0]["url"]).content.startswith(b"\x89PNG")
+
+
+def test_a_cancel_has_killed_blender_when_it_is_answered(studio: Studio, scene: Path) -> None:
+    job_id = studio.started(scene, ENDLESS)
+    wait_for_a_frame(studio, job_id)
+    assert len(blenders()) == 1
+    assert studio.cancel(job_id).json()["status"] == "canceled"
+    assert blenders() == []
+    assert studio.downloads(job_id)["frames"]
+
+
+def test_a_second_render_waits_for_the_first(studio: Studio, scene: Path) -> None:
+    first, second = (studio.validated(scene) for _ in range(2))
+    studio.render(first, ENDLESS)
+    studio.render(second)
+    wait_for_a_frame(studio, first)
+    assert [studio.status(job_id) for job_id in (first, second)] == ["rendering", "booting"]
+    studio.cancel(first)
+    studio.until(second, "completed")
+
+
+def test_stopping_the_emulator_stops_blender(scene: Path, tmp_path: Path) -> None:
+    with Emulator(renderer="blender") as emulator, Studio(emulator, tmp_path) as studio:
+        wait_for_a_frame(studio, studio.started(scene, ENDLESS))
+        assert len(blenders()) == 1
+    assert blenders() == []
