@@ -1,0 +1,84 @@
+"""A tiny HTTP server for what the emulator cannot say: each request is answered by a function of its own."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+
+JOB_ID = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+
+
+class Request(NamedTuple):
+    """What arrived."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Reply(NamedTuple):
+    """What goes back."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = {}
+
+
+class Server(NamedTuple):
+    """A server that runs."""
+
+    url: str
+    requests: list[Request]
+
+
+def answer(value: Any, status: int = 200, **headers: str) -> Reply:
+    """A reply in JSON."""
+    return Reply(status, json.dumps(value).encode(), {"Content-Type": "application/json"} | headers)
+
+
+def a_job(status: str = "created", **fields: Any) -> dict[str, Any]:
+    """The least that a job is."""
+    return {"id": JOB_ID, "status": status} | fields
+
+
+@contextmanager
+def serving(reply: Callable[[Request], Reply]) -> Iterator[Server]:
+    """A server whose every answer comes from `reply`."""
+    requests: list[Request] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _reply(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            request = Request(self.command, self.path, dict(self.headers), body)
+            requests.append(request)
+            status, body, headers = reply(request)
+            self.send_response_only(status)
+            for name, value in ({"Content-Length": str(len(body))} | dict(headers)).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_PUT = _reply  # noqa: N815 - what http.server calls them
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    class Threads(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 64
+
+    with Threads(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield Server(f"http://127.0.0.1:{server.server_port}", requests)
+        finally:
+            server.shutdown()
+            thread.join()
