@@ -21,7 +21,7 @@ def iso(moment: datetime, *, fraction: bool = True) -> str:
     return moment.isoformat(timespec="milliseconds" if fraction else "seconds").replace("+00:00", "Z")
 
 
-def job_body(job: Job, switches: Switches) -> dict[str, Any]:
+def job_body(job: Job, switches: Switches, preview_url: str | None) -> dict[str, Any]:
     """The job object of https://www.renderjuice.com/docs/api-reference/jobs/create-job."""
     fraction = switches.created_at_fraction
     body: dict[str, Any] = {
@@ -33,7 +33,7 @@ def job_body(job: Job, switches: Switches) -> dict[str, Any]:
         "userId": job.user_id,
         "rootFolderId": job.root_folder_id,
         "normalizedSeconds": job.normalized_seconds,
-        "previewUrl": None,
+        "previewUrl": preview_url,
         "requestedConfig": job.requested_config,
         "finalConfig": job.final_config,
         "output": {"isDeletedForClient": switches.outputs_deleted and bool(job.outputs)},
@@ -47,13 +47,19 @@ def job_body(job: Job, switches: Switches) -> dict[str, Any]:
     return body
 
 
-def job_response(job: Job, switches: Switches, shape: JobShape, headers: Mapping[str, str] | None = None) -> Response:
+def job_response(
+    job: Job,
+    switches: Switches,
+    shape: JobShape,
+    preview_url: str | None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
     """A job in the shape that a switch asks for."""
     if shape == "no-content":
         return Response(status_code=204, headers=headers)
     if shape == "empty":
         return Response(status_code=200, headers=headers)
-    body = job_body(job, switches)
+    body = job_body(job, switches, preview_url)
     return JSONResponse({"data": body} if shape == "wrapped" else body, headers=headers)
 
 

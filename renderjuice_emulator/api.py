@@ -33,6 +33,7 @@ from renderjuice_emulator.models import (
     WrappedJob,
 )
 from renderjuice_emulator.states import Status
+from renderjuice_emulator.switches import JobShape
 
 PREFIX = "/api/external/v1"
 _JOB = rf"{PREFIX}/jobs/(?P<job>[^/]+)"
@@ -82,6 +83,13 @@ async def _job(
 FoundJob = Annotated[Job, Depends(_job)]
 
 
+def _job_answer(
+    request: Request, emulation: Emulated, job: Job, shape: JobShape, headers: dict[str, str] | None = None
+) -> Response:
+    preview_url = emulation.storage.preview_url(job, request.url.hostname)
+    return job_response(job, emulation.switches, shape, preview_url, headers)
+
+
 def _answers(model: Any, *refusals: int) -> dict[int | str, dict[str, Any]]:
     errors = {
         400: "Refused: see the message",
@@ -120,11 +128,12 @@ async def create_job(
     job = emulation.farm.create_job(workspace_id, body["slug"])
     entry = _entry(request)
     entry.job_id, entry.file_name = job.id, job.upload.file_name
-    return job_response(job, emulation.switches, emulation.switches.create_job_shape)
+    return _job_answer(request, emulation, job, emulation.switches.create_job_shape)
 
 
 @router.get("/jobs", responses=_answers(JobPage, 400, 401, 429))
 async def list_jobs(
+    request: Request,
     emulation: Emulated,
     workspace_id: Workspace,
     page: Annotated[int, Query(gt=0, description="Page number, from 1.")] = 1,
@@ -139,7 +148,11 @@ async def list_jobs(
     page = 1 if switches.page_parameter_ignored else page
     size = min(page_size, switches.max_page_size)
     pagination = {"page": page, "pageSize": size, "total": len(jobs), "totalPages": -(-len(jobs) // size)}
-    shown = [job_body(job, switches) for job in jobs[(page - 1) * size : page * size]]
+    host = request.url.hostname
+    shown = [
+        job_body(job, switches, emulation.storage.preview_url(job, host))
+        for job in jobs[(page - 1) * size : page * size]
+    ]
     return JSONResponse({"jobs": shown, "pagination": pagination})
 
 
@@ -153,23 +166,25 @@ async def list_progress(emulation: Emulated, workspace_id: Workspace) -> Respons
 
 
 @router.get("/jobs/{id}", responses=_answers(WrappedJob, 401, 404, 429))
-async def get_job(emulation: Emulated, job: FoundJob) -> Response:
+async def get_job(request: Request, emulation: Emulated, job: FoundJob) -> Response:
     """Get job: wrapped in `data`."""
     if job.hidden_reads:
         job.hidden_reads -= 1
         raise RefusalError(404, "no such job")
-    return job_response(job, emulation.switches, emulation.switches.get_job_shape)
+    return _job_answer(request, emulation, job, emulation.switches.get_job_shape)
 
 
 @router.post("/jobs/{id}/validate", responses=_answers(JobObject, 400, 401, 404, 429))
-async def validate_job(emulation: Emulated, job: FoundJob) -> Response:
+async def validate_job(request: Request, emulation: Emulated, job: FoundJob) -> Response:
     """Validate: only from `created`."""
     emulation.farm.validate(job)
-    return job_response(job, emulation.switches, emulation.switches.validate_shape)
+    return _job_answer(request, emulation, job, emulation.switches.validate_shape)
 
 
 @router.post("/jobs/{id}/render", responses=_answers(JobObject, 400, 401, 404, 429))
-async def start_render(emulation: Emulated, job: FoundJob, body: Annotated[RenderRequest, Body()]) -> Response:
+async def start_render(
+    request: Request, emulation: Emulated, job: FoundJob, body: Annotated[RenderRequest, Body()]
+) -> Response:
     """Start render: from `validated`; a repeat starts nothing and says so in `X-Idempotent-Replay`."""
     config = body["requestedRenderConfig"]
     unknown = config.keys() - RenderConfig.__annotations__.keys()
@@ -177,14 +192,14 @@ async def start_render(emulation: Emulated, job: FoundJob, body: Annotated[Rende
         raise RefusalError(400, f"requestedRenderConfig has no {', '.join(sorted(unknown))}")
     started = emulation.farm.start_render(job, cast(dict[str, Any], config))
     headers = None if started else {"X-Idempotent-Replay": "true"}
-    return job_response(job, emulation.switches, emulation.switches.start_render_shape, headers)
+    return _job_answer(request, emulation, job, emulation.switches.start_render_shape, headers)
 
 
 @router.post("/jobs/{id}/cancel", responses=_answers(JobObject, 400, 401, 404, 429))
-async def cancel_job(emulation: Emulated, job: FoundJob) -> Response:
+async def cancel_job(request: Request, emulation: Emulated, job: FoundJob) -> Response:
     """Cancel: until the job is completed, failed or canceled."""
     await emulation.farm.cancel(job)
-    return job_response(job, emulation.switches, emulation.switches.cancel_shape)
+    return _job_answer(request, emulation, job, emulation.switches.cancel_shape)
 
 
 @router.get("/jobs/{id}/progress", responses=_answers(list[dict[str, Any]], 401, 404, 429))

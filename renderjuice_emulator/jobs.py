@@ -44,6 +44,7 @@ class Job:
     updated_at: datetime
     hidden_reads: int = 0
     """So many GETs are still answered 404."""
+    preview_id: str = field(default_factory=new_id)
     root_folder_id: str = field(default_factory=new_id)
     status: Status = Status.CREATED
     extra_status: str | None = None

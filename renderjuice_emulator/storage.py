@@ -26,9 +26,11 @@ from renderjuice_emulator.signing import Signer
 from renderjuice_emulator.switches import Switches
 
 _BLOCK = 4 << 20
+_SHOWN = frozenset({".png", ".jpg"})
 
 OPERATIONS: Operations = (
     ("PUT", re.compile(r"/uploads/[^/]+/.*"), "put_upload"),
+    ("GET", re.compile(r"/previews/(?P<job>[^/]+)/[^/]+"), "preview"),
     ("GET", re.compile(r"/download/(?P<job>[^/]+)/.*"), "download_file"),
 )
 
@@ -49,6 +51,7 @@ class Storage:
         self.app = Starlette(
             routes=[
                 Route("/uploads/{slug}/{name:path}", self._put, methods=["PUT"]),
+                Route("/previews/{job}/{name}", self._get_preview, methods=["GET"]),
                 Route("/download/{job}/{what}/{name:path}", self._get, methods=["GET"]),
             ]
         )
@@ -66,6 +69,11 @@ class Storage:
     def file_url(self, job: Job, place: int, host: str | None = None) -> str:
         """A URL for the output at this place of the job's list."""
         return self._download_url(job, str(place), job.outputs[place].path.name, host)
+
+    def preview_url(self, job: Job, host: str | None = None) -> str | None:
+        """The latest frame that a browser can show; None before there is one. Unguessable instead of signed, so it stays."""
+        file = _preview(job)
+        return f"{self.origin(host)}/previews/{job.id}/{job.preview_id}{file.suffix}" if file else None
 
     def zip_url(self, job: Job, kind: str, host: str | None = None) -> str:
         """A URL for all outputs of a kind (`frame`, `composite`) in one archive, made when it is asked for."""
@@ -105,6 +113,13 @@ class Storage:
         path = job.outputs[int(what)].path if what.isdigit() else await asyncio.to_thread(_pack, job, what)
         return _LargeFileResponse(path)
 
+    async def _get_preview(self, request: Request) -> Response:
+        job, name = self._farm.jobs.get(request.path_params["job"]), request.path_params["name"]
+        file = _preview(job) if job else None
+        if job is None or file is None or Path(name).stem != job.preview_id:
+            return storage_error(404, "NoSuchKey", "The specified key does not exist")
+        return FileResponse(file)
+
     def _refusal(self, request: Request, purpose: str, what: str) -> Response | None:
         if "authorization" in request.headers:
             return storage_error(400, "InvalidRequest", "Only one auth mechanism allowed: the query's, no header")
@@ -141,6 +156,11 @@ async def _receive_file(request: Request, path: Path) -> str:
     finally:
         partial.unlink(missing_ok=True)
     return digest.hexdigest()
+
+
+def _preview(job: Job) -> Path | None:
+    shown = (file.path for file in reversed(job.outputs) if file.kind == "frame" and file.path.suffix in _SHOWN)
+    return next(shown, None)
 
 
 def _pack(job: Job, kind: str) -> Path:

@@ -35,6 +35,19 @@ def test_time_alone_carries_a_render_through_its_states(slow_studio: Studio, slo
     assert slow_studio.job(job_id)["normalizedSeconds"] == 180
 
 
+def test_a_preview_shows_the_latest_frame_from_the_first_one_on(slow_studio: Studio, slow_emulator: Emulator) -> None:
+    job_id = slow_studio.started(frame_end=3, seconds_per_frame=60)
+    assert slow_studio.job(job_id)["previewUrl"] is None
+    slow_emulator.clock.advance(90)
+    preview = slow_studio.job(job_id)["previewUrl"]
+    assert "?" not in preview
+    first = slow_studio.store.get(preview)
+    assert first.content.startswith(b"\x89PNG")
+    slow_emulator.clock.advance(120)
+    assert slow_studio.store.get(preview).content != first.content
+    assert slow_studio.store.get(preview.replace(preview.rpartition("/")[2], "guess.png")).status_code == 404
+
+
 def test_one_advance_passes_through_all_states(slow_studio: Studio, slow_emulator: Emulator) -> None:
     job_id = slow_studio.create(frame_end=100, seconds_per_frame=30)
     assert slow_studio.http.post(f"/jobs/{job_id}/validate").json()["status"] == "validating"
