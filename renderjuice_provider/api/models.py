@@ -137,21 +137,31 @@ class OutputFile(ApiModel):
 class Downloads(ApiModel):
     """A job's outputs: the legacy URL lists and their richer successors."""
 
-    frames: Lenient[tuple[str, ...]] = Field(default=None, repr=False)
-    composite_nodes: Lenient[tuple[str, ...]] = Field(default=None, repr=False)
+    frames: Any = Field(default=None, repr=False)
+    composite_nodes: Any = Field(default=None, repr=False)
     transforms: Any = Field(default=None, repr=False)
     frame_outputs: tuple[OutputFile, ...] | None = None
     composite_node_outputs: tuple[OutputFile, ...] | None = None
 
     @property
     def frame_files(self) -> tuple[OutputFile, ...]:
-        """The frames: the new list, or the legacy one where the new is absent or empty; never a mixture."""
-        return self.frame_outputs or tuple(OutputFile(url=url) for url in self.frames or ())
+        """The frames: the new list, or the legacy one where the new is absent or empty; never a mixture.
+
+        Raises:
+            RenderjuiceResponseError: when the legacy list is needed and is none: no output is passed over in silence.
+        """
+        return self.frame_outputs or _legacy_files(self.frames)
 
     @property
     def composite_files(self) -> tuple[OutputFile, ...]:
         """The compositor's outputs, chosen in the same way."""
-        return self.composite_node_outputs or tuple(OutputFile(url=url) for url in self.composite_nodes or ())
+        return self.composite_node_outputs or _legacy_files(self.composite_nodes)
+
+
+def _legacy_files(urls: Any) -> tuple[OutputFile, ...]:
+    if not isinstance(urls, (list, tuple, type(None))):
+        raise RenderjuiceResponseError("Renderjuice's answer is no download list: its outputs are no list")
+    return tuple(parse(OutputFile, {"url": url}, "download list") for url in urls or ())
 
 
 def parse(model: type[T], data: Any, what: str) -> T:

@@ -6,8 +6,10 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import IO, Self, TypeVar
 
 from renderjuice_provider.api.errors import RenderjuiceTransferError
 from renderjuice_provider.api.flow import Received
@@ -20,6 +22,7 @@ class PartWriter:
 
     def __init__(self, part: Path) -> None:
         self._part = part
+        self._file: IO[bytes] = BytesIO()
         self._size = 0
         self._hash = hashlib.sha256()
 
@@ -54,12 +57,9 @@ class PartWriter:
         self._file.close()
 
     def _discard(self) -> None:
-        try:
+        with suppress(OSError):  # the disk may be full, and what is left in the buffer is not wanted
             self._file.close()
-        except OSError:
-            pass  # it is full, and what is left in the buffer is not wanted
-        finally:
-            self._part.unlink(missing_ok=True)
+        self._part.unlink(missing_ok=True)
 
     def _on_disk(self, work: Callable[[], T]) -> T:
         try:
@@ -75,7 +75,11 @@ class PartWriter:
         self._finish() if kind is None else self._discard()
 
     async def __aenter__(self) -> Self:
-        await beside_the_loop(self._open)
+        try:
+            await beside_the_loop(self._open)
+        except asyncio.CancelledError:
+            self._discard()  # nobody will leave what was not entered
+            raise
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:

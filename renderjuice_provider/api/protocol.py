@@ -170,9 +170,7 @@ class Protocol:
     def get_downloads(self, job_id: str) -> Flow[Downloads]:
         """`GET /jobs/{id}/downloads`. Empty until outputs are ready."""
         call = Call("GET", f"/jobs/{check_job_id(job_id)}/downloads")
-        return self.ask(
-            call, lambda answer: parse(Downloads, unwrap(self.read_json(answer), "frames"), "download list")
-        )
+        return self.ask(call, self._read_downloads)
 
     # Reading answers
 
@@ -228,6 +226,11 @@ class Protocol:
     def read_job_or_none(self, answer: Answer) -> Job | None:
         """The same, or None for an empty success."""
         return self.read_job(answer) if answer.body.strip() else None
+
+    def _read_downloads(self, answer: Answer) -> Downloads:
+        downloads = parse(Downloads, unwrap(self.read_json(answer), "frames"), "download list")
+        _ = downloads.frame_files, downloads.composite_files  # can be read, or the answer is nonsense and asked for again
+        return downloads
 
     def _job_if_readable(self, answer: Answer) -> Job | None:
         try:
