@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import socket
 import tempfile
 import threading
@@ -136,6 +137,8 @@ class EmulatorServer:
         gate = Gate(app, operations, emulation)
         config = Config(gate, lifespan="off", ws="none", access_log=False, log_config=None, proxy_headers=False)
         config.load()
+        # Where the root logger has handlers uvicorn logs every request all the same, and with it the queries of signed URLs.
+        logging.getLogger("uvicorn.access").disabled = True
         state = ServerState()
         emulation.connections.watch(state)
         loop = asyncio.get_running_loop()

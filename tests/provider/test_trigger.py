@@ -1,0 +1,117 @@
+"""The trigger: what it stores, what it says, and when it stops a job."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+
+import pytest
+from provider.conftest import CONFIG
+
+from renderjuice_emulator.scenes import write_scene
+from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
+from renderjuice_provider.triggers.renderjuice import RenderjuiceJobTrigger
+
+STORED_BY_0_1 = {
+    "renderjuice_conn_id": "renderjuice_default",
+    "target": "completed",
+    "poll_interval": 0.02,
+    "started": 0.0,
+    "deadline": 4e9,
+    "cancel_on_kill": True,
+    "version": 1,
+}
+"""Arguments as release 0.1 wrote them. Never edit these: triggers outlive an upgrade."""
+
+
+@pytest.fixture
+def job_id(emulator, tmp_path):
+    slow = write_scene(tmp_path / "slow.blend", frame_end=3, seconds_per_frame=1e6)
+    with RenderjuiceHook().client as client:
+        job_id = client.create_job(client.upload(slow).slug).id
+        client.validate_job(job_id)
+        while client.get_job(job_id).status != "validated":
+            time.sleep(0.01)
+        client.start_render(job_id, CONFIG)
+    return job_id
+
+
+class InState(RenderjuiceJobTrigger):
+    """A trigger whose task instance is in a state that the test chooses."""
+
+    state: str | None = None
+
+    async def _task_state(self) -> str | None:
+        return self.state
+
+
+def killed(job_id, state, **arguments):
+    trigger = InState(**STORED_BY_0_1 | {"job_id": job_id} | arguments)
+    trigger.state = state
+    asyncio.run(trigger.on_kill())
+
+
+@pytest.mark.parametrize("state", ["failed", "success", "skipped", "upstream_failed", "removed"])
+def test_a_user_who_ends_the_task_stops_the_bill(emulator, job_id, state):
+    killed(job_id, state)
+    assert emulator.ledger.jobs_left_running() == []
+
+
+@pytest.mark.parametrize("state", ["deferred", "queued", "scheduled", "running", "up_for_retry", None])
+def test_a_trigger_that_merely_moved_never_stops_a_render(emulator, job_id, state):
+    killed(job_id, state)
+    assert emulator.ledger.jobs_left_running() == [job_id]
+    assert emulator.ledger.count("cancel_job") == 0
+
+
+def test_a_kill_may_be_told_to_leave_the_render_alone(emulator, job_id):
+    killed(job_id, "failed", cancel_on_kill=False)
+    assert emulator.ledger.jobs_left_running() == [job_id]
+
+
+def test_without_a_task_instance_nothing_is_stopped(emulator, job_id):
+    asyncio.run(RenderjuiceJobTrigger(**STORED_BY_0_1 | {"job_id": job_id}).on_kill())
+    assert emulator.ledger.jobs_left_running() == [job_id]
+
+
+def test_a_trigger_that_an_older_release_stored_still_runs(emulator, job_id):
+    with RenderjuiceHook().client as client:
+        client.cancel_job(job_id)
+
+    async def first_event():
+        return await anext(RenderjuiceJobTrigger(**STORED_BY_0_1 | {"job_id": job_id}).run())
+
+    event = asyncio.run(first_event()).payload
+    assert (event["ending"], event["status"], event["version"]) == ("over", "canceled", 1)
+
+
+def test_its_log_tells_status_frames_and_time(emulator, tmp_path, capsys):
+    scene = write_scene(tmp_path / "shot.blend", frame_end=4, seconds_per_frame=300)
+    with RenderjuiceHook().client as client:
+        job_id = client.create_job(client.upload(scene).slug).id
+        client.validate_job(job_id)
+        while client.get_job(job_id).status != "validated":
+            time.sleep(0.01)
+        client.start_render(job_id, CONFIG | {"frameRanges": ["1-4"]})
+
+    async def watch():
+        arguments = STORED_BY_0_1 | {"job_id": job_id, "started": time.time()}
+        return await anext(RenderjuiceJobTrigger(**arguments).run())
+
+    asyncio.run(watch())
+    said = re.findall(rf"Job {job_id} is (.+ elapsed)", capsys.readouterr().out)
+    assert any(line.startswith("rendering, 2 of 4 frames, 50 %, ") for line in said)
+    assert said[-1].startswith("completed, ")
+    assert len(said) == len(set(said)) < 10
+
+
+def test_a_connection_that_is_no_good_ends_the_wait_with_a_reason(monkeypatch, job_id):
+    monkeypatch.setenv("AIRFLOW_CONN_RENDERJUICE_DEFAULT", "{}")
+
+    async def first_event():
+        return await anext(RenderjuiceJobTrigger(**STORED_BY_0_1 | {"job_id": job_id}).run())
+
+    event = asyncio.run(first_event()).payload
+    assert event["ending"] == "refused"
+    assert "no API key" in event["message"]
