@@ -16,7 +16,8 @@
     ├── RenderjuiceJobError             the job is over and was no success
     ├── RenderjuiceTimeoutError         our own deadline passed before the job was over
     ├── RenderjuiceIncompleteError      the job completed, but frames that were ordered are not among its outputs
-    └── RenderjuiceEventError           a task was resumed with an event that this version does not understand
+    ├── RenderjuiceEventError           a task was resumed with an event that this version does not understand
+    └── RenderjuiceWebhookError         a request that claims to come from Renderjuice is not signed as Renderjuice signs
 
 No message, and no argument of any of them, holds an API key or the query of a signed URL.
 """
@@ -121,3 +122,7 @@ class RenderjuiceIncompleteError(RenderjuiceError):
 
 class RenderjuiceEventError(RenderjuiceError):
     """A trigger's event is unknown or malformed, and is not taken for a success."""
+
+
+class RenderjuiceWebhookError(RenderjuiceError):
+    """A webhook whose signature is missing, wrong or too old."""

@@ -1,0 +1,73 @@
+"""What Renderjuice sends by itself: checked, then read. A hint that a look at the job is due, never the truth.
+
+Only `onRenderComplete` is emitted: failures, cancellations and the end of validation are not, so no wait can rest on webhooks
+alone. The signature is over `{timestamp}.{body}`, as the documented procedure says (one sentence of the same page says "the request
+body"). How the MAC is written is not documented, so lower- or upper-case hex, base64, and a `sha256=` before either are accepted:
+they are the same value. Source: the page on webhook events.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceResponseError, RenderjuiceWebhookError
+from renderjuice_provider.api.protocol import check_job_id
+
+SIGNATURE = "x-renderjuice-signature"
+TIMESTAMP = "x-renderjuice-timestamp"
+TOLERANCE = 300.0
+"""Seconds between signing and arrival, either way: what Renderjuice recommends against replays."""
+
+
+@dataclass(frozen=True)
+class WebhookEvent:
+    """Something happened to a job. `outputs` are not read: take fresh URLs from `get_downloads`."""
+
+    event: str
+    job_id: str
+    status: str | None
+
+
+def read_webhook(headers: Mapping[str, str], body: bytes, secret: str, now: float) -> WebhookEvent:
+    """The event in a request, if Renderjuice sent it.
+
+    Args:
+        headers: of the request.
+        body: exactly as it was received, before any parsing.
+        secret: the webhook secret of the connection.
+        now: seconds since the epoch.
+
+    Raises:
+        RenderjuiceInputError: without a secret, since then anyone could send anything.
+        RenderjuiceWebhookError: for a signature that is missing, wrong or too old. Answer 401, and say no more.
+        RenderjuiceResponseError: for a genuine request that is no event about a job. Answer 200: a repeat would be the same.
+    """
+    if not secret:
+        raise RenderjuiceInputError(
+            "A webhook can only be believed with a secret: put `webhook_secret` into the connection."
+        )
+    _check_signature({name.lower(): value for name, value in headers.items()}, body, secret, now)
+    try:
+        content = json.loads(body)
+        event, status = content["event"], content.get("status")
+        return WebhookEvent(str(event), check_job_id(content["jobId"]), status if isinstance(status, str) else None)
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        raise RenderjuiceResponseError("The webhook is genuine, but it is no event about a job") from None
+
+
+def _check_signature(headers: Mapping[str, str], body: bytes, secret: str, now: float) -> None:
+    timestamp = headers.get(TIMESTAMP, "")
+    if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) < 16):
+        raise RenderjuiceWebhookError("The webhook has no usable timestamp")
+    mac = hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).digest()
+    given = headers.get(SIGNATURE, "").strip().removeprefix("sha256=")
+    accepted = (mac.hex(), mac.hex().upper(), base64.b64encode(mac).decode())
+    if not any(hmac.compare_digest(given.encode(), form.encode()) for form in accepted):
+        raise RenderjuiceWebhookError("The webhook is not signed with this connection's secret")
+    if abs(now - int(timestamp)) > TOLERANCE:
+        raise RenderjuiceWebhookError("The webhook was signed more than five minutes away from now")
