@@ -14,7 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-from devtools.local_airflow import STATES_AT_END, LocalAirflow
+from devtools.airflow_api import STATES_AT_END
+from devtools.local_airflow import LocalAirflow
 from devtools.local_emulator import KEY, LocalEmulator
 from devtools.processes import stop_sessions
 from devtools.progress import Narrator

@@ -1,0 +1,83 @@
+"""Airflow's REST API, as far as tools and tests need it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+STATES_AT_END = frozenset({"success", "failed"})
+
+
+class AirflowApi:
+    """A running Airflow, as its user `admin` of the simple auth manager sees it."""
+
+    def __init__(self, url: str, password: str) -> None:
+        self.url = url
+        self.password = password
+        self._http = httpx.Client(base_url=url, timeout=30)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def api(self, method: str, path: str, **arguments: Any) -> Any:
+        """Call Airflow's public API, and return its JSON."""
+        if "Authorization" not in self._http.headers:
+            login = {"username": "admin", "password": self.password}
+            token = self._http.post("/auth/token", json=login).raise_for_status().json()["access_token"]
+            self._http.headers["Authorization"] = f"Bearer {token}"
+        response = self._http.request(method, f"/api/v2{path}", **arguments)
+        if response.is_error:
+            raise RuntimeError(f"{method} {path}: {response.status_code} {response.text[:500]}")
+        return response.json() if response.content else None
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, patience: float = 60) -> str:
+        """Start a run of a DAG, once it has been parsed, and return the run's id."""
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                self.api("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
+                break
+            except RuntimeError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+        body = {"logical_date": None, "conf": dict(conf or {})}
+        return str(self.api("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """The state of a run."""
+        return str(self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """The task instances of a run."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.api("GET", path, params={"limit": 100, "offset": len(found)})
+            found += page["task_instances"]
+            if not page["task_instances"] or len(found) >= page["total_entries"]:
+                return found
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
+        """A value that a task returned or pushed."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
+        return self.api("GET", path, params={"map_index": map_index, "deserialize": False})["value"]
+
+    def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1, map_index: int = -1) -> str:
+        """The log of one try, triggerer's part included."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
+        content = self.api("GET", path, params={"map_index": map_index, "full_content": True})["content"]
+        return "\n".join(line if isinstance(line, str) else str(line.get("event", "")) for line in content)
+
+    def is_healthy(self) -> bool:
+        """Whether every component reports that it is well."""
+        try:
+            parts = self._http.get("/api/v2/monitor/health").json()
+        except (httpx.HTTPError, ValueError):
+            return False
+        needed = {"metadatabase", "scheduler", "triggerer", "dag_processor"}
+        return all(parts.get(name, {}).get("status") == "healthy" for name in needed)
