@@ -20,10 +20,11 @@ router = APIRouter(prefix="/_emulator", include_in_schema=False)
 
 
 class FaultsToAdd(TypedDict):
-    """Faults in order for one operation."""
+    """Faults in order for one operation; with a file name, only for requests that concern an upload of that name."""
 
     operation: str
     faults: list[str]
+    file_name: NotRequired[str]
 
 
 class Advance(TypedDict):
@@ -78,7 +79,7 @@ async def faults_left(emulation: Emulated) -> dict[str, list[str]]:
 async def add_faults(emulation: Emulated, body: Annotated[FaultsToAdd, Body()]) -> dict[str, list[str]]:
     """Queue faults for an operation; answers what is queued now."""
     try:
-        emulation.faults.add(body["operation"], *body["faults"])
+        emulation.faults.add(body["operation"], *body["faults"], file_name=body.get("file_name"))
     except ValueError as error:
         raise RefusalError(400, str(error)) from None
     return emulation.faults.left()

@@ -15,6 +15,8 @@
 | `truncate` | the work is done; the answer's Content-Length promises more than is sent |
 | `kill-before`, `kill-after` | SIGKILL for the local process that asked, before or after the work was done |
 
+Faults may be limited to the requests that concern one uploaded file, by its name: of many jobs at once, one is disturbed.
+
 For the operation `webhook`, which the emulator sends rather than answers: `429`, `503` and so on count the delivery as
 refused after it was made, `reset-before` loses it, `reset-after` loses the receiver's answer, `stall 5` delays it, and
 `nonsense` delivers a body that is no JSON.
@@ -45,6 +47,7 @@ OPERATIONS = (
     "webhook",
 )
 STORAGE_OPERATIONS = frozenset({"put_upload", "download_file"})
+_ABOUT_NO_FILE = frozenset({"list_jobs", "list_progress"})
 
 FaultKind = Literal[
     "ok",
@@ -105,20 +108,30 @@ class Fault:
 
 
 class Faults:
-    """A queue of faults for each operation; each request takes the next of its operation's. Safe from any thread."""
+    """A queue of faults for each operation; each request takes the next of its operation's. Safe from any thread.
+
+    A file's own queue goes before the operation's: while it has faults, requests about that file take from it alone.
+    """
 
     def __init__(self) -> None:
-        self._queues: dict[str, deque[Fault]] = {operation: deque() for operation in OPERATIONS}
+        self._queues: dict[tuple[str, str | None], deque[Fault]] = {}
         self._lock = threading.Lock()
 
-    def add(self, operation: str, *faults: str) -> None:
+    def add(self, operation: str, *faults: str, file_name: str | None = None) -> None:
         """Queue faults for an operation, in this order. All are checked before any is queued.
+
+        Args:
+            operation: one of `OPERATIONS`.
+            faults: see this module.
+            file_name: only for requests that concern an upload of this name.
 
         Raises:
             ValueError: for an unknown operation or fault, or one that this operation cannot have.
         """
         if operation not in OPERATIONS:
             raise ValueError(f"{operation!r} is no operation; there are {', '.join(OPERATIONS)}")
+        if file_name is not None and operation in _ABOUT_NO_FILE:
+            raise ValueError(f"{operation} concerns no single file")
         parsed = [Fault.parse(text) for text in faults]
         for fault in parsed:
             if fault.kind == "expired" and operation not in STORAGE_OPERATIONS:
@@ -126,22 +139,30 @@ class Faults:
             if operation == "webhook" and fault.kind not in _WEBHOOK_KINDS:
                 raise ValueError(f"a webhook cannot have the fault {fault.text!r}")
         with self._lock:
-            self._queues[operation].extend(parsed)
+            self._queues.setdefault((operation, file_name), deque()).extend(parsed)
 
-    def take(self, operation: str) -> Fault | None:
-        """The next fault of an operation; None when the request is spared."""
+    def tell_files_apart(self, operation: str) -> bool:
+        """Whether some faults of this operation are limited to one file."""
         with self._lock:
-            queue = self._queues.get(operation)
+            return any(queue and name is not None for (of, name), queue in self._queues.items() if of == operation)
+
+    def take(self, operation: str, file_name: str | None = None) -> Fault | None:
+        """The next fault for a request; None when it is spared."""
+        with self._lock:
+            queue = self._queues.get((operation, file_name)) or self._queues.get((operation, None))
             fault = queue.popleft() if queue else None
         return None if fault is None or fault.kind == "ok" else fault
 
     def left(self) -> dict[str, list[str]]:
-        """What has not been met yet: `{}` when every fault was."""
+        """What has not been met yet, by operation, or by operation and file (`get_job shot.blend`): `{}` when every fault was."""
         with self._lock:
-            return {name: [fault.text for fault in queue] for name, queue in self._queues.items() if queue}
+            return {
+                f"{operation} {name}" if name is not None else operation: [fault.text for fault in queue]
+                for (operation, name), queue in self._queues.items()
+                if queue
+            }
 
     def clear(self) -> None:
         """Forget what has not been met."""
         with self._lock:
-            for queue in self._queues.values():
-                queue.clear()
+            self._queues.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 import time
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("renderjuice_emulator")
 _PAGE = "<html><head><title>Gateway</title></head><body><h1>The upstream server is having a moment</h1></body></html>"
+
+_NAMED_IN_BODY = {"create_upload": "fileName", "create_job": "slug"}
+"""What in the body of these requests leads to the name of the file that they concern."""
 
 UNWATCHED = ("/_emulator", "/openapi.json")
 """Paths of the emulator's own, which are neither noted nor disturbed."""
@@ -50,10 +54,14 @@ class Gate:
             operation, scope["method"], scope["path"], had_authorization=b"authorization" in headers
         )
         entry.job_id = job_id
-        if account := self._emulation.ledger.accounts.get(job_id or ""):
-            entry.file_name = account.file_name
         scope["entry"] = entry
-        fault = self._emulation.faults.take(operation)
+        if self._emulation.faults.tell_files_apart(operation) and operation in _NAMED_IN_BODY:
+            body = await _read_body(receive)
+            receive = _replaying(body, receive)
+            entry.file_name = self._file_name(_NAMED_IN_BODY[operation], body)
+        else:
+            entry.file_name = self._known_name(scope["path"], job_id)
+        fault = self._emulation.faults.take(operation, entry.file_name)
         entry.fault = fault.text if fault else None
         started = time.perf_counter()
         try:
@@ -99,6 +107,24 @@ class Gate:
                 return operation, match.groupdict().get("job")
         return "other", None
 
+    def _known_name(self, path: str, job_id: str | None) -> str | None:
+        """The file that a request concerns, where its path tells."""
+        if account := self._emulation.ledger.accounts.get(job_id or ""):
+            return account.file_name
+        upload = self._emulation.farm.uploads.get(_slug(path))
+        return upload.file_name if upload else None
+
+    def _file_name(self, key: str, body: bytes) -> str | None:
+        """The file that a request concerns, where only its body tells."""
+        try:
+            value = str(json.loads(body)[key])
+        except (ValueError, LookupError, TypeError):
+            return None
+        if key == "fileName":
+            return value
+        upload = self._emulation.farm.uploads.get(value)
+        return upload.file_name if upload else None
+
     def _answer(self, fault: Fault, scope: Scope) -> Response:
         if fault.kind == "expired":
             return storage_error(403, "AccessDenied", "Request has expired")
@@ -131,6 +157,12 @@ class Gate:
                 return
         self._emulation.connections.reset(scope)
         await _until_disconnected(receive)
+
+
+def _slug(path: str) -> str:
+    """The slug in `/uploads/{slug}/...`, a path of the store."""
+    parts = path.split("/")
+    return parts[2] if len(parts) > 3 and parts[1] == "uploads" else ""
 
 
 def _noting(entry: Entry, send: Send) -> Send:

@@ -77,7 +77,7 @@ class Webhooks:
                 await self._post(client, url, job, body)
 
     async def _post(self, client: httpx.AsyncClient, url: str, job: Job, body: bytes) -> bool:
-        fault = self._faults.take("webhook")
+        fault = self._faults.take("webhook", job.upload.file_name)
         entry = self._ledger.open("webhook", "POST", urlsplit(url).path, had_authorization=False)
         entry.job_id, entry.file_name = job.id, job.upload.file_name
         entry.fault = fault.text if fault else None

@@ -21,6 +21,8 @@ def test_another_process_can_do_what_a_test_can(
     assert control.get("/health").json()["renderer"] == "fast"
     added = control.post("/faults", json={"operation": "get_job", "faults": ["503", "reset-after"]})
     assert added.json() == {"get_job": ["503", "reset-after"]} == slow_emulator.faults.left()
+    limited = control.post("/faults", json={"operation": "get_job", "faults": ["503"], "file_name": "a.blend"})
+    assert limited.json()["get_job a.blend"] == ["503"]
     assert control.patch("/switches", json={"boot_seconds": 7}).json()["boot_seconds"] == 7.0
     assert slow_emulator.switches.boot_seconds == 7
     slow_emulator.faults.clear()

@@ -39,6 +39,48 @@ def test_what_was_not_met_is_told(emulator: Emulator) -> None:
     assert emulator.faults.left() == {}
 
 
+def test_a_fault_can_be_meant_for_one_file(studio: Studio, emulator: Emulator) -> None:
+    emulator.faults.add("create_upload", "503", file_name="b.blend")
+    emulator.faults.add("create_job", "503", file_name="b.blend")
+    emulator.faults.add("put_upload", "503", file_name="b.blend")
+    emulator.faults.add("get_job", "ok", "503", file_name="b.blend")
+    assert emulator.faults.left()["get_job b.blend"] == ["ok", "503"]
+    job_id = studio.completed(studio.scene("a.blend", frame_end=1))
+    assert len(emulator.faults.left()) == 4
+
+    target = {"fileName": "b.blend", "fileType": "blend"}
+    assert studio.http.post("/uploads", json=target).status_code == 503
+    target = studio.http.post("/uploads", json=target).json()
+    assert [studio.store.put(target["uploadUrl"], content=b"BLENDER").status_code for _ in range(2)] == [503, 200]
+    created = [studio.http.post("/jobs", json={"slug": target["slug"]}) for _ in range(2)]
+    assert [answer.status_code for answer in created] == [503, 200]
+    b = created[1].json()["id"]
+    looks = [studio.http.get(f"/jobs/{job}").status_code for job in (b, job_id, b, b)]
+    assert looks == [200, 200, 503, 200]
+    assert emulator.faults.left() == {}
+    assert {entry.file_name for entry in emulator.ledger.entries if entry.fault} == {"b.blend"}
+
+
+def test_a_files_own_faults_go_before_those_of_the_operation(studio: Studio, emulator: Emulator) -> None:
+    job_id = studio.validated()
+    emulator.faults.add("get_job", "502")
+    emulator.faults.add("get_job", "ok", "503", file_name="shot_010.blend")
+    assert [studio.http.get(f"/jobs/{job_id}").status_code for _ in range(4)] == [200, 503, 502, 200]
+
+
+def test_a_list_concerns_no_single_file(emulator: Emulator) -> None:
+    with pytest.raises(ValueError, match="no single file"):
+        emulator.faults.add("list_jobs", "503", file_name="shot_010.blend")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"slug": 7}', b'{"slug": "unknown"}', b"{}"])
+def test_a_body_that_names_no_file_meets_no_file_s_fault(studio: Studio, emulator: Emulator, body: bytes) -> None:
+    emulator.faults.add("create_job", "503", file_name="shot_010.blend")
+    headers = {"Content-Type": "application/json"}
+    assert studio.http.post("/jobs", content=body, headers=headers).status_code in {400, 404}
+    assert emulator.faults.left() == {"create_job shot_010.blend": ["503"]}
+
+
 @pytest.mark.parametrize(
     "text",
     [
