@@ -73,8 +73,11 @@ class SceneFile:
         path: Any = source if hasattr(source, "open") else Path(source)
         try:
             return cls._check(path)
-        except OSError as error:
-            raise RenderjuiceInputError(f"{redact(str(path))} cannot be read: {error.strerror or error}.") from None
+        except RenderjuiceInputError:
+            raise
+        except (OSError, ValueError, ImportError) as error:  # the last two: a store that fsspec or Airflow does not know
+            reason = getattr(error, "strerror", None) or error
+            raise RenderjuiceInputError(f"{redact(str(path))} cannot be read: {reason}.") from None
 
     @classmethod
     def _check(cls, path: Any) -> SceneFile:

@@ -199,17 +199,17 @@ def download(protocol: Protocol, job_id: str, destination: Folder) -> Flow[Downl
     arrived: dict[PurePosixPath, DownloadedFile] = {}
     renewals = 0
     while left := [item for item in wanted if item.place not in arrived]:
-        if renewals > _RENEWALS:
-            raise errors.RenderjuiceTransferError(
-                f"{len(left)} outputs of job {job_id} could not be downloaded: {_RENEWALS} times, fresh URLs were refused. "
-                "The render is paid and kept: download again."
-            )
         fetching = _Fetching(protocol, destination, urls)
         files: Sequence[DownloadedFile | None] = yield Together([fetching.fetch(item) for item in left])
         fetched = {item.place: file for item, file in zip(left, files, strict=True) if file is not None}
         arrived |= fetched
         if len(fetched) < len(left):
             renewals = 1 if fetched else renewals + 1
+            if renewals > _RENEWALS:
+                raise errors.RenderjuiceTransferError(
+                    f"{len(left)} outputs of job {job_id} could not be downloaded: {_RENEWALS} times, fresh URLs were refused. "
+                    "The render is paid and kept: download again."
+                )
             renewed = plan((yield from protocol.get_downloads(job_id)))
             urls = {item.place: item.source.url for item in renewed}
     return DownloadReport(job_id, tuple(arrived[item.place] for item in wanted))
@@ -294,7 +294,6 @@ def _no_file(answer: Answer) -> errors.RenderjuiceResponseError | None:
 def _on_disk(work: Callable[..., T], *arguments: Any) -> T:
     try:
         return work(*arguments)
-    except OSError as error:
-        raise errors.RenderjuiceTransferError(
-            f"Cannot write below the destination: {error.strerror or error}."
-        ) from error
+    except (OSError, ValueError, ImportError) as error:  # the last two: a store that fsspec or Airflow does not know
+        reason = getattr(error, "strerror", None) or error
+        raise errors.RenderjuiceTransferError(f"Cannot write below the destination: {reason}.") from error
