@@ -55,6 +55,10 @@ test: install
 demo: install blender
 	$(RUN) -m devtools.demo
 
+bench: install
+	$(RUN) -m benchmarks.import_time
+	$(RUN) -m benchmarks.politeness
+
 up: install blender
 	$(RUN) -m devtools.demo up
 
