@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from renderjuice_provider.api.models import Downloads, OutputFile
 
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*/\\]')
+_UNSAFE = re.compile(r'[<>:"|?*/\\]')
 _RESERVED = re.compile(r"^(con|conin\$|conout\$|prn|aux|nul|com[0-9]|lpt[0-9])\s*(\.|$)", re.IGNORECASE)
 _LONGEST = 120
 """Bytes of one name: well under the 255 of common file systems, with room for what a download in progress adds."""
@@ -75,7 +75,8 @@ def _safe_name(text: str) -> str:
     # Invisible characters go first: what they hide (a leading dot, two names that look alike) must be seen by the next lines.
     text = "".join(char for char in text if unicodedata.category(char) not in {"Cf", "Cs", "Co", "Cn"})
     # NFKC turns look-alikes (full-width slashes and dots) into what they look like.
-    text = _UNSAFE.sub("_", unicodedata.normalize("NFKC", text)).strip(" .")
+    text = "".join(char if char.isprintable() else "_" for char in unicodedata.normalize("NFKC", text))
+    text = _UNSAFE.sub("_", text).strip(" .")
     if not text.strip("_. "):
         return ""
     if _RESERVED.match(text) or text.startswith(("-", "~")):
