@@ -6,9 +6,8 @@ import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.configuration import conf
-
 from renderjuice_provider.api.errors import RenderjuiceInputError
+from renderjuice_provider.compat import conf
 
 if TYPE_CHECKING:
     from renderjuice_provider.triggers.renderjuice import RenderjuiceJobTrigger

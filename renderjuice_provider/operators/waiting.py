@@ -7,10 +7,9 @@ from abc import abstractmethod
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowFailException
-
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceJobError, RenderjuiceTimeoutError
 from renderjuice_provider.api.models import Job, JobStatus
+from renderjuice_provider.compat import AirflowFailException
 from renderjuice_provider.deferral import BACKSTOP, DEFAULT_POLL_INTERVAL, deferrable_by_default, job_trigger, seconds
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, push_preview
 from renderjuice_provider.operators.base import RenderjuiceOperator
@@ -113,7 +112,7 @@ class JobOperator(RenderjuiceOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """As Airflow does it, but a deferral that Airflow itself timed out does not leave the job running."""
-        from airflow.sdk.exceptions import TaskDeferralTimeout
+        from renderjuice_provider.compat import TaskDeferralTimeout
 
         try:
             return super().resume_execution(next_method, next_kwargs, context)

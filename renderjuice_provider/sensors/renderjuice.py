@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
-from airflow.sdk.exceptions import AirflowSensorTimeout
 
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.api.protocol import check_job_id
+from renderjuice_provider.compat import AirflowSensorTimeout
 from renderjuice_provider.deferral import BACKSTOP, DEFAULT_POLL_INTERVAL, deferrable_by_default, job_trigger, seconds
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, push_preview

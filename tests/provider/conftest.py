@@ -7,12 +7,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import airflow.sdk
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_emulator.testing import Emulator
+from renderjuice_provider.compat import TaskDeferred
 
+HAS_STORE = hasattr(airflow.sdk, "NEVER_EXPIRE")
+"""Airflow 3.3 and later keep a store for every task instance."""
 CONFIG = {"colorManagementPreset": "default", "frameRanges": ["1-3"]}
 
 
@@ -51,7 +54,7 @@ class Runner:
     def __init__(self) -> None:
         self.ti = FakeTaskInstance()
         self.store = FakeStore()
-        self.context: Any = {"ti": self.ti, "task_state_store": self.store}
+        self.context: Any = {"ti": self.ti} | ({"task_state_store": self.store} if HAS_STORE else {})
         self.triggers: list[Any] = []
         self.events: list[dict[str, Any]] = []
 

@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferralTimeout, TaskDeferred
 from provider.conftest import CONFIG, Runner
 
 from renderjuice_emulator.scenes import write_scene
@@ -18,6 +17,7 @@ from renderjuice_provider.api.errors import (
     RenderjuiceJobError,
     RenderjuiceTimeoutError,
 )
+from renderjuice_provider.compat import AirflowFailException, TaskDeferralTimeout, TaskDeferred
 from renderjuice_provider.operators.renderjuice import (
     RenderjuiceCancelJobOperator,
     RenderjuiceCreateJobOperator,

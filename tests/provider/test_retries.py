@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from provider.conftest import CONFIG
+from provider.conftest import CONFIG, HAS_STORE
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceJobError
@@ -16,6 +16,7 @@ from renderjuice_provider.operators.renderjuice import (
     RenderjuiceUploadOperator,
 )
 
+pytestmark = pytest.mark.skipif(not HAS_STORE, reason="this Airflow keeps nothing between tries")
 FAST = {"poll_interval": 0.02}
 both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "on the worker"])
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 from provider.conftest import CONFIG
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import RenderjuiceInputError
+from renderjuice_provider.compat import AirflowSensorTimeout, AirflowSkipException
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.operators.renderjuice import RenderjuiceJobOverError
 from renderjuice_provider.sensors.renderjuice import RenderjuiceJobSensor

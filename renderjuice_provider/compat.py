@@ -1,0 +1,31 @@
+"""Names that Airflow 3.2 gave a new home: asked for by feature, so that 3.1 works too."""
+
+from __future__ import annotations
+
+try:
+    from airflow.sdk.configuration import conf
+    from airflow.sdk.exceptions import (
+        AirflowFailException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+        TaskDeferralTimeout,
+        TaskDeferred,
+    )
+except ImportError:
+    from airflow.configuration import conf
+    from airflow.exceptions import (  # type: ignore[no-redef]
+        AirflowFailException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+        TaskDeferralTimeout,
+        TaskDeferred,
+    )
+
+__all__ = [
+    "AirflowFailException",
+    "AirflowSensorTimeout",
+    "AirflowSkipException",
+    "TaskDeferralTimeout",
+    "TaskDeferred",
+    "conf",
+]
