@@ -229,7 +229,8 @@ class Protocol:
 
     def _read_downloads(self, answer: Answer) -> Downloads:
         downloads = parse(Downloads, unwrap(self.read_json(answer), "frames"), "download list")
-        _ = downloads.frame_files, downloads.composite_files  # can be read, or the answer is nonsense and asked for again
+        # Both can be read, or the answer is nonsense and asked for again.
+        _ = downloads.frame_files, downloads.composite_files
         return downloads
 
     def _job_if_readable(self, answer: Answer) -> Job | None:

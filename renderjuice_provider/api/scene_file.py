@@ -75,7 +75,8 @@ class SceneFile:
             return cls._check(path)
         except RenderjuiceInputError:
             raise
-        except (OSError, ValueError, ImportError) as error:  # the last two: a store that fsspec or Airflow does not know
+        except (OSError, ValueError, ImportError) as error:
+            # The last two: a store that fsspec or Airflow does not know.
             reason = getattr(error, "strerror", None) or error
             raise RenderjuiceInputError(f"{redact(str(path))} cannot be read: {reason}.") from None
 

@@ -294,6 +294,7 @@ def _no_file(answer: Answer) -> errors.RenderjuiceResponseError | None:
 def _on_disk(work: Callable[..., T], *arguments: Any) -> T:
     try:
         return work(*arguments)
-    except (OSError, ValueError, ImportError) as error:  # the last two: a store that fsspec or Airflow does not know
+    except (OSError, ValueError, ImportError) as error:
+        # The last two: a store that fsspec or Airflow does not know.
         reason = getattr(error, "strerror", None) or error
         raise errors.RenderjuiceTransferError(f"Cannot write below the destination: {reason}.") from error

@@ -38,8 +38,14 @@ def count_frames(orders: Iterable[Any], files: Iterable[tuple[str, str | None]])
         files: name and view of each frame; a view's own digits are no frame number.
     """
     requested = next((frames for frames in map(ordered_frames, orders) if frames is not None), None)
-    numbers = (frame_number(name.replace(view or "\0", "")) for name, view in files)
+    numbers = (frame_number(_without_view(name, view)) for name, view in files)
     return FrameCount(requested, frozenset(number for number in numbers if number is not None))
+
+
+def _without_view(name: str, view: str | None) -> str:
+    if view and view.isdigit():
+        return re.sub(rf"(?<!\d){view}(?!\d)", "", name)  # not a piece of the frame's own number
+    return name.replace(view, "") if view else name
 
 
 def ordered_frames(config: Any) -> frozenset[int] | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceHTTPError
 from renderjuice_provider.api.models import TERMINAL, Job, JobStatus
 from renderjuice_provider.api.progress import Progress
+from renderjuice_provider.api.redact import redact
 from renderjuice_provider.api.retry import RetryPolicy, is_passing
 from renderjuice_provider.waiting.outcome import Ending, Outcome
 from renderjuice_provider.waiting.steps import has_reached
@@ -81,7 +82,7 @@ class JobWait:
             return self._over(Ending.REACHED, state, news)
         if job.status in TERMINAL:
             reason = f": {job.reason}" if job.status == JobStatus.FAILED else ""
-            return self._over(Ending.OVER, f"Job {job.id} is {job.status}{reason}", news)
+            return self._over(Ending.OVER, f"Job {self.job_id} is {job.status}{reason}", news)
         if now >= self.deadline:
             return self._timed_out(now)
         return Waiting(self._pause(self.poll_interval * (1 + 0.1 * self._jitter()), now), news)
@@ -103,7 +104,7 @@ class JobWait:
         unknown = "" if job.status in _KNOWN else " (a status that this version does not know; it counts as running)"
         attention = " (it may need attention at Renderjuice)" if job.status == JobStatus.SUSPENDED else ""
         counters = f", {progress}" if progress and str(progress) else ""
-        return f"Job {job.id} is {job.status}{unknown}{attention}{counters}"
+        return f"Job {self.job_id} is {redact(job.status)}{unknown}{attention}{counters}"
 
     def _news(self, state: str, now: float) -> str:
         if state == self._told and now - self._told_at < NEWS_EVERY:
@@ -115,7 +116,7 @@ class JobWait:
         return max(0.0, min(seconds, self.deadline - now))
 
     def _timed_out(self, now: float) -> Over:
-        seen = f"it is {self._status}" if self._status else "it could not be seen"
+        seen = f"it is {redact(self._status)}" if self._status else "it could not be seen"
         message = f"Job {self.job_id} did not become {self.target} within {_duration(now - self.started)}: {seen}"
         return self._over(Ending.TIMED_OUT, message, message)
 
