@@ -1,0 +1,115 @@
+"""Every night: each shot that is new or has changed, from scene to delivery.
+
+upload → create → validate → decide → render (deferred) → download, for each layer; then composite → deliver → tell the tracker.
+A shot that is rejected or fails stops no other, and `summarize` always runs. How it works: docs/pipelines.md.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pendulum
+from airflow.sdk import DAG, CronTriggerTimetable, Param, TaskGroup, task_group
+from stages.defaults import DELIVERIES, POOL, WORK, task_defaults
+from stages.tasks import (
+    SHOT_NAME,
+    DecideOperator,
+    composite,
+    deliver,
+    guard,
+    note_failure,
+    plan_night,
+    reject,
+    summarize,
+)
+from stages.tracker import tracker_task
+
+from renderjuice_provider.operators.renderjuice import (
+    RenderjuiceCreateJobOperator,
+    RenderjuiceDownloadOperator,
+    RenderjuiceRenderJobOperator,
+    RenderjuiceUploadOperator,
+    RenderjuiceValidateJobOperator,
+)
+
+TIMEZONE = "Europe/Berlin"
+SETTINGS: dict[str, dict[str, Any]] = {
+    "final": {"pool_slots": 2, "timeout": timedelta(hours=12)},
+    "economical": {"pool_slots": 1, "timeout": timedelta(hours=3)},
+}
+"""How the two kinds of render are run; what they order is in stages/decisions.py."""
+
+with DAG(
+    "renderjuice_nightly",
+    schedule=CronTriggerTimetable("0 22 * * *", timezone=TIMEZONE),
+    start_date=pendulum.datetime(2026, 1, 1, tz=TIMEZONE),
+    catchup=False,
+    max_active_runs=1,
+    tags=["renderjuice"],
+    doc_md=__doc__,
+    default_args=task_defaults(),
+    params={
+        "shot_list": Param(
+            os.environ.get("RENDERJUICE_SHOT_LIST", str(Path(__file__).with_name("shots.yaml"))),
+            type="string",
+            description="The shot list: a path, or any ObjectStoragePath URL",
+        ),
+        "destination": Param(
+            DELIVERIES,
+            type="string",
+            description="Where deliveries and summaries go: a folder that all workers share, or any ObjectStoragePath URL",
+        ),
+        "work": Param(
+            WORK,
+            type="string",
+            description="Where rendered frames wait for compositing: likewise",
+        ),
+        "date": Param(
+            None, type=["null", "string"], format="date", description="The night; by default that of the start"
+        ),
+        "shots": Param([], type="array", items={"type": "string"}, description="Only these shots; all when empty"),
+        "quality": Param("auto", type="string", enum=["auto", "economical", "final"], description="auto: by shot"),
+        "dry_run": Param(default=False, type="boolean", description="Only tell what would be rendered"),
+    },
+):
+
+    @task_group(
+        default_args={"map_index_template": SHOT_NAME, "pre_execute": guard, "on_failure_callback": note_failure}
+    )
+    def shot(order: Any, base_file: Any, base_folder: Any, over_file: Any, over_folder: Any) -> None:
+        """One shot. Its layers are validated first and rendered only when all can be: half a composite is money lost."""
+        layers = {"base": (base_file, base_folder), "over": (over_file, over_folder)}
+        groups = {layer: TaskGroup(layer) for layer in layers}
+        found = {}
+        for layer, (file, _) in layers.items():
+            with groups[layer]:
+                upload = RenderjuiceUploadOperator(task_id="upload", file_path=file)
+                create = RenderjuiceCreateJobOperator(task_id="create", slug=upload.output)
+                found[layer] = RenderjuiceValidateJobOperator(task_id="validate", job_id=create.output).output
+
+        decide = DecideOperator(task_id="decide", order=order, found=found, trigger_rule="none_failed")
+        reject(decide.output["decision"])
+        composited = composite(order, decide.output["decision"])
+        for layer, (_, folder) in layers.items():
+            with groups[layer]:
+                job = decide.output[f"{layer}_job"]
+                renders = [
+                    RenderjuiceRenderJobOperator(
+                        task_id=f"render_{settings}",
+                        job_id=job,
+                        render_config=decide.output[f"{layer}_config"],
+                        pool=POOL,
+                        **how,
+                    )
+                    for settings, how in SETTINGS.items()
+                ]
+                download = RenderjuiceDownloadOperator(
+                    task_id="download", job_id=job, destination=folder, allow_missing=True, trigger_rule="none_failed"
+                )
+                renders >> download >> composited
+        tracker_task(deliver(order, decide.output["decision"], composited))
+
+    shot.expand_kwargs(plan_night(layers=("base", "over"), timezone=TIMEZONE)) >> summarize()

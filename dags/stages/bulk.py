@@ -1,0 +1,68 @@
+"""Many files with one configuration."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from airflow.sdk import task
+from airflow.sdk.exceptions import AirflowFailException
+
+SCENES = frozenset({".blend", ".zip"})
+_log = logging.getLogger(__name__)
+
+
+@task
+def find_scenes(**context: Any) -> list[dict[str, Any]]:
+    """The arguments of `RenderjuiceRunJobOperator` for every scene in the folder `params.scenes`, and below it."""
+    return scene_arguments(context["params"]["scenes"], context["params"]["config"])
+
+
+def scene_arguments(folder: str, config: dict[str, Any]) -> list[dict[str, Any]]:
+    """One for each `.blend` and `.zip`, by name.
+
+    Raises:
+        ValueError: when there are none, or the configuration cannot be right: better once here than in hundreds of tasks.
+    """
+    from renderjuice_provider.api.config import check_render_config
+    from stages.storage import storage
+
+    check_render_config(config)
+    files = sorted(str(path) for path in storage(folder).rglob("*") if path.suffix.lower() in SCENES and path.is_file())
+    if not files:
+        raise ValueError(f"There are no scenes in {folder}")
+    return [{"file_path": file.removeprefix("file://"), "render_config": config} for file in files]
+
+
+@task(trigger_rule="all_done")
+def collect(
+    scenes: list[dict[str, Any]], renderjuice_conn_id: str = "renderjuice_default", **context: Any
+) -> dict[str, Any]:
+    """Download what was rendered, into a folder for each scene; tell the rest, and fail if there is any.
+
+    One task for all files: a process for each would cost more than most downloads. A retry fetches again, and pays nothing.
+    """
+    from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
+    from stages.storage import join, storage
+
+    root = context["params"]["scenes"].removeprefix("file://").rstrip("/") + "/"
+    results = context["ti"].xcom_pull(task_ids="render", map_indexes=range(len(scenes)))
+    found: dict[str, Any] = {"rendered": 0, "frames": 0, "render_seconds": 0.0, "failed": [], "incomplete": {}}
+    client = RenderjuiceHook(renderjuice_conn_id).client
+    for scene, result in zip(scenes, results, strict=True):
+        name = scene["file_path"].removeprefix(root)
+        if not result:
+            found["failed"].append(name)
+            continue
+        report = client.download_outputs(result["job_id"], storage(join(context["params"]["destination"], name)))
+        found["rendered"] += 1
+        found["frames"] += len(report.frames)
+        found["render_seconds"] += result.get("normalized_seconds") or 0.0
+        if result.get("frames_missing"):
+            found["incomplete"][name] = result["frames_missing"]
+    _log.info("%s", found)
+    if found["failed"] or found["incomplete"]:
+        context["ti"].xcom_push("return_value", found)
+        bad = [*found["failed"], *found["incomplete"]]
+        raise AirflowFailException(f"{len(bad)} of {len(scenes)} scenes failed or lack frames: {', '.join(bad[:20])}")
+    return found

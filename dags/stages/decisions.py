@@ -1,0 +1,180 @@
+"""What becomes of a shot once validation has looked into its scenes: rejected, or rendered, and with which settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from renderjuice_provider.waiting.frames import ordered_frames
+from stages.shot_list import merged
+
+HEAVY = 1e10
+"""Samples in a shot (frames x pixels x samples per pixel) from which it counts as heavy: 50 frames of Full HD with 100 samples."""
+SETTINGS: dict[str, dict[str, Any]] = {
+    # The artist's own samples; large pictures in tiles, so that they fit beside a large scene.
+    "final": {"useTiling": True, "tileSize": 2048},
+    # Good enough to judge motion and light by: few samples, and the denoiser does the rest.
+    "economical": {"denoisingEnabled": True},
+}
+CAPS = {"CYCLES": 64, "EEVEE": 32}
+"""Samples per pixel above which economical settings do not go, by engine. Eevee's samples are another thing than Cycles'."""
+_CYCLES_ONLY = ("denoisingEnabled", "useTiling", "tileSize")
+_ONE_LAYER = {"outputFormat": "PNG"}
+"""With the look that the artist saw in Blender."""
+_LAYERED = {
+    "outputFormat": "OPEN_EXR",
+    "outputSettings": {"colorMode": "RGBA", "colorDepth": "16", "exrCodec": "ZIP"},
+}
+"""Scene-linear with alpha: laying one picture over another is only right in linear light."""
+
+
+def decide(order: Mapping[str, Any], found: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
+    """What to do with a shot.
+
+    Args:
+        order: of `stages.planning`.
+        found: by layer, what `RenderjuiceValidateJobOperator` returned.
+
+    Returns:
+        `branch` (`reject`, `final` or `economical`), `reasons` for a rejection, `why` for the settings, and for each layer its
+        `jobs` id and `configs`; `frames` (as ranges) and `fps` of the movie.
+
+    The shape of `analysis` is not documented. What it does not say is not held against a shot: this reads the emulator's names,
+    and whoever gets other ones changes `_Report`.
+    """
+    checks = {layer: found[layer] for layer in order["files"]}
+    reports = {layer: _Report((check or {}).get("analysis")) for layer, check in checks.items()}
+    frames = {layer: order["frames"] or report.frames for layer, report in reports.items()}
+    reasons = [f"{layer}: {what}" for layer, report in reports.items() for what in report.problems(frames[layer])]
+    reasons += _mismatches(reports, frames)
+    base = next(iter(order["files"]))
+    decision = {
+        "shot": order["shot"],
+        "branch": "reject",
+        "reasons": reasons,
+        "jobs": {layer: check["job_id"] for layer, check in checks.items() if check},
+        "frames": frames[base],
+        "fps": order["fps"] or reports[base].fps or 24.0,
+    }
+    if not reasons:
+        decision["branch"], decision["why"] = _settings(order, reports, len(frame_numbers(frames[base])))
+        decision["configs"] = {
+            layer: render_config(order, decision["branch"], report, frames[base]) for layer, report in reports.items()
+        }
+    return decision
+
+
+def frame_numbers(ranges: Sequence[str]) -> list[int]:
+    """`["1-3", "7"]` as numbers, ascending."""
+    return sorted(ordered_frames({"frameRanges": list(ranges)}) or ())
+
+
+def frame_ranges(numbers: Sequence[int]) -> list[str]:
+    """Numbers as ranges, without steps: their syntax is customary, but not in Renderjuice's documentation."""
+    ranges: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if ranges and ranges[-1][-1] == number - 1:
+            ranges[-1][-1] = number
+        else:
+            ranges.append([number, number])
+    return [str(first) if first == last else f"{first}-{last}" for first, last in ranges]
+
+
+def render_config(order: Mapping[str, Any], settings: str, report: _Report, frames: Sequence[str]) -> dict[str, Any]:
+    """The configuration of one layer: the pipeline's output format, the settings for its engine, and the shot's own on top."""
+    chosen = {name: value for name, value in SETTINGS[settings].items() if report.takes(name)}
+    cap = CAPS.get(report.family)
+    if settings == "economical" and cap and report.samples:
+        chosen["sampleCount"] = min(report.samples, cap)
+    output = _LAYERED if len(order["files"]) > 1 else _ONE_LAYER
+    config = merged(merged(output, chosen), order["render"])
+    return config | {"frameRanges": frame_ranges(frame_numbers(frames))}
+
+
+def _settings(order: Mapping[str, Any], reports: Mapping[str, _Report], frames: int) -> tuple[str, str]:
+    if order["quality"] != "auto":
+        return order["quality"], "asked for"
+    if order["hero"]:
+        return "final", "a hero shot"
+    samples = sum(report.samples_per_frame for report in reports.values()) * frames
+    if samples >= HEAVY:
+        return "final", f"heavy: {samples:.1e} samples"
+    return "economical", f"light: {samples:.1e} samples"
+
+
+def _mismatches(reports: Mapping[str, _Report], frames: Mapping[str, Sequence[str]]) -> list[str]:
+    """Why layers cannot be laid over each other: better known before they are paid than after."""
+    (base, first), *others = reports.items()
+    reasons = []
+    for layer, report in others:
+        if first.size and report.size and first.size != report.size:
+            reasons.append(
+                f"{layer}: {report.size[0]}x{report.size[1]} pixels, {base} has {first.size[0]}x{first.size[1]}"
+            )
+        if frame_numbers(frames[base]) != frame_numbers(frames[layer]):
+            reasons.append(f"{layer}: frames {', '.join(frames[layer])}, {base} has {', '.join(frames[base])}")
+        if report.opaque:
+            reasons.append(f"{layer}: its film is not transparent, so it would hide {base}")
+    return reasons
+
+
+class _Report:
+    """One scene's analysis, read with care: everything in it may be absent."""
+
+    def __init__(self, analysis: Any) -> None:
+        self._found: Mapping[str, Any] = analysis if isinstance(analysis, Mapping) else {}
+
+    def problems(self, frames: Sequence[str]) -> list[str]:
+        """Why this scene cannot be rendered."""
+        missing = self._found.get("missingFiles") or []
+        views = self._found.get("views") or []
+        return [
+            text
+            for text, wrong in (
+                ("no usable camera", self._found.get("cameras") == []),
+                (f"missing files: {', '.join(map(str, missing))}", missing),
+                ("zero frames: write `frames` into the shot list, or a range into the scene", not frames),
+                (f"renders {len(views)} views, and this pipeline composites one", views),
+            )
+            if wrong
+        ]
+
+    @property
+    def frames(self) -> list[str]:
+        """The scene's own range."""
+        first, last = self._found.get("frameStart"), self._found.get("frameEnd")
+        if first is None or last is None:
+            return []
+        return frame_ranges(range(int(first), int(last) + 1, int(self._found.get("frameStep") or 1)))
+
+    @property
+    def fps(self) -> float | None:
+        return self._found.get("fps")
+
+    @property
+    def family(self) -> str:
+        """The engine: Eevee has had three names."""
+        engine = str(self._found.get("engine", ""))
+        return "EEVEE" if "EEVEE" in engine else engine
+
+    @property
+    def samples(self) -> int:
+        return int(self._found.get("samples") or 0)
+
+    @property
+    def size(self) -> list[int]:
+        scale = (self._found.get("resolutionPercentage") or 100) / 100
+        return [int(side * scale) for side in self._found.get("resolution") or []]
+
+    @property
+    def samples_per_frame(self) -> float:
+        size = self.size
+        return size[0] * size[1] * self.samples if size else 0.0
+
+    @property
+    def opaque(self) -> bool:
+        return self._found.get("filmTransparent") is False
+
+    def takes(self, field: str) -> bool:
+        """Whether a setting means anything to this engine."""
+        return self.family in {"CYCLES", ""} or field not in _CYCLES_ONLY

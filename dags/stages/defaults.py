@@ -1,0 +1,43 @@
+"""What the DAGs have in common: places, the pool, and how tasks are retried."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import Any
+
+from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceJobError
+
+DELIVERIES = os.environ.get("RENDERJUICE_DELIVERIES", "/srv/renderjuice/deliveries")
+"""Where deliveries and summaries go. All workers have to reach it: a shared folder, or any ObjectStoragePath URL."""
+WORK = os.environ.get("RENDERJUICE_WORK", "/srv/renderjuice/work")
+"""Where rendered frames wait for compositing; likewise."""
+POLL_INTERVAL = float(os.environ.get("RENDERJUICE_POLL_INTERVAL", "30"))
+"""Seconds between two looks at a job."""
+POOL = "renderjuice"
+"""Caps how many renders run at once. It has to count deferred tasks, since a render is deferred for as long as it runs:
+`airflow pools set renderjuice 8 "Renders at once" --include-deferred`. A pool that does not exist lets nothing run."""
+
+
+def task_defaults() -> dict[str, Any]:
+    """For `default_args`: two more tries after a minute, but none where the same would fail, and cost, again.
+
+    A render that failed would be paid again, and a scene that is no scene stays none. Everything else (a worker that died, a
+    network that was down) is worth a retry, which takes up what runs. Before Airflow 3.3 tasks cannot tell errors apart, and
+    forget what they started: there are no retries then.
+    """
+    try:
+        from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+    except ImportError:
+        return {"retries": 0, "poll_interval": POLL_INTERVAL}
+    hopeless = RetryRule(
+        exception=[RenderjuiceJobError, RenderjuiceInputError],
+        action=RetryAction.FAIL,
+        reason="it would fail, and cost, again",
+    )
+    return {
+        "retries": 2,
+        "retry_delay": timedelta(minutes=1),
+        "retry_policy": ExceptionRetryPolicy(rules=[hopeless]),
+        "poll_interval": POLL_INTERVAL,
+    }

@@ -1,0 +1,127 @@
+"""A shot's delivery: movie, frames, contact sheet and manifest, all of it or nothing, in any object store.
+
+    <destination>/shots/<shot>/current.json              points to what is valid; replaced last of all, in one piece
+    <destination>/shots/<shot>/<version>/manifest.json   written after all files: a folder without it is no delivery
+    <destination>/shots/<shot>/<version>/<shot>.mp4, contact_sheet.png, frames/<shot>.0001.png ...
+
+The version is the fingerprint's beginning, so what is delivered twice goes to the same place and is found to be there.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from renderjuice_provider.api.transfer import folder
+from stages.contact_sheet import make_contact_sheet
+from stages.movie import make_movie
+from stages.storage import join, put_json, read_json, sha256, storage
+
+POINTER = "current.json"
+MANIFEST = "manifest.json"
+
+
+def deliver(
+    order: Mapping[str, Any], decision: Mapping[str, Any], composited: Mapping[str, Any], frames: Path
+) -> dict[str, Any]:
+    """Make the movie and the contact sheet of a shot and publish them with its frames; see `publish`.
+
+    Args:
+        order: of `stages.planning`.
+        decision: of `stages.decisions`.
+        composited: what `stages.composite.composite` returned.
+        frames: the folder of the composited frames, `0001.png` and so on.
+
+    Returns:
+        For summary and tracker: `shot`, `show`, `night`, `version`, `fingerprint`, `frames` (a count), `fps`, `width`, `height`,
+        `settings`, `manifest` and `movie` (where they are), `new` (False when all of it was there).
+    """
+    shot, version = order["shot"], version_of(order["fingerprint"])
+    about = {
+        "shot": shot,
+        "show": order["show"],
+        "night": order["night"],
+        "version": version,
+        "fingerprint": order["fingerprint"],
+        "frames": composited["frames"],
+        "fps": decision["fps"],
+        "width": composited["width"],
+        "height": composited["height"],
+        "settings": decision["branch"],
+    }
+    where = join(order["delivery"], version)
+    short = about | {"manifest": join(where, MANIFEST), "movie": join(where, f"{shot}.mp4")}
+    if there := read_json(short["manifest"]):
+        point_to(order["delivery"], there)
+        return short | {"night": there["night"], "new": False}
+    pictures = {int(path.stem): path for path in sorted(frames.glob("[0-9-]*.png"))}
+    with TemporaryDirectory(prefix="renderjuice-") as made:
+        movie = Path(made, f"{shot}.mp4")
+        text = make_movie(pictures, movie, fps=decision["fps"], shot=shot, date=order["night"])
+        sheet = make_contact_sheet(list(pictures.values()), Path(made, "contact_sheet.png"))
+        files = {movie.name: movie, sheet.name: sheet}
+        files |= {f"frames/{shot}.{number:04d}.png": path for number, path in pictures.items()}
+        told = {
+            "view": composited["view"],
+            "burn_in": text,
+            "frame_ranges": decision["frames"],
+            "jobs": decision["jobs"],
+        }
+        publish(order["delivery"], about | told | {"scenes": order["content"]}, files)
+    return short | {"new": True}
+
+
+def publish(delivery: str, about: Mapping[str, Any], files: Mapping[str, Path]) -> bool:
+    """Put `files` (by their names in the delivery) into `delivery`, so that a reader sees all of them or the delivery before.
+
+    Args:
+        delivery: the shot's folder: a local path, or any `ObjectStoragePath` URL.
+        about: what the manifest says besides the files; `version` names the folder.
+        files: what belongs to it.
+
+    Returns:
+        False when this version was there already: nothing was written then, but a pointer that pointed elsewhere.
+    """
+    where = join(delivery, about["version"])
+    there = read_json(join(where, MANIFEST))
+    if there is None:
+        there = dict(about) | {"files": [_describe(name, path) for name, path in sorted(files.items())]}
+        target = folder(storage(where))
+        for name, path in sorted(files.items()):
+            part = target.part(PurePosixPath(name))
+            shutil.copyfile(path, part)
+            target.keep(part, PurePosixPath(name))
+        put_json(where, MANIFEST, there)
+        point_to(delivery, there)
+        return True
+    point_to(delivery, there)
+    return False
+
+
+def point_to(delivery: str, manifest: Mapping[str, Any]) -> None:
+    """Make a complete version the valid one; nothing is written when it is that already."""
+    pointer = {
+        "version": manifest["version"],
+        "fingerprint": manifest["fingerprint"],
+        "manifest": f"{manifest['version']}/{MANIFEST}",
+    }
+    if read_json(join(delivery, POINTER)) != pointer:
+        put_json(delivery, POINTER, pointer)
+
+
+def current_delivery(delivery: str) -> dict[str, Any] | None:
+    """The manifest of what is valid now; None when nothing was delivered yet, or it was removed since."""
+    pointer = read_json(join(delivery, POINTER))
+    return read_json(join(delivery, pointer["manifest"])) if pointer else None
+
+
+def version_of(fingerprint: str) -> str:
+    """The name of a version's folder."""
+    return fingerprint[:16]
+
+
+def _describe(name: str, path: Path) -> dict[str, Any]:
+    return {"path": name, "bytes": path.stat().st_size, "sha256": sha256(path)}

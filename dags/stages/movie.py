@@ -1,0 +1,88 @@
+"""Frames to an H.264 movie that plays everywhere, with PyAV."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from stages.composite import burn_in
+
+CODEC = "libx264"
+"""In the wheels of PyAV. Builds of FFmpeg without GPL parts lack it, and `make_movie` says so."""
+_BT709, _LIMITED = 1, 1
+"""FFmpeg's numbers: of the colour matrix, primaries and transfer of HD video, and of the range 16 to 235."""
+
+
+def movie_rate(fps: float) -> Fraction:
+    """Frames per second as a fraction: 23.976 means 24000/1001, as do 29.97 and 59.94 in their way."""
+    whole = round(fps * 1.001)
+    if abs(fps * 1.001 - whole) < 0.005:  # also for 23.98, as it is often written
+        return Fraction(whole * 1000, 1001)
+    return Fraction(fps).limit_denominator(1000)
+
+
+def make_movie(frames: Mapping[int, Path], target: Path, *, fps: float, shot: str = "", date: str = "") -> bool:
+    """Write an MP4 of `frames`, by number, with shot, frame and date burnt in. Returns whether they are: a font may be absent.
+
+    H.264 in 4:2:0, so both sides are even: an odd last row or column is left out. The index is at the front (faststart), so that
+    it plays while it loads. The same frames give the same bytes.
+
+    Raises:
+        ValueError: when there are no frames, or this PyAV has no encoder for H.264.
+    """
+    if not frames:
+        raise ValueError("There are no frames to make a movie of.")
+    import av
+
+    if CODEC not in av.codecs_available:
+        raise ValueError(
+            f"This PyAV has no {CODEC}: install the wheel, or set stages.movie.CODEC to an encoder that it has."
+        )
+    text = False
+    with av.open(str(target), "w", options={"movflags": "+faststart"}) as movie:
+        stream: Any = None
+        for number, path in sorted(frames.items()):
+            pixels, text = _pixels(path, shot, f"{number:04d}", date)
+            if stream is None:
+                stream = _add_stream(movie, pixels.shape, fps)
+            for packet in stream.encode(_video_frame(pixels)):
+                movie.mux(packet)
+        for packet in stream.encode():
+            movie.mux(packet)
+    return text
+
+
+def _add_stream(movie: Any, shape: tuple[int, ...], fps: float) -> Any:
+    stream = movie.add_stream(CODEC, rate=movie_rate(fps))
+    stream.height, stream.width = shape[:2]
+    stream.pix_fmt = "yuv420p"
+    stream.options = {"crf": "18", "preset": "medium"}
+    context = stream.codec_context
+    context.colorspace = context.color_primaries = context.color_trc = _BT709
+    context.color_range = _LIMITED
+    return stream
+
+
+def _video_frame(pixels: Any) -> Any:
+    import av
+    from av.video.reformatter import ColorRange, Colorspace
+
+    # Without these, the matrix of standard definition is used, and an orange turns yellower.
+    return av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(
+        format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+    )
+
+
+def _pixels(path: Path, shot: str, number: str, date: str) -> tuple[Any, bool]:
+    """A frame as 8-bit RGB with even sides, and whether the texts are on it."""
+    import OpenImageIO as oiio
+
+    image = oiio.ImageBuf(str(path))
+    if not image.read(convert=oiio.FLOAT):
+        raise ValueError(f"{path} cannot be read: {image.geterror()}")
+    text = burn_in(image, shot, number, date)
+    spec = image.spec()
+    even = oiio.ROI(0, spec.width // 2 * 2, 0, spec.height // 2 * 2, 0, 1, 0, 3)
+    return image.get_pixels(oiio.UINT8, even), text

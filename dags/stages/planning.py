@@ -1,0 +1,127 @@
+"""What has to be done tonight: which shots are new or changed, and under which fingerprint they will be delivered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from stages.composite import COLOUR_CONFIG, VIEWS
+from stages.decisions import CAPS, SETTINGS
+from stages.delivery import current_delivery
+from stages.shot_list import ListedShot, Problem
+from stages.storage import join, read_json, sha256
+
+PIPELINE = 1
+"""Raise it when a change of these stages should deliver every shot anew."""
+_SHORT = 16
+"""Hex digits of a fingerprint: folders are named by it, and 64 bits do not collide within one shot."""
+
+
+def night_of(moment: datetime, timezone: str) -> str:
+    """The date of the night that `moment` belongs to: until noon it is still the night that began the day before."""
+    return str((moment.astimezone(ZoneInfo(timezone)) - timedelta(hours=12)).date())
+
+
+def plan_night(
+    shots: Sequence[ListedShot], problems: Sequence[Problem], params: Mapping[str, Any], night: str
+) -> dict[str, Any]:
+    """What to do with each shot.
+
+    Args:
+        shots: what can be rendered, by priority.
+        problems: mistakes of single shots; these shots are rejected.
+        params: of the DAG: `shots` (names; empty for all), `quality`, `destination`, `work`.
+        night: its date, such as `2026-11-23`.
+
+    Returns:
+        `night`, `orders` (what to render), and `entries`, the summary's entries of all other shots: `skipped` when content and
+        settings equal those of the last delivery, `rejected`, and `failed` for a shot that already failed this very night with
+        the same content. To render that again would cost the same and fail the same; `renderjuice_rerender_failed` repairs it.
+
+    Raises:
+        ValueError: when `params["shots"]` names one that is not in the list.
+    """
+    date.fromisoformat(night)
+    wanted = set(params["shots"] or ())
+    known = {shot.name for shot in shots} | {problem.shot for problem in problems}
+    if unknown := sorted(wanted - known):
+        raise ValueError(f"The shot list has no {', '.join(unknown)}")
+    entries = _rejections([problem for problem in problems if not wanted or problem.shot in wanted])
+    earlier = read_json(join(params["destination"], "nights", night, "summary.json")) or {"shots": {}}
+    orders = []
+    for order in _orders([shot for shot in shots if not wanted or shot.name in wanted], params, night):
+        delivered = current_delivery(order["delivery"])
+        before = earlier["shots"].get(order["shot"], {})
+        if delivered and delivered["fingerprint"] == order["fingerprint"]:
+            reason = f"unchanged since its delivery of {delivered['night']}"
+            entries.append({"shot": order["shot"], "state": "skipped", "reason": reason})
+        elif was_paid_in_vain(before, order):
+            entries.append(before | {"carried_over": True})
+        else:
+            orders.append(order)
+    return {"night": night, "orders": orders, "entries": entries}
+
+
+def was_paid_in_vain(entry: Mapping[str, Any], order: Mapping[str, Any]) -> bool:
+    """Whether the night's summary says that just this was sent to render already, and failed."""
+    same = entry.get("order", {}).get("fingerprint") == order["fingerprint"]
+    return same and entry.get("state") == "failed" and bool(entry.get("decision"))
+
+
+def _rejections(problems: Sequence[Problem]) -> list[dict[str, Any]]:
+    reasons: dict[str, list[str]] = {}
+    for problem in problems:
+        reasons.setdefault(str(problem.shot), []).append(f"line {problem.line}: {problem.message}")
+    return [{"shot": shot, "state": "rejected", "reason": "; ".join(found)} for shot, found in reasons.items()]
+
+
+def _orders(shots: Sequence[ListedShot], params: Mapping[str, Any], night: str) -> list[dict[str, Any]]:
+    files = sorted({file for shot in shots for file in shot.files.values()})
+    with ThreadPoolExecutor(max_workers=4) as pool:  # hashing and reading both release Python's lock
+        hashes = dict(zip(files, pool.map(sha256, files), strict=True))
+    return [_order(shot, hashes, params, night) for shot in shots]
+
+
+def _order(shot: ListedShot, hashes: Mapping[str, str], params: Mapping[str, Any], night: str) -> dict[str, Any]:
+    """Everything that the tasks of a shot have to know. It goes through XCom, so it is small and JSON."""
+    content = {layer: hashes[file] for layer, file in shot.files.items()}
+    mark = fingerprint(shot, content, params["quality"])
+    return {
+        "shot": shot.name,
+        "show": shot.show,
+        "night": night,
+        "fingerprint": mark,
+        "files": shot.files,
+        "content": content,
+        "frames": shot.frames,
+        "fps": shot.fps,
+        "hero": shot.hero,
+        "quality": params["quality"],
+        "render": shot.render,
+        "delivery": join(params["destination"], "shots", shot.name),
+        "work": join(params["work"], shot.name, mark[:_SHORT]),
+    }
+
+
+def fingerprint(shot: ListedShot, content: Mapping[str, str], quality: str) -> str:
+    """SHA-256 over all that decides what the pictures look like: the scenes' bytes, the shot's settings, the pipeline's.
+
+    Not over paths, priorities or dates: moving a scene, or another night, renders nothing again.
+    """
+    decisive = {
+        "pipeline": PIPELINE,
+        "content": dict(content),
+        "frames": shot.frames,
+        "fps": shot.fps,
+        "hero": shot.hero,
+        "quality": quality,
+        "render": shot.render,
+        "settings": [SETTINGS, CAPS],
+        "colour": [COLOUR_CONFIG, VIEWS],
+    }
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,361 @@
+"""The shot list: what is to be rendered tonight, in a file that people write by hand.
+
+Everything that is wrong with a list is told at once, each with its line, before anything is sent:
+
+    python -m stages.shot_list shots.yaml            # from the DAG folder: check a list, as a pre-commit hook would
+    python -m stages.shot_list --schema              # the JSON Schema that editors complete and check with
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
+
+from renderjuice_provider.api.config import RenderConfig, Text
+from renderjuice_provider.waiting.frames import expand
+from stages.storage import join, storage
+
+LAYERS = ("base", "over")
+"""The layers that a shot can have, from the bottom up. The DAG has tasks for each: Airflow cannot expand inside a mapped group."""
+
+_RANGE = re.compile(r"\s*(-?\d+)\s*-\s*(-?\d+)\s*")
+
+
+def _frames(value: Any) -> Any:
+    """`7`, `"1-24"`, `"1-10, 15"` or a list of these, as a list of ranges; each is told apart when it is wrong."""
+    parts = value if isinstance(value, list) else [value]
+    if not parts or any(isinstance(part, bool) or not isinstance(part, (str, int)) for part in parts):
+        raise ValueError('write frames as 7, as "1-24", or as a list of these')
+    ranges = [text.strip() for part in parts for text in str(part).split(",")]
+    for text in ranges:
+        if expand(text) is None:
+            both = _RANGE.fullmatch(text)
+            if both and int(both[1]) > int(both[2]):
+                raise ValueError(f"frames {text!r} run backwards: write {both[2]}-{both[1]}")
+            raise ValueError(f"frames {text!r} are empty, or no range: write 7, 1-24 or 1-24:2")
+    return ranges
+
+
+_ONE_RANGE = {"anyOf": [{"type": "integer"}, {"type": "string", "examples": ["1-24", "1-10, 15", "1-24:2"]}]}
+Frames = Annotated[
+    list[str],
+    BeforeValidator(_frames),
+    WithJsonSchema({"anyOf": [*_ONE_RANGE["anyOf"], {"type": "array", "items": _ONE_RANGE, "minItems": 1}]}),
+]
+Fps = Annotated[float, Field(gt=0, le=1000)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class RenderOverrides(RenderConfig):
+    """Fields of Renderjuice's render configuration. A name that Renderjuice does not document is taken for a slip."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    color_management_preset: Text | None = None  # type: ignore[assignment] # optional here: `defaults` may say it
+
+    @model_validator(mode="after")
+    def _frames_are_said_once(self) -> RenderOverrides:
+        if self.frame_ranges is not None:
+            raise ValueError("say which frames with the shot's own `frames`")
+        return self
+
+
+class Layers(_Strict):
+    """The scenes of a shot that is composited: each is rendered as a job of its own."""
+
+    base: Text
+    """The scene at the bottom. A path relative to the list, or any ObjectStoragePath URL."""
+    over: Text
+    """The scene on top of it, with a transparent film."""
+
+
+class Shot(_Strict):
+    """One shot: a scene, or layers of scenes."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+    """Names a folder of the delivery: letters, digits, `_`, `-` and `.`."""
+    file: Text | None = None
+    """The scene (`.blend` or `.zip`): a path relative to the list, or any ObjectStoragePath URL."""
+    layers: Layers | None = None
+    """In place of `file`, for a shot that is composited."""
+    frames: Frames | None = None
+    """Such as `1-24`; by default what the scene says."""
+    fps: Fps | None = None
+    """Of the movie; by default what `defaults` say, then the scene."""
+    priority: Annotated[int, Field(ge=0, le=100)] = 50
+    """Shots with a higher one are started first."""
+    hero: bool = False
+    """Rendered with final settings, however light it is."""
+    render: RenderOverrides = RenderOverrides()
+    """Fields of the render configuration, laid over those that the pipeline chooses."""
+
+    @model_validator(mode="after")
+    def _file_or_layers(self) -> Shot:
+        if (self.file is None) == (self.layers is None):
+            raise ValueError("a shot has either `file` or `layers`")
+        return self
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The scenes by layer, as they are written in the list."""
+        return self.layers.model_dump() if self.layers else {LAYERS[0]: str(self.file)}
+
+
+class Defaults(_Strict):
+    """What holds for every shot that does not say otherwise."""
+
+    fps: Fps | None = None
+    render: RenderOverrides = RenderOverrides()
+
+
+class ShotList(_Strict):
+    """The whole file."""
+
+    show: Text
+    """The name of the show; the production tracker gets it with each delivery."""
+    defaults: Defaults = Defaults()
+    shots: Annotated[list[Shot], Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is wrong with a list. `shot` is the shot that it concerns; None when it concerns the list as a whole."""
+
+    line: int
+    message: str
+    shot: str | None = None
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {f'shot {self.shot!r}: ' if self.shot else ''}{self.message}"
+
+
+@dataclass(frozen=True)
+class ListedShot:
+    """A shot with nothing wrong, its files found and its settings merged with the defaults."""
+
+    name: str
+    show: str
+    files: dict[str, str]
+    frames: list[str] | None
+    fps: float | None
+    priority: int
+    hero: bool
+    render: dict[str, Any]
+
+
+class ShotListError(ValueError):
+    """The list as a whole cannot be used. The message holds every problem, also those of single shots."""
+
+
+def load_shot_list(path: str) -> tuple[list[ListedShot], list[Problem]]:
+    """Read a list (YAML or JSON): the shots that can be rendered, in order of priority, and what is wrong with the others.
+
+    Raises:
+        ShotListError: when the list as a whole is wrong: it is no YAML, or has a key that nobody knows outside its shots.
+    """
+    try:
+        text = storage(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ShotListError(f"The shot list {path} cannot be read: {error}") from error
+    shots, problems = check_shot_list(text, path.rpartition("/")[0])
+    if any(problem.shot is None for problem in problems):
+        raise ShotListError("\n".join([f"The shot list {path} cannot be used:", *map(str, problems)]))
+    return shots, problems
+
+
+def check_shot_list(text: str, folder: str) -> tuple[list[ListedShot], list[Problem]]:
+    """As `load_shot_list`, for a text; `folder` is where relative paths begin. Raises nothing."""
+    try:
+        source = _Source(text)
+    except _yaml_error() as error:
+        mark = getattr(error, "problem_mark", None)
+        return [], [Problem(mark.line + 1 if mark else 1, f"not YAML: {getattr(error, 'problem', error)}")]
+    problems = [*source.repeated_keys(), *source.check(), *_missing_files(source, folder)]
+    bad = {problem.shot for problem in problems}
+    usable: list[ListedShot] = []
+    if None not in bad:
+        defaults = Defaults.model_validate(source.data.get("defaults", {}))
+        for index, raw in enumerate(source.data["shots"]):
+            if source.name(index) in bad:
+                continue
+            listed = _listed(Shot.model_validate(raw), source.data["show"], defaults, folder)
+            if "colorManagementPreset" in listed.render:
+                usable.append(listed)
+            else:
+                told = "colorManagementPreset is missing: write default, or aces, into `render` of the shot or of `defaults`"
+                problems.append(Problem(source.line("shots", index, "render"), told, listed.name))
+    return sorted(usable, key=lambda shot: -shot.priority), sorted(problems, key=lambda problem: problem.line)
+
+
+def _listed(shot: Shot, show: str, defaults: Defaults, folder: str) -> ListedShot:
+    files = {layer: _resolve(folder, file) for layer, file in shot.files.items()}
+    render = merged(defaults.render.to_json(), shot.render.to_json())
+    fps = defaults.fps if shot.fps is None else shot.fps
+    return ListedShot(shot.name, show, files, shot.frames, fps, shot.priority, shot.hero, render)
+
+
+def _missing_files(source: _Source, folder: str) -> Iterator[Problem]:
+    """Every file that is named is looked for, also those of shots with other mistakes: all is told at once."""
+    for place, shot, name in source.files():
+        file = _resolve(folder, name)
+        try:
+            if not storage(file).is_file():
+                yield Problem(source.line(*place), f"there is no file {file}", shot)
+        except (OSError, ValueError, ImportError) as error:  # a protocol without its package, a bucket without access
+            yield Problem(source.line(*place), f"{file} cannot be looked at: {error}", shot)
+
+
+def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` laid upon `under`, also inside nested settings such as `outputSettings`."""
+    both = {
+        name: merged(under[name], value)
+        if isinstance(value, Mapping) and isinstance(under.get(name), Mapping)
+        else value
+        for name, value in over.items()
+    }
+    return {**under, **both}
+
+
+def _resolve(folder: str, file: str) -> str:
+    return file if "://" in file or file.startswith("/") or not folder else join(folder, file)
+
+
+class _Source:
+    """A parsed list that remembers where each thing is written."""
+
+    def __init__(self, text: str) -> None:
+        import yaml
+
+        # A tab is white space in JSON and an error in YAML; inside a JSON text it has to be written as \t.
+        loader = yaml.SafeLoader(text.replace("\t", "  ") if text.lstrip().startswith("{") else text)
+        try:
+            node = loader.get_single_node()
+            self._lines: dict[tuple[Any, ...], int] = {}
+            self._repeated: list[tuple[tuple[Any, ...], int]] = []
+            self._walk(node, ())
+            self.data: Any = loader.construct_document(node) if node is not None else None
+        finally:
+            loader.dispose()
+
+    def _walk(self, node: Any, path: tuple[Any, ...]) -> None:
+        import yaml
+
+        self._lines.setdefault(path, node.start_mark.line + 1 if node is not None else 1)
+        if isinstance(node, yaml.SequenceNode):
+            for index, item in enumerate(node.value):
+                self._walk(item, (*path, index))
+        elif isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                place = (*path, key.value)
+                if place in self._lines:
+                    self._repeated.append((place, key.start_mark.line + 1))
+                self._lines[place] = key.start_mark.line + 1
+                self._walk(value, place)
+
+    def line(self, *path: Any) -> int:
+        """Where `path` is written, or the nearest thing around it."""
+        while path not in self._lines and path:
+            path = path[:-1]
+        return self._lines.get(path, 1)
+
+    def name(self, index: int) -> str:
+        """How a shot is called in messages: by its name, or by its place when it has none."""
+        raw = self.shots[index]
+        name = raw.get("name") if isinstance(raw, dict) else None
+        return str(name) if name else f"#{index + 1}"
+
+    def repeated_keys(self) -> Iterator[Problem]:
+        """YAML would silently take the last of them."""
+        for path, line in self._repeated:
+            yield Problem(line, f"{path[-1]!r} is written twice", self._shot(path))
+
+    def files(self) -> Iterator[tuple[tuple[Any, ...], str, str]]:
+        """Every file that is named: where, for which shot, and how."""
+        for index, raw in enumerate(self.shots):
+            layers = raw.get("layers") if isinstance(raw, dict) else None
+            places = [(("file",), raw.get("file") if isinstance(raw, dict) else None)]
+            places += [(("layers", name), file) for name, file in (layers.items() if isinstance(layers, dict) else ())]
+            for place, file in places:
+                if isinstance(file, str) and file:
+                    yield ("shots", index, *place), self.name(index), file
+
+    @property
+    def shots(self) -> list[Any]:
+        """The shots as they are written; none when there is no list of them."""
+        shots = self.data.get("shots") if isinstance(self.data, dict) else None
+        return shots if isinstance(shots, list) else []
+
+    def check(self) -> Iterator[Problem]:
+        """What the models say, and names that are taken."""
+        try:
+            ShotList.model_validate(self.data)
+        except ValidationError as error:
+            for detail in error.errors():
+                yield Problem(self.line(*detail["loc"]), _sentence(detail), self._shot(detail["loc"]))
+        names = Counter(self.name(index) for index in range(len(self.shots)))
+        for index in range(len(self.shots)):
+            if names[self.name(index)] > 1:
+                yield Problem(self.line("shots", index, "name"), "another shot has the same name", self.name(index))
+
+    def _shot(self, path: tuple[Any, ...]) -> str | None:
+        inside = len(path) > 1 and path[0] == "shots" and isinstance(path[1], int)
+        return self.name(path[1]) if inside else None
+
+
+def _yaml_error() -> type[Exception]:
+    import yaml
+
+    return yaml.YAMLError
+
+
+def _sentence(detail: Any) -> str:
+    path = detail["loc"][2:] if len(detail["loc"]) > 1 and detail["loc"][0] == "shots" else detail["loc"]
+    field = ".".join(map(str, path))
+    if detail["type"] == "extra_forbidden":
+        return f"unknown key {field!r}"
+    if detail["type"] == "missing":
+        return f"{field!r} is missing"
+    message = detail["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    return message if not field or detail["type"] == "value_error" else f"{field}: {message}"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a list."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Shot list"}
+    return head | {key: value for key, value in ShotList.model_json_schema().items() if key != "title"}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns 1 when anything is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m stages.shot_list", description=__doc__.partition("\n")[0])
+    parser.add_argument("list", nargs="?", help="the list to check")
+    parser.add_argument("--schema", action="store_true", help="print the JSON Schema")
+    options = parser.parse_args(arguments)
+    if options.schema:
+        sys.stdout.write(json.dumps(schema(), indent=2) + "\n")
+        return 0
+    if not options.list:
+        parser.error("which list?")
+    path = Path(options.list)
+    shots, problems = check_shot_list(path.read_text(encoding="utf-8"), str(path.absolute().parent))
+    for problem in problems:
+        sys.stdout.write(f"{path}: {problem}\n")
+    sys.stdout.write(f"{len(shots)} shots can be rendered, {len(problems)} problems\n")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

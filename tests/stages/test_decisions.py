@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import pytest
+from stages.decisions import decide, frame_ranges
+
+from renderjuice_emulator.rendering import SceneReport
+from renderjuice_provider.api.config import check_render_config
+
+ORDER = {
+    "shot": "juice",
+    "files": {"base": "a.blend"},
+    "frames": None,
+    "fps": None,
+    "hero": False,
+    "quality": "auto",
+    "render": {"colorManagementPreset": "default"},
+}
+LAYERED = ORDER | {"files": {"base": "a.blend", "over": "b.blend"}}
+
+
+def found(layer="base", **report):
+    return {layer: {"job_id": f"{layer}-job", "status": "validated", "analysis": SceneReport(**report).to_json()}}
+
+
+@pytest.mark.parametrize(
+    ("report", "reason"),
+    [
+        ({"cameras": ()}, "base: no usable camera"),
+        ({"missing_files": ("wood.png", "leaf.abc")}, "base: missing files: wood.png, leaf.abc"),
+        ({"frame_start": 10, "frame_end": 9}, "base: zero frames"),
+        ({"views": ("left", "right")}, "base: renders 2 views"),
+    ],
+)
+def test_a_scene_that_cannot_be_rendered_is_rejected_with_the_reason(report, reason):
+    decision = decide(ORDER, found(**report))
+
+    assert decision["branch"] == "reject"
+    assert decision["reasons"][0].startswith(reason)
+    assert "configs" not in decision
+
+
+def test_all_reasons_are_told_at_once():
+    assert len(decide(ORDER, found(cameras=(), missing_files=("x",), frame_end=0))["reasons"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("order", "report", "branch", "why"),
+    [
+        ({}, {}, "economical", "light"),
+        ({"hero": True}, {}, "final", "a hero shot"),
+        ({}, {"frame_end": 240, "resolution": (1920, 1080), "samples": 256}, "final", "heavy"),
+        ({"quality": "economical", "hero": True}, {}, "economical", "asked for"),
+        ({"quality": "final"}, {}, "final", "asked for"),
+    ],
+)
+def test_settings_follow_the_shot_and_what_it_weighs(order, report, branch, why):
+    decision = decide(ORDER | order, found(**report))
+
+    assert decision["branch"] == branch
+    assert decision["why"].startswith(why)
+
+
+def test_economical_settings_cap_samples_by_engine_and_never_raise_them():
+    def config(**report):
+        return decide(ORDER, found(**report))["configs"]["base"]
+
+    assert config(samples=4096, resolution=(64, 64))["sampleCount"] == 64
+    assert config(samples=8)["sampleCount"] == 8
+    eevee = config(samples=64, engine="BLENDER_EEVEE_NEXT")
+    assert (eevee["sampleCount"], "denoisingEnabled" in eevee) == (32, False)
+    assert "sampleCount" not in config(engine="BLENDER_WORKBENCH")
+
+
+def test_the_shots_own_settings_have_the_last_word():
+    order = ORDER | {"render": {"colorManagementPreset": "aces", "sampleCount": 7, "outputFormat": "TIFF"}}
+
+    config = decide(order, found(samples=512))["configs"]["base"]
+
+    assert (config["sampleCount"], config["outputFormat"], config["colorManagementPreset"]) == (7, "TIFF", "aces")
+
+
+def test_layers_are_rendered_as_linear_exr_with_alpha_and_every_configuration_is_valid():
+    decision = decide(LAYERED, found() | found("over", film_transparent=True))
+
+    assert decision["jobs"] == {"base": "base-job", "over": "over-job"}
+    for config in decision["configs"].values():
+        assert config["outputFormat"] == "OPEN_EXR"
+        assert config["outputSettings"]["colorMode"] == "RGBA"
+        assert config["frameRanges"] == ["1-10"]
+        check_render_config(config)
+
+
+def test_layers_that_do_not_fit_are_rejected_before_either_is_paid():
+    over = found("over", film_transparent=False, resolution=(100, 100), frame_end=3)
+
+    assert decide(LAYERED, found() | over)["reasons"] == [
+        "over: 100x100 pixels, base has 320x180",
+        "over: frames 1-3, base has 1-10",
+        "over: its film is not transparent, so it would hide base",
+    ]
+
+
+def test_frames_and_rate_come_from_the_list_then_from_the_scene():
+    assert decide(ORDER, found(frame_start=5, frame_end=8, fps=25.0))["frames"] == ["5-8"]
+    assert decide(ORDER, found(fps=25.0))["fps"] == 25.0
+    listed = decide(ORDER | {"frames": ["2-4"], "fps": 12.0}, found(fps=25.0))
+    assert (listed["frames"], listed["fps"]) == (["2-4"], 12.0)
+
+
+def test_an_analysis_of_an_unknown_shape_is_not_held_against_a_shot_that_says_its_frames():
+    nothing = {"base": {"job_id": "1", "status": "validated", "analysis": None}}
+
+    assert decide(ORDER | {"frames": ["1-4"]}, nothing)["branch"] == "economical"
+    assert decide(ORDER, nothing)["reasons"] == [
+        "base: zero frames: write `frames` into the shot list, or a range into the scene"
+    ]
+
+
+def test_frames_are_asked_for_without_steps_since_only_plain_ranges_are_safe():
+    assert frame_ranges([1, 3, 5, 6, 7]) == ["1", "3", "5-7"]
+    assert decide(ORDER, found(frame_step=3))["configs"]["base"]["frameRanges"] == ["1", "4", "7", "10"]

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from stages import decisions, planning
+from stages.delivery import publish
+from stages.planning import fingerprint, night_of, plan_night
+from stages.shot_list import ListedShot, Problem
+from stages.summary import keep
+
+NIGHT = "2026-11-23"
+
+
+@pytest.fixture
+def studio(tmp_path):
+    (tmp_path / "a.blend").write_bytes(b"scene a")
+    return tmp_path
+
+
+@pytest.fixture
+def params(studio):
+    return {"shots": [], "quality": "auto", "destination": str(studio / "out"), "work": str(studio / "work")}
+
+
+@pytest.fixture
+def juice(studio):
+    return ListedShot(
+        name="juice",
+        show="citrus",
+        files={"base": str(studio / "a.blend")},
+        frames=["1-3"],
+        fps=24.0,
+        priority=50,
+        hero=False,
+        render={"colorManagementPreset": "default"},
+    )
+
+
+def planned(shots, params, problems=()):
+    found = plan_night(shots, problems, params, NIGHT)
+    return found["orders"], found["entries"]
+
+
+def delivered(order):
+    publish(
+        order["delivery"],
+        {"version": order["fingerprint"][:16], "fingerprint": order["fingerprint"], "night": NIGHT},
+        {},
+    )
+
+
+def test_a_new_shot_is_ordered_and_once_delivered_it_is_skipped(juice, params):
+    (order,), entries = planned([juice], params)
+    assert entries == []
+    delivered(order)
+
+    orders, (entry,) = planned([juice], params)
+
+    assert orders == []
+    assert entry == {"shot": "juice", "state": "skipped", "reason": f"unchanged since its delivery of {NIGHT}"}
+
+
+def test_a_changed_scene_is_rendered_again_and_a_moved_one_is_not(juice, params, studio):
+    (order,), _ = planned([juice], params)
+    delivered(order)
+    (studio / "moved.blend").write_bytes(b"scene a")
+
+    orders, _ = planned([replace(juice, files={"base": str(studio / "moved.blend")}, priority=99)], params)
+    assert orders == []
+
+    (studio / "a.blend").write_bytes(b"scene a, with more lemon")
+    orders, _ = planned([juice], params)
+    assert [order["shot"] for order in orders] == ["juice"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"frames": ["1-4"]},
+        {"fps": 25.0},
+        {"hero": True},
+        {"render": {"colorManagementPreset": "aces"}},
+    ],
+)
+def test_every_setting_of_the_shot_is_in_its_fingerprint(juice, change):
+    content = {"base": "0"}
+    assert fingerprint(replace(juice, **change), content, "auto") != fingerprint(juice, content, "auto")
+
+
+def test_quality_and_the_pipelines_own_settings_are_in_the_fingerprint(juice, monkeypatch):
+    before = fingerprint(juice, {"base": "0"}, "auto")
+    assert fingerprint(juice, {"base": "0"}, "final") != before
+    assert fingerprint(juice, {"base": "0", "over": "1"}, "auto") != before
+
+    monkeypatch.setitem(decisions.CAPS, "CYCLES", 65)
+    changed = fingerprint(juice, {"base": "0"}, "auto")
+    monkeypatch.undo()
+    monkeypatch.setattr(planning, "PIPELINE", 2)
+    assert len({before, changed, fingerprint(juice, {"base": "0"}, "auto")}) == 3
+
+
+def failed(order, **more):
+    return {"shot": "juice", "state": "failed", "reason": "frame 2", "order": order, "render_seconds": 3.0, **more}
+
+
+def test_what_was_paid_in_vain_this_night_is_not_paid_again_until_it_changes_or_another_night_comes(juice, params):
+    (order,), _ = planned([juice], params)
+    keep(params["destination"], NIGHT, [failed(order, decision={"jobs": {"base": "1"}})])
+
+    orders, (entry,) = planned([juice], params)
+    assert orders == []
+    assert (entry["state"], entry["carried_over"]) == ("failed", True)
+
+    assert plan_night([juice], [], params, "2026-11-24")["orders"] != []
+    assert planned([replace(juice, hero=True)], params)[0] != []
+
+
+def test_what_failed_before_anything_was_paid_is_tried_again_the_same_night(juice, params):
+    (order,), _ = planned([juice], params)
+    keep(params["destination"], NIGHT, [failed(order, decision=None)])
+
+    assert planned([juice], params)[0] == [order]
+
+
+def test_a_shot_with_mistakes_in_the_list_is_rejected_with_all_of_them(juice, params):
+    problems = [Problem(4, "no file", "ice"), Problem(5, "unknown key", "ice")]
+
+    orders, entries = planned([juice], params, problems)
+
+    assert len(orders) == 1
+    assert entries == [{"shot": "ice", "state": "rejected", "reason": "line 4: no file; line 5: unknown key"}]
+
+
+def test_a_subset_is_planned_alone_and_a_name_that_is_not_in_the_list_is_an_error(juice, params):
+    other = replace(juice, name="ice")
+    assert [order["shot"] for order in planned([juice, other], params | {"shots": ["ice"]})[0]] == ["ice"]
+
+    with pytest.raises(ValueError, match="has no iec"):
+        planned([juice, other], params | {"shots": ["iec"]})
+
+
+def test_a_night_ends_at_noon():
+    assert night_of(datetime(2026, 11, 23, 21, 0, tzinfo=UTC), "Europe/Berlin") == "2026-11-23"
+    assert night_of(datetime(2026, 11, 24, 2, 0, tzinfo=UTC), "Europe/Berlin") == "2026-11-23"
+    assert night_of(datetime(2026, 11, 24, 11, 0, tzinfo=UTC), "Europe/Berlin") == "2026-11-24"
