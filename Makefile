@@ -7,13 +7,14 @@ RUN := $(VENV)/bin/python
 UV := $(RUN) -m uv
 FIND_BPY := $(shell $(PYTHON) -c 'import sys; print(int(sys.version_info[:2] == (3, 11)))' 2>/dev/null)
 
-.PHONY: help install blender check format test demo up down bench clean
+.PHONY: help install blender check format test cluster-test demo up down bench clean
 
 help:
 	@echo "make install   the environment for development, in $(VENV)"
 	@echo "make demo      a Blender shot through a real Airflow to frames, in a few minutes, without an account"
 	@echo "make up        the same, left running with its web UI; make down ends it"
 	@echo "make test      all tests"
+	@echo "make cluster-test   docker-compose.yaml without Docker: 40 shots while a worker and a triggerer are killed"
 	@echo "make check     format, lint, types"
 	@echo "make bench     measurements, as ratios"
 
@@ -51,6 +52,9 @@ format: install
 
 test: install
 	$(VENV)/bin/pytest
+
+cluster-test: install
+	$(RUN) -m devtools.cluster_test
 
 demo: install blender
 	$(RUN) -m devtools.demo

@@ -52,12 +52,17 @@ class AirflowApi:
         """The state of a run."""
         return str(self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
 
-    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """The task instances of a run."""
+    def is_over(self, dag_id: str) -> bool:
+        """Whether all runs of a DAG have ended."""
+        runs = self.api("GET", f"/dags/{dag_id}/dagRuns", params={"limit": 100})["dag_runs"]
+        return all(run["state"] in STATES_AT_END for run in runs)
+
+    def tasks(self, dag_id: str, run_id: str, *states: str) -> list[dict[str, Any]]:
+        """The task instances of a run; only those in certain states, where given."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
         found: list[dict[str, Any]] = []
         while True:
-            page = self.api("GET", path, params={"limit": 100, "offset": len(found)})
+            page = self.api("GET", path, params={"limit": 100, "offset": len(found), "state": states})
             found += page["task_instances"]
             if not page["task_instances"] or len(found) >= page["total_entries"]:
                 return found

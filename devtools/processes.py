@@ -64,15 +64,31 @@ class Program:
         stop_sessions([self.pid], patience)
         self.process.wait()
 
+    def kill(self) -> None:
+        """SIGKILL for the whole session, as when a machine loses power: nothing of it gets to tell anybody."""
+        signal_sessions([self.pid], signal.SIGSTOP)  # first, or a parent would see its child die, and report it
+        while signal_sessions([self.pid], signal.SIGKILL):
+            time.sleep(0.05)
+        self.process.wait()
+
 
 def stop_sessions(sessions: Sequence[int], patience: float = 15.0) -> None:
     """End every process of these sessions."""
-    _signal(sessions, signal.SIGTERM)
+    signal_sessions(sessions, signal.SIGTERM)
     deadline = time.monotonic() + patience
     while _members(sessions) and time.monotonic() < deadline:
         time.sleep(0.1)
-    while _signal(sessions, signal.SIGKILL):
+    while signal_sessions(sessions, signal.SIGKILL):
         time.sleep(0.05)
+
+
+def signal_sessions(sessions: Sequence[int], number: signal.Signals) -> int:
+    """Send a signal to every process of these sessions, and return how many there were."""
+    members = _members(sessions)
+    for process in members:
+        with contextlib.suppress(psutil.Error):
+            process.send_signal(number)
+    return len(members)
 
 
 def _members(sessions: Sequence[int]) -> list[psutil.Process]:
@@ -82,11 +98,3 @@ def _members(sessions: Sequence[int]) -> list[psutil.Process]:
             if os.getsid(process.pid) in sessions and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
-
-
-def _signal(sessions: Sequence[int], number: signal.Signals) -> int:
-    members = _members(sessions)
-    for process in members:
-        with contextlib.suppress(psutil.Error):
-            process.send_signal(number)
-    return len(members)
