@@ -11,7 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pendulum
 from airflow.sdk import DAG, CronTriggerTimetable, Param, TaskGroup, task_group
 from stages.defaults import DELIVERIES, POOL, WORK, task_defaults
 from stages.tasks import (
@@ -44,8 +43,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 with DAG(
     "renderjuice_nightly",
-    schedule=CronTriggerTimetable("0 22 * * *", timezone=TIMEZONE),
-    start_date=pendulum.datetime(2026, 1, 1, tz=TIMEZONE),
+    # Unpausing it waits for the next night: a render costs money, so none starts because someone has flipped a switch.
+    schedule=CronTriggerTimetable("0 22 * * *", timezone=TIMEZONE, run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
     tags=["renderjuice"],

@@ -1,6 +1,7 @@
-"""`make demo`: one shot from a scene file through a real Airflow and a real Blender to frames on disk.
+"""`make demo`: from Blender scenes to frames and movies, through a real Airflow, without an account.
 
-`make up` does the same and leaves it running, `make down` ends that.
+First one shot, step by step (the quickstart DAG); then a night of four shots, of which one is rejected and one fails (the nightly
+DAG), twice, to show that nothing is rendered again. `make up` does the same and leaves it running, `make down` ends that.
 """
 
 from __future__ import annotations
@@ -9,23 +10,26 @@ import argparse
 import json
 import shutil
 import signal
-import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
-from devtools.airflow_api import STATES_AT_END
+import httpx
+
+from devtools.airflow_api import STATES_AT_END, AirflowApi
+from devtools.demo_scenes import build_scenes
 from devtools.local_airflow import LocalAirflow
 from devtools.local_emulator import KEY, LocalEmulator
-from devtools.processes import stop_sessions
+from devtools.processes import Program, stop_sessions
 from devtools.progress import Narrator
-from renderjuice_emulator.blender import find_blender
+from devtools.tracker import LocalTracker
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "demo"
 RUNNING = DEMO / "running.json"
-DAG = "renderjuice_quickstart"
-SCENE_SCRIPT = ROOT / "dags" / "scenes" / "build_scene.py"
+QUICKSTART, NIGHTLY = "renderjuice_quickstart", "renderjuice_nightly"
 
 
 def main() -> None:
@@ -42,89 +46,100 @@ def main() -> None:
 def run(*, keep: bool) -> None:
     """The demo; with `keep`, everything stays up afterwards."""
     shutil.rmtree(DEMO, ignore_errors=True)
-    DEMO.mkdir()
     narrator = Narrator()
-    scene = build_scene(narrator)
+    narrator.say("Building five scenes with Blender")
+    blender = build_scenes(DEMO / "scenes")
+    if not blender:
+        narrator.say("No Blender here (bpy needs Python 3.11): the emulator's fast renderer will invent the pictures")
     narrator.say("Starting the emulator and Airflow (half a minute)")
-    emulator = LocalEmulator(DEMO)
-    airflow = None
-    try:
-        airflow = start_airflow(emulator)
+    with ExitStack() as cleanup:
+        emulator = LocalEmulator(DEMO, "--speed", "3")  # of what no renderer does: provisioning, packaging
+        cleanup.callback(emulator.stop)
+        tracker = LocalTracker(DEMO)
+        cleanup.callback(tracker.program.stop)
+        airflow = new_airflow(emulator, tracker)
+        cleanup.callback(airflow.stop)
+        airflow.start()
+        RUNNING.write_text(
+            json.dumps([program.pid for program in _programs(emulator.program, tracker.program, airflow)])
+        )
+        show_quickstart(airflow, narrator)
+        show_night(airflow, emulator, narrator)
+        narrator.show_results(DEMO)
         if keep:
-            sessions = [emulator.program.pid, *(program.pid for program in airflow.programs.values())]
-            RUNNING.write_text(json.dumps({"sessions": sessions}))
-        succeeded = render(airflow, scene, narrator)
-        narrator.show_results(DEMO / "output")
-        if keep:
+            cleanup.pop_all()
             narrator.say(f"Airflow   {airflow.url}   user admin, password {airflow.password}")
             narrator.say(f"Emulator  {emulator.base_url}   API key {KEY}")
+            narrator.say(f"Tracker   {tracker.url}")
             narrator.say("Running until `make down`.")
-    except BaseException:
-        keep = False
-        raise
-    finally:
-        if not keep:
-            if airflow:
-                airflow.stop()
-            emulator.stop()
-            RUNNING.unlink(missing_ok=True)
-    if not succeeded:
-        sys.exit(f"The run failed. Logs: {DEMO / 'airflow' / 'logs'}")
+            return
+    RUNNING.unlink(missing_ok=True)
 
 
-def build_scene(narrator: Narrator) -> Path:
-    """A scene made by Blender itself, or a stand-in for the fast renderer."""
-    scene = DEMO / "juice.blend"
-    blender = find_blender()
-    if blender is None:
-        narrator.say("No Blender here (bpy needs Python 3.11): the emulator's fast renderer will invent the pictures")
-        command = [sys.executable, "-m", "renderjuice_emulator", "scene", str(scene)]
-    else:
-        narrator.say(f"Building a scene with Blender ({blender[0]})")
-        command = [*scene_builder(blender[0]), str(scene), "--frames", "12"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode or not scene.exists():
-        sys.exit(f"The scene could not be built:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
-    return scene
+def _programs(emulator: Program, tracker: Program, airflow: LocalAirflow) -> list[Program]:
+    return [emulator, tracker, *airflow.programs.values()]
 
 
-def scene_builder(blender: str) -> list[str]:
-    """The command that runs the scene script: in a Python that has bpy, or inside a Blender."""
-    if Path(blender).name.startswith("python"):
-        return [blender, str(SCENE_SCRIPT)]
-    return [blender, "--background", "--factory-startup", "--python", str(SCENE_SCRIPT), "--"]
+def new_airflow(emulator: LocalEmulator, tracker: LocalTracker) -> LocalAirflow:
+    """Airflow with connections to the emulator and to the tracker."""
+    renderjuice = {"conn_type": "renderjuice", "host": emulator.base_url, "password": KEY}
+    environment = {
+        "AIRFLOW_CONN_RENDERJUICE_DEFAULT": json.dumps(renderjuice),
+        "AIRFLOW_CONN_PRODUCTION_TRACKER": json.dumps({"conn_type": "http", "host": tracker.url}),
+        "RENDERJUICE_SHOT_LIST": str(DEMO / "scenes" / "shots.yaml"),
+        "RENDERJUICE_DELIVERIES": str(DEMO / "deliveries"),
+        "RENDERJUICE_WORK": str(DEMO / "work"),
+    }
+    return LocalAirflow(DEMO / "airflow", ROOT / "dags", environment)
 
 
-def start_airflow(emulator: LocalEmulator) -> LocalAirflow:
-    """Airflow with a connection to the emulator."""
-    connection = {"conn_type": "renderjuice", "host": emulator.base_url, "password": KEY}
-    environment = {"AIRFLOW_CONN_RENDERJUICE_DEFAULT": json.dumps(connection)}
-    airflow = LocalAirflow(DEMO / "airflow", ROOT / "dags", environment)
-    try:
-        airflow.start()
-    except BaseException:
-        airflow.stop()
-        raise
-    return airflow
+def show_quickstart(airflow: AirflowApi, narrator: Narrator) -> None:
+    """One shot, step by step."""
+    narrator.title("The quickstart: one shot, step by step")
+    conf = {"scene": str(DEMO / "scenes" / "juice.blend"), "destination": str(DEMO / "quickstart")}
+    if finish(airflow, QUICKSTART, conf, narrator) != "success":
+        sys.exit(f"The quickstart failed. Logs: {DEMO / 'airflow' / 'logs'}")
 
 
-def render(airflow: LocalAirflow, scene: Path, narrator: Narrator) -> bool:
-    """Run the quickstart DAG and tell how it goes."""
-    conf = {"scene": str(scene), "destination": str(DEMO / "output")}
-    run_id = airflow.trigger(DAG, conf)
-    narrator.say(f"DAG {DAG} is running: {airflow.url}/dags/{DAG}/runs/{run_id}")
+def show_night(airflow: AirflowApi, emulator: LocalEmulator, narrator: Narrator) -> None:
+    """The night, and the same night again."""
+    pool = {"name": "renderjuice", "slots": 8, "description": "Renders at once", "include_deferred": True}
+    airflow.api("POST", "/pools", json=pool)
+    narrator.title("The night: four shots, one without a camera, one that fails in rendering")
+    finish(airflow, NIGHTLY, {}, narrator)
+    narrator.show_summary(DEMO / "deliveries")
+    before = renders(emulator)
+    narrator.title("The same night again: nothing has changed")
+    finish(airflow, NIGHTLY, {}, narrator)
+    narrator.show_summary(DEMO / "deliveries")
+    narrator.say(f"Renders paid for in the first run: {before - 1}; in the second: {renders(emulator) - before}")
+    delivered = sorted(path.parent.name for path in (DEMO / "deliveries").glob("shots/*/current.json"))
+    if delivered != ["cit_010_juice", "cit_040_label"] or renders(emulator) != before:
+        sys.exit(f"The night did not go as it should have: delivered {delivered}. Logs: {DEMO / 'airflow' / 'logs'}")
+
+
+def finish(airflow: AirflowApi, dag_id: str, conf: dict[str, Any], narrator: Narrator) -> str:
+    """Run a DAG to its end, telling how it goes, and return its state."""
+    run_id = airflow.trigger(dag_id, conf)
+    narrator.say(f"{airflow.url}/dags/{dag_id}/runs/{run_id}")
     while True:
-        state = airflow.run_state(DAG, run_id)
-        narrator.show_tasks(airflow, DAG, run_id)
+        state = airflow.run_state(dag_id, run_id)
+        narrator.show_tasks(airflow, dag_id, run_id)
         if state in STATES_AT_END:
-            return state == "success"
+            return state
         time.sleep(1)
+
+
+def renders(emulator: LocalEmulator) -> int:
+    """How many renders the emulator would have billed so far."""
+    control = emulator.base_url.removesuffix("/api/external/v1") + "/_emulator/ledger"
+    return int(httpx.get(control).json()["rendersStarted"])
 
 
 def down(*, quiet: bool) -> None:
     """End what `make up` left running."""
     if RUNNING.exists():
-        stop_sessions(json.loads(RUNNING.read_text())["sessions"])
+        stop_sessions(json.loads(RUNNING.read_text()))
         RUNNING.unlink()
         print("Stopped.")
     elif not quiet:

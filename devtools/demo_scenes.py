@@ -1,0 +1,71 @@
+"""The demo's scenes: one for the quickstart, and four shots of a night in which not everything goes well."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from renderjuice_emulator.blender import find_blender
+from renderjuice_emulator.scenes import write_scene
+
+SCRIPT = Path(__file__).parent.parent / "dags" / "scenes" / "build_scene.py"
+FRAMES = 12
+SCENES: dict[str, Sequence[str]] = {
+    "juice": ["--shot", "juice"],
+    "citrus": ["--shot", "citrus", "--no-camera"],
+    "ice": ["--shot", "ice", "--fails"],
+    "label_base": ["--shot", "label", "--layer", "background"],
+    "label_over": ["--shot", "label", "--layer", "foreground"],
+}
+SHOT_LIST = """\
+show: citrus
+defaults:
+  fps: 12
+  render: {colorManagementPreset: default}
+shots:
+  - name: cit_010_juice # changes nothing from the quickstart's scene: one layer, straight to delivery
+    file: juice.blend
+  - name: cit_020_citrus # has no camera: validation finds out, and the shot is rejected
+    file: citrus.blend
+  - name: cit_030_ice # fails in rendering, from its middle on
+    file: ice.blend
+  - name: cit_040_label # two jobs, composited
+    layers: {base: label_base.blend, over: label_over.blend}
+"""
+
+
+def build_scenes(folder: Path) -> str:
+    """Build every scene and write `shots.yaml` beside them. Returns what builds them: a Blender, or nothing but their outlines."""
+    folder.mkdir(parents=True)
+    (folder / "shots.yaml").write_text(SHOT_LIST)
+    blender = find_blender()
+    if blender is None:
+        _outline(folder)
+        return ""
+    for name, options in SCENES.items():
+        command = [*_in_blender(blender[0]), str(folder / f"{name}.blend"), "--frames", str(FRAMES), *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode or not (folder / f"{name}.blend").exists():
+            sys.exit(f"The scene {name} could not be built:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+    return blender[0]
+
+
+def _in_blender(blender: str) -> list[str]:
+    """The command that runs the scene script: in a Python that has bpy, or inside a Blender."""
+    if Path(blender).name.startswith("python"):
+        return [blender, str(SCRIPT)]
+    return [blender, "--background", "--factory-startup", "--python", str(SCRIPT), "--"]
+
+
+def _outline(folder: Path) -> None:
+    """For the fast renderer, which invents the pictures."""
+    for name, options in SCENES.items():
+        write_scene(
+            folder / f"{name}.blend",
+            frame_end=FRAMES,
+            cameras=() if "--no-camera" in options else ("Camera",),
+            fail_at_frame=FRAMES // 2 if "--fails" in options else None,
+            film_transparent="foreground" in options,
+        )
