@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -36,12 +34,3 @@ def airflow(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield airflow
     finally:
         airflow.stop()
-
-
-def until(found: Callable[[], Any], patience: float = 60, what: str = "it") -> Any:
-    """What `found` returns, once that is true."""
-    deadline = time.monotonic() + patience
-    while not (result := found()):
-        assert time.monotonic() < deadline, f"{what} did not happen within {patience:.0f} s"
-        time.sleep(0.3)
-    return result

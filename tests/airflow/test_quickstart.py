@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import until
+from until import until
 
 from renderjuice_emulator.scenes import write_scene
 

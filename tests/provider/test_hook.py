@@ -12,7 +12,7 @@ from pathlib import Path
 import airflow
 import jsonschema
 import pytest
-from provider.conftest import connect
+from provider.runner import connect
 
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from provider.conftest import CONFIG, Runner
+from provider.runner import CONFIG, Runner
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from provider.conftest import CONFIG
+from provider.runner import CONFIG
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import RenderjuiceInputError

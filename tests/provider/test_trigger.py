@@ -7,7 +7,7 @@ import re
 import time
 
 import pytest
-from provider.conftest import CONFIG
+from provider.runner import CONFIG
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from provider.conftest import CONFIG, HAS_STORE
+from provider.runner import CONFIG, HAS_STORE
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceJobError
