@@ -142,7 +142,7 @@ def folder(destination: str | os.PathLike[str] | Any) -> Folder:
         raise errors.RenderjuiceInputError(
             f"The destination {redact(destination)!r} is a URL: pass it as ObjectStoragePath(...) or UPath(...)."
         )
-    if hasattr(destination, "fs") and getattr(destination, "protocol", "file") not in {"", "file", "local"}:
+    if getattr(destination, "protocol", "") not in {"", "file", "local"}:
         return RemoteFolder(destination)
     return LocalFolder(getattr(destination, "path", destination))
 
