@@ -52,11 +52,6 @@ class AirflowApi:
         """The state of a run."""
         return str(self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
 
-    def is_over(self, dag_id: str) -> bool:
-        """Whether all runs of a DAG have ended."""
-        runs = self.api("GET", f"/dags/{dag_id}/dagRuns", params={"limit": 100})["dag_runs"]
-        return all(run["state"] in STATES_AT_END for run in runs)
-
     def tasks(self, dag_id: str, run_id: str, *states: str) -> list[dict[str, Any]]:
         """The task instances of a run; only those in certain states, where given."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
