@@ -54,7 +54,9 @@ with DAG(
             ("over", over_file, over_config, over_folder),
         ):
             with TaskGroup(layer):
-                render = RenderjuiceRunJobOperator(task_id="render", file_path=file, render_config=config, pool=POOL)
+                render = RenderjuiceRunJobOperator(
+                    task_id="render", file_path=file, render_config=config, pool=POOL, multiple_outputs=True
+                )
                 download = RenderjuiceDownloadOperator(
                     task_id="download", job_id=render.output["job_id"], destination=folder, allow_missing=True
                 )

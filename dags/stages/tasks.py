@@ -6,8 +6,8 @@ Nothing heavy is imported here at the top: every task of a DAG reads this file w
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,15 @@ SHOT_NAME = "{{ ti.xcom_pull(task_ids='plan', key='names', map_indexes=-1)[ti.ma
 _log = logging.getLogger(__name__)
 
 
+@contextmanager
+def _no_use_to_retry() -> Iterator[None]:
+    """What our stages refuse is refused again tomorrow: fail at once."""
+    try:
+        yield
+    except ValueError as error:
+        raise AirflowFailException(str(error)) from error
+
+
 # Before the shots
 
 
@@ -34,11 +43,12 @@ def plan_night(*, layers: Iterable[str], timezone: str, **context: Any) -> list[
     from stages.shot_list import load_shot_list
 
     params, ti = context["params"], context["ti"]
-    shots, problems = load_shot_list(params["shot_list"])
-    for problem in problems:
-        _log.error("%s, %s", params["shot_list"], problem)
     night = params["date"] or planning.night_of(context["dag_run"].run_after, timezone)
-    planned = planning.plan_night(shots, problems, params, night)
+    with _no_use_to_retry():
+        shots, problems = load_shot_list(params["shot_list"])
+        for problem in problems:
+            _log.error("%s, %s", params["shot_list"], problem)
+        planned = planning.plan_night(shots, problems, params, night)
     if params["dry_run"]:
         planned |= {"orders": [], "would_render": [order["shot"] for order in planned["orders"]]}
     ti.xcom_push("night", planned)
@@ -57,7 +67,8 @@ def plan_repairs(*, layers: Iterable[str], renderjuice_conn_id: str, **context: 
     def salvage(job_id: str, folder: str) -> None:
         RenderjuiceHook(renderjuice_conn_id).client.download_outputs(job_id, storage(folder))
 
-    planned = rerender.plan_repairs(params["destination"], params["date"], params["shots"], salvage)
+    with _no_use_to_retry():
+        planned = rerender.plan_repairs(params["destination"], params["date"], params["shots"], salvage)
     repairs = planned["repairs"]
     ti.xcom_push("night", planned | {"orders": [repair["order"] for repair in repairs]})
     rows = []
@@ -174,7 +185,6 @@ def reject(decision: dict[str, Any]) -> dict[str, Any]:
 @task(trigger_rule="none_failed")
 def composite(order: dict[str, Any], decision: dict[str, Any]) -> dict[str, Any]:
     """Lay the layers over each other, ready for display; see `stages.composite`."""
-    from stages.composite import CompositeError
     from stages.composite import composite as composite_layers
     from stages.decisions import frame_numbers
     from stages.storage import join, local_copy, local_result
@@ -186,10 +196,8 @@ def composite(order: dict[str, Any], decision: dict[str, Any]) -> dict[str, Any]
             layer: stack.enter_context(local_copy(join(order["work"], layer, "frames"))) for layer in order["files"]
         }
         result = stack.enter_context(local_result(folder))
-        try:
+        with _no_use_to_retry():
             found = composite_layers(layers, frame_numbers(decision["frames"]), result, preset=preset)
-        except CompositeError as error:  # the same frames would fail again
-            raise AirflowFailException(f"{order['shot']}: {error}") from error
     return found | {"folder": folder}
 
 

@@ -1,0 +1,159 @@
+"""Runs the DAGs by `dag.test()` in a process of its own, and tells what happened as JSON. `test_runs.py` judges it.
+
+    python night.py <folder for everything> <file for the result>
+
+A process of its own, because `dag.test()` wants a migrated database and settings that are there before Airflow is imported.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+from renderjuice_emulator.fast import FastRenderer
+from renderjuice_emulator.rendering import RenderFailedError
+from renderjuice_emulator.testing import Emulator, write_scene
+
+DAGS = Path(__file__).parents[2] / "dags"
+NIGHT = "2026-11-23"
+SCENE = {"frame_end": 6, "resolution": (64, 36)}
+LIST = """\
+show: citrus
+defaults: {render: {colorManagementPreset: default}}
+shots:
+  - {name: juice, file: juice.blend, hero: true, priority: 90}
+  - {name: still, file: still.blend}
+  - {name: blind, file: blind.blend}
+  - {name: ice, file: ice.blend}
+  - {name: holes, file: holes.blend}
+  - {name: label, layers: {base: label_base.blend, over: label_over.blend}, frames: 1-4}
+  - {name: typo, file: typo.blend, heros: true}
+"""
+
+
+class MoodyRenderer(FastRenderer):
+    """Has a bad night: scenes with 13 samples fail at frame 4, those with 14 come without frames 2 and 5."""
+
+    bad_night = True
+
+    async def render(self, order):
+        async for file in super().render(order):
+            if self.bad_night and order.report.samples == 13 and file.frame == 4:
+                raise RenderFailedError(f"frame {file.frame} could not be rendered", "RENDER_ERROR")
+            if not (self.bad_night and order.report.samples == 14 and file.frame in {2, 5}):
+                yield file
+
+
+class Tracker(BaseHTTPRequestHandler):
+    """A production tracker that writes down what it is told."""
+
+    told: ClassVar[list[tuple[str, dict]]] = []
+
+    def do_PUT(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.told.append((self.path, body))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+class Studio:
+    """An emulator, a tracker, a shot list and its scenes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.emulator = Emulator(renderer=MoodyRenderer)
+        self.emulator.start()
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Tracker)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        renderjuice = {"conn_type": "renderjuice", "host": self.emulator.base_url, "password": self.emulator.api_key}
+        tracker = {"conn_type": "http", "host": f"http://127.0.0.1:{server.server_port}"}
+        os.environ |= {
+            "AIRFLOW_CONN_RENDERJUICE_DEFAULT": json.dumps(renderjuice),
+            "AIRFLOW_CONN_PRODUCTION_TRACKER": json.dumps(tracker),
+            "RENDERJUICE_POLL_INTERVAL": "0.05",
+        }
+        self.scene("juice")
+        self.scene("still")
+        self.scene("blind", cameras=())
+        self.scene("ice", samples=13)
+        self.scene("holes", samples=14)
+        self.scene("label_base")
+        self.scene("label_over", film_transparent=True)
+        self.scene("typo")
+        (folder / "shots.yaml").write_text(LIST)
+        self.places = {"destination": str(folder / "out"), "work": str(folder / "work")}
+        from airflow.dag_processing.dagbag import DagBag
+
+        self.dags = DagBag(str(DAGS)).dags
+
+    def scene(self, name: str, **report) -> None:
+        write_scene(self.folder / f"{name}.blend", **SCENE | report)
+
+    def run(self, dag_id: str, **conf) -> dict:
+        """One run, and what it did to the world."""
+        started, told = self.emulator.ledger.renders_started(), len(Tracker.told)
+        uploads = self.emulator.ledger.count("create_upload")
+        files = self._files()
+        run = self.dags[dag_id].test(run_conf=conf)
+        return {
+            "state": run.state,
+            "tasks": {
+                f"{ti.task_id}[{ti.map_index}]": [ti.state, ti.rendered_map_index] for ti in run.get_task_instances()
+            },
+            "renders": self.emulator.ledger.renders_started() - started,
+            "uploads": self.emulator.ledger.count("create_upload") - uploads,
+            "orders": [
+                [job.upload.file_name, job.requested_config]
+                for job in self.emulator.jobs.values()
+                if job.requested_config
+            ],
+            "told": Tracker.told[told:],
+            "changed": sorted(path for path, stamp in self._files().items() if files.get(path) != stamp),
+            "summary": self._summary(),
+        }
+
+    def _files(self) -> dict[str, int]:
+        out = self.folder / "out"
+        return {str(path.relative_to(out)): path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+
+    def _summary(self) -> dict:
+        path = self.folder / "out" / "nights" / NIGHT / "summary.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+
+def main(folder: Path, result: Path) -> None:
+    studio = Studio(folder)
+    # All params each time: dag.test() keeps those of the run before.
+    nightly = {"shot_list": str(folder / "shots.yaml"), "date": NIGHT, "shots": [], "dry_run": False}
+    nightly |= studio.places
+    destination = studio.places["destination"]
+    done = {
+        "dry run": studio.run("renderjuice_nightly", **nightly | {"dry_run": True}),
+        "eve": studio.run("renderjuice_nightly", **nightly | {"date": "2026-11-22", "shots": ["still"]}),
+        "night": studio.run("renderjuice_nightly", **nightly),
+        "again": studio.run("renderjuice_nightly", **nightly),
+    }
+    MoodyRenderer.bad_night = False
+    done["repair"] = studio.run("renderjuice_rerender_failed", date=NIGHT, destination=destination)
+    done["after"] = studio.run("renderjuice_nightly", **nightly)
+    bulk = folder / "bulk"
+    (bulk / "more").mkdir(parents=True)
+    for name in ("one", "two", "more/three"):
+        write_scene(
+            bulk / f"{name}.blend", frame_end=2, resolution=(16, 16), fail_at_frame=2 if name == "two" else None
+        )
+    done["bulk"] = studio.run("renderjuice_bulk", scenes=str(bulk), destination=f"{destination}/bulk")
+    result.write_text(json.dumps(done, default=str))
+    studio.emulator.stop()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
