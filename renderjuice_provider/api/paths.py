@@ -72,9 +72,7 @@ def _last_part(url: str) -> str:
 
 
 def _safe_name(text: str) -> str:
-    # Invisible characters go first: what they hide (a leading dot, two names that look alike) must be seen by the next lines.
-    text = "".join(char for char in text if unicodedata.category(char) not in {"Cf", "Cs", "Co", "Cn"})
-    # NFKC turns look-alikes (full-width slashes and dots) into what they look like.
+    # NFKC turns look-alikes (full-width slashes and dots) into what they look like; what cannot be seen must not hide anything.
     text = "".join(char if char.isprintable() else "_" for char in unicodedata.normalize("NFKC", text))
     text = _UNSAFE.sub("_", text).strip(" .")
     if not text.strip("_. "):
