@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from contextlib import suppress
 from datetime import timedelta
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceJobError, RenderjuiceTimeoutError
@@ -14,6 +16,7 @@ from renderjuice_provider.deferral import BACKSTOP, DEFAULT_POLL_INTERVAL, defer
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, push_preview
 from renderjuice_provider.operators.base import RenderjuiceOperator
 from renderjuice_provider.operators.memory import Memory
+from renderjuice_provider.task_state import task_state
 from renderjuice_provider.waiting.job_wait import JobWait
 from renderjuice_provider.waiting.outcome import Ending, Outcome
 from renderjuice_provider.waiting.record import JobRecord
@@ -29,6 +32,9 @@ _TARGETS = {Step.WAIT_FOR_VALIDATION: JobStatus.VALIDATED, Step.WAIT_FOR_RENDER:
 _ALREADY_ORDERED = {Step.VALIDATE: Step.WAIT_FOR_VALIDATION, Step.RENDER: Step.WAIT_FOR_RENDER}
 _SETTLING = 60.0
 """Seconds that a cancelled job has to become `canceled`, or `completed` after all, before we stop watching."""
+
+_ASKING = 2.0
+"""Seconds that a killed task asks Airflow why. It has five in all."""
 
 
 class RenderjuiceJobOverError(RenderjuiceJobError, AirflowFailException):
@@ -64,6 +70,8 @@ class JobOperator(RenderjuiceOperator):
         self.poll_interval = seconds(poll_interval, "poll_interval")
         self.timeout = seconds(timeout, "timeout")
         self._job: Job | None = None
+        self._ti: Any = None
+        self._killed = False
 
     cancel_on_kill = False
     cancel_on_timeout = False
@@ -87,6 +95,7 @@ class JobOperator(RenderjuiceOperator):
         ordered: set[Step] = set()
         while True:
             self._remember(context, job)
+            self._obey_the_kill()
             step = self.next_step(job)
             if step in ordered:  # the order was taken, its effect is not visible yet
                 step = _ALREADY_ORDERED[step]
@@ -124,10 +133,39 @@ class JobOperator(RenderjuiceOperator):
             return self.summary(self._timed_out(job_id, f"Job {job_id}: the trigger did not answer in time"))
 
     def on_kill(self) -> None:
-        """Stop the bill when the task is killed on the worker."""
-        if self.cancel_on_kill and self._job is not None and not self._job.is_over:
-            job = self.client.cancel_job(self._job.id)
-            self.log.info("The task was killed; job %s is %s", job.id, job.status)
+        """Stop the bill when the task is killed on the worker.
+
+        Airflow calls this from a signal handler and lets the task run on for some seconds, so nothing may be ordered after it.
+        """
+        self._killed = True
+        self._stop_the_bill()
+
+    def _obey_the_kill(self) -> None:
+        if self._killed:
+            self._stop_the_bill()  # the kill may have come before there was a job
+            raise RenderjuiceError("The task was killed: it orders nothing any more.")
+
+    def _stop_the_bill(self) -> None:
+        if not self.cancel_on_kill or self._job is None or self._job.is_over:
+            return
+        if self._was_cleared():
+            self.log.info("The task was cleared; its next try takes up job %s", self._job.id)
+            return
+        self._job = self.client.cancel_job(self._job.id)
+        self.log.info("The task was killed; job %s is %s", self._job.id, self._job.status)
+
+    def _was_cleared(self) -> bool:
+        """Whether Airflow will run this task instance again at once. When in doubt, no: then the bill is stopped."""
+        states: list[str | None] = []
+
+        def ask() -> None:
+            with suppress(Exception):
+                states.append(task_state(self._ti))
+
+        asking = Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(_ASKING)  # what the signal interrupted may hold the line to Airflow, and cannot let go of it now
+        return states == ["restarting"]
 
     def over(self, job: Job) -> RenderjuiceError:
         """The error for a job that is over and was no success."""
@@ -185,4 +223,4 @@ class JobOperator(RenderjuiceOperator):
         if ti is not None and (self._job is None or self._job.id != job.id):
             ti.xcom_push(key=JOB_KEY, value=job.id)
         push_preview(context, job)
-        self._job = job
+        self._job, self._ti = job, ti

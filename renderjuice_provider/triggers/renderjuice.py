@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,11 +10,14 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
+from renderjuice_provider.task_state import task_state
 from renderjuice_provider.waiting.job_wait import JobWait
 from renderjuice_provider.waiting.outcome import Ending, Outcome
 from renderjuice_provider.waiting.watch import watch
 
 _FINISHED = frozenset({"failed", "success", "skipped", "upstream_failed", "removed"})
+_AT_WORK: set[asyncio.Task[None]] = set()
+"""Event loops hold their tasks weakly; these must not be lost half-way."""
 
 
 class RenderjuiceJobTrigger(BaseTrigger):
@@ -95,20 +99,23 @@ class RenderjuiceJobTrigger(BaseTrigger):
 
         Airflow also calls it when another triggerer took this trigger over, and after a clear, when the next try may already have
         taken up the same job. So the job is cancelled only if the task instance itself is over.
+
+        Airflow 3.3 repeats its cancellation every second until the trigger has ended, and the second one would interrupt the
+        first one's work. So that work is a task of its own, which goes on.
         """
-        if self.cancel_on_kill and await self._task_state() in _FINISHED:
+        if self.cancel_on_kill:
+            work = asyncio.create_task(self._stop_the_bill())
+            _AT_WORK.add(work)
+            work.add_done_callback(_AT_WORK.discard)
+            await asyncio.shield(work)
+
+    async def _stop_the_bill(self) -> None:
+        if await self._task_state() in _FINISHED:
             async with await RenderjuiceHook(self.renderjuice_conn_id).get_async_client() as client:
                 job = await client.cancel_job(self.job_id)
             self.log.info("The task was ended by a user; job %s is %s", job.id, job.status)
 
     async def _task_state(self) -> str | None:
-        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
         from asgiref.sync import sync_to_async
 
-        ti = self.task_instance
-        if ti is None:
-            return None
-        states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
-            dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
-        )
-        return next((str(state) for state in states.get(ti.run_id, {}).values()), None)
+        return await sync_to_async(task_state)(self.task_instance) if self.task_instance is not None else None

@@ -1,0 +1,119 @@
+"""A task is killed: the bill stops, whatever it was doing, and goes on where the kill was none."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+
+import pytest
+from provider.runner import CONFIG
+
+from renderjuice_emulator.scenes import write_scene
+from renderjuice_provider.api.errors import RenderjuiceError
+from renderjuice_provider.operators import waiting
+from renderjuice_provider.operators.renderjuice import RenderjuiceRunJobOperator
+from renderjuice_provider.triggers.renderjuice import RenderjuiceJobTrigger
+
+
+@pytest.fixture
+def slow(tmp_path):
+    return write_scene(tmp_path / "slow.blend", seconds_per_frame=1e6)
+
+
+def run_job(scene, **arguments):
+    return RenderjuiceRunJobOperator(
+        task_id="run",
+        file_path=str(scene),
+        render_config=CONFIG,
+        deferrable=False,
+        **{"poll_interval": 0.02} | arguments,
+    )
+
+
+@pytest.fixture
+def rendering(emulator, runner, slow):
+    """An operator whose job renders."""
+    operator = run_job(slow, wait=False)
+    runner.run(operator)
+    assert len(emulator.ledger.jobs_left_running()) == 1
+    return operator
+
+
+def test_a_task_that_is_killed_before_it_has_a_job_orders_no_render_in_the_seconds_it_has_left(emulator, runner, slow):
+    operator = run_job(slow)
+    operator.on_kill()
+    with pytest.raises(RenderjuiceError, match="killed"):
+        runner.run(operator)
+    assert emulator.ledger.renders_started() == 0
+
+
+def test_a_retry_that_is_killed_before_it_has_found_its_job_stops_it(emulator, runner, slow, rendering):
+    retry = run_job(slow)
+    retry.on_kill()
+    with pytest.raises(RenderjuiceError, match="killed"):
+        runner.run(retry)
+    assert emulator.ledger.jobs_left_running() == []
+    assert emulator.ledger.renders_started() == 1
+
+
+def test_a_clear_leaves_the_job_to_the_next_try(emulator, runner, slow, rendering, monkeypatch):
+    monkeypatch.setattr(waiting, "task_state", lambda _ti: "restarting")
+    rendering.on_kill()
+    assert len(emulator.ledger.jobs_left_running()) == 1
+    runner.ti.max_tries += 1
+    runner.run(run_job(slow, wait=False))
+    assert emulator.ledger.renders_started() == 1
+
+
+def test_a_clear_to_resubmit_replaces_the_job(emulator, runner, slow, rendering, monkeypatch):
+    monkeypatch.setattr(waiting, "task_state", lambda _ti: "restarting")
+    rendering.on_kill()
+    runner.ti.max_tries += 1
+    runner.run(run_job(slow, wait=False, on_clear="resubmit"))
+    assert emulator.ledger.renders_started() == 2
+    assert len(emulator.ledger.jobs_left_running()) == 1
+
+
+def refuse(_ti):
+    raise RuntimeError("nobody answers")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [lambda _ti: "failed", lambda _ti: "running", lambda _ti: None, refuse, lambda _ti: time.sleep(1)],
+    ids=["marked", "evicted", "no state", "no answer", "no answer in time"],
+)
+def test_any_other_kill_and_any_doubt_stop_the_bill(emulator, rendering, monkeypatch, answer):
+    monkeypatch.setattr(waiting, "_ASKING", 0.05)
+    monkeypatch.setattr(waiting, "task_state", answer)
+    rendering.on_kill()
+    assert emulator.ledger.jobs_left_running() == []
+
+
+class SlowToLearn(RenderjuiceJobTrigger):
+    """A trigger whose Airflow is busy."""
+
+    async def _task_state(self) -> str | None:
+        await asyncio.sleep(0.1)
+        return "failed"
+
+
+def test_a_kill_that_airflow_repeats_every_second_is_not_interrupted_by_itself(emulator, rendering):
+    (job_id,) = emulator.ledger.jobs_left_running()
+    times = {"poll_interval": 1, "started": 0, "deadline": 4e9}
+    trigger = SlowToLearn(
+        renderjuice_conn_id="renderjuice_default", job_id=job_id, target="completed", cancel_on_kill=True, **times
+    )
+
+    async def kill_twice():
+        killing = asyncio.create_task(trigger.on_kill())
+        await asyncio.sleep(0.01)
+        killing.cancel()
+        with suppress(asyncio.CancelledError):
+            await killing
+        assert emulator.ledger.jobs_left_running()
+        await asyncio.sleep(0.5)
+
+    asyncio.run(kill_twice())
+    assert emulator.ledger.jobs_left_running() == []
