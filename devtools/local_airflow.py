@@ -76,9 +76,9 @@ class LocalAirflow(AirflowApi):
         self._until_healthy()
 
     def start_component(self, component: str, name: str = "", **environment: str) -> Program:
-        """Start one more component, with further variables."""
+        """Start one more component, options included, with further variables."""
         name = name or component
-        command = [sys.executable, "-m", "airflow", component]
+        command = [sys.executable, "-m", "airflow", *component.split()]
         self.programs[name] = Program(name, command, self.home / "logs" / f"{name}.log", self.environment | environment)
         return self.programs[name]
 

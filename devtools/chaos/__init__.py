@@ -1,0 +1,1 @@
+"""`make chaos`: processes die, users change their minds and the network fails, on a real Airflow; then the bill is read."""

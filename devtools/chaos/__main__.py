@@ -1,0 +1,76 @@
+"""`make chaos`: every misfortune on a real Airflow, then the bill. Exits with 1 if a figure is off or a secret is found."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+from devtools.chaos.decisions import decisions
+from devtools.chaos.driver import Report, judge, perform
+from devtools.chaos.kill_points import kill_points
+from devtools.chaos.machines import machines
+from devtools.chaos.stage import Stage
+from devtools.chaos.table import deviations, table
+from devtools.chaos.weather import outages, storm
+
+FOLDER = Path(__file__).parents[2] / ".run" / "chaos"
+DEFAULT_SEED = 20261123
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m devtools.chaos", description=__doc__)
+    parser.add_argument("--only", default="", metavar="TEXT", help="scenarios whose name contains this")
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="of the storm (%(default)s)")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    say = _Clock()
+    with Stage(FOLDER) as stage:
+        say(f"Airflow and the emulator are up. The storm's seed is {options.seed}.")
+        reports = _perform_all(stage, options.only, options.seed, say)
+        say("Reading the bill, and searching for secrets")
+        judge(reports)
+        leaks = stage.leaks()
+    wrong = deviations(reports) + [f"a secret was written down: {leak}" for leak in leaks]
+    print(table(reports))
+    print(f"secrets found in the database, the logs and all other files: {len(leaks)}")
+    print("\n".join(wrong) or "Nothing deviates.")
+    say("The end")
+    sys.exit(bool(wrong))
+
+
+def _perform_all(stage: Stage, only: str, seed: int, say: _Clock) -> list[Report]:
+    """Phase by phase: scenarios that disturb only themselves run side by side, those that disturb everyone one by one."""
+    phases = (
+        ("Kill points", list(kill_points()), 24),
+        ("Decisions, deadlines and outages", [*outages(), *decisions()], 24),
+        ("Machines", list(machines()), 1),
+        ("The storm", list(storm(seed)), 100),
+    )
+    reports: list[Report] = []
+    for name, scenarios, at_once in phases:
+        wanted = [scenario for scenario in scenarios if only in scenario.name]
+        if wanted:
+            say(f"{name}: {len(wanted)} scenarios, {sum(scenario.shots for scenario in wanted)} shots")
+            reports += perform(stage, wanted, at_once)
+    return reports
+
+
+class _Clock:
+    """Says things with the time since the start."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    def __call__(self, text: str) -> None:
+        print(f"{time.monotonic() - self._start:6.0f} s  {text}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

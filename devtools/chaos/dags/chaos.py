@@ -1,0 +1,53 @@
+"""The DAGs of the chaos run: one task each, one DAG for each operator, mode and variant.
+
+What a task is about comes with its run: `conf` holds `scene` (or `job_id`) and `connection`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DAG
+
+from renderjuice_provider.operators.renderjuice import RenderjuiceRenderJobOperator, RenderjuiceRunJobOperator
+
+OPERATORS: dict[str, Any] = {
+    "run": (RenderjuiceRunJobOperator, {"file_path": "{{ dag_run.conf['scene'] }}"}),
+    "render": (RenderjuiceRenderJobOperator, {"job_id": "{{ dag_run.conf['job_id'] }}"}),
+}
+MODES = {"deferred": True, "sync": False}
+SHORT = timedelta(seconds=30)
+VARIANTS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "short": {"timeout": SHORT, "retries": 1},
+    "lenient": {"timeout": SHORT, "cancel_on_timeout": False},
+    "spared": {"cancel_on_kill": False},
+    "limited": {"execution_timeout": SHORT, "retries": 0},
+    "hurried": {"dagrun_timeout": timedelta(seconds=60)},
+    "resubmit": {"on_clear": "resubmit"},
+}
+DEFAULTS = {
+    "renderjuice_conn_id": "{{ dag_run.conf['connection'] }}",
+    "render_config": {"colorManagementPreset": "default"},
+    "poll_interval": 1,
+    "timeout": 900,
+    "retries": 4,
+    "retry_delay": timedelta(seconds=1),
+}
+
+
+def chaos_dag(operator: str, mode: str, variant: str) -> DAG:
+    """One DAG with one task, `shot`."""
+    make, subject = OPERATORS[operator]
+    arguments = DEFAULTS | subject | {"deferrable": MODES[mode]} | VARIANTS[variant]
+    dagrun_timeout = arguments.pop("dagrun_timeout", None)
+    with DAG(f"chaos_{operator}_{mode}_{variant}", schedule=None, catchup=False, dagrun_timeout=dagrun_timeout) as dag:
+        make(task_id="shot", **arguments)
+    return dag
+
+
+for names in itertools.product(OPERATORS, MODES, VARIANTS):
+    if names[0] == "run" or names[2] != "resubmit":  # only a task that makes its job can make another
+        globals()["_".join(names)] = chaos_dag(*names)

@@ -1,0 +1,95 @@
+"""Performs scenarios, several at a time, and judges them when everything is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from devtools.chaos.scenario import Scenario
+from devtools.chaos.shots import Figures, Shot
+from devtools.chaos.stage import DIRECT, Stage
+
+_SETTLING = 60.0
+"""Seconds that a kill has to reach Renderjuice after Airflow calls a task over: the trigger's `on_kill` comes later."""
+
+
+@dataclass
+class Report:
+    """What came of a scenario."""
+
+    scenario: Scenario
+    shots: list[Shot] = field(default_factory=list)
+    figures: list[Figures] = field(default_factory=list)
+    seconds: float = 0.0
+    deviations: list[str] = field(default_factory=list)
+
+
+def perform(stage: Stage, scenarios: Sequence[Scenario], at_once: int) -> list[Report]:
+    """Perform all of them, at most `at_once` at the same time."""
+    with ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(lambda scenario: _perform(stage, scenario), scenarios))
+
+
+def judge(reports: Iterable[Report]) -> list[Report]:
+    """Compare figures with expectations. Call it last: what a late process does to an early shot counts too."""
+    judged = list(reports)
+    for report in judged:
+        report.figures = [shot.figures() for shot in report.shots]
+        for shot, figures in zip(report.shots, report.figures, strict=True):
+            report.deviations += [f"{_where(shot)}: {text}" for text in _differences(report.scenario.expect, figures)]
+            report.deviations += [f"{_where(shot)}: no request met {fault!r}" for fault in shot.faults_left()]
+    return judged
+
+
+def _perform(stage: Stage, scenario: Scenario) -> Report:
+    report, started = Report(scenario), time.monotonic()
+    try:
+        if scenario.connection != DIRECT:
+            stage.connect(scenario.connection)
+        for number in range(scenario.shots):
+            report.shots.append(_shot(stage, scenario, number))
+            report.shots[-1].start(scenario.faults)
+        for step in scenario.steps:
+            step(stage, report.shots)
+        for shot in report.shots:
+            stage.until(shot.is_over, scenario.patience, f"the end of {shot.file_name}", pause=1)
+        _settle(report.shots, scenario)
+    except Exception as error:  # noqa: BLE001 - one scenario that breaks is a line in the table, not the end of the run
+        report.deviations.append(f"{scenario.name}: {error!r}")
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _shot(stage: Stage, scenario: Scenario, number: int) -> Shot:
+    name = scenario.name if scenario.shots == 1 else f"{scenario.name}-{number:03d}"
+    return Shot(
+        stage,
+        name,
+        scenario.dag_id,
+        scenario.connection,
+        frames=scenario.frames,
+        seconds=scenario.seconds,
+        with_job=scenario.operator == "render",
+    )
+
+
+def _settle(shots: Iterable[Shot], scenario: Scenario) -> None:
+    """Wait for what still happens at Renderjuice, but not for ever: what it then is, it is."""
+    deadline = time.monotonic() + _SETTLING
+    for shot in shots:
+        while shot.bill() != scenario.expect.bill and time.monotonic() < deadline:
+            time.sleep(1)
+
+
+def _differences(expected: Figures, found: Figures) -> list[str]:
+    return [
+        f"{name} is {value}, not {wanted}"
+        for (name, value), wanted in zip(vars(found).items(), vars(expected).values(), strict=True)
+        if value != wanted
+    ]
+
+
+def _where(shot: Shot) -> str:
+    return f"{shot.file_name} ({shot.dag_id}, {shot.run_id}; {shot.logs()})"

@@ -1,0 +1,68 @@
+"""A death at every HTTP call of the operators that spend: of the worker or of the triggerer, whoever makes the call.
+
+At `kill-before` the request is lost with the process that sent it. At `kill-after` Renderjuice has done the work, and nobody is
+left to learn of it. The nth look at a job is made by the triggerer or by the worker, before the render or during it: all are tried.
+Renders last longer than it takes to notice a death, so that the next try finds them running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from devtools.chaos.scenario import MODES, OPERATORS, Mode, Operator, Scenario
+from devtools.chaos.shots import Figures
+
+POINTS = ("kill-before", "kill-after")
+CALLS: dict[Operator, tuple[tuple[str, int], ...]] = {
+    "run": (
+        ("create_upload", 1),
+        ("put_upload", 1),
+        ("create_job", 1),
+        ("validate_job", 1),
+        *(("get_job", nth) for nth in range(1, 6)),
+        ("start_render", 1),
+        ("get_progress", 1),
+        ("get_downloads", 1),
+    ),
+    "render": (
+        *(("get_job", nth) for nth in range(1, 4)),
+        ("start_render", 1),
+        ("get_progress", 1),
+        ("get_downloads", 1),
+    ),
+}
+ENDLESS = 60
+"""Frames of a scene that no deadline here sees completed."""
+
+
+def kill_points() -> Iterator[Scenario]:
+    """All of them: the calls of a success, and the cancel of a deadline that passed."""
+    for operator in OPERATORS:
+        for mode in MODES:
+            for point in POINTS:
+                for call, nth in CALLS[operator]:
+                    yield Scenario(
+                        f"{operator}, {mode}: {point}",
+                        f"{operator}-{mode}-{call}-{nth}-{point}",
+                        operator,
+                        mode,
+                        seconds=10 if call == "get_progress" else 5,
+                        faults=((call, ("ok",) * (nth - 1) + (point,)),),
+                    )
+                yield _killed_cancel(operator, mode, point)
+
+
+def _killed_cancel(operator: Operator, mode: Mode, point: str) -> Scenario:
+    # Once the deadline has cancelled a job, the retry of an operator that makes jobs orders it anew: that is its contract.
+    again = operator == "run" and point == "kill-after"
+    orders = 2 if again else 1
+    return Scenario(
+        f"{operator}, {mode}: {point}" + (" (cancelled, ordered anew)" if again else " (own timeout)"),
+        f"{operator}-{mode}-cancel_job-{point}",
+        operator,
+        mode,
+        "short",
+        frames=ENDLESS,
+        faults=(("cancel_job", (point,)),),
+        expect=Figures(state="failed", result=False, renders=orders, canceled=orders),
+    )

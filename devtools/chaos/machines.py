@@ -1,0 +1,68 @@
+"""What happens to machines while tasks wait: they lose power, they stall, they come back."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+from devtools.chaos.scenario import MODES, Scenario
+from devtools.chaos.steps import for_seconds, no_leaks, send, until_job_is, until_task_is
+
+_WAITING = (until_job_is("rendering"), until_task_is("deferred"))
+_RENDERING = (until_job_is("rendering"),)
+
+
+def machines() -> Iterator[Scenario]:
+    """All of them. Each disturbs everyone, so they are performed one after the other."""
+    yield Scenario(
+        "kill -9 of a triggerer while 50 tasks wait",
+        "triggerer-killed",
+        "render",
+        "deferred",
+        shots=50,
+        frames=10,
+        seconds=12,
+        steps=(*_WAITING, no_leaks, send(signal.SIGKILL, "triggerer")),
+    )
+    yield Scenario(
+        "SIGSTOP of a triggerer for 40 s, takeover, SIGCONT",
+        "triggerer-stalled",
+        "run",
+        "deferred",
+        shots=8,
+        frames=10,
+        seconds=11,
+        steps=(*_WAITING, send(signal.SIGSTOP, "triggerer"), for_seconds(40), send(signal.SIGCONT, "triggerer")),
+    )
+    yield Scenario(
+        "kill -9 of both triggerers",
+        "triggerers-killed",
+        "run",
+        "deferred",
+        shots=4,
+        frames=10,
+        seconds=6,
+        steps=(*_WAITING, send(signal.SIGKILL, "triggerer", "triggerer-2")),
+    )
+    for mode in MODES:
+        # With a LocalExecutor the scheduler's machine is the workers' machine: tasks on it die, too.
+        yield Scenario(
+            f"kill -9 of the scheduler and its workers, {mode}",
+            f"scheduler-killed-{mode}",
+            "run",
+            mode,
+            shots=4,
+            frames=10,
+            seconds=6,
+            steps=(*_RENDERING, send(signal.SIGKILL, "scheduler")),
+        )
+        yield Scenario(
+            f"kill -9 of the API that tasks speak to, {mode}",
+            f"api-killed-{mode}",
+            "run",
+            mode,
+            shots=4,
+            frames=10,
+            seconds=6,
+            steps=(*_RENDERING, send(signal.SIGKILL, "execution-api")),
+        )

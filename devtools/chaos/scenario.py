@@ -1,0 +1,59 @@
+"""What a scenario is. The scenarios themselves are in `kill_points`, `decisions`, `machines` and `weather`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from devtools.chaos.shots import Figures, Shot
+from devtools.chaos.stage import DIRECT, Stage
+
+Operator = Literal["run", "render"]
+Mode = Literal["deferred", "sync"]
+OPERATORS: tuple[Operator, ...] = ("run", "render")
+MODES: tuple[Mode, ...] = ("deferred", "sync")
+
+ONCE = Figures()
+"""One render, completed and returned, and nothing else."""
+Step = Callable[[Stage, Sequence[Shot]], None]
+"""Something that somebody does to the shots of a scenario, or waits for."""
+Faults = tuple[tuple[str, tuple[str, ...]], ...]
+"""Operations, each with the faults that its requests for one shot meet."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One kind of misfortune.
+
+    Attributes:
+        group: the row of the table in which it is counted.
+        name: unique; without spaces, since scenes and logs are named after it.
+        operator, mode, variant: which DAG.
+        shots: how many meet it at once.
+        frames, seconds: of the scene: how many frames, and how long each takes.
+        faults: what the requests of each shot meet. A fault that is not met is a deviation: its point was not proven.
+        steps: what is done to the shots once they are started, in order.
+        expect: what each shot must come to.
+        connection: of Airflow.
+        patience: seconds until it counts as hung.
+    """
+
+    group: str
+    name: str
+    operator: Operator
+    mode: Mode
+    variant: str = "plain"
+    shots: int = 1
+    frames: int = 4
+    seconds: float = 3.0
+    faults: Faults = ()
+    steps: tuple[Step, ...] = ()
+    expect: Figures = ONCE
+    connection: str = DIRECT
+    patience: float = 300.0
+
+    @property
+    def dag_id(self) -> str:
+        """Of the DAG that does the work."""
+        return f"chaos_{self.operator}_{self.mode}_{self.variant}"

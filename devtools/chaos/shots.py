@@ -1,0 +1,158 @@
+"""One shot of a scenario: a scene, a DAG run, and what the two came to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from devtools.airflow_api import STATES_AT_END
+from devtools.chaos.stage import Stage
+from renderjuice_emulator.ledger import Account
+from renderjuice_emulator.scenes import write_scene
+from renderjuice_emulator.states import RENDER_RUNS
+from renderjuice_provider.api.client import RenderjuiceClient
+
+TASK = "shot"
+OVER = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+CONFIG = {"colorManagementPreset": "default"}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What is asked of a shot when all is over, and what came of it."""
+
+    state: str = "success"
+    """Of the task."""
+    result: bool = True
+    """Whether the task returned the summary of a completed render with every frame."""
+    renders: int = 1
+    """Paid renders started."""
+    running: int = 0
+    """Jobs that still cost money."""
+    canceled: int = 0
+    """Jobs that were cancelled."""
+
+    @property
+    def bill(self) -> tuple[int, int, int]:
+        """What Renderjuice alone knows."""
+        return self.renders, self.running, self.canceled
+
+
+class Shot:
+    """A scene, and the DAG run that is to render it.
+
+    Args:
+        stage: where.
+        name: unique; the scene's file name begins with it.
+        dag_id: of a DAG with one task, `shot`.
+        connection: of Airflow, to Renderjuice.
+        frames: how many the scene has.
+        seconds: that each of them takes to render.
+        with_job: whether the DAG is about a job that is validated already, and not about a scene.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        name: str,
+        dag_id: str,
+        connection: str,
+        *,
+        frames: int = 4,
+        seconds: float = 3.0,
+        with_job: bool = False,
+    ) -> None:
+        self.stage = stage
+        self.dag_id = dag_id
+        self.run_id = ""
+        self.frames = frames
+        self.file_name = f"{name}.blend"
+        self.connection = connection
+        self._with_job = with_job
+        self._scene = write_scene(
+            stage.folder / "scenes" / self.file_name,
+            frame_end=frames,
+            seconds_per_frame=seconds,
+            validation_seconds=1.5,
+            resolution=(16, 9),
+        )
+
+    def start(self, faults: Iterable[tuple[str, Iterable[str]]] = ()) -> None:
+        """Start the DAG run, whose requests meet `faults`. A job that it needs is made before, by the client and not by Airflow."""
+        subject = {"job_id": self._validated_job()} if self._with_job else {"scene": str(self._scene)}
+        for operation, texts in faults:
+            self.stage.emulator.faults.add(operation, *texts, file_name=self.file_name)
+        body = {"logical_date": None, "conf": subject | {"connection": self.connection}}
+        self.run_id = str(self.stage.tell("POST", f"/dags/{self.dag_id}/dagRuns", body)["dag_run_id"])
+
+    def _validated_job(self) -> str:
+        with RenderjuiceClient(self.stage.emulator.api_key, self.stage.emulator.base_url) as client:
+            job = client.validate_job(client.create_job(client.upload(self._scene).slug).id)
+            self.stage.until(
+                lambda: client.get_job(job.id).status == "validated", 60, f"validation of {self.file_name}"
+            )
+            return job.id
+
+    # What Airflow says
+
+    @property
+    def path(self) -> str:
+        """Of the task instance, in Airflow's API."""
+        return f"/dags/{self.dag_id}/dagRuns/{self.run_id}/taskInstances/{TASK}"
+
+    def state(self) -> str:
+        """Of the task, as Airflow has it now."""
+        return str(self.stage.airflow.api("GET", self.path)["state"])
+
+    def is_over(self) -> bool:
+        """Whether Airflow is done with the run."""
+        if (self.dag_id, self.run_id) in self.stage.active_runs():
+            return False
+        return self.stage.airflow.run_state(self.dag_id, self.run_id) in STATES_AT_END and self.state() in OVER
+
+    def logs(self) -> Path:
+        """The folder of the logs of all tries."""
+        return self.stage.airflow.home / "logs" / f"dag_id={self.dag_id}" / f"run_id={self.run_id}" / f"task_id={TASK}"
+
+    def has_result(self) -> bool:
+        """Whether the task returned a completed render with all its frames."""
+        try:
+            summary: dict[str, Any] = self.stage.airflow.xcom(self.dag_id, self.run_id, TASK)
+        except RuntimeError:
+            return False
+        frames = (summary.get("frames_delivered"), summary.get("frames_missing"))
+        return summary.get("status") == "completed" and frames == (self.frames, [])
+
+    # What Renderjuice says
+
+    def accounts(self) -> list[Account]:
+        """Of all jobs that were made of the scene, oldest first."""
+        return [one for one in list(self.stage.emulator.ledger.accounts.values()) if one.file_name == self.file_name]
+
+    def status(self) -> str | None:
+        """Of the newest job; None before there is one."""
+        accounts = self.accounts()
+        return accounts[-1].status if accounts else None
+
+    def faults_left(self) -> list[str]:
+        """Faults that were meant for this shot, and that no request of it met."""
+        left = self.stage.emulator.faults.left()
+        return [f"{of} {text}" for of, texts in left.items() if of.endswith(f" {self.file_name}") for text in texts]
+
+    def bill(self) -> tuple[int, int, int]:
+        """Renders started, jobs that run, jobs that were cancelled."""
+        accounts = self.accounts()
+        return (
+            sum(one.renders_started for one in accounts),
+            sum(one.status in RENDER_RUNS for one in accounts),
+            sum(one.canceled for one in accounts),
+        )
+
+    def figures(self) -> Figures:
+        """What it came to."""
+        renders, running, canceled = self.bill()
+        if not self.run_id:
+            return Figures("not started", result=False, renders=renders, running=running, canceled=canceled)
+        return Figures(self.state(), self.has_result(), renders, running, canceled)

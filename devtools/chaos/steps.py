@@ -1,0 +1,109 @@
+"""What somebody does to the shots of a scenario, and what is waited for first."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Sequence
+from typing import Literal
+
+from devtools.chaos.scenario import Step
+from devtools.chaos.shots import OVER, TASK, Shot
+from devtools.chaos.stage import Stage
+
+_PATIENCE = 300.0
+
+
+def until_job_is(status: str) -> Step:
+    """Wait until the newest job of each shot has this status."""
+
+    def wait(stage: Stage, shots: Sequence[Shot]) -> None:
+        for shot in shots:
+            stage.until(lambda shot=shot: shot.status() == status, _PATIENCE, f"{shot.file_name} {status}")
+
+    return wait
+
+
+def until_task_is(*states: str) -> Step:
+    """Wait until the task of each shot is in one of these states."""
+
+    def wait(stage: Stage, shots: Sequence[Shot]) -> None:
+        for shot in shots:
+            stage.until(lambda shot=shot: shot.state() in states, _PATIENCE, f"{shot.file_name} {' or '.join(states)}")
+
+    return wait
+
+
+def until_request(operation: str) -> Step:
+    """Wait until a request for each shot has come in."""
+
+    def wait(stage: Stage, shots: Sequence[Shot]) -> None:
+        def came(shot: Shot) -> bool:
+            entries = list(stage.emulator.ledger.entries)
+            return any(one.operation == operation and one.file_name == shot.file_name for one in entries)
+
+        for shot in shots:
+            stage.until(lambda shot=shot: came(shot), _PATIENCE, f"{operation} for {shot.file_name}")
+
+    return wait
+
+
+def until_over(stage: Stage, shots: Sequence[Shot]) -> None:
+    """Wait until Airflow is done with each shot."""
+    for shot in shots:
+        stage.until(shot.is_over, _PATIENCE, f"the end of {shot.file_name}")
+
+
+def for_seconds(seconds: float) -> Step:
+    """Let time pass."""
+
+    def wait(_stage: Stage, _shots: Sequence[Shot]) -> None:
+        time.sleep(seconds)
+
+    return wait
+
+
+def send(number: signal.Signals, *components: str) -> Step:
+    """A signal for every process of these components: SIGKILL is a machine without power, SIGSTOP one that is paused."""
+
+    def act(stage: Stage, _shots: Sequence[Shot]) -> None:
+        for component in components:
+            stage.send(number, component)
+
+    return act
+
+
+def outage(kind: Literal["refuse", "freeze"], seconds: float) -> Step:
+    """Renderjuice cannot be reached through the connection of these shots: nobody is there, or somebody who says nothing."""
+
+    def act(stage: Stage, shots: Sequence[Shot]) -> None:
+        relay = stage.relays[shots[0].connection]
+        getattr(relay, kind)()
+        time.sleep(seconds)
+        relay.heal()
+
+    return act
+
+
+def no_leaks(stage: Stage, _shots: Sequence[Shot]) -> None:
+    """Search now, while tasks wait: a trigger's arguments are gone when it has fired."""
+    if leaks := stage.leaks():
+        raise AssertionError(f"a secret was written down: {leaks}")
+
+
+def mark(state: Literal["success", "failed"]) -> Step:
+    """As the buttons "mark as" do."""
+
+    def act(stage: Stage, shots: Sequence[Shot]) -> None:
+        for shot in shots:
+            stage.tell("PATCH", shot.path, {"new_state": state})
+
+    return act
+
+
+def clear(stage: Stage, shots: Sequence[Shot]) -> None:
+    """As the button "clear" does; returns when Airflow has taken the task up again."""
+    for shot in shots:
+        body = {"dry_run": False, "dag_run_id": shot.run_id, "task_ids": [TASK], "only_failed": False}
+        stage.tell("POST", f"/dags/{shot.dag_id}/clearTaskInstances", body)
+        stage.until(lambda shot=shot: shot.state() not in OVER, 10, f"{shot.file_name} cleared")

@@ -1,0 +1,70 @@
+"""A part of `make chaos` that is small enough for every day: real processes of a real Airflow die, and the bill is read."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from devtools.chaos.decisions import decisions
+from devtools.chaos.driver import Report, judge, perform
+from devtools.chaos.kill_points import kill_points
+from devtools.chaos.scenario import Scenario
+from devtools.chaos.stage import KEY, Stage
+from devtools.chaos.steps import no_leaks, send, until_job_is, until_task_is
+
+pytestmark = [pytest.mark.airflow, pytest.mark.slow]
+
+EVERYTHING = {scenario.name: scenario for scenario in itertools.chain(kill_points(), decisions())}
+SIDE_BY_SIDE = [
+    replace(EVERYTHING[name], seconds=2)
+    for name in (
+        "run-deferred-start_render-1-kill-after",
+        "run-sync-start_render-1-kill-after",
+        "run-deferred-create_job-1-kill-after",
+        "render-sync-get_job-1-kill-before",
+        "run-deferred-marked-failed",
+        "render-deferred-cleared",
+    )
+]
+TRIGGERER_KILLED = Scenario(
+    "kill -9 of a triggerer while tasks wait",
+    "triggerer-killed",
+    "render",
+    "deferred",
+    shots=3,
+    frames=8,
+    seconds=2,
+    steps=(until_job_is("rendering"), until_task_is("deferred"), no_leaks, send(signal.SIGKILL, "triggerer")),
+)
+SCENARIOS = [*SIDE_BY_SIDE, TRIGGERER_KILLED]
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with Stage(tmp_path_factory.mktemp("chaos"), parallelism=6) as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module")
+def reports(stage: Stage) -> dict[str, Report]:
+    reports = perform(stage, SIDE_BY_SIDE, len(SIDE_BY_SIDE)) + perform(stage, [TRIGGERER_KILLED], 1)
+    return {report.scenario.name: report for report in judge(reports)}
+
+
+@pytest.mark.parametrize("name", [scenario.name for scenario in SCENARIOS])
+def test_nothing_renders_twice_is_left_running_or_is_lost(reports, name):
+    assert reports[name].deviations == []
+
+
+def test_nothing_secret_was_written_down_and_it_would_have_been_found(stage, reports):
+    assert stage.leaks() == []
+    with closing(sqlite3.connect(stage.airflow.home / "airflow.db", timeout=60)) as database:
+        database.execute("INSERT INTO log (dttm, event, extra) VALUES ('2027-01-01', 'planted', ?)", (KEY,))
+        database.commit()
+    assert any("table log, column extra" in leak for leak in stage.leaks())
