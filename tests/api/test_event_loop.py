@@ -14,7 +14,7 @@ from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api import scene_file
 from renderjuice_provider.api.client import AsyncRenderjuiceClient
 
-SLOW = 0.3
+SLOW = 0.6
 
 
 class SlowPath(type(Path())):

@@ -221,4 +221,4 @@ def test_a_long_name_keeps_its_extension():
 def test_ten_thousand_outputs_of_one_name_are_placed_in_no_time():
     started = time.perf_counter()
     assert len(set(places([a_frame("image")] * 10_000))) == 10_000
-    assert time.perf_counter() - started < 2
+    assert time.perf_counter() - started < 15  # quadratic would be minutes

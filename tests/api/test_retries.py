@@ -30,7 +30,7 @@ PASSING = [
     "truncate",
 ]
 """What may happen to any request that may be made twice."""
-PATIENCE = 0.2
+PATIENCE = 0.3
 READS = ["get_job", "list_jobs", "get_progress", "list_progress", "get_downloads", "create_upload"]
 
 
