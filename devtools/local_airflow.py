@@ -68,12 +68,16 @@ class LocalAirflow(AirflowApi):
 
     def start(self, components: Iterable[str] = COMPONENTS) -> None:
         """Make the database, start the components, and return when all are healthy."""
-        self.home.mkdir(parents=True, exist_ok=True)
-        (self.home / "passwords.json").write_text(json.dumps({"admin": self.password}))
-        self.command("db", "migrate")
+        self.prepare()
         for component in components:
             self.start_component(component)
         self._until_healthy()
+
+    def prepare(self) -> None:
+        """Make the home and the database."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        (self.home / "passwords.json").write_text(json.dumps({"admin": self.password}))
+        self.command("db", "migrate")
 
     def start_component(self, component: str, name: str = "", **environment: str) -> Program:
         """Start one more component, options included, with further variables."""

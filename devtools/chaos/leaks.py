@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 
 Place = tuple[str, bytes]
 """Where, and what is written there."""
@@ -42,10 +42,11 @@ def database_values(database: Path) -> Iterator[Place]:
 
 
 def trigger_arguments(database: Path, fernet_key: str) -> Iterator[Place]:
-    """What the triggers that wait at this moment were given, in clear."""
+    """What the triggers that wait at this moment were given, in clear; Airflow stores some encrypted and some not."""
     with closing(_open(database)) as connection:
         for classpath, encrypted in connection.execute('SELECT classpath, kwargs FROM "trigger"'):
-            yield f"arguments of {classpath.decode()}", Fernet(fernet_key).decrypt(encrypted)
+            with suppress(InvalidToken):
+                yield f"arguments of {classpath.decode()}", Fernet(fernet_key).decrypt(encrypted)
 
 
 def _open(database: Path) -> sqlite3.Connection:

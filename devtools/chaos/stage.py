@@ -96,10 +96,10 @@ class Stage:
             self.emulator.switches.boot_seconds = self.emulator.switches.finalize_seconds = 1
             (self.folder / "scenes").mkdir(parents=True, exist_ok=True)
             stack.callback(self._stop)
-            self.airflow.start()
-            for name in COMPONENTS.keys() - self.airflow.programs.keys():
+            self.airflow.prepare()
+            for name in COMPONENTS:
                 self._start(name)
-            self.until(self._is_ready, 120, "a healthy Airflow")
+            self.until(self._is_ready, 180, "a healthy Airflow")
             self._connect(DIRECT, self.emulator.base_url)
             stack.callback(self._keeper.join)
             stack.callback(self._over.set)
