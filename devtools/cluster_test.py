@@ -47,7 +47,7 @@ EMULATOR_SPEED = 60
 def main() -> None:
     """The command line."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    needs = {"postgresql": postgres.programs() / "postgres", "redis-server": "redis-server", "curl": "curl"}
+    needs = {"postgresql": str(postgres.programs() / "postgres"), "redis-server": "redis-server", "curl": "curl"}
     packages.ensure(needs, path="/usr/bin:/bin")
     run = Path(mkdtemp(prefix="renderjuice-cluster-"))
     run.chmod(0o711)  # PostgreSQL runs as another user and has to get through
@@ -74,6 +74,8 @@ def night(run: Path) -> bool:
         variables = environment(run, tracker.url)
         write_shots(Path(variables["RENDERJUICE_SCENES"]))
         cluster = cleanup.enter_context(Cluster(load(COMPOSE_FILE, variables), run, say))
+        for number in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C must not leave half of it running
+            cleanup.callback(signal.signal, number, signal.SIG_IGN)
         show_mapping(cluster)
         cluster.up()
         url = f"http://{cluster.address('airflow-apiserver', 8080)}"

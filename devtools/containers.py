@@ -29,7 +29,6 @@ from devtools.compose import Service
 from devtools.processes import free_port
 
 ROOT = Path(__file__).parent.parent
-_AIRFLOW_PATH = f"{Path(sys.executable).parent}:/usr/bin:/bin"
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,8 @@ class Image:
     """Its `ENV`, in terms of the container."""
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     """Variables for what only a container can have."""
-    path: str = "/usr/bin:/bin"
+    programs: Callable[[], Path] = lambda: Path("/usr/bin")
+    """Where its programs are, if not with all others."""
     folders: tuple[str, ...] = ()
     """Of the image itself, which each container has for itself."""
     prepare: Callable[[Mapping[str, str]], None] | None = None
@@ -52,7 +52,7 @@ class Image:
 IMAGES = {
     "postgres": Image(
         environment={"PGDATA": postgres.DATA},
-        path=f"{postgres.programs()}:/usr/bin:/bin",
+        programs=postgres.programs,
         prepare=postgres.make_database,
         user=postgres.as_its_user,
     ),
@@ -63,7 +63,7 @@ IMAGES = {
             "PYTHONPATH": str(ROOT),
             "AIRFLOW__CORE__HOSTNAME_CALLABLE": "devtools.containers.host_name",
         },
-        path=_AIRFLOW_PATH,
+        programs=lambda: Path(sys.executable).parent,
         folders=("/opt/airflow",),
     ),
 }
@@ -168,7 +168,13 @@ def _container(
 
     said = {**image.environment, **service.environment}
     environment = {key: here(value) for key, value in said.items()}
-    environment |= {"HOSTNAME": name, "HOME": str(own), "PATH": image.path, "LANG": "C.UTF-8", **image.stand_ins}
+    environment |= {
+        "HOSTNAME": name,
+        "HOME": str(own),
+        "PATH": f"{image.programs()}:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        **image.stand_ins,
+    }
     return Container(
         name=name,
         service=service,

@@ -7,10 +7,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 
-def ensure(packages: Mapping[str, str | Path], path: str) -> None:
+def ensure(packages: Mapping[str, str], path: str) -> None:
     """Install what is missing, where that is possible without asking: on Debian and its relatives, as root.
 
     Args:
