@@ -130,7 +130,7 @@ def composite_frame(pictures: Sequence[Path], *, preset: str = "default") -> tup
     if len(pictures) == 1 and (finished := _finished(pictures[0])):
         return finished, _COLORIMETRIC
     view = VIEWS.get(preset, _COLORIMETRIC) if is_linear(pictures[0]) else _COLORIMETRIC
-    result = None
+    result: Any = None
     for picture in pictures:
         layer = _linear(picture)
         if result is None:

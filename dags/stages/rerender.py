@@ -67,6 +67,7 @@ def _why_not(entry: Mapping[str, Any]) -> str:
 def _missing(entry: Mapping[str, Any], layer: str, salvage: Salvage) -> dict[str, Any] | None:
     """The configuration that renders what is missing of a layer; None when nothing is."""
     decision = entry["decision"]
+    config: dict[str, Any] = decision["configs"][layer]
     folder = join(entry["order"]["work"], layer)
     wanted = frame_numbers(decision["frames"])
     missing = _look(folder, wanted)
@@ -74,9 +75,9 @@ def _missing(entry: Mapping[str, Any], layer: str, salvage: Salvage) -> dict[str
         try:
             salvage(decision["jobs"][layer], folder)
         except RenderjuiceError:  # the job is gone, or left nothing: what it had is rendered again
-            return decision["configs"][layer] | {"frameRanges": frame_ranges(missing)}
+            return config | {"frameRanges": frame_ranges(missing)}
         missing = _look(folder, wanted)
-    return decision["configs"][layer] | {"frameRanges": frame_ranges(missing)} if missing else None
+    return config | {"frameRanges": frame_ranges(missing)} if missing else None
 
 
 def _look(folder: str, frames: Sequence[int]) -> list[int]:

@@ -10,123 +10,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
+from pydantic import ValidationError
 
-from renderjuice_provider.api.config import RenderConfig, Text
-from renderjuice_provider.waiting.frames import expand
+from stages.shot_models import Defaults, Shot, ShotList
 from stages.storage import join, storage
-
-LAYERS = ("base", "over")
-"""The layers that a shot can have, from the bottom up. The DAG has tasks for each: Airflow cannot expand inside a mapped group."""
-
-_RANGE = re.compile(r"\s*(-?\d+)\s*-\s*(-?\d+)\s*")
-
-
-def _frames(value: Any) -> Any:
-    """`7`, `"1-24"`, `"1-10, 15"` or a list of these, as a list of ranges; each is told apart when it is wrong."""
-    parts = value if isinstance(value, list) else [value]
-    if not parts or any(isinstance(part, bool) or not isinstance(part, (str, int)) for part in parts):
-        raise ValueError('write frames as 7, as "1-24", or as a list of these')
-    ranges = [text.strip() for part in parts for text in str(part).split(",")]
-    for text in ranges:
-        if expand(text) is None:
-            both = _RANGE.fullmatch(text)
-            if both and int(both[1]) > int(both[2]):
-                raise ValueError(f"frames {text!r} run backwards: write {both[2]}-{both[1]}")
-            raise ValueError(f"frames {text!r} are empty, or no range: write 7, 1-24 or 1-24:2")
-    return ranges
-
-
-_ONE_RANGE = {"anyOf": [{"type": "integer"}, {"type": "string", "examples": ["1-24", "1-10, 15", "1-24:2"]}]}
-Frames = Annotated[
-    list[str],
-    BeforeValidator(_frames),
-    WithJsonSchema({"anyOf": [*_ONE_RANGE["anyOf"], {"type": "array", "items": _ONE_RANGE, "minItems": 1}]}),
-]
-Fps = Annotated[float, Field(gt=0, le=1000)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
-
-
-class RenderOverrides(RenderConfig):
-    """Fields of Renderjuice's render configuration. A name that Renderjuice does not document is taken for a slip."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    color_management_preset: Text | None = None  # type: ignore[assignment] # optional here: `defaults` may say it
-
-    @model_validator(mode="after")
-    def _frames_are_said_once(self) -> RenderOverrides:
-        if self.frame_ranges is not None:
-            raise ValueError("say which frames with the shot's own `frames`")
-        return self
-
-
-class Layers(_Strict):
-    """The scenes of a shot that is composited: each is rendered as a job of its own."""
-
-    base: Text
-    """The scene at the bottom. A path relative to the list, or any ObjectStoragePath URL."""
-    over: Text
-    """The scene on top of it, with a transparent film."""
-
-
-class Shot(_Strict):
-    """One shot: a scene, or layers of scenes."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
-    """Names a folder of the delivery: letters, digits, `_`, `-` and `.`."""
-    file: Text | None = None
-    """The scene (`.blend` or `.zip`): a path relative to the list, or any ObjectStoragePath URL."""
-    layers: Layers | None = None
-    """In place of `file`, for a shot that is composited."""
-    frames: Frames | None = None
-    """Such as `1-24`; by default what the scene says."""
-    fps: Fps | None = None
-    """Of the movie; by default what `defaults` say, then the scene."""
-    priority: Annotated[int, Field(ge=0, le=100)] = 50
-    """Shots with a higher one are started first."""
-    hero: bool = False
-    """Rendered with final settings, however light it is."""
-    render: RenderOverrides = RenderOverrides()
-    """Fields of the render configuration, laid over those that the pipeline chooses."""
-
-    @model_validator(mode="after")
-    def _file_or_layers(self) -> Shot:
-        if (self.file is None) == (self.layers is None):
-            raise ValueError("a shot has either `file` or `layers`")
-        return self
-
-    @property
-    def files(self) -> dict[str, str]:
-        """The scenes by layer, as they are written in the list."""
-        return self.layers.model_dump() if self.layers else {LAYERS[0]: str(self.file)}
-
-
-class Defaults(_Strict):
-    """What holds for every shot that does not say otherwise."""
-
-    fps: Fps | None = None
-    render: RenderOverrides = RenderOverrides()
-
-
-class ShotList(_Strict):
-    """The whole file."""
-
-    show: Text
-    """The name of the show; the production tracker gets it with each delivery."""
-    defaults: Defaults = Defaults()
-    shots: Annotated[list[Shot], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -179,9 +73,8 @@ def check_shot_list(text: str, folder: str) -> tuple[list[ListedShot], list[Prob
     """As `load_shot_list`, for a text; `folder` is where relative paths begin. Raises nothing."""
     try:
         source = _Source(text)
-    except _yaml_error() as error:
-        mark = getattr(error, "problem_mark", None)
-        return [], [Problem(mark.line + 1 if mark else 1, f"not YAML: {getattr(error, 'problem', error)}")]
+    except _NotYamlError as error:
+        return [], [Problem(error.line, f"not YAML: {error}")]
     problems = [*source.repeated_keys(), *source.check(), *_missing_files(source, folder)]
     bad = {problem.shot for problem in problems}
     usable: list[ListedShot] = []
@@ -232,6 +125,13 @@ def _resolve(folder: str, file: str) -> str:
     return file if "://" in file or file.startswith("/") or not folder else join(folder, file)
 
 
+class _NotYamlError(ValueError):
+    def __init__(self, error: Any) -> None:
+        mark = getattr(error, "problem_mark", None)
+        super().__init__(getattr(error, "problem", None) or str(error))
+        self.line = mark.line + 1 if mark else 1
+
+
 class _Source:
     """A parsed list that remembers where each thing is written."""
 
@@ -246,6 +146,8 @@ class _Source:
             self._repeated: list[tuple[tuple[Any, ...], int]] = []
             self._walk(node, ())
             self.data: Any = loader.construct_document(node) if node is not None else None
+        except yaml.YAMLError as error:
+            raise _NotYamlError(error) from error
         finally:
             loader.dispose()
 
@@ -285,7 +187,9 @@ class _Source:
         """Every file that is named: where, for which shot, and how."""
         for index, raw in enumerate(self.shots):
             layers = raw.get("layers") if isinstance(raw, dict) else None
-            places = [(("file",), raw.get("file") if isinstance(raw, dict) else None)]
+            places: list[tuple[tuple[str, ...], Any]] = [
+                (("file",), raw.get("file") if isinstance(raw, dict) else None)
+            ]
             places += [(("layers", name), file) for name, file in (layers.items() if isinstance(layers, dict) else ())]
             for place, file in places:
                 if isinstance(file, str) and file:
@@ -312,12 +216,6 @@ class _Source:
     def _shot(self, path: tuple[Any, ...]) -> str | None:
         inside = len(path) > 1 and path[0] == "shots" and isinstance(path[1], int)
         return self.name(path[1]) if inside else None
-
-
-def _yaml_error() -> type[Exception]:
-    import yaml
-
-    return yaml.YAMLError
 
 
 def _sentence(detail: Any) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseBranchOperator, task
-from airflow.sdk.bases.skipmixin import XCOM_SKIPMIXIN_FOLLOWED, XCOM_SKIPMIXIN_KEY, SkipMixin
+from airflow.sdk.bases.skipmixin import XCOM_SKIPMIXIN_FOLLOWED, XCOM_SKIPMIXIN_KEY
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DownstreamTasksSkipped
 
 from renderjuice_provider.api.errors import RenderjuiceInputError
@@ -149,7 +149,7 @@ def guard(context: Any) -> None:
     if getattr(operator, "file_path", "") is None:
         raise AirflowSkipException("Nothing to do for this layer of the shot")
     for parent in operator.get_direct_relatives(upstream=True):
-        if isinstance(parent, SkipMixin):
+        if isinstance(parent, BaseBranchOperator):
             chosen = ti.xcom_pull(task_ids=parent.task_id, key=XCOM_SKIPMIXIN_KEY, map_indexes=ti.map_index) or {}
             if ti.task_id not in chosen.get(XCOM_SKIPMIXIN_FOLLOWED, [ti.task_id]):
                 raise AirflowSkipException(f"{parent.task_id} has chosen another branch")

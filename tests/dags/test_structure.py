@@ -112,7 +112,7 @@ def test_the_summary_always_runs_and_alone_decides_the_state_of_the_run(dags):
 
 
 def test_layers_of_the_dags_are_those_of_the_shot_list(dags):
-    from stages.shot_list import LAYERS
+    from stages.shot_models import LAYERS
 
     groups = {task.task_id.split(".")[1] for task in dags["renderjuice_nightly"].tasks if task.task_id.count(".") == 2}
     assert groups == set(LAYERS)

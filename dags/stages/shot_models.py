@@ -1,0 +1,115 @@
+"""A shot list as it is written: the models that say which keys there are, and from which the JSON Schema is made."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from renderjuice_provider.api.config import RenderConfig, Text
+from renderjuice_provider.waiting.frames import expand
+
+LAYERS = ("base", "over")
+"""The layers that a shot can have, from the bottom up. The DAG has tasks for each: Airflow cannot expand inside a mapped group."""
+
+_RANGE = re.compile(r"\s*(-?\d+)\s*-\s*(-?\d+)\s*")
+
+
+def _frames(value: Any) -> Any:
+    """`7`, `"1-24"`, `"1-10, 15"` or a list of these, as a list of ranges; each is told apart when it is wrong."""
+    parts = value if isinstance(value, list) else [value]
+    if not parts or any(isinstance(part, bool) or not isinstance(part, (str, int)) for part in parts):
+        raise ValueError('write frames as 7, as "1-24", or as a list of these')
+    ranges = [text.strip() for part in parts for text in str(part).split(",")]
+    for text in ranges:
+        if expand(text) is None:
+            both = _RANGE.fullmatch(text)
+            if both and int(both[1]) > int(both[2]):
+                raise ValueError(f"frames {text!r} run backwards: write {both[2]}-{both[1]}")
+            raise ValueError(f"frames {text!r} are empty, or no range: write 7, 1-24 or 1-24:2")
+    return ranges
+
+
+_ONE_RANGE = {"anyOf": [{"type": "integer"}, {"type": "string", "examples": ["1-24", "1-10, 15", "1-24:2"]}]}
+Frames = Annotated[
+    list[str],
+    BeforeValidator(_frames),
+    WithJsonSchema({"anyOf": [*_ONE_RANGE["anyOf"], {"type": "array", "items": _ONE_RANGE, "minItems": 1}]}),
+]
+Fps = Annotated[float, Field(gt=0, le=1000)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class RenderOverrides(RenderConfig):
+    """Fields of Renderjuice's render configuration. A name that Renderjuice does not document is taken for a slip."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    color_management_preset: Text | None = None  # type: ignore[assignment] # optional here: `defaults` may say it
+
+    @model_validator(mode="after")
+    def _frames_are_said_once(self) -> RenderOverrides:
+        if self.frame_ranges is not None:
+            raise ValueError("say which frames with the shot's own `frames`")
+        return self
+
+
+class Layers(_Strict):
+    """The scenes of a shot that is composited: each is rendered as a job of its own."""
+
+    base: Text
+    """The scene at the bottom. A path relative to the list, or any ObjectStoragePath URL."""
+    over: Text
+    """The scene on top of it, with a transparent film."""
+
+
+class Shot(_Strict):
+    """One shot: a scene, or layers of scenes."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+    """Names a folder of the delivery: letters, digits, `_`, `-` and `.`."""
+    file: Text | None = None
+    """The scene (`.blend` or `.zip`): a path relative to the list, or any ObjectStoragePath URL."""
+    layers: Layers | None = None
+    """In place of `file`, for a shot that is composited."""
+    frames: Frames | None = None
+    """Such as `1-24`; by default what the scene says."""
+    fps: Fps | None = None
+    """Of the movie; by default what `defaults` say, then the scene."""
+    priority: Annotated[int, Field(ge=0, le=100)] = 50
+    """Shots with a higher one are started first."""
+    hero: bool = False
+    """Rendered with final settings, however light it is."""
+    render: RenderOverrides = RenderOverrides()
+    """Fields of the render configuration, laid over those that the pipeline chooses."""
+
+    @model_validator(mode="after")
+    def _file_or_layers(self) -> Shot:
+        if (self.file is None) == (self.layers is None):
+            raise ValueError("a shot has either `file` or `layers`")
+        return self
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The scenes by layer, as they are written in the list."""
+        return self.layers.model_dump() if self.layers else {LAYERS[0]: str(self.file)}
+
+
+class Defaults(_Strict):
+    """What holds for every shot that does not say otherwise."""
+
+    fps: Fps | None = None
+    render: RenderOverrides = RenderOverrides()
+
+
+class ShotList(_Strict):
+    """The whole file."""
+
+    show: Text
+    """The name of the show; the production tracker gets it with each delivery."""
+    defaults: Defaults = Defaults()
+    shots: Annotated[list[Shot], Field(min_length=1)]
