@@ -1,5 +1,6 @@
 """The operators, under their public names."""
 
+from renderjuice_provider.deferral import RenderjuiceJobOverError
 from renderjuice_provider.operators.files import RenderjuiceDownloadOperator, RenderjuiceUploadOperator
 from renderjuice_provider.operators.jobs import (
     RenderjuiceCancelJobOperator,
@@ -8,7 +9,6 @@ from renderjuice_provider.operators.jobs import (
     RenderjuiceRunJobOperator,
     RenderjuiceValidateJobOperator,
 )
-from renderjuice_provider.operators.waiting import RenderjuiceJobOverError
 
 __all__ = [
     "RenderjuiceCancelJobOperator",

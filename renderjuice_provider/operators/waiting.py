@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceJobError, RenderjuiceTimeoutError
 from renderjuice_provider.api.models import Job, JobStatus
-from renderjuice_provider.compat import AirflowFailException
-from renderjuice_provider.deferral import BACKSTOP, DEFAULT_POLL_INTERVAL, deferrable_by_default, job_trigger, seconds
+from renderjuice_provider.deferral import (
+    BACKSTOP,
+    DEFAULT_POLL_INTERVAL,
+    RenderjuiceJobOverError,
+    deferrable_by_default,
+    job_trigger,
+    seconds,
+)
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, push_preview
 from renderjuice_provider.operators.base import RenderjuiceOperator
 from renderjuice_provider.operators.memory import Memory
@@ -35,10 +41,6 @@ _SETTLING = 60.0
 
 _ASKING = 2.0
 """Seconds that a killed task asks Airflow why. It has five in all."""
-
-
-class RenderjuiceJobOverError(RenderjuiceJobError, AirflowFailException):
-    """The job is over and was no success. Airflow does not retry this: the same job cannot succeed any more."""
 
 
 class JobOperator(RenderjuiceOperator):

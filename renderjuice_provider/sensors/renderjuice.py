@@ -13,10 +13,16 @@ from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.api.protocol import check_job_id
 from renderjuice_provider.compat import AirflowSensorTimeout
-from renderjuice_provider.deferral import BACKSTOP, DEFAULT_POLL_INTERVAL, deferrable_by_default, job_trigger, seconds
+from renderjuice_provider.deferral import (
+    BACKSTOP,
+    DEFAULT_POLL_INTERVAL,
+    RenderjuiceJobOverError,
+    deferrable_by_default,
+    job_trigger,
+    seconds,
+)
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, push_preview
-from renderjuice_provider.operators.waiting import RenderjuiceJobOverError
 from renderjuice_provider.waiting.job_wait import JobWait, Over
 from renderjuice_provider.waiting.outcome import Ending, Outcome
 from renderjuice_provider.waiting.watch import look

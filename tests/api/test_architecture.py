@@ -28,8 +28,7 @@ MAY_IMPORT = {
     "links": BELOW,
     "deferral": {"triggers"} | BELOW,
     "operators": {"deferral", "links", "triggers"} | BELOW,
-    # A sensor tells the end of a job with the operators' own error.
-    "sensors": {"deferral", "links", "triggers", "operators"} | BELOW,
+    "sensors": {"deferral", "links", "triggers"} | BELOW,
 }
 WITHOUT_AIRFLOW = ("renderjuice_provider.api", "renderjuice_provider.waiting")
 
