@@ -37,16 +37,15 @@ class AirflowApi:
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, patience: float = 60) -> str:
         """Start a run of a DAG, once it has been parsed, and return the run's id."""
         deadline = time.monotonic() + patience
+        body = {"logical_date": None, "conf": dict(conf or {})}
         while True:
-            try:
+            try:  # a DAG that is being parsed for the first time can be unpaused a moment before it can be started
                 self.api("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
-                break
-            except RuntimeError:
-                if time.monotonic() > deadline:
+                return str(self.api("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
+            except RuntimeError as error:
+                if " 404 " not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.5)
-        body = {"logical_date": None, "conf": dict(conf or {})}
-        return str(self.api("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """The state of a run."""
