@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 UV := $(RUN) -m uv
 FIND_BPY := $(shell $(PYTHON) -c 'import sys; print(int(sys.version_info[:2] == (3, 11)))' 2>/dev/null)
 
-.PHONY: help install blender check format test cluster-test demo up down bench clean
+.PHONY: help install blender check format test chaos cluster-test demo up down bench bench-chaos clean
 
 help:
 	@echo "make install   the environment for development, in $(VENV)"
@@ -15,8 +15,10 @@ help:
 	@echo "make up        the same, left running with its web UI; make down ends it"
 	@echo "make test      all tests"
 	@echo "make cluster-test   docker-compose.yaml without Docker: 40 shots while a worker and a triggerer are killed"
+	@echo "make chaos     every misfortune on a real Airflow, then the bill: up to 25 minutes, two triggerers, no account"
 	@echo "make check     format, lint, types"
 	@echo "make bench     measurements, as ratios"
+	@echo "make bench-chaos   the same misfortunes for stock HttpOperator and HttpSensor, in a table beside ours"
 
 install: $(VENV)/installed
 
@@ -53,6 +55,9 @@ format: install
 test: install
 	$(VENV)/bin/pytest
 
+chaos: install
+	$(RUN) -m devtools.chaos $(CHAOS)
+
 cluster-test: install
 	$(RUN) -m devtools.cluster_test
 
@@ -62,6 +67,9 @@ demo: install blender
 bench: install
 	$(RUN) -m benchmarks.import_time
 	$(RUN) -m benchmarks.politeness
+
+bench-chaos: install
+	$(RUN) -m benchmarks.stock_http
 
 up: install blender
 	$(RUN) -m devtools.demo up

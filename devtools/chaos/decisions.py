@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from devtools.chaos.scenario import MODES, OPERATORS, Mode, Operator, Scenario, Step
-from devtools.chaos.shots import Figures
+from devtools.chaos.scenario import MODES, OPERATORS, Figures, Mode, Operator, Scenario, Step
 from devtools.chaos.steps import clear, mark, until_job_is, until_over, until_request, until_task_is
 
 ENDLESS = 60

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from devtools.chaos.scenario import Scenario
-from devtools.chaos.shots import Figures, Shot
-from devtools.chaos.stage import DIRECT, Stage
+from devtools.chaos.scenario import Figures, Scenario
+from devtools.chaos.shots import Shot
+from devtools.chaos.stage import Stage
 
 _SETTLING = 60.0
 """Seconds that a kill has to reach Renderjuice after Airflow calls a task over: the trigger's `on_kill` comes later."""
@@ -26,10 +26,10 @@ class Report:
     deviations: list[str] = field(default_factory=list)
 
 
-def perform(stage: Stage, scenarios: Sequence[Scenario], at_once: int) -> list[Report]:
-    """Perform all of them, at most `at_once` at the same time."""
+def perform(stage: Stage, scenarios: Sequence[Scenario], at_once: int, make: type[Shot] = Shot) -> list[Report]:
+    """Perform all of them with shots of this kind, at most `at_once` at the same time."""
     with ThreadPoolExecutor(at_once) as pool:
-        return list(pool.map(lambda scenario: _perform(stage, scenario), scenarios))
+        return list(pool.map(lambda scenario: _perform(stage, scenario, make), scenarios))
 
 
 def judge(reports: Iterable[Report]) -> list[Report]:
@@ -43,14 +43,13 @@ def judge(reports: Iterable[Report]) -> list[Report]:
     return judged
 
 
-def _perform(stage: Stage, scenario: Scenario) -> Report:
+def _perform(stage: Stage, scenario: Scenario, make: type[Shot]) -> Report:
     report, started = Report(scenario), time.monotonic()
     try:
-        if scenario.connection != DIRECT:
-            stage.connect(scenario.connection)
+        stage.connect(scenario.connection)
         for number in range(scenario.shots):
-            report.shots.append(_shot(stage, scenario, number))
-            report.shots[-1].start(scenario.faults)
+            report.shots.append(make(stage, scenario, number))
+            report.shots[-1].start()
         for step in scenario.steps:
             step(stage, report.shots)
         for shot in report.shots:
@@ -60,19 +59,6 @@ def _perform(stage: Stage, scenario: Scenario) -> Report:
         report.deviations.append(f"{scenario.name}: {error!r}")
     report.seconds = time.monotonic() - started
     return report
-
-
-def _shot(stage: Stage, scenario: Scenario, number: int) -> Shot:
-    name = scenario.name if scenario.shots == 1 else f"{scenario.name}-{number:03d}"
-    return Shot(
-        stage,
-        name,
-        scenario.dag_id,
-        scenario.connection,
-        frames=scenario.frames,
-        seconds=scenario.seconds,
-        with_job=scenario.operator == "render",
-    )
 
 
 def _settle(shots: Iterable[Shot], scenario: Scenario) -> None:
@@ -92,4 +78,4 @@ def _differences(expected: Figures, found: Figures) -> list[str]:
 
 
 def _where(shot: Shot) -> str:
-    return f"{shot.file_name} ({shot.dag_id}, {shot.run_id}; {shot.logs()})"
+    return f"{shot.file_name} ({shot.scenario.dag_id}, {shot.run_id}; {shot.logs()})"

@@ -7,10 +7,10 @@ Renders last longer than it takes to notice a death, so that the next try finds 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
-from devtools.chaos.scenario import MODES, OPERATORS, Mode, Operator, Scenario
-from devtools.chaos.shots import Figures
+from devtools.chaos.scenario import MODES, OPERATORS, Figures, Mode, Operator, Scenario
 
 POINTS = ("kill-before", "kill-after")
 CALLS: dict[Operator, tuple[tuple[str, int], ...]] = {
@@ -36,20 +36,34 @@ ENDLESS = 60
 
 
 def kill_points() -> Iterator[Scenario]:
-    """All of them: the calls of a success, and the cancel of a deadline that passed."""
-    for operator in OPERATORS:
-        for mode in MODES:
-            for point in POINTS:
-                for call, nth in CALLS[operator]:
-                    yield Scenario(
-                        f"{operator}, {mode}: {point}",
-                        f"{operator}-{mode}-{call}-{nth}-{point}",
-                        operator,
-                        mode,
-                        seconds=10 if call == "get_progress" else 5,
-                        faults=((call, ("ok",) * (nth - 1) + (point,)),),
-                    )
-                yield _killed_cancel(operator, mode, point)
+    """All of them. Neighbours die of different things, so that not all wait for the same triggerer to come back."""
+    kinds = [list(_of_kind(*kind)) for kind in itertools.product(OPERATORS, MODES, POINTS)]
+    for neighbours in itertools.zip_longest(*kinds):
+        yield from filter(None, neighbours)
+    for mode in MODES:
+        orders = ("create_upload", "create_job", "validate_job", "start_render")
+        yield Scenario(
+            f"run, {mode}: four deaths of one shot",
+            f"run-{mode}-four-deaths",
+            "run",
+            mode,
+            seconds=5,
+            faults=tuple((order, ("kill-after",)) for order in orders),
+        )
+
+
+def _of_kind(operator: Operator, mode: Mode, point: str) -> Iterator[Scenario]:
+    """The calls of a success, and the cancel of a deadline that passed."""
+    for call, nth in CALLS[operator]:
+        yield Scenario(
+            f"{operator}, {mode}: {point}",
+            f"{operator}-{mode}-{call}-{nth}-{point}",
+            operator,
+            mode,
+            seconds=10 if call == "get_progress" else 5,
+            faults=((call, ("ok",) * (nth - 1) + (point,)),),
+        )
+    yield _killed_cancel(operator, mode, point)
 
 
 def _killed_cancel(operator: Operator, mode: Mode, point: str) -> Scenario:

@@ -4,22 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from devtools.chaos.shots import Figures, Shot
-from devtools.chaos.stage import DIRECT, Stage
+if TYPE_CHECKING:
+    from devtools.chaos.shots import Shot
+    from devtools.chaos.stage import Stage
 
 Operator = Literal["run", "render"]
 Mode = Literal["deferred", "sync"]
 OPERATORS: tuple[Operator, ...] = ("run", "render")
 MODES: tuple[Mode, ...] = ("deferred", "sync")
 
-ONCE = Figures()
-"""One render, completed and returned, and nothing else."""
-Step = Callable[[Stage, Sequence[Shot]], None]
-"""Something that somebody does to the shots of a scenario, or waits for."""
 Faults = tuple[tuple[str, tuple[str, ...]], ...]
 """Operations, each with the faults that its requests for one shot meet."""
+DIRECT = "renderjuice_default"
+"""The connection straight to the emulator."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What is asked of a shot when all is over, and what came of it."""
+
+    state: str = "success"
+    """Of the task."""
+    result: bool = True
+    """Whether the task returned the summary of a completed render with every frame."""
+    renders: int = 1
+    """Paid renders started."""
+    running: int = 0
+    """Jobs that still cost money."""
+    canceled: int = 0
+    """Jobs that were cancelled."""
+
+    @property
+    def bill(self) -> tuple[int, int, int]:
+        """What Renderjuice alone knows."""
+        return self.renders, self.running, self.canceled
+
+
+ONCE = Figures()
+"""One render, completed and returned, and nothing else."""
+Step = Callable[["Stage", Sequence["Shot"]], None]
+"""Something that somebody does to the shots of a scenario, or waits for."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +55,8 @@ class Scenario:
     Attributes:
         group: the row of the table in which it is counted.
         name: unique; without spaces, since scenes and logs are named after it.
-        operator, mode, variant: which DAG.
+        operator, mode, variant: which DAG, unless
+        dag: names it.
         shots: how many meet it at once.
         frames, seconds: of the scene: how many frames, and how long each takes.
         faults: what the requests of each shot meet. A fault that is not met is a deviation: its point was not proven.
@@ -44,6 +71,7 @@ class Scenario:
     operator: Operator
     mode: Mode
     variant: str = "plain"
+    dag: str = ""
     shots: int = 1
     frames: int = 4
     seconds: float = 3.0
@@ -56,4 +84,4 @@ class Scenario:
     @property
     def dag_id(self) -> str:
         """Of the DAG that does the work."""
-        return f"chaos_{self.operator}_{self.mode}_{self.variant}"
+        return self.dag or f"chaos_{self.operator}_{self.mode}_{self.variant}"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from devtools.airflow_api import STATES_AT_END
+from devtools.chaos.scenario import Figures, Scenario
 from devtools.chaos.stage import Stage
 from renderjuice_emulator.ledger import Account
 from renderjuice_emulator.scenes import write_scene
@@ -16,28 +15,6 @@ from renderjuice_provider.api.client import RenderjuiceClient
 
 TASK = "shot"
 OVER = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
-CONFIG = {"colorManagementPreset": "default"}
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What is asked of a shot when all is over, and what came of it."""
-
-    state: str = "success"
-    """Of the task."""
-    result: bool = True
-    """Whether the task returned the summary of a completed render with every frame."""
-    renders: int = 1
-    """Paid renders started."""
-    running: int = 0
-    """Jobs that still cost money."""
-    canceled: int = 0
-    """Jobs that were cancelled."""
-
-    @property
-    def bill(self) -> tuple[int, int, int]:
-        """What Renderjuice alone knows."""
-        return self.renders, self.running, self.canceled
 
 
 class Shot:
@@ -45,62 +22,49 @@ class Shot:
 
     Args:
         stage: where.
-        name: unique; the scene's file name begins with it.
-        dag_id: of a DAG with one task, `shot`.
-        connection: of Airflow, to Renderjuice.
-        frames: how many the scene has.
-        seconds: that each of them takes to render.
-        with_job: whether the DAG is about a job that is validated already, and not about a scene.
+        scenario: what is to become of it.
+        number: among the shots of the scenario.
     """
 
-    def __init__(
-        self,
-        stage: Stage,
-        name: str,
-        dag_id: str,
-        connection: str,
-        *,
-        frames: int = 4,
-        seconds: float = 3.0,
-        with_job: bool = False,
-    ) -> None:
+    def __init__(self, stage: Stage, scenario: Scenario, number: int = 0) -> None:
         self.stage = stage
-        self.dag_id = dag_id
+        self.scenario = scenario
         self.run_id = ""
-        self.frames = frames
+        name = scenario.name if scenario.shots == 1 else f"{scenario.name}-{number:03d}"
         self.file_name = f"{name}.blend"
-        self.connection = connection
-        self._with_job = with_job
-        self._scene = write_scene(
+        self.scene = write_scene(
             stage.folder / "scenes" / self.file_name,
-            frame_end=frames,
-            seconds_per_frame=seconds,
+            frame_end=scenario.frames,
+            seconds_per_frame=scenario.seconds,
             validation_seconds=1.5,
             resolution=(16, 9),
         )
 
-    def start(self, faults: Iterable[tuple[str, Iterable[str]]] = ()) -> None:
-        """Start the DAG run, whose requests meet `faults`. A job that it needs is made before, by the client and not by Airflow."""
-        subject = {"job_id": self._validated_job()} if self._with_job else {"scene": str(self._scene)}
-        for operation, texts in faults:
+    def start(self) -> None:
+        """Start the DAG run. What it needs is made first, and only its own requests meet the scenario's faults."""
+        conf = {"connection": self.scenario.connection} | self.subject()
+        for operation, texts in self.scenario.faults:
             self.stage.emulator.faults.add(operation, *texts, file_name=self.file_name)
-        body = {"logical_date": None, "conf": subject | {"connection": self.connection}}
-        self.run_id = str(self.stage.tell("POST", f"/dags/{self.dag_id}/dagRuns", body)["dag_run_id"])
+        body = {"logical_date": None, "conf": conf}
+        self.run_id = str(self.stage.tell("POST", f"/dags/{self.scenario.dag_id}/dagRuns", body)["dag_run_id"])
 
-    def _validated_job(self) -> str:
+    def subject(self) -> dict[str, Any]:
+        """What the run is about: a scene, or a job that is validated already, by the client and not by Airflow."""
+        if self.scenario.operator == "run":
+            return {"scene": str(self.scene)}
         with RenderjuiceClient(self.stage.emulator.api_key, self.stage.emulator.base_url) as client:
-            job = client.validate_job(client.create_job(client.upload(self._scene).slug).id)
+            job = client.validate_job(client.create_job(client.upload(self.scene).slug).id)
             self.stage.until(
                 lambda: client.get_job(job.id).status == "validated", 60, f"validation of {self.file_name}"
             )
-            return job.id
+            return {"job_id": job.id}
 
     # What Airflow says
 
     @property
     def path(self) -> str:
         """Of the task instance, in Airflow's API."""
-        return f"/dags/{self.dag_id}/dagRuns/{self.run_id}/taskInstances/{TASK}"
+        return f"/dags/{self.scenario.dag_id}/dagRuns/{self.run_id}/taskInstances/{TASK}"
 
     def state(self) -> str:
         """Of the task, as Airflow has it now."""
@@ -108,22 +72,28 @@ class Shot:
 
     def is_over(self) -> bool:
         """Whether Airflow is done with the run."""
-        if (self.dag_id, self.run_id) in self.stage.active_runs():
+        if (self.scenario.dag_id, self.run_id) in self.stage.active_runs():
             return False
-        return self.stage.airflow.run_state(self.dag_id, self.run_id) in STATES_AT_END and self.state() in OVER
+        return self.stage.airflow.run_state(self.scenario.dag_id, self.run_id) in STATES_AT_END and self.state() in OVER
 
     def logs(self) -> Path:
         """The folder of the logs of all tries."""
-        return self.stage.airflow.home / "logs" / f"dag_id={self.dag_id}" / f"run_id={self.run_id}" / f"task_id={TASK}"
+        return (
+            self.stage.airflow.home
+            / "logs"
+            / f"dag_id={self.scenario.dag_id}"
+            / f"run_id={self.run_id}"
+            / f"task_id={TASK}"
+        )
 
     def has_result(self) -> bool:
         """Whether the task returned a completed render with all its frames."""
         try:
-            summary: dict[str, Any] = self.stage.airflow.xcom(self.dag_id, self.run_id, TASK)
+            summary: dict[str, Any] = self.stage.airflow.xcom(self.scenario.dag_id, self.run_id, TASK)
         except RuntimeError:
             return False
         frames = (summary.get("frames_delivered"), summary.get("frames_missing"))
-        return summary.get("status") == "completed" and frames == (self.frames, [])
+        return summary.get("status") == "completed" and frames == (self.scenario.frames, [])
 
     # What Renderjuice says
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from devtools.chaos.leaks import find_leaks
 from devtools.chaos.relay import Relay
+from devtools.chaos.scenario import DIRECT
 from devtools.local_airflow import LocalAirflow
 from devtools.processes import free_port, signal_sessions, stop_sessions
 from renderjuice_emulator.testing import Emulator
@@ -21,8 +22,6 @@ from renderjuice_emulator.testing import Emulator
 DAGS = Path(__file__).parent / "dags"
 KEY = "RJ-chaos-key-that-must-never-be-seen"
 WEBHOOK_SECRET = "whsec-chaos-secret-that-must-never-be-seen"
-DIRECT = "renderjuice_default"
-"""The connection straight to the emulator."""
 COMPONENTS = {
     "scheduler": "scheduler",
     "dag-processor": "dag-processor",
@@ -190,7 +189,9 @@ class Stage:
     # Connections
 
     def connect(self, name: str) -> None:
-        """A connection of this name through a relay of its own, so that it can have outages of its own."""
+        """A connection of this name, if there is none yet, through a relay of its own: it can have outages of its own."""
+        if name == DIRECT or name in self.relays:
+            return
         relay = self.relays[name] = self._stack.enter_context(Relay(_address(self.emulator.base_url)))
         self._connect(name, f"http://127.0.0.1:{relay.port}{urlsplit(self.emulator.base_url).path}", timeout=10)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 from devtools.chaos.scenario import Step
@@ -16,42 +17,35 @@ _PATIENCE = 300.0
 
 def until_job_is(status: str) -> Step:
     """Wait until the newest job of each shot has this status."""
-
-    def wait(stage: Stage, shots: Sequence[Shot]) -> None:
-        for shot in shots:
-            stage.until(lambda shot=shot: shot.status() == status, _PATIENCE, f"{shot.file_name} {status}")
-
-    return wait
+    return _until_each(lambda shot: shot.status() == status, f"a {status} job")
 
 
 def until_task_is(*states: str) -> Step:
     """Wait until the task of each shot is in one of these states."""
-
-    def wait(stage: Stage, shots: Sequence[Shot]) -> None:
-        for shot in shots:
-            stage.until(lambda shot=shot: shot.state() in states, _PATIENCE, f"{shot.file_name} {' or '.join(states)}")
-
-    return wait
+    return _until_each(lambda shot: shot.state() in states, f"a {' or '.join(states)} task")
 
 
 def until_request(operation: str) -> Step:
     """Wait until a request for each shot has come in."""
 
-    def wait(stage: Stage, shots: Sequence[Shot]) -> None:
-        def came(shot: Shot) -> bool:
-            entries = list(stage.emulator.ledger.entries)
-            return any(one.operation == operation and one.file_name == shot.file_name for one in entries)
+    def came(shot: Shot) -> bool:
+        entries = list(shot.stage.emulator.ledger.entries)
+        return any(one.operation == operation and one.file_name == shot.file_name for one in entries)
 
-        for shot in shots:
-            stage.until(lambda shot=shot: came(shot), _PATIENCE, f"{operation} for {shot.file_name}")
-
-    return wait
+    return _until_each(came, operation)
 
 
 def until_over(stage: Stage, shots: Sequence[Shot]) -> None:
     """Wait until Airflow is done with each shot."""
-    for shot in shots:
-        stage.until(shot.is_over, _PATIENCE, f"the end of {shot.file_name}")
+    _until_each(lambda shot: shot.is_over(), "the end")(stage, shots)
+
+
+def _until_each(true: Callable[[Shot], bool], what: str) -> Step:
+    def wait(stage: Stage, shots: Sequence[Shot]) -> None:
+        for shot in shots:
+            stage.until(partial(true, shot), _PATIENCE, f"{what} of {shot.file_name}")
+
+    return wait
 
 
 def for_seconds(seconds: float) -> Step:
@@ -73,11 +67,14 @@ def send(number: signal.Signals, *components: str) -> Step:
     return act
 
 
-def outage(kind: Literal["refuse", "freeze"], seconds: float) -> Step:
+Outage = Literal["refuse", "freeze"]
+
+
+def outage(kind: Outage, seconds: float) -> Step:
     """Renderjuice cannot be reached through the connection of these shots: nobody is there, or somebody who says nothing."""
 
     def act(stage: Stage, shots: Sequence[Shot]) -> None:
-        relay = stage.relays[shots[0].connection]
+        relay = stage.relays[shots[0].scenario.connection]
         getattr(relay, kind)()
         time.sleep(seconds)
         relay.heal()
@@ -105,5 +102,5 @@ def clear(stage: Stage, shots: Sequence[Shot]) -> None:
     """As the button "clear" does; returns when Airflow has taken the task up again."""
     for shot in shots:
         body = {"dry_run": False, "dag_run_id": shot.run_id, "task_ids": [TASK], "only_failed": False}
-        stage.tell("POST", f"/dags/{shot.dag_id}/clearTaskInstances", body)
-        stage.until(lambda shot=shot: shot.state() not in OVER, 10, f"{shot.file_name} cleared")
+        stage.tell("POST", f"/dags/{shot.scenario.dag_id}/clearTaskInstances", body)
+    _until_each(lambda shot: shot.state() not in OVER, "a cleared task")(stage, shots)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from devtools.chaos.scenario import MODES, OPERATORS, Faults, Scenario
-from devtools.chaos.steps import outage, until_job_is
+from devtools.chaos.scenario import MODES, OPERATORS, Faults, Mode, Operator, Scenario
+from devtools.chaos.steps import Outage, outage, until_job_is
 
 _OUTAGE = 120.0
-_STORM = {("run", "deferred"): 40, ("render", "deferred"): 40, ("run", "sync"): 10, ("render", "sync"): 10}
+_KINDS: dict[Outage, str] = {"refuse": "refuses connections", "freeze": "accepts them and says nothing"}
+_STORM: dict[tuple[Operator, Mode], int] = {
+    ("run", "deferred"): 40,
+    ("render", "deferred"): 40,
+    ("run", "sync"): 10,
+    ("render", "sync"): 10,
+}
 _ANSWERS = ("429", "429 retry-after=1", "500", "502", "503", "html 502", "nonsense")
 _LOSSES = ("reset-before", "reset-after", "truncate", "stall 3", "stall-after 3")
 _MOST = {
@@ -29,7 +35,7 @@ def outages() -> Iterator[Scenario]:
     """Renderjuice is unreachable for two minutes while a shot renders."""
     for operator in OPERATORS:
         for mode in MODES:
-            for kind, what in (("refuse", "refuses connections"), ("freeze", "accepts them and says nothing")):
+            for kind, what in _KINDS.items():
                 name = f"{operator}-{mode}-outage-{kind}"
                 yield Scenario(
                     f"for two minutes, Renderjuice {what}",
