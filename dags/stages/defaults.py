@@ -25,19 +25,18 @@ def task_defaults() -> dict[str, Any]:
     A render that failed would be paid again, and a scene that is no scene stays none. Everything else (a worker that died, a
     network that was down) is worth a retry, which takes up what runs. Before Airflow 3.3 tasks cannot tell errors apart, and
     forget what they started: there are no retries then.
+
+    What is begun goes before what is not (`weight_rule`): else Airflow would upload all shots before it rendered the first.
     """
+    defaults: dict[str, Any] = {"poll_interval": POLL_INTERVAL, "weight_rule": "upstream"}
     try:
         from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
     except ImportError:
-        return {"retries": 0, "poll_interval": POLL_INTERVAL}
+        return defaults | {"retries": 0}
     hopeless = RetryRule(
         exception=[RenderjuiceJobError, RenderjuiceInputError],
         action=RetryAction.FAIL,
         reason="it would fail, and cost, again",
     )
-    return {
-        "retries": 2,
-        "retry_delay": timedelta(minutes=1),
-        "retry_policy": ExceptionRetryPolicy(rules=[hopeless]),
-        "poll_interval": POLL_INTERVAL,
-    }
+    policy = ExceptionRetryPolicy(rules=[hopeless])
+    return defaults | {"retries": 2, "retry_delay": timedelta(minutes=1), "retry_policy": policy}

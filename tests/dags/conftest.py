@@ -44,7 +44,7 @@ def runs(airflow_home, tmp_path_factory):
         env=airflow_home,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert result.exists(), done.stdout[-6000:] + done.stderr[-6000:]

@@ -105,6 +105,11 @@ def test_no_task_of_a_shot_waits_for_other_shots(dags, dag_id):
     assert {task.trigger_rule.value for task in dags[dag_id].tasks} & waiting == set()
 
 
+def test_what_is_begun_goes_before_what_is_not(dags):
+    """By Airflow's default the first tasks weigh most: all shots would be uploaded before the first is rendered."""
+    assert {str(task.weight_rule) for task in dags["renderjuice_nightly"].tasks} == {"upstream"}
+
+
 def test_the_summary_always_runs_and_alone_decides_the_state_of_the_run(dags):
     for dag_id in ("renderjuice_nightly", "renderjuice_rerender_failed"):
         (leaf,) = dags[dag_id].leaves
