@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 
 import av
+import pytest
+
+pytestmark = pytest.mark.slow
 
 LAYERED = {"outputFormat": "OPEN_EXR", "outputSettings": {"colorMode": "RGBA", "colorDepth": "16", "exrCodec": "ZIP"}}
 
