@@ -29,8 +29,18 @@ class RenderjuicePreviewLink(BaseOperatorLink):
         return XCom.get_value(key=self.xcom_key, ti_key=ti_key) or ""
 
 
-def push_preview(context: Context, job: Job) -> None:
-    """Give the task its button, if the job's preview may be stored: a URL with a query may be signed, which is a secret."""
-    url, ti = job.preview_url, context.get("ti")
-    if ti is not None and url and url.startswith(("https://", "http://")) and not urlsplit(url).query:
-        ti.xcom_push(key=PREVIEW_KEY, value=url)
+def push_preview(context: Context, job: Job | None = None) -> None:
+    """Give the task its button, if the job's preview may be stored: a URL with a query may be signed, which is a secret.
+
+    Without a preview an empty text is stored, since Airflow logs an error for a link that it does not find.
+    """
+    url, ti = (job.preview_url if job else None) or "", context.get("ti")
+    if ti is not None:
+        ti.xcom_push(key=PREVIEW_KEY, value=url if _may_be_stored(url) else "")
+
+
+def _may_be_stored(url: str) -> bool:
+    try:
+        return url.startswith(("https://", "http://")) and not urlsplit(url).query
+    except ValueError:
+        return False

@@ -86,6 +86,7 @@ class RenderjuiceJobSensor(BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         """Wait in the triggerer, or poke on the worker."""
         check_job_id(self.job_id)
+        push_preview(context)
         if not self.deferrable:
             return super().execute(context)
         trigger = job_trigger(
