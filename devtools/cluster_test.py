@@ -38,8 +38,8 @@ EXAMPLE = ROOT / ".env.example"
 DAG = "renderjuice_nightly"
 SHOTS = 40
 FRAMES = 6
-PATIENCE = 30 * 60
-"""Seconds for the night. On two cores it takes a quarter of that."""
+PATIENCE = 40 * 60
+"""Seconds for the night. On two cores, shared with others, it takes a third of that."""
 EMULATOR_SPEED = 60
 """A render of half an hour takes half a minute, as long as Airflow needs for the tasks around it."""
 
