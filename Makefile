@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 UV := $(RUN) -m uv
 FIND_BPY := $(shell $(PYTHON) -c 'import sys; print(int(sys.version_info[:2] == (3, 11)))' 2>/dev/null)
 
-.PHONY: help install blender check format test chaos cluster-test demo up down bench bench-chaos clean
+.PHONY: help install blender check format test chaos cluster-test demo up down scale bench bench-chaos clean
 
 help:
 	@echo "make install   the environment for development, in $(VENV)"
@@ -17,6 +17,7 @@ help:
 	@echo "make cluster-test   docker-compose.yaml without Docker: 40 shots while a worker and a triggerer are killed"
 	@echo "make chaos     every misfortune on a real Airflow, then the bill: up to 25 minutes, two triggerers, no account"
 	@echo "make check     format, lint, types"
+	@echo "make scale     60 shots in a night and 300 files in bulk, on SQLite"
 	@echo "make bench     measurements, as ratios"
 	@echo "make bench-chaos   the same misfortunes for stock HttpOperator and HttpSensor, in a table beside ours"
 
@@ -63,6 +64,9 @@ cluster-test: install
 
 demo: install blender
 	$(RUN) -m devtools.demo
+
+scale: install
+	$(RUN) -m devtools.scale
 
 bench: install
 	$(RUN) -m benchmarks.import_time
