@@ -69,6 +69,7 @@ scale: install
 	$(RUN) -m devtools.scale
 
 bench: install
+	$(RUN) -m benchmarks.transfer_memory
 	$(RUN) -m benchmarks.import_time
 	$(RUN) -m benchmarks.politeness
 
