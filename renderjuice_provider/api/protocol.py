@@ -140,7 +140,7 @@ class Protocol:
         while True:
             attempt += 1
             outcome = yield Call("POST", f"/jobs/{job_id}/{action}", body)
-            failure = self.failure(outcome)
+            failure = self.failure(outcome) or self._nonsense(outcome)
             if failure is None:
                 job = self._job_if_readable(outcome)
                 return job if job is not None else (yield from self._get_job(job_id, unseen))
@@ -232,6 +232,15 @@ class Protocol:
         # Both can be read, or the answer is nonsense and asked for again.
         _ = downloads.frame_files, downloads.composite_files
         return downloads
+
+    def _nonsense(self, answer: Answer) -> errors.RenderjuiceError | None:
+        """The error of a success that holds something and no JSON: whoever wrote that page may not have carried anything out."""
+        try:
+            if answer.body.strip():
+                self.read_json(answer)
+        except errors.RenderjuiceResponseError as nonsense:
+            return nonsense
+        return None
 
     def _job_if_readable(self, answer: Answer) -> Job | None:
         try:

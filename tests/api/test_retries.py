@@ -204,7 +204,7 @@ def test_a_cancelled_job_that_is_started_is_returned_as_it_is(client, emulator, 
     assert emulator.ledger.renders_started() == 0
 
 
-UNDONE = ["429", "503", "reset-before", "html 502"]
+UNDONE = ["429", "503", "reset-before", "html 502", "nonsense"]
 DONE = ["reset-after", "stall-after 1", "truncate"]
 
 
