@@ -8,6 +8,7 @@ try:
         AirflowFailException,
         AirflowSensorTimeout,
         AirflowSkipException,
+        AirflowTaskTimeout,
         TaskDeferralTimeout,
         TaskDeferred,
     )
@@ -17,6 +18,7 @@ except ImportError:
         AirflowFailException,
         AirflowSensorTimeout,
         AirflowSkipException,
+        AirflowTaskTimeout,
         TaskDeferralTimeout,
         TaskDeferred,
     )
@@ -25,6 +27,7 @@ __all__ = [
     "AirflowFailException",
     "AirflowSensorTimeout",
     "AirflowSkipException",
+    "AirflowTaskTimeout",
     "TaskDeferralTimeout",
     "TaskDeferred",
     "conf",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+ENDED = frozenset({"failed", "success", "skipped", "upstream_failed", "removed"})
+"""The states of a task instance that no process goes on with."""
+
 
 def task_state(ti: Any) -> str | None:
     """The state of this task instance in Airflow's database; None when it has none. It blocks for a request.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from abc import abstractmethod
 from contextlib import suppress
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceJobError, RenderjuiceTimeoutError
 from renderjuice_provider.api.models import Job, JobStatus
+from renderjuice_provider.compat import AirflowTaskTimeout
 from renderjuice_provider.deferral import (
     BACKSTOP,
     DEFAULT_POLL_INTERVAL,
@@ -22,7 +24,7 @@ from renderjuice_provider.deferral import (
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, push_preview
 from renderjuice_provider.operators.base import RenderjuiceOperator
 from renderjuice_provider.operators.memory import Memory
-from renderjuice_provider.task_state import task_state
+from renderjuice_provider.task_state import ENDED, task_state
 from renderjuice_provider.waiting.job_wait import JobWait
 from renderjuice_provider.waiting.outcome import Ending, Outcome
 from renderjuice_provider.waiting.record import JobRecord
@@ -39,7 +41,7 @@ _ALREADY_ORDERED = {Step.VALIDATE: Step.WAIT_FOR_VALIDATION, Step.RENDER: Step.W
 _SETTLING = 60.0
 """Seconds that a cancelled job has to become `canceled`, or `completed` after all, before we stop watching."""
 
-_ASKING = 2.0
+_ASKING = 3.0
 """Seconds that a killed task asks Airflow why. It has five in all."""
 
 
@@ -150,14 +152,20 @@ class JobOperator(RenderjuiceOperator):
     def _stop_the_bill(self) -> None:
         if not self.cancel_on_kill or self._job is None or self._job.is_over:
             return
-        if self._was_cleared():
-            self.log.info("The task was cleared; its next try takes up job %s", self._job.id)
+        if not self._is_ended():
+            self.log.info("The task instance goes on without this process; its next try takes up job %s", self._job.id)
             return
         self._job = self.client.cancel_job(self._job.id)
         self.log.info("The task was killed; job %s is %s", self._job.id, self._job.status)
 
-    def _was_cleared(self) -> bool:
-        """Whether Airflow will run this task instance again at once. When in doubt, no: then the bill is stopped."""
+    def _is_ended(self) -> bool:
+        """Whether the task is to end, and not this process alone.
+
+        Airflow also ends a process whose task was cleared, or taken for dead after a stall and given to another: its job is theirs.
+        When in doubt it is the end: then the bill stops.
+        """
+        if isinstance(sys.exception(), AirflowTaskTimeout):
+            return True
         states: list[str | None] = []
 
         def ask() -> None:
@@ -167,7 +175,8 @@ class JobOperator(RenderjuiceOperator):
         asking = Thread(target=ask, daemon=True)
         asking.start()
         asking.join(_ASKING)  # what the signal interrupted may hold the line to Airflow, and cannot let go of it now
-        return states == ["restarting"]
+        no_try_left = self._ti is None or self._ti.try_number > self._ti.max_tries
+        return not states or states[0] in ENDED or (states[0] == "running" and no_try_left)
 
     def over(self, job: Job) -> RenderjuiceError:
         """The error for a job that is over and was no success."""

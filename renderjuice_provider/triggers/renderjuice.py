@@ -11,12 +11,11 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
-from renderjuice_provider.task_state import task_state
+from renderjuice_provider.task_state import ENDED, task_state
 from renderjuice_provider.waiting.job_wait import JobWait
 from renderjuice_provider.waiting.outcome import Ending, Outcome
 from renderjuice_provider.waiting.watch import watch
 
-_FINISHED = frozenset({"failed", "success", "skipped", "upstream_failed", "removed"})
 FIRST_LOOK = 5.0
 """Seconds before the first look, at most: the operator has just looked. And Airflow takes a task for dead that is resumed before
 the scheduler has heard of its deferral (https://github.com/apache/airflow/issues/71580), which takes it some seconds."""
@@ -115,7 +114,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
             await asyncio.shield(work)
 
     async def _stop_the_bill(self) -> None:
-        if await self._task_state() in _FINISHED:
+        if await self._task_state() in ENDED:
             async with await RenderjuiceHook(self.renderjuice_conn_id).get_async_client() as client:
                 job = await client.cancel_job(self.job_id)
             self.log.info("The task was ended by a user; job %s is %s", job.id, job.status)

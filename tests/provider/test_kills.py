@@ -11,6 +11,7 @@ from provider.runner import CONFIG
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import RenderjuiceError
+from renderjuice_provider.compat import AirflowTaskTimeout
 from renderjuice_provider.operators import waiting
 from renderjuice_provider.operators.renderjuice import RenderjuiceRunJobOperator
 from renderjuice_provider.triggers.renderjuice import RenderjuiceJobTrigger
@@ -75,19 +76,43 @@ def test_a_clear_to_resubmit_replaces_the_job(emulator, runner, slow, rendering,
     assert len(emulator.ledger.jobs_left_running()) == 1
 
 
+@pytest.mark.parametrize("state", ["restarting", "up_for_retry", "scheduled", "queued", "deferred", "running", "None"])
+def test_a_worker_that_was_taken_for_dead_leaves_the_job_to_the_next_try(
+    emulator, runner, rendering, monkeypatch, state
+):
+    runner.ti.max_tries = 3
+    monkeypatch.setattr(waiting, "task_state", lambda _ti: state)
+    rendering.on_kill()
+    assert len(emulator.ledger.jobs_left_running()) == 1
+
+
 def refuse(_ti):
     raise RuntimeError("nobody answers")
 
 
 @pytest.mark.parametrize(
     "answer",
-    [lambda _ti: "failed", lambda _ti: "running", lambda _ti: None, refuse, lambda _ti: time.sleep(1)],
-    ids=["marked", "evicted", "no state", "no answer", "no answer in time"],
+    [lambda _ti: "failed", lambda _ti: "skipped", lambda _ti: "running", refuse, lambda _ti: time.sleep(1)],
+    ids=["marked", "its run has timed out", "ended on its last try", "no answer", "no answer in time"],
 )
 def test_any_other_kill_and_any_doubt_stop_the_bill(emulator, rendering, monkeypatch, answer):
     monkeypatch.setattr(waiting, "_ASKING", 0.05)
     monkeypatch.setattr(waiting, "task_state", answer)
     rendering.on_kill()
+    assert emulator.ledger.jobs_left_running() == []
+
+
+def test_an_execution_timeout_stops_the_bill_although_the_task_goes_on(emulator, runner, rendering, monkeypatch):
+    runner.ti.max_tries = 3
+    monkeypatch.setattr(waiting, "task_state", lambda _ti: "running")
+
+    def execute():
+        raise AirflowTaskTimeout
+
+    try:
+        execute()
+    except AirflowTaskTimeout:
+        rendering.on_kill()
     assert emulator.ledger.jobs_left_running() == []
 
 
