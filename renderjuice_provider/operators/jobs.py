@@ -17,7 +17,7 @@ from renderjuice_provider.api.errors import (
     RenderjuiceNotFoundError,
     RenderjuiceRefusedError,
 )
-from renderjuice_provider.api.models import Job
+from renderjuice_provider.api.models import RENDER_STARTED, Job
 from renderjuice_provider.api.paths import output_name
 from renderjuice_provider.api.protocol import check_job_id
 from renderjuice_provider.api.redact import without_signatures
@@ -144,6 +144,14 @@ class _RenderOperator(JobOperator):
             job
         )
 
+    def _take_up(self, memory: JobMemory, job: Job) -> Job:
+        """The job of an earlier try. If that try died before it could stop an overdue render, it is stopped now."""
+        overdue = time.time() >= memory.record.deadline and job.status in RENDER_STARTED and not job.is_over
+        if overdue and self.cancel_on_timeout:
+            return self._timed_out(job.id, f"Job {job.id} is {job.status}, and its deadline has passed")
+        memory.renew(self.timeout)
+        return job
+
     def _frames(self, job: Job) -> dict[str, Any]:
         if not job.is_over:
             return {}
@@ -193,7 +201,8 @@ class RenderjuiceRenderJobOperator(_RenderOperator):
         memory = JobMemory(context, self.client, "reattach")
         work = fingerprint(job_id, config, self.renderjuice_conn_id, self.client.base_url)
         memory.begin(work, None, self.timeout, job_id)
-        return self.advance(context, self.client.get_job(job_id), memory.record.started, memory.record.deadline)
+        job = self._take_up(memory, self.client.get_job(job_id))
+        return self.advance(context, job, memory.record.started, memory.record.deadline)
 
     def take(self, step: Step, job: Job) -> Job:
         """See `JobOperator`."""
@@ -251,8 +260,7 @@ class RenderjuiceRunJobOperator(_RenderOperator):
             self.log.info("Job %s of an earlier try is %s: starting a new one", job.id, job.status)
             memory.note(slug=None, job_id=None, **self._new_deadline())
             job = None
-        if job is None:
-            job = self._create(path, memory)
+        job = self._take_up(memory, job) if job is not None else self._create(path, memory)
         return self.advance(context, job, memory.record.started, memory.record.deadline)
 
     def _create(self, path: Any, memory: JobMemory) -> Job:

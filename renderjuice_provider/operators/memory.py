@@ -93,7 +93,8 @@ class JobMemory:
         """
         old, now, max_tries = JobRecord.read(self._memory.load()), time.time(), self._memory.max_tries
         if old is not None and old.is_about(work, content) and not self._is_to_be_replaced(old, job_id):
-            self.keep(old.extended(now, timeout, max_tries))
+            goes_on = old.job_id is not None and not old.was_cleared(max_tries)
+            self.keep(old if goes_on else old.extended(now, timeout, max_tries))
             return
         if old is not None and old.job_id not in {None, job_id}:
             self._stop(str(old.job_id))
@@ -101,6 +102,10 @@ class JobMemory:
         self.keep(
             JobRecord(work=work, content=content, job_id=job_id, started=now, deadline=deadline, max_tries=max_tries)
         )
+
+    def renew(self, timeout: float) -> None:
+        """A deadline for this try, if that of the earlier ones has passed."""
+        self.keep(self.record.extended(time.time(), timeout, self._memory.max_tries))
 
     def keep(self, record: JobRecord) -> None:
         """Write `record` down, before what it says is acted upon."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import httpx
 import pytest
 from provider.runner import CONFIG, HAS_STORE
@@ -151,6 +153,26 @@ def test_a_retry_keeps_the_deadline_of_the_first_try(emulator, runner, tmp_path)
     first = runner.store.get("renderjuice")
     runner.run(run_job(slow, wait=False, deferrable=False, timeout=100))
     assert runner.store.get("renderjuice") == first
+
+
+def test_a_retry_stops_an_overdue_render_that_the_first_try_died_on(emulator, runner, tmp_path):
+    slow = write_scene(tmp_path / "slow.blend", seconds_per_frame=1e6)
+    runner.run(run_job(slow, wait=False, deferrable=False, timeout=0.5))
+    time.sleep(0.6)
+    with pytest.raises(RenderjuiceJobError, match="its deadline has passed"):
+        runner.run(run_job(slow, deferrable=False, timeout=0.5))
+    assert emulator.ledger.jobs_left_running() == []
+    assert emulator.ledger.renders_started() == 1
+
+
+def test_a_retry_gives_an_overdue_render_more_time_where_it_is_not_to_be_cancelled(emulator, runner, tmp_path):
+    slow = write_scene(tmp_path / "slow.blend", seconds_per_frame=1e6)
+    lenient = {"wait": False, "deferrable": False, "cancel_on_timeout": False}
+    runner.run(run_job(slow, timeout=0.5, **lenient))
+    time.sleep(0.6)
+    runner.run(run_job(slow, timeout=100, **lenient))
+    assert len(emulator.ledger.jobs_left_running()) == 1
+    assert runner.store.get("renderjuice")["deadline"] > time.time() + 50
 
 
 def test_other_work_in_the_same_place_stops_the_old_job_first(emulator, runner, tmp_path):
