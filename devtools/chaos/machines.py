@@ -41,7 +41,7 @@ def machines() -> Iterator[Scenario]:
         "deferred",
         shots=4,
         frames=10,
-        seconds=6,
+        seconds=4,
         steps=(*_WAITING, send(signal.SIGKILL, "triggerer", "triggerer-2")),
     )
     for mode in MODES:
@@ -53,7 +53,7 @@ def machines() -> Iterator[Scenario]:
             mode,
             shots=4,
             frames=10,
-            seconds=6,
+            seconds=4,
             steps=(*_RENDERING, send(signal.SIGKILL, "scheduler")),
         )
         yield Scenario(
@@ -63,6 +63,16 @@ def machines() -> Iterator[Scenario]:
             mode,
             shots=4,
             frames=10,
-            seconds=6,
+            seconds=4,
             steps=(*_RENDERING, send(signal.SIGKILL, "execution-api")),
         )
+    yield Scenario(
+        "SIGSTOP of the scheduler and its workers for 45 s, SIGCONT",
+        "workers-stalled",
+        "run",
+        "sync",
+        shots=4,
+        frames=10,
+        seconds=9,
+        steps=(*_RENDERING, send(signal.SIGSTOP, "scheduler"), for_seconds(45), send(signal.SIGCONT, "scheduler")),
+    )
