@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 from collections import Counter
@@ -32,6 +33,7 @@ PATIENCE = 45 * 60
 
 def main() -> None:
     """Run both, and print what became of them."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = Path(mkdtemp(prefix="renderjuice-scale-"))
     write_scenes(folder)
     with ExitStack() as cleanup:
