@@ -13,7 +13,8 @@ from typing import Any
 from renderjuice_provider.api.errors import RenderjuiceRefusedError, RenderjuiceResponseError
 from renderjuice_provider.api.flow import Answer, Call, Flow
 from renderjuice_provider.api.models import Job, parse
-from renderjuice_provider.api.protocol import Protocol, unwrap
+from renderjuice_provider.api.protocol import Protocol
+from renderjuice_provider.api.reading import unwrap
 
 PAGE_SIZE = 100
 MAX_PAGES = 1000
@@ -66,7 +67,7 @@ class JobListing:
         return Call("GET", "/jobs", params={"page": str(self._page)} | size | status)
 
     def _read(self, answer: Answer) -> dict[str, Any]:
-        body = unwrap(self._protocol.read_json(answer), "jobs")
+        body = unwrap(self._protocol.read.json(answer), "jobs")
         if not isinstance(body, dict) or not isinstance(body.get("jobs"), list):
             raise RenderjuiceResponseError("Renderjuice's answer is no list of jobs")
         return body

@@ -1,4 +1,4 @@
-"""The conversation with Renderjuice, without the wire: what to send, how to read the answer, what to do when there is none.
+"""The conversation with Renderjuice, without the wire: what to send, and what to do when the answer is odd or lost.
 
 Every operation is a flow (`renderjuice_provider.api.flow`). `RenderjuiceClient` and `AsyncRenderjuiceClient` only perform its
 steps, so neither can know something that the other does not. Sources: the API reference, the job-lifecycle page (allowed actions by
@@ -7,26 +7,19 @@ status) and the start-render page (idempotency).
 
 from __future__ import annotations
 
-import json
-import math
 import uuid
 from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from renderjuice_provider.api import errors
 from renderjuice_provider.api.config import RenderConfig, check_render_config
-from renderjuice_provider.api.flow import Answer, Call, Flow, Lost, Pause, Step
-from renderjuice_provider.api.models import (
-    RENDER_STARTED,
-    Downloads,
-    Job,
-    JobStatus,
-    UploadTarget,
-    parse,
-)
-from renderjuice_provider.api.progress import Progress, read_progress
+from renderjuice_provider.api.flow import Answer, Call, Flow, Pause, Step
+from renderjuice_provider.api.models import RENDER_STARTED, Downloads, Job, JobStatus, UploadTarget
+from renderjuice_provider.api.progress import Progress
+from renderjuice_provider.api.reading import Reader
 from renderjuice_provider.api.redact import redact
 from renderjuice_provider.api.retry import Repeat, RetryPolicy, is_passing, may_be_done
 
@@ -36,15 +29,26 @@ _UNSEEN = 2
 
 
 class Protocol:
-    """Builds the flow of each operation. Pure but for the clock, which it is given, and for the jobs that it just created."""
+    """Builds the flow of each operation. Pure but for the clock, which it is given, and for the jobs that it just created.
+
+    Attributes:
+        policy: how patient each call is.
+        read: makes sense of answers.
+    """
 
     def __init__(
         self, api_key: str, policy: RetryPolicy, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        self._api_key = api_key
         self.policy = policy
         self.now = now
+        self.read = Reader(api_key, now)
         self._unseen: set[str] = set()
+
+    def once(self) -> Self:
+        """The same conversation with one attempt for each call: for who repeats calls at times of their own."""
+        same = copy(self)
+        same.policy = replace(self.policy, max_attempts=1)
+        return same
 
     # Uploads
 
@@ -57,9 +61,7 @@ class Protocol:
                 f"got {redact(repr(file_name))} with type {redact(repr(file_type))}."
             )
         call = Call("POST", "/uploads", {"fileName": file_name, "fileType": file_type})
-        return self.ask(
-            call, lambda answer: parse(UploadTarget, unwrap(self.read_json(answer), "slug"), "upload target")
-        )
+        return self.ask(call, self.read.upload_target)
 
     # Jobs
 
@@ -73,7 +75,7 @@ class Protocol:
 
     def _create_job(self, slug: str) -> Flow[Job]:
         try:
-            job = yield from self.ask(Call("POST", "/jobs", {"slug": slug}), self.read_job, Repeat.IF_NOT_DONE)
+            job = yield from self.ask(Call("POST", "/jobs", {"slug": slug}), self.read.job, Repeat.IF_NOT_DONE)
         except errors.RenderjuiceError as failure:
             if not may_be_done(failure):
                 raise
@@ -98,7 +100,7 @@ class Protocol:
         return (yield from self._see_job(job_id))
 
     def _see_job(self, job_id: str) -> Flow[Job]:
-        job = yield from self.ask(Call("GET", f"/jobs/{job_id}"), self.read_job)
+        job = yield from self.ask(Call("GET", f"/jobs/{job_id}"), self.read.job)
         self._unseen.discard(job_id)
         return job
 
@@ -123,7 +125,7 @@ class Protocol:
 
     def _start_render(self, job_id: str, body: dict[str, Any]) -> Flow[Job]:
         try:
-            job = yield from self.ask(Call("POST", f"/jobs/{job_id}/render", body), self.read_job_or_none)
+            job = yield from self.ask(Call("POST", f"/jobs/{job_id}/render", body), self.read.job_or_none)
         except errors.RenderjuiceError as failure:
             if not (isinstance(failure, errors.RenderjuiceRefusedError) or may_be_done(failure)):
                 raise
@@ -140,9 +142,9 @@ class Protocol:
         while True:
             attempt += 1
             outcome = yield Call("POST", f"/jobs/{job_id}/{action}", body)
-            failure = self.failure(outcome) or self._nonsense(outcome)
+            failure = self.read.failure(outcome) or self.read.nonsense(outcome)
             if failure is None:
-                job = self._job_if_readable(outcome)
+                job = self.read.job_if_readable(outcome)
                 return job if job is not None else (yield from self._get_job(job_id, unseen))
             if isinstance(failure, errors.RenderjuiceNotFoundError) and attempt <= unseen:
                 yield Pause(self.policy.backoff(attempt))
@@ -165,14 +167,11 @@ class Protocol:
     def get_progress(self, job_id: str | None = None) -> Flow[tuple[Progress, ...]]:
         """`GET /jobs/{id}/progress`, or of all running jobs. Empty means "no information", never "done"."""
         path = "/jobs/progress" if job_id is None else f"/jobs/{check_job_id(job_id)}/progress"
-        return self.ask(Call("GET", path), lambda answer: read_progress(self.read_json(answer)))
+        return self.ask(Call("GET", path), self.read.progress)
 
     def get_downloads(self, job_id: str) -> Flow[Downloads]:
         """`GET /jobs/{id}/downloads`. Empty until outputs are ready."""
-        call = Call("GET", f"/jobs/{check_job_id(job_id)}/downloads")
-        return self.ask(call, self._read_downloads)
-
-    # Reading answers
+        return self.ask(Call("GET", f"/jobs/{check_job_id(job_id)}/downloads"), self.read.downloads)
 
     def ask(self, call: Step, read: Callable[[Answer], T], repeat: Repeat = Repeat.SAFELY) -> Flow[T]:
         """Perform `call` until an answer comes that `read` understands, or the policy gives up."""
@@ -180,7 +179,7 @@ class Protocol:
         while True:
             attempt += 1
             outcome = yield call
-            failure = self.failure(outcome)
+            failure = self.read.failure(outcome)
             if failure is None:
                 try:
                     return read(outcome)
@@ -190,86 +189,6 @@ class Protocol:
             if pause is None:
                 raise failure
             yield Pause(pause)
-
-    def failure(self, outcome: Answer | Lost) -> errors.RenderjuiceError | None:
-        """The error that `outcome` is, or None for a success."""
-        if isinstance(outcome, Lost):
-            message = f"Renderjuice did not answer: {redact(outcome.reason, self._api_key)}"
-            return errors.RenderjuiceConnectionError(message, sent=outcome.sent)
-        if outcome.ok:
-            return None
-        status = outcome.status
-        explanation = self._explanation(outcome)
-        if 300 <= status < 400:
-            explanation = ", a redirect, which is not followed with the API key: check the base URL"
-        message = f"Renderjuice answered {status}{explanation}"
-        return _http_error(status)(message, status_code=status, retry_after=self._retry_after(outcome))
-
-    def read_json(self, answer: Answer) -> Any:
-        """The body as JSON.
-
-        Raises:
-            RenderjuiceResponseError: for HTML, half a document, or nothing.
-        """
-        try:
-            return json.loads(answer.body)
-        except (ValueError, RecursionError):
-            kind = answer.headers.get("content-type", "no content type")
-            raise errors.RenderjuiceResponseError(
-                f"Renderjuice's answer is not JSON ({redact(kind, self._api_key)}, {len(answer.body)} bytes)"
-            ) from None
-
-    def read_job(self, answer: Answer) -> Job:
-        """The job in `answer`, bare or inside `data`."""
-        return parse(Job, unwrap(self.read_json(answer), "id"), "job")
-
-    def read_job_or_none(self, answer: Answer) -> Job | None:
-        """The same, or None for an empty success."""
-        return self.read_job(answer) if answer.body.strip() else None
-
-    def _read_downloads(self, answer: Answer) -> Downloads:
-        downloads = parse(Downloads, unwrap(self.read_json(answer), "frames"), "download list")
-        # Both can be read, or the answer is nonsense and asked for again.
-        _ = downloads.frame_files, downloads.composite_files
-        return downloads
-
-    def _nonsense(self, answer: Answer) -> errors.RenderjuiceError | None:
-        """The error of a success that holds something and no JSON: whoever wrote that page may not have carried anything out."""
-        try:
-            if answer.body.strip():
-                self.read_json(answer)
-        except errors.RenderjuiceResponseError as nonsense:
-            return nonsense
-        return None
-
-    def _job_if_readable(self, answer: Answer) -> Job | None:
-        try:
-            return self.read_job(answer)
-        except errors.RenderjuiceResponseError:
-            return None
-
-    def _explanation(self, answer: Answer) -> str:
-        try:
-            text = _message(json.loads(answer.body))
-        except (ValueError, RecursionError):
-            text = ""
-        return f": {redact(text, self._api_key)}" if text else ""
-
-    def _retry_after(self, answer: Answer) -> float | None:
-        text = answer.headers.get("retry-after", "").strip()
-        try:
-            seconds = float(text)
-        except ValueError:
-            return self._seconds_until(text)
-        return seconds if math.isfinite(seconds) and seconds >= 0 else None
-
-    def _seconds_until(self, text: str) -> float | None:
-        try:
-            date = parsedate_to_datetime(text)
-        except (ValueError, TypeError, OverflowError, IndexError):
-            return None
-        date = date if date.tzinfo else date.replace(tzinfo=UTC)
-        return max(0.0, (date - self.now()).total_seconds())
 
 
 def check_job_id(job_id: str) -> str:
@@ -297,34 +216,3 @@ def _is_text(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def unwrap(value: Any, key: str) -> Any:
-    """`value`, or what its `data` holds when `key` is not in it: some answers are wrapped, and which may change."""
-    if isinstance(value, dict) and key not in value and isinstance(value.get("data"), dict):
-        return value["data"]
-    return value
-
-
-def _message(body: Any) -> str:
-    """A sentence out of an error body of unknown shape."""
-    if isinstance(body, str):
-        return body
-    if isinstance(body, list):
-        return "; ".join(filter(None, map(_message, body[:3])))
-    if isinstance(body, dict):
-        return next(filter(None, (_message(body.get(key)) for key in ("message", "error", "errors", "detail"))), "")
-    return ""
-
-
-def _http_error(status: int) -> type[errors.RenderjuiceHTTPError]:
-    known: dict[int, type[errors.RenderjuiceHTTPError]] = {
-        401: errors.RenderjuiceAuthenticationError,
-        402: errors.RenderjuicePaymentError,
-        403: errors.RenderjuiceAuthenticationError,
-        404: errors.RenderjuiceNotFoundError,
-        429: errors.RenderjuiceRateLimitError,
-    }
-    if status in known:
-        return known[status]
-    return errors.RenderjuiceRefusedError if 400 <= status < 500 else errors.RenderjuiceServerError

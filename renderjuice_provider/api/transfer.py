@@ -59,7 +59,7 @@ def _put(protocol: Protocol, scene: SceneFile, target: UploadTarget) -> Flow[boo
     while True:
         attempt += 1
         outcome = yield PutFile(target.upload_url, scene)
-        failure = protocol.failure(outcome)
+        failure = protocol.read.failure(outcome)
         if failure is None:
             return True
         if isinstance(outcome, Answer) and outcome.status in _EXPIRED:
@@ -268,7 +268,7 @@ class _Fetching:
         while True:
             attempt += 1
             outcome = yield FetchFile(self._urls[planned.place], part)
-            failure = self._protocol.failure(outcome) or _no_file(outcome)
+            failure = self._protocol.read.failure(outcome) or _no_file(outcome)
             if failure is None:
                 return outcome.received  # type: ignore[no-any-return]
             if isinstance(outcome, Answer) and outcome.status in _EXPIRED:

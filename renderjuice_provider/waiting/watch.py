@@ -25,13 +25,14 @@ def watch(protocol: Protocol, wait: JobWait, say: Callable[[str], None]) -> Flow
 
 
 def look(protocol: Protocol, wait: JobWait) -> Flow[Waiting | Over]:
-    """One look at the job, and the verdict on it."""
+    """One look at the job, and the verdict on it. It is one attempt: the wait says when to try again, and knows the deadline."""
+    once = protocol.once()
     try:
-        job = yield from protocol.get_job(wait.job_id)
+        job = yield from once.get_job(wait.job_id)
     except RenderjuiceError as error:
-        return wait.on_error(error, protocol.now().timestamp())
-    progress = yield from _progress(protocol, job)
-    return wait.on_job(job, progress, protocol.now().timestamp())
+        return wait.on_error(error, once.now().timestamp())
+    progress = yield from _progress(once, job)
+    return wait.on_job(job, progress, once.now().timestamp())
 
 
 def _progress(protocol: Protocol, job: Job) -> Flow[Progress | None]:

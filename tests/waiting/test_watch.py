@@ -40,10 +40,10 @@ def test_a_wait_tells_each_state_once_and_ends_when_the_job_does(client, renderi
 
 @pytest.mark.parametrize("fault", ["503", "429", "reset-before", "nonsense", "html 502", "truncate", "json {}"])
 def test_polls_that_fail_for_long_do_not_end_the_wait(client, emulator, rendering, fault):
-    emulator.faults.add("get_job", *[fault] * 12)
+    emulator.faults.add("get_job", *[fault] * 6)
     outcome, lines = waiting(client, rendering)
     assert outcome.ending is Ending.REACHED
-    assert sum("Could not look at job" in line for line in lines) == 2  # five attempts are one look
+    assert sum("Could not look at job" in line for line in lines) == 6  # each is one look
     assert emulator.ledger.renders_started() == 1
 
 
@@ -54,6 +54,16 @@ def test_polls_that_are_refused_end_the_wait_at_once(client, emulator, rendering
     assert outcome.ending is Ending.REFUSED
     assert words in outcome.message
     assert emulator.ledger.jobs_left_running() == [rendering]
+
+
+def test_a_look_that_fails_is_one_attempt_so_that_the_deadline_is_kept(emulator, client, rendering):
+    emulator.faults.add("get_job", *["503 retry-after=1"] * 9)
+    wait = JobWait(rendering, "completed", poll_interval=1, started=time.time(), deadline=time.time() + 9)
+    before = emulator.ledger.count("get_job")
+    verdict = client.run(look(client.protocol, wait))
+    assert emulator.ledger.count("get_job") == before + 1
+    assert verdict.pause >= 1
+    emulator.faults.clear()
 
 
 def test_a_job_that_does_not_exist_ends_the_wait_at_once(client, emulator):

@@ -1,0 +1,153 @@
+"""Reading what Renderjuice answers: a job, a list, an error of unknown shape, a page of HTML that says 200.
+
+Pure. Whatever comes in, what comes out is a value or a `RenderjuiceError` that shows neither the key nor a signature.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from renderjuice_provider.api import errors
+from renderjuice_provider.api.flow import Answer, Lost
+from renderjuice_provider.api.models import Downloads, Job, UploadTarget, parse
+from renderjuice_provider.api.progress import Progress, read_progress
+from renderjuice_provider.api.redact import redact
+
+
+class Reader:
+    """Makes sense of answers.
+
+    Args:
+        api_key: what errors must not show.
+        now: the clock, for a `Retry-After` that is a date.
+    """
+
+    def __init__(self, api_key: str, now: Callable[[], datetime]) -> None:
+        self._api_key = api_key
+        self._now = now
+
+    def failure(self, outcome: Answer | Lost) -> errors.RenderjuiceError | None:
+        """The error that `outcome` is, or None for a success."""
+        if isinstance(outcome, Lost):
+            message = f"Renderjuice did not answer: {redact(outcome.reason, self._api_key)}"
+            return errors.RenderjuiceConnectionError(message, sent=outcome.sent)
+        if outcome.ok:
+            return None
+        status = outcome.status
+        explanation = self._explanation(outcome)
+        if 300 <= status < 400:
+            explanation = ", a redirect, which is not followed with the API key: check the base URL"
+        message = f"Renderjuice answered {status}{explanation}"
+        return _http_error(status)(message, status_code=status, retry_after=self._retry_after(outcome))
+
+    def json(self, answer: Answer) -> Any:
+        """The body as JSON.
+
+        Raises:
+            RenderjuiceResponseError: for HTML, half a document, or nothing.
+        """
+        try:
+            return json.loads(answer.body)
+        except (ValueError, RecursionError):
+            kind = answer.headers.get("content-type", "no content type")
+            raise errors.RenderjuiceResponseError(
+                f"Renderjuice's answer is not JSON ({redact(kind, self._api_key)}, {len(answer.body)} bytes)"
+            ) from None
+
+    def job(self, answer: Answer) -> Job:
+        """The job in `answer`, bare or inside `data`."""
+        return parse(Job, unwrap(self.json(answer), "id"), "job")
+
+    def job_or_none(self, answer: Answer) -> Job | None:
+        """The same, or None for an empty success."""
+        return self.job(answer) if answer.body.strip() else None
+
+    def upload_target(self, answer: Answer) -> UploadTarget:
+        """Where to put a scene."""
+        return parse(UploadTarget, unwrap(self.json(answer), "slug"), "upload target")
+
+    def progress(self, answer: Answer) -> tuple[Progress, ...]:
+        """Counters, however they are wrapped; empty when there are none."""
+        return read_progress(self.json(answer))
+
+    def downloads(self, answer: Answer) -> Downloads:
+        """The outputs of a job."""
+        downloads = parse(Downloads, unwrap(self.json(answer), "frames"), "download list")
+        # Both can be read, or the answer is nonsense and asked for again.
+        _ = downloads.frame_files, downloads.composite_files
+        return downloads
+
+    def nonsense(self, answer: Answer) -> errors.RenderjuiceError | None:
+        """The error of a success that holds something and no JSON: whoever wrote that page may not have carried anything out."""
+        try:
+            if answer.body.strip():
+                self.json(answer)
+        except errors.RenderjuiceResponseError as nonsense:
+            return nonsense
+        return None
+
+    def job_if_readable(self, answer: Answer) -> Job | None:
+        """The same, or None for anything else."""
+        try:
+            return self.job(answer)
+        except errors.RenderjuiceResponseError:
+            return None
+
+    def _explanation(self, answer: Answer) -> str:
+        try:
+            text = _message(json.loads(answer.body))
+        except (ValueError, RecursionError):
+            text = ""
+        return f": {redact(text, self._api_key)}" if text else ""
+
+    def _retry_after(self, answer: Answer) -> float | None:
+        text = answer.headers.get("retry-after", "").strip()
+        try:
+            seconds = float(text)
+        except ValueError:
+            return self._seconds_until(text)
+        return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+    def _seconds_until(self, text: str) -> float | None:
+        try:
+            date = parsedate_to_datetime(text)
+        except (ValueError, TypeError, OverflowError, IndexError):
+            return None
+        date = date if date.tzinfo else date.replace(tzinfo=UTC)
+        return max(0.0, (date - self._now()).total_seconds())
+
+
+def unwrap(value: Any, key: str) -> Any:
+    """`value`, or what its `data` holds when `key` is not in it: some answers are wrapped, and which may change."""
+    if isinstance(value, dict) and key not in value and isinstance(value.get("data"), dict):
+        return value["data"]
+    return value
+
+
+def _message(body: Any) -> str:
+    """A sentence out of an error body of unknown shape."""
+    if isinstance(body, str):
+        return body
+    if isinstance(body, list):
+        return "; ".join(filter(None, map(_message, body[:3])))
+    if isinstance(body, dict):
+        return next(filter(None, (_message(body.get(key)) for key in ("message", "error", "errors", "detail"))), "")
+    return ""
+
+
+def _http_error(status: int) -> type[errors.RenderjuiceHTTPError]:
+    known: dict[int, type[errors.RenderjuiceHTTPError]] = {
+        401: errors.RenderjuiceAuthenticationError,
+        402: errors.RenderjuicePaymentError,
+        403: errors.RenderjuiceAuthenticationError,
+        404: errors.RenderjuiceNotFoundError,
+        429: errors.RenderjuiceRateLimitError,
+    }
+    if status in known:
+        return known[status]
+    return errors.RenderjuiceRefusedError if 400 <= status < 500 else errors.RenderjuiceServerError
