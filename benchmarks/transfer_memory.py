@@ -73,16 +73,15 @@ def render_one_frame(emulator: Emulator, folder: Path) -> str:
     """A completed job with one output."""
     with RenderjuiceClient(emulator.api_key, emulator.base_url) as client:
         job = client.create_job(client.upload(write_scene(folder / "small.blend")).slug)
-        for order, status in (
-            (lambda: client.validate_job(job.id), "validated"),
-            (
-                lambda: client.start_render(job.id, {"colorManagementPreset": "default", "frameRanges": ["1"]}),
-                "completed",
-            ),
-        ):
-            order()
+
+        def until(status: str) -> None:
             while client.get_job(job.id).status != status:
                 time.sleep(0.01)
+
+        client.validate_job(job.id)
+        until("validated")
+        client.start_render(job.id, {"colorManagementPreset": "default", "frameRanges": ["1"]})
+        until("completed")
         return job.id
 
 

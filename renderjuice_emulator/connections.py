@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, cast
 
-import psutil  # type: ignore[import-untyped, unused-ignore]
+import psutil
 from starlette.types import Scope
 from uvicorn.server import ServerState
 
