@@ -89,11 +89,16 @@ class PartWriter:
 async def beside_the_loop(work: Callable[[], T]) -> T:
     """The result of `work`, done in a thread.
 
-    Who is cancelled meanwhile still waits for it: a file is not closed under a writer.
+    Who is cancelled meanwhile, once or again, still waits for it: a file is not closed under a writer.
     """
     task = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.gather(task, return_exceptions=True)
-        raise
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        task.exception()  # nobody will ask for it, which is no reason for a warning
+        raise cancelled
+    return task.result()

@@ -13,6 +13,7 @@ from clients import completed, connect, files_below
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api import scene_file
 from renderjuice_provider.api.client import AsyncRenderjuiceClient
+from renderjuice_provider.api.part import beside_the_loop
 
 SLOW = 0.6
 
@@ -81,6 +82,22 @@ def _slow(work):
         return work(*arguments)
 
     return slow
+
+
+@pytest.mark.parametrize("cancels", [0, 1, 2])
+def test_who_is_cancelled_once_or_twice_still_waits_for_the_disk(cancels):
+    done = []
+
+    async def work():
+        writing = asyncio.ensure_future(beside_the_loop(lambda: time.sleep(SLOW) or done.append(True)))
+        for _ in range(cancels):
+            await asyncio.sleep(0.01)
+            writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        assert writing.cancelled() == bool(cancels)
+        assert done
+
+    asyncio.run(work())
 
 
 @pytest.mark.parametrize("when", [0.02, 0.1, 0.3])
