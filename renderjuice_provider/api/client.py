@@ -22,8 +22,9 @@ from renderjuice_provider.api.origin import DEFAULT_BASE_URL, check_base_url
 from renderjuice_provider.api.progress import Progress
 from renderjuice_provider.api.protocol import Protocol, check_job_id
 from renderjuice_provider.api.retry import RetryPolicy
+from renderjuice_provider.api.settings import WireSettings
 from renderjuice_provider.api.transfer import DownloadReport
-from renderjuice_provider.api.wire import AsyncWire, Wire, WireSettings
+from renderjuice_provider.api.wire import AsyncWire, Wire
 
 T = TypeVar("T")
 Path = str | os.PathLike[str] | Any

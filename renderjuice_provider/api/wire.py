@@ -11,71 +11,25 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
-from functools import cache, cached_property, partial
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from functools import cached_property, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from renderjuice_provider import __version__
+from renderjuice_provider.api.body import Body
 from renderjuice_provider.api.flow import Answer, Call, Do, FetchFile, Flow, Lost, Pause, PutFile, Step, Together
 from renderjuice_provider.api.origin import address_problem
 from renderjuice_provider.api.part import PartWriter, beside_the_loop
 from renderjuice_provider.api.redact import keep_queries_out_of_logs
 from renderjuice_provider.api.scene_file import CHUNK, SceneFile
+from renderjuice_provider.api.settings import WireSettings
 
 if TYPE_CHECKING:
-    import ssl
-
     import httpx
 
 T = TypeVar("T")
 _AT_ONCE = 4
 """Files on their way at the same time: enough to hide latency, few enough for anyone's rate limit."""
 _WHOLE_FILE = 200
-
-
-@dataclass(frozen=True)
-class WireSettings:
-    """Where to, as whom, and how patiently: seconds without a byte, from the API (`timeout`) and from a store."""
-
-    api_key: str = field(repr=False)
-    base_url: str
-    timeout: float
-    allow_http: bool
-    storage_timeout: float = 300.0
-    """A store may think for minutes about the last byte of 5 GiB."""
-
-    def api_options(self) -> dict[str, Any]:
-        """For the client that carries the key. Redirects are answers, never followed."""
-        import httpx
-
-        headers = {"Authorization": f"Bearer {self.api_key}", "Accept": "application/json", "User-Agent": _user_agent()}
-        timeout = httpx.Timeout(self.timeout, connect=min(self.timeout, 10))
-        target = {"base_url": self.base_url, "verify": _certificates(), "follow_redirects": False}
-        return target | {"headers": headers, "timeout": timeout}
-
-    def storage_options(self) -> dict[str, Any]:
-        """For signed URLs: neither key nor cookies."""
-        import httpx
-
-        headers = {"User-Agent": _user_agent(), "Accept-Encoding": "identity"}
-        timeout = httpx.Timeout(self.storage_timeout, connect=min(self.timeout, 10))
-        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
-        target = {"verify": _certificates(), "follow_redirects": False, "cookies": no_cookies}
-        return target | {"headers": headers, "timeout": timeout}
-
-
-@cache
-def _certificates() -> ssl.SSLContext:
-    """One for all clients: reading the machine's certificates takes some 25 ms, and a triggerer has hundreds of clients."""
-    import httpx
-
-    return httpx.create_ssl_context()
-
-
-def _user_agent() -> str:
-    return f"airflow-provider-renderjuice/{__version__}"
 
 
 class Wire:
@@ -119,7 +73,7 @@ class Wire:
     def _perform(self, step: Step) -> Any:
         match step:
             case Call():
-                return _attempt(lambda: _answer(self._api.request(step.method, step.path, **_body(step))))
+                return _attempt(lambda: self._call(step))
             case PutFile():
                 return self._guarded(step.url, lambda: self._put(step))
             case FetchFile():
@@ -136,18 +90,29 @@ class Wire:
     def _guarded(self, url: str, perform: Callable[[], Answer]) -> Answer | Lost:
         return _unusable(url, self._settings) or _attempt(perform)
 
+    def _call(self, step: Call) -> Answer:
+        with self._api.stream(step.method, step.path, **_order(step)) as response:
+            return self._read(response)
+
     def _put(self, step: PutFile) -> Answer:
-        return _answer(self._storage.put(step.url, content=step.scene.chunks(), headers=_length(step.scene)))
+        scene = step.scene
+        with self._storage.stream("PUT", step.url, content=scene.chunks(), headers=_length(scene)) as response:
+            return self._read(response)
 
     def _fetch(self, step: FetchFile) -> Answer:
         with self._storage.stream("GET", step.url, follow_redirects=True) as response:
             if response.status_code != _WHOLE_FILE:
-                response.read()
-                return _answer(response)
+                return self._read(response)
             with PartWriter(step.part) as writer:
                 for chunk in response.iter_bytes(CHUNK):
                     writer.write(chunk)
             return Answer(response.status_code, _headers(response), received=writer.received)
+
+    def _read(self, response: httpx.Response) -> Answer:
+        body = Body(self._settings.timeout)
+        for chunk in response.iter_bytes():
+            body.add(chunk)
+        return Answer(response.status_code, _headers(response), bytes(body))
 
     def close(self) -> None:
         """Close the connections that were opened."""
@@ -219,14 +184,16 @@ class AsyncWire:
 
     async def _call(self, step: Call) -> Answer | Lost:
         try:
-            return _answer(await self._api.request(step.method, step.path, **_body(step)))
+            async with self._api.stream(step.method, step.path, **_order(step)) as response:
+                return await self._read(response)
         except _transport_errors() as error:
             return _lost(error)
 
     async def _put(self, step: PutFile) -> Answer | Lost:
         try:
-            content = _chunks_beside_the_loop(step.scene)
-            return _answer(await self._storage.put(step.url, content=content, headers=_length(step.scene)))
+            content, headers = _chunks_beside_the_loop(step.scene), _length(step.scene)
+            async with self._storage.stream("PUT", step.url, content=content, headers=headers) as response:
+                return await self._read(response)
         except _transport_errors() as error:
             return _lost(error)
 
@@ -234,14 +201,19 @@ class AsyncWire:
         try:
             async with self._storage.stream("GET", step.url, follow_redirects=True) as response:
                 if response.status_code != _WHOLE_FILE:
-                    await response.aread()
-                    return _answer(response)
+                    return await self._read(response)
                 async with PartWriter(step.part) as writer:
                     async for chunk in response.aiter_bytes(CHUNK):
                         await beside_the_loop(partial(writer.write, chunk))
                 return Answer(response.status_code, _headers(response), received=writer.received)
         except _transport_errors() as error:
             return _lost(error)
+
+    async def _read(self, response: httpx.Response) -> Answer:
+        body = Body(self._settings.timeout)
+        async for chunk in response.aiter_bytes():
+            body.add(chunk)
+        return Answer(response.status_code, _headers(response), bytes(body))
 
     async def close(self) -> None:
         """Close the connections that were opened."""
@@ -261,12 +233,8 @@ def _length(scene: SceneFile) -> dict[str, str]:
     return {"Content-Length": str(scene.size)}
 
 
-def _body(call: Call) -> dict[str, Any]:
+def _order(call: Call) -> dict[str, Any]:
     return {"params": dict(call.params)} | ({} if call.body is None else {"json": call.body})
-
-
-def _answer(response: httpx.Response) -> Answer:
-    return Answer(response.status_code, _headers(response), response.content)
 
 
 def _headers(response: httpx.Response) -> dict[str, str]:

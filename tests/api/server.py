@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
@@ -22,10 +22,10 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What goes back."""
+    """What goes back. A body in pieces is sent piece by piece, without a length, until it ends or nobody listens any more."""
 
     status: int = 200
-    body: bytes = b""
+    body: bytes | Iterator[bytes] = b""
     headers: Mapping[str, str] = {}
 
 
@@ -59,11 +59,15 @@ def serving(reply: Callable[[Request], Reply]) -> Iterator[Server]:
             request = Request(self.command, self.path, dict(self.headers), body)
             requests.append(request)
             status, body, headers = reply(request)
+            whole = isinstance(body, bytes)
+            ends = {"Content-Length": str(len(body))} if whole else {"Connection": "close"}
             self.send_response_only(status)
-            for name, value in ({"Content-Length": str(len(body))} | dict(headers)).items():
+            for name, value in (ends | dict(headers)).items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            with suppress(ConnectionError):
+                for piece in [body] if whole else body:
+                    self.wfile.write(piece)
 
         do_GET = do_POST = do_PUT = _reply  # noqa: N815 - what http.server calls them
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -12,6 +13,7 @@ from server import JOB_ID, Reply, a_job, answer, serving
 from renderjuice_provider.api.errors import (
     RenderjuiceAmbiguousError,
     RenderjuiceAuthenticationError,
+    RenderjuiceConnectionError,
     RenderjuiceError,
     RenderjuiceNotFoundError,
     RenderjuicePaymentError,
@@ -256,6 +258,39 @@ def test_any_end_of_an_upload_url_is_survived(new_client, scene, expires):
 
     with serving(reply) as server, pytest.raises(RenderjuiceTransferError):
         new_client(base_url=server.url, max_attempts=2).upload(scene)
+
+
+def drip(piece, pause):
+    while True:
+        yield piece
+        time.sleep(pause)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_answer_that_drips_is_given_up_although_its_bytes_keep_coming(new_client, status):
+    with serving(lambda _: Reply(status, drip(b" ", 0.02))) as server:
+        started = time.monotonic()
+        with pytest.raises(RenderjuiceConnectionError, match="did not end within"):
+            new_client(base_url=server.url, timeout=0.1, max_attempts=1).get_job(JOB_ID)
+        assert 0.4 <= time.monotonic() - started < 3
+
+
+def test_an_answer_without_an_end_is_given_up_before_it_fills_the_memory(new_client, monkeypatch):
+    monkeypatch.setattr("renderjuice_provider.api.body.LONGEST", 4 << 20)
+    endless, error = Reply(200, drip(bytes(1 << 20), 0)), RenderjuiceConnectionError
+    with serving(lambda _: endless) as server, pytest.raises(error, match="longer than 4 MiB"):
+        new_client(base_url=server.url, max_attempts=1).get_job(JOB_ID)
+
+
+def test_a_store_that_never_ends_its_answer_is_given_up_too(new_client, scene):
+    def reply(request):
+        if request.method == "PUT":
+            return Reply(200, drip(b" ", 0.02))
+        target = f"http://{request.headers['Host']}/put"
+        return answer({"uploadUrl": target, "slug": "s", "expiresAt": "2100-01-01T00:00:00Z"})
+
+    with serving(reply) as server, pytest.raises(RenderjuiceTransferError, match="did not end within"):
+        new_client(base_url=server.url, timeout=0.1, max_attempts=1).upload(scene)
 
 
 def test_retry_after_may_be_a_date(new_client):
