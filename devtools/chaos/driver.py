@@ -22,6 +22,9 @@ class Report:
     scenario: Scenario
     shots: list[Shot] = field(default_factory=list)
     figures: list[Figures] = field(default_factory=list)
+    planned: int = 0
+    met: int = 0
+    """Faults that requests were to meet, and those that they met."""
     seconds: float = 0.0
     deviations: list[str] = field(default_factory=list)
 
@@ -39,8 +42,18 @@ def judge(reports: Iterable[Report]) -> list[Report]:
         report.figures = [shot.figures() for shot in report.shots]
         for shot, figures in zip(report.shots, report.figures, strict=True):
             report.deviations += [f"{_where(shot)}: {text}" for text in _differences(report.scenario.expect, figures)]
-            report.deviations += [f"{_where(shot)}: no request met {fault!r}" for fault in shot.faults_left()]
+            report.deviations += _unmet(report, shot)
     return judged
+
+
+def _unmet(report: Report, shot: Shot) -> list[str]:
+    """Counts the faults of a shot, and returns what is wrong with their number."""
+    planned, left = sum(len(texts) for _, texts in report.scenario.faults), shot.faults_left()
+    report.planned += planned
+    report.met += planned - len(left)
+    if report.scenario.unsure:
+        return [f"{_where(shot)}: no request met a fault"] if planned and len(left) == planned else []
+    return [f"{_where(shot)}: no request met {fault!r}" for fault in left]
 
 
 def _perform(stage: Stage, scenario: Scenario, make: type[Shot]) -> Report:

@@ -34,7 +34,7 @@ class Figures:
     running: int = 0
     """Jobs that still cost money."""
     canceled: int = 0
-    """Jobs that were cancelled."""
+    """Renders that were cancelled. A job that is stopped before its render was started costs nothing, and is not counted."""
 
     @property
     def bill(self) -> tuple[int, int, int]:
@@ -59,7 +59,8 @@ class Scenario:
         dag: names it.
         shots: how many meet it at once.
         frames, seconds: of the scene: how many frames, and how long each takes.
-        faults: what the requests of each shot meet. A fault that is not met is a deviation: its point was not proven.
+        faults: what the requests of each shot meet. A fault that is not met is a deviation: its point was not proven. Unless
+        unsure: then at least one must be. What got through in spite of a fault is not asked again, and meets no second one.
         steps: what is done to the shots once they are started, in order.
         expect: what each shot must come to.
         connection: of Airflow.
@@ -76,6 +77,7 @@ class Scenario:
     frames: int = 4
     seconds: float = 3.0
     faults: Faults = ()
+    unsure: bool = False
     steps: tuple[Step, ...] = ()
     expect: Figures = ONCE
     connection: str = DIRECT

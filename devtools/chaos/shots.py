@@ -112,12 +112,12 @@ class Shot:
         return [f"{of} {text}" for of, texts in left.items() if of.endswith(f" {self.file_name}") for text in texts]
 
     def bill(self) -> tuple[int, int, int]:
-        """Renders started, jobs that run, jobs that were cancelled."""
+        """Renders started, renders that go on, renders that were cancelled."""
         accounts = self.accounts()
         return (
             sum(one.renders_started for one in accounts),
             sum(one.status in RENDER_RUNS for one in accounts),
-            sum(one.canceled for one in accounts),
+            sum(one.canceled for one in accounts if one.renders_started),
         )
 
     def figures(self) -> Figures:

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 
 from devtools.chaos.driver import Report
 
-_HEAD = ("scenario", "shots", "renders per shot", "left running", "results lost", "healthy cancelled", "seconds")
+_HEAD = (
+    "scenario",
+    "shots",
+    "renders per shot",
+    "left running",
+    "results lost",
+    "healthy cancelled",
+    "faults met",
+    "seconds",
+)
 
 
 def table(reports: Sequence[Report]) -> str:
@@ -33,6 +42,7 @@ def _row(name: str, reports: Sequence[Report]) -> tuple[str, ...]:
         str(sum(found.running for _, found in pairs)),
         str(lost),
         str(cancelled),
+        f"{sum(report.met for report in reports)} of {sum(report.planned for report in reports)}",
         f"{seconds:.0f}",
     )
 

@@ -62,6 +62,7 @@ def storm(seed: int) -> Iterator[Scenario]:
                 operator,
                 mode,
                 faults=_storm(dice, operator),
+                unsure=True,
                 patience=600,
             )
 

@@ -19,6 +19,8 @@ from renderjuice_provider.waiting.steps import has_reached
 
 NEWS_EVERY = 180.0
 """Seconds after which the log says something even if nothing changed: a silent log reads as a dead task."""
+LONGEST_PAUSE = 300.0
+"""Seconds between looks that fail, or ten poll intervals if that is less: the end of an outage should not go unnoticed for long."""
 _KNOWN = frozenset(JobStatus)
 
 
@@ -66,7 +68,8 @@ class JobWait:
         self.started = started
         self.deadline = deadline
         self._jitter = jitter
-        self._backoff = RetryPolicy(first_pause=poll_interval, longest_pause=max(300.0, poll_interval), jitter=jitter)
+        longest = max(poll_interval, min(LONGEST_PAUSE, 10 * poll_interval))
+        self._backoff = RetryPolicy(first_pause=poll_interval, longest_pause=longest, jitter=jitter)
         self._failures = 0
         self._status: str | None = None
         self._told = ""

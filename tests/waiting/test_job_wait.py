@@ -92,6 +92,12 @@ def test_looks_that_fail_in_a_row_are_further_and_further_apart_up_to_five_minut
     assert wait.on_error(PASSING[0], NOW).pause == 60
 
 
+@pytest.mark.parametrize(("poll_interval", "longest"), [(1, 10), (30, 300), (3600, 3600)])
+def test_who_looks_often_notices_the_end_of_an_outage_soon(poll_interval, longest):
+    wait = a_wait(jitter=1.0, poll_interval=poll_interval)
+    assert max(wait.on_error(PASSING[0], NOW).pause for _ in range(12)) == longest
+
+
 @pytest.mark.parametrize(("asked", "pause"), [(5, 30), (100, 100), (1000, 1000), (1e9, HOUR)])
 def test_retry_after_is_obeyed_beyond_our_own_patience_but_not_beyond_the_deadline(asked, pause):
     error = RenderjuiceRateLimitError("429", status_code=429, retry_after=asked)
