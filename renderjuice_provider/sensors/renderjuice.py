@@ -70,6 +70,7 @@ class RenderjuiceJobSensor(BaseSensorOperator):
         self.deferrable = deferrable_by_default() if deferrable is None else deferrable
         self.poll_interval = interval
         self.renderjuice_conn_id = renderjuice_conn_id
+        self._pause = interval
 
     @cached_property
     def hook(self) -> RenderjuiceHook:
@@ -106,8 +107,13 @@ class RenderjuiceJobSensor(BaseSensorOperator):
         if verdict.news:
             self.log.info(verdict.news)
         if not isinstance(verdict, Over):
+            self._pause = verdict.pause
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._result(context, verdict.outcome))
+
+    def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
+        """Airflow's interval, or what the wait asks for where that is longer: it obeys Retry-After."""
+        return max(super()._get_next_poke_interval(*args, **kwargs), self._pause)
 
     def execute_complete(self, context: Context, event: Any = None) -> str | None:
         """Resume after the trigger fired."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from provider.runner import CONFIG
 
@@ -72,6 +74,22 @@ def test_failed_polls_are_waited_out(emulator, client, job_id, runner, deferrabl
     emulator.faults.add("get_job", "503", "nonsense", "reset-before", "429 retry-after=0")
     assert runner.run(sensor(job_id, target_status="validated", deferrable=deferrable)) == "validated"
     assert emulator.faults.left() == {}
+
+
+@both_modes
+def test_retry_after_is_obeyed_however_often_it_pokes(emulator, client, job_id, runner, deferrable):
+    emulator.faults.add("get_job", "429 retry-after=1")
+    started = time.monotonic()
+    assert runner.run(sensor(job_id, target_status="created", deferrable=deferrable)) == "created"
+    assert time.monotonic() - started >= 1
+    assert emulator.ledger.count("get_job", status=429) == 1
+
+
+def test_a_sensor_that_is_rescheduled_obeys_retry_after_too(emulator, job_id):
+    emulator.faults.add("get_job", "429 retry-after=100")
+    poking = sensor(job_id, target_status="completed", deferrable=False, mode="reschedule")
+    assert not poking.poke({})
+    assert poking._get_next_poke_interval(0.0, lambda: 0.0, 1) >= 100
 
 
 @both_modes
