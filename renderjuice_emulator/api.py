@@ -17,7 +17,6 @@ from renderjuice_emulator.answers import iso, job_body, job_response
 from renderjuice_emulator.downloads import downloads_body
 from renderjuice_emulator.emulation import Emulated, Emulation
 from renderjuice_emulator.farm import RefusalError
-from renderjuice_emulator.gate import Operations
 from renderjuice_emulator.jobs import Job
 from renderjuice_emulator.ledger import Entry
 from renderjuice_emulator.models import (
@@ -32,13 +31,14 @@ from renderjuice_emulator.models import (
     UploadTarget,
     WrappedJob,
 )
+from renderjuice_emulator.operations import Routes
 from renderjuice_emulator.states import Status
 from renderjuice_emulator.switches import JobShape
 
 PREFIX = "/api/external/v1"
 _JOB = rf"{PREFIX}/jobs/(?P<job>[^/]+)"
 
-OPERATIONS: Operations = tuple(
+ROUTES: Routes = tuple(
     (method, re.compile(path), name)
     for method, path, name in (
         ("POST", f"{PREFIX}/uploads", "create_upload"),

@@ -31,22 +31,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
-OPERATIONS = (
-    "create_upload",
-    "put_upload",
-    "create_job",
-    "get_job",
-    "list_jobs",
-    "validate_job",
-    "start_render",
-    "cancel_job",
-    "get_progress",
-    "list_progress",
-    "get_downloads",
-    "download_file",
-    "webhook",
-)
-STORAGE_OPERATIONS = frozenset({"put_upload", "download_file"})
+from renderjuice_emulator.operations import OPERATIONS, STORAGE_OPERATIONS
+
 _ABOUT_NO_FILE = frozenset({"list_jobs", "list_progress"})
 
 FaultKind = Literal[

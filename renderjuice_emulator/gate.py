@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -15,8 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from renderjuice_emulator.answers import error_response, storage_error
 from renderjuice_emulator.connections import kill_peer
-from renderjuice_emulator.faults import STORAGE_OPERATIONS, Fault
+from renderjuice_emulator.faults import Fault
 from renderjuice_emulator.ledger import Entry
+from renderjuice_emulator.operations import STORAGE_OPERATIONS, Routes, recognise
 
 if TYPE_CHECKING:
     from renderjuice_emulator.emulation import Emulation
@@ -30,16 +29,13 @@ _NAMED_IN_BODY = {"create_upload": "fileName", "create_job": "slug"}
 UNWATCHED = ("/_emulator", "/openapi.json")
 """Paths of the emulator's own, which are neither noted nor disturbed."""
 
-Operations = Sequence[tuple[str, re.Pattern[str], str]]
-"""Method, path and name of each operation. A group `job` in the path is the job's id."""
-
 
 class Gate:
     """ASGI middleware around one of the emulator's two origins. Routes find `emulation` and their ledger `entry` in the scope."""
 
-    def __init__(self, app: ASGIApp, operations: Operations, emulation: Emulation) -> None:
+    def __init__(self, app: ASGIApp, routes: Routes, emulation: Emulation) -> None:
         self._app = app
-        self._operations = operations
+        self._routes = routes
         self._emulation = emulation
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,7 +44,7 @@ class Gate:
         if scope["type"] != "http" or scope["path"].startswith(UNWATCHED):
             await self._app(scope, receive, send)
             return
-        operation, job_id = self._recognise(scope)
+        operation, job_id = recognise(self._routes, scope["method"], scope["path"])
         headers = {name for name, _ in scope["headers"]}
         entry = self._emulation.ledger.open(
             operation, scope["method"], scope["path"], had_authorization=b"authorization" in headers
@@ -100,12 +96,6 @@ class Gate:
         else:
             await _read_body(receive, keep=False)
             await self._answer(fault, scope)(scope, receive, send)
-
-    def _recognise(self, scope: Scope) -> tuple[str, str | None]:
-        for method, path, operation in self._operations:
-            if scope["method"] == method and (match := path.fullmatch(scope["path"])):
-                return operation, match.groupdict().get("job")
-        return "other", None
 
     def _known_name(self, path: str, job_id: str | None) -> str | None:
         """The file that a request concerns, where its path tells."""

@@ -24,7 +24,8 @@ from renderjuice_emulator.application import application
 from renderjuice_emulator.clock import Clock
 from renderjuice_emulator.emulation import Emulation
 from renderjuice_emulator.fast import FastRenderer
-from renderjuice_emulator.gate import Gate, Operations
+from renderjuice_emulator.gate import Gate
+from renderjuice_emulator.operations import Routes
 from renderjuice_emulator.rendering import Renderer
 
 DEFAULT_KEY = "RJ-emulator"
@@ -86,8 +87,8 @@ class EmulatorServer:
             self.base_url, self.control_url = origin + api.PREFIX, f"{origin}/_emulator"
             self.openapi_url = f"{origin}/openapi.json"
             servers = [
-                await self._serve(application(), api.OPERATIONS, api_socket),
-                await self._serve(emulation.storage.app, storage.OPERATIONS, storage_socket),
+                await self._serve(application(), api.ROUTES, api_socket),
+                await self._serve(emulation.storage.app, storage.ROUTES, storage_socket),
             ]
             try:
                 yield
@@ -131,10 +132,10 @@ class EmulatorServer:
                 raise
             ready.set_exception(error)
 
-    async def _serve(self, app: ASGIApp, operations: Operations, sock: socket.socket) -> asyncio.Server:
+    async def _serve(self, app: ASGIApp, routes: Routes, sock: socket.socket) -> asyncio.Server:
         """Serve `app` by uvicorn's protocol, without uvicorn's own server: that one polls, and owns the signals."""
         emulation = self.emulation
-        gate = Gate(app, operations, emulation)
+        gate = Gate(app, routes, emulation)
         config = Config(gate, lifespan="off", ws="none", access_log=False, log_config=None, proxy_headers=False)
         config.load()
         # Where the root logger has handlers uvicorn logs every request all the same, and with it the queries of signed URLs.

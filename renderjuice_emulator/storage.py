@@ -20,15 +20,15 @@ from starlette.routing import Route
 from renderjuice_emulator.answers import storage_error
 from renderjuice_emulator.clock import Clock
 from renderjuice_emulator.farm import Farm
-from renderjuice_emulator.gate import Operations
 from renderjuice_emulator.jobs import Job, Upload, new_id
+from renderjuice_emulator.operations import Routes
 from renderjuice_emulator.signing import Signer
 from renderjuice_emulator.switches import Switches
 
 _BLOCK = 4 << 20
 _SHOWN = frozenset({".png", ".jpg"})
 
-OPERATIONS: Operations = (
+ROUTES: Routes = (
     ("PUT", re.compile(r"/uploads/[^/]+/.*"), "put_upload"),
     ("GET", re.compile(r"/previews/(?P<job>[^/]+)/[^/]+"), "preview"),
     ("GET", re.compile(r"/download/(?P<job>[^/]+)/.*"), "download_file"),

@@ -10,7 +10,8 @@ import httpx
 import pytest
 from studio import Studio
 
-from renderjuice_emulator.faults import OPERATIONS, Fault
+from renderjuice_emulator.faults import Fault
+from renderjuice_emulator.operations import OPERATIONS
 from renderjuice_emulator.testing import Emulator
 
 ASK_TO_RENDER = """

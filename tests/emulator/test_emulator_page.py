@@ -6,7 +6,7 @@ import pytest
 
 from renderjuice_emulator.cli import _parser
 from renderjuice_emulator.control import router
-from renderjuice_emulator.faults import OPERATIONS
+from renderjuice_emulator.operations import OPERATIONS
 from renderjuice_emulator.switches import Switches
 
 PAGE = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text()
