@@ -5,10 +5,9 @@ from renderjuice_provider.operators.files import RenderjuiceDownloadOperator, Re
 from renderjuice_provider.operators.jobs import (
     RenderjuiceCancelJobOperator,
     RenderjuiceCreateJobOperator,
-    RenderjuiceRenderJobOperator,
-    RenderjuiceRunJobOperator,
     RenderjuiceValidateJobOperator,
 )
+from renderjuice_provider.operators.rendering import RenderjuiceRenderJobOperator, RenderjuiceRunJobOperator
 
 __all__ = [
     "RenderjuiceCancelJobOperator",
