@@ -52,6 +52,8 @@ class LocalAirflow(AirflowApi):
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             # Each worker process costs memory, and two cores do no more than this at once.
             "AIRFLOW__CORE__PARALLELISM": "4",
+            # SQLite has one writer at a time: whoever waits for it does so for 60 s instead of 5.
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}?timeout=60",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),

@@ -71,13 +71,10 @@ class Stage:
         self.folder = folder
         self.emulator = Emulator(speed=1, api_keys=[KEY])
         self.relays: dict[str, Relay] = {}
-        # SQLite has one writer at a time: whoever waits for it here does so for 60 s instead of 5.
-        database = f"sqlite:///{folder / 'airflow' / 'airflow.db'}?timeout=60"
         self._execution_port = free_port()
         settings = SETTINGS | {
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://localhost:{self._execution_port}/execution/",
             "AIRFLOW__CORE__PARALLELISM": str(parallelism),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
         }
         settings |= environment or {}
         self.airflow = LocalAirflow(folder / "airflow", dags, settings)
