@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from airflow.sdk.exceptions import AirflowRuntimeError
+
 try:
     from airflow.sdk.configuration import conf
     from airflow.sdk.exceptions import (
@@ -25,6 +27,7 @@ except ImportError:
 
 __all__ = [
     "AirflowFailException",
+    "AirflowRuntimeError",
     "AirflowSensorTimeout",
     "AirflowSkipException",
     "AirflowTaskTimeout",

@@ -18,6 +18,8 @@ from devtools.chaos.table import deviations, table
 from devtools.chaos.weather import outages, storm
 
 FOLDER = Path(__file__).parents[2] / ".run" / "chaos"
+BEFORE = FOLDER.with_name("chaos.before")
+"""What the run before left: a deviation is understood from its logs."""
 DEFAULT_SEED = 20261123
 
 
@@ -28,7 +30,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="of the storm (%(default)s)")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    shutil.rmtree(FOLDER, ignore_errors=True)
+    shutil.rmtree(BEFORE, ignore_errors=True)
+    if FOLDER.exists():
+        FOLDER.rename(BEFORE)
     FOLDER.mkdir(parents=True)
     say = _Clock()
     with Stage(FOLDER) as stage:

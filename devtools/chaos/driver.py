@@ -32,7 +32,12 @@ class Report:
 def perform(stage: Stage, scenarios: Sequence[Scenario], at_once: int, make: type[Shot] = Shot) -> list[Report]:
     """Perform all of them with shots of this kind, at most `at_once` at the same time."""
     with ThreadPoolExecutor(at_once) as pool:
-        return list(pool.map(lambda scenario: _perform(stage, scenario, make), scenarios))
+        try:
+            return list(pool.map(lambda scenario: _perform(stage, scenario, make), scenarios))
+        except BaseException:
+            stage.give_up()  # or the pool would wait for everyone who waits
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def judge(reports: Iterable[Report]) -> list[Report]:

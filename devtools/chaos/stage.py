@@ -98,13 +98,17 @@ class Stage:
             self.until(self._is_ready, 180, "a healthy Airflow")
             self._connect(DIRECT, self.emulator.base_url)
             stack.callback(self._keeper.join)
-            stack.callback(self._over.set)
+            stack.callback(self.give_up)
             self._keeper.start()
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def give_up(self) -> None:
+        """End every wait: what is waited for is no longer wanted."""
+        self._over.set()
 
     def until(self, true: Callable[[], Any], patience: float, what: str, pause: float = 0.5) -> Any:
         """What `true` returns, once that is true.

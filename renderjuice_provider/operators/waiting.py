@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from abc import abstractmethod
-from contextlib import suppress
 from datetime import timedelta
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceJobError, RenderjuiceTimeoutError
 from renderjuice_provider.api.models import Job, JobStatus
-from renderjuice_provider.compat import AirflowTaskTimeout
+from renderjuice_provider.compat import AirflowRuntimeError, AirflowTaskTimeout
 from renderjuice_provider.deferral import (
     BACKSTOP,
     DEFAULT_POLL_INTERVAL,
@@ -41,8 +40,8 @@ _ALREADY_ORDERED = {Step.VALIDATE: Step.WAIT_FOR_VALIDATION, Step.RENDER: Step.W
 _SETTLING = 60.0
 """Seconds that a cancelled job has to become `canceled`, or `completed` after all, before we stop watching."""
 
-_ASKING = 3.0
-"""Seconds that a killed task asks Airflow why. It has five in all."""
+_ASKING = 4.0
+"""Seconds that a killed task asks Airflow why. It has five in all, and a cancel is sent within a moment."""
 
 
 class JobOperator(RenderjuiceOperator):
@@ -153,7 +152,7 @@ class JobOperator(RenderjuiceOperator):
         if not self.cancel_on_kill or self._job is None or self._job.is_over:
             return
         if not self._is_ended():
-            self.log.info("The task instance goes on without this process; its next try takes up job %s", self._job.id)
+            self.log.info("The task goes on without this process: its next try takes up job %s", self._job.id)
             return
         self._job = self.client.cancel_job(self._job.id)
         self.log.info("The task was killed; job %s is %s", self._job.id, self._job.status)
@@ -162,21 +161,27 @@ class JobOperator(RenderjuiceOperator):
         """Whether the task is to end, and not this process alone.
 
         Airflow also ends a process whose task was cleared, or taken for dead after a stall and given to another: its job is theirs.
-        When in doubt it is the end: then the bill stops.
+        That happens when Airflow is overloaded, and then it may not answer in time either: so without an answer it is the end only
+        if no try is left that could take the job up.
         """
         if isinstance(sys.exception(), AirflowTaskTimeout):
             return True
         states: list[str | None] = []
 
         def ask() -> None:
-            with suppress(Exception):
+            try:
                 states.append(task_state(self._ti))
+            except AirflowRuntimeError as error:
+                self.log.info("Airflow does not say what becomes of this task: %s", error)
+            except Exception:  # noqa: BLE001 - there is no Airflow that could give the task to another
+                states.append("removed")
 
         asking = Thread(target=ask, daemon=True)
         asking.start()
         asking.join(_ASKING)  # what the signal interrupted may hold the line to Airflow, and cannot let go of it now
-        no_try_left = self._ti is None or self._ti.try_number > self._ti.max_tries
-        return not states or states[0] in ENDED or (states[0] == "running" and no_try_left)
+        if not states or states[0] == "running":
+            return self._ti is None or self._ti.try_number > self._ti.max_tries
+        return states[0] in ENDED
 
     def over(self, job: Job) -> RenderjuiceError:
         """The error for a job that is over and was no success."""

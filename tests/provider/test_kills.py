@@ -7,6 +7,8 @@ import time
 from contextlib import suppress
 
 import pytest
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+from airflow.sdk.execution_time.comms import ErrorResponse
 from provider.runner import CONFIG
 
 from renderjuice_emulator.scenes import write_scene
@@ -86,20 +88,43 @@ def test_a_worker_that_was_taken_for_dead_leaves_the_job_to_the_next_try(
     assert len(emulator.ledger.jobs_left_running()) == 1
 
 
-def refuse(_ti):
-    raise RuntimeError("nobody answers")
+def say(state):
+    return lambda _ti: state
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [lambda _ti: "failed", lambda _ti: "skipped", lambda _ti: "running", refuse, lambda _ti: time.sleep(1)],
-    ids=["marked", "its run has timed out", "ended on its last try", "no answer", "no answer in time"],
-)
-def test_any_other_kill_and_any_doubt_stop_the_bill(emulator, rendering, monkeypatch, answer):
-    monkeypatch.setattr(waiting, "_ASKING", 0.05)
+def nobody_is_there(_ti):
+    raise RuntimeError
+
+
+def cannot_say(_ti):
+    raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR))
+
+
+def does_not_answer(_ti):
+    time.sleep(1)
+
+
+@pytest.mark.parametrize("tries", [0, 3])
+@pytest.mark.parametrize("answer", [say("failed"), say("success"), say("skipped"), say("removed"), nobody_is_there])
+def test_a_task_that_is_ended_stops_the_bill_whatever_tries_it_had_left(
+    emulator, runner, rendering, monkeypatch, answer, tries
+):
+    runner.ti.max_tries = tries
     monkeypatch.setattr(waiting, "task_state", answer)
     rendering.on_kill()
     assert emulator.ledger.jobs_left_running() == []
+
+
+@pytest.mark.parametrize(("tries", "running"), [(0, 0), (3, 1)], ids=["no try left", "a try left"])
+@pytest.mark.parametrize("answer", [say("running"), cannot_say, does_not_answer])
+def test_in_doubt_the_job_is_left_to_the_next_try_if_there_is_one(
+    emulator, runner, rendering, monkeypatch, answer, tries, running
+):
+    monkeypatch.setattr(waiting, "_ASKING", 0.05)
+    runner.ti.max_tries = tries
+    monkeypatch.setattr(waiting, "task_state", answer)
+    rendering.on_kill()
+    assert len(emulator.ledger.jobs_left_running()) == running
 
 
 def test_an_execution_timeout_stops_the_bill_although_the_task_goes_on(emulator, runner, rendering, monkeypatch):
