@@ -12,7 +12,7 @@ from pathlib import Path
 from devtools.chaos.decisions import decisions
 from devtools.chaos.driver import Report, judge, perform
 from devtools.chaos.kill_points import kill_points
-from devtools.chaos.machines import machines
+from devtools.chaos.machines import machines, machines_of_both_modes
 from devtools.chaos.stage import Stage
 from devtools.chaos.table import deviations, table
 from devtools.chaos.weather import outages, storm
@@ -55,6 +55,7 @@ def _perform_all(stage: Stage, only: str, seed: int, say: _Clock) -> list[Report
         ("Kill points", list(kill_points()), 24),
         ("Decisions, deadlines and outages", [*outages(), *decisions()], 24),
         ("Machines", list(machines()), 1),
+        ("Machines, with tasks of both modes", list(machines_of_both_modes()), 2),
         ("The storm", list(storm(seed)), 100),
     )
     reports: list[Report] = []

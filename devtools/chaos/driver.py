@@ -11,6 +11,8 @@ from devtools.chaos.scenario import Figures, Scenario
 from devtools.chaos.shots import Shot
 from devtools.chaos.stage import Stage
 
+_AT_ONCE = 8
+"""Shots of one scenario that are started side by side: a job may have to be validated first."""
 _SETTLING = 60.0
 """Seconds that a kill has to reach Renderjuice after Airflow calls a task over: the trigger's `on_kill` comes later."""
 
@@ -65,9 +67,9 @@ def _perform(stage: Stage, scenario: Scenario, make: type[Shot]) -> Report:
     report, started = Report(scenario), time.monotonic()
     try:
         stage.connect(scenario.connection)
-        for number in range(scenario.shots):
-            report.shots.append(make(stage, scenario, number))
-            report.shots[-1].start()
+        report.shots += [make(stage, scenario, number) for number in range(scenario.shots)]
+        with ThreadPoolExecutor(_AT_ONCE) as starters:
+            list(starters.map(lambda shot: shot.start(), report.shots))
         for step in scenario.steps:
             step(stage, report.shots)
         for shot in report.shots:

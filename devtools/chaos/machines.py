@@ -13,7 +13,7 @@ _RENDERING = (until_job_is("rendering"),)
 
 
 def machines() -> Iterator[Scenario]:
-    """All of them. Each disturbs everyone, so they are performed one after the other."""
+    """Each disturbs everyone, so they are performed one after the other."""
     yield Scenario(
         "kill -9 of a triggerer while 50 tasks wait",
         "triggerer-killed",
@@ -44,28 +44,6 @@ def machines() -> Iterator[Scenario]:
         seconds=4,
         steps=(*_WAITING, send(signal.SIGKILL, "triggerer", "triggerer-2")),
     )
-    for mode in MODES:
-        # With a LocalExecutor the scheduler's machine is the workers' machine: tasks on it die, too.
-        yield Scenario(
-            f"kill -9 of the scheduler and its workers, {mode}",
-            f"scheduler-killed-{mode}",
-            "run",
-            mode,
-            shots=4,
-            frames=10,
-            seconds=4,
-            steps=(*_RENDERING, send(signal.SIGKILL, "scheduler")),
-        )
-        yield Scenario(
-            f"kill -9 of the API that tasks speak to, {mode}",
-            f"api-killed-{mode}",
-            "run",
-            mode,
-            shots=4,
-            frames=10,
-            seconds=4,
-            steps=(*_RENDERING, send(signal.SIGKILL, "execution-api")),
-        )
     yield Scenario(
         "SIGSTOP of the scheduler and its workers for 45 s, SIGCONT",
         "workers-stalled",
@@ -76,3 +54,21 @@ def machines() -> Iterator[Scenario]:
         seconds=9,
         steps=(*_RENDERING, send(signal.SIGSTOP, "scheduler"), for_seconds(45), send(signal.SIGCONT, "scheduler")),
     )
+
+
+def machines_of_both_modes() -> Iterator[Scenario]:
+    """Deaths that tasks of both kinds suffer together: two at a time."""
+    # With a LocalExecutor the scheduler's machine is the workers' machine: tasks on it die, too.
+    parts = {"scheduler": "the scheduler and its workers", "execution-api": "the API that tasks speak to"}
+    for component, what in parts.items():
+        for mode in MODES:
+            yield Scenario(
+                f"kill -9 of {what}, {mode}",
+                f"{component}-killed-{mode}",
+                "run",
+                mode,
+                shots=4,
+                frames=10,
+                seconds=4,
+                steps=(*_RENDERING, send(signal.SIGKILL, component)),
+            )
