@@ -92,6 +92,10 @@ class Studio:
         self.places = {"destination": str(folder / "out"), "work": str(folder / "work")}
         from airflow.dag_processing.dagbag import DagBag
 
+        from renderjuice_provider.triggers import renderjuice as triggers
+
+        triggers.FIRST_LOOK = 0.0  # there is no scheduler that could lag
+
         self.dags = DagBag(str(DAGS)).dags
 
     def scene(self, name: str, **report) -> None:

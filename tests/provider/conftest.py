@@ -9,6 +9,12 @@ from provider.runner import Runner, connect
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_emulator.testing import Emulator
+from renderjuice_provider.triggers import renderjuice
+
+
+@pytest.fixture(autouse=True)
+def _no_scheduler_that_could_lag(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renderjuice, "FIRST_LOOK", 0.0)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from provider.runner import CONFIG
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
+from renderjuice_provider.triggers import renderjuice
 from renderjuice_provider.triggers.renderjuice import RenderjuiceJobTrigger
 
 STORED_BY_0_1 = {
@@ -84,6 +85,22 @@ def test_a_trigger_that_an_older_release_stored_still_runs(emulator, job_id):
 
     event = asyncio.run(first_event()).payload
     assert (event["ending"], event["status"], event["version"]) == ("over", "canceled", 1)
+
+
+@pytest.mark.parametrize(("left", "least"), [(1e9, 0.3), (0.1, 0.1)], ids=["long to go", "a deadline before that"])
+def test_the_first_look_leaves_the_scheduler_time_to_hear_of_the_deferral(emulator, job_id, monkeypatch, left, least):
+    monkeypatch.setattr(renderjuice, "FIRST_LOOK", 0.3)
+    with RenderjuiceHook().client as client:
+        client.cancel_job(job_id)
+    before, started = emulator.ledger.count("get_job"), time.monotonic()
+
+    async def first_event():
+        arguments = STORED_BY_0_1 | {"job_id": job_id, "deadline": time.time() + left}
+        return await anext(RenderjuiceJobTrigger(**arguments).run())
+
+    assert asyncio.run(first_event()).payload["status"] == "canceled"
+    assert time.monotonic() - started >= least
+    assert emulator.ledger.count("get_job") == before + 1
 
 
 def test_its_log_tells_status_frames_and_time(emulator, tmp_path, capsys):

@@ -33,7 +33,7 @@ DEFAULTS = {
     "render_config": {"colorManagementPreset": "default"},
     "poll_interval": 1,
     "timeout": 900,
-    "retries": 4,
+    "retries": 6,  # four deaths of one shot are the most that we inflict; Airflow in a storm takes tasks for dead by itself
     "retry_delay": timedelta(seconds=1),
 }
 
