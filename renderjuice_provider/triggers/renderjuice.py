@@ -17,8 +17,9 @@ from renderjuice_provider.waiting.outcome import Ending, Outcome
 from renderjuice_provider.waiting.watch import watch
 
 FIRST_LOOK = 5.0
-"""Seconds before the first look, however often one looks later: the operator has just looked. And Airflow takes a task for dead
-that is resumed before the scheduler has heard of its deferral (https://github.com/apache/airflow/issues/71580): some seconds."""
+"""Seconds before the first look, at least, however often one looks later: the operator has just looked. And Airflow takes a task
+for dead that is resumed before the scheduler has heard of its deferral (https://github.com/apache/airflow/issues/71580), which
+takes a busy one some seconds."""
 _AT_WORK: set[asyncio.Task[None]] = set()
 """Event loops hold their tasks weakly; these must not be lost half-way."""
 
@@ -95,7 +96,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
                 deadline=self.deadline,
             )
         async with client:
-            await asyncio.sleep(max(0.0, min(FIRST_LOOK, self.deadline - time.time())))
+            await asyncio.sleep(max(0.0, min(max(FIRST_LOOK, self.poll_interval), self.deadline - time.time())))
             return await client.run(watch(client.protocol, wait, self.log.info))
 
     async def on_kill(self) -> None:
