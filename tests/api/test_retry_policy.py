@@ -97,7 +97,7 @@ def test_more_than_two_minutes_are_left_to_the_caller():
     ],
 )
 def test_retry_after_is_read_as_seconds_or_as_a_date(text, seconds):
-    failure = a_protocol(lambda: START).failure(Answer(429, {"retry-after": text}))
+    failure = a_protocol(lambda: START).read.failure(Answer(429, {"retry-after": text}))
     assert failure.retry_after == seconds
     assert failure.status_code == 429
 
