@@ -78,6 +78,8 @@ def environment(folder: Path, emulator: LocalEmulator, tracker: LocalTracker) ->
         "RENDERJUICE_WORK": str(folder / "work"),
         "RENDERJUICE_POLL_INTERVAL": "15",
         "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": str(2 * BULK),
+        # One round of the scheduler over a thousand task instances takes seconds: what it hands out must last until the next.
+        "AIRFLOW__CORE__PARALLELISM": "12",
     }
 
 
