@@ -60,7 +60,8 @@ def _of_kind(operator: Operator, mode: Mode, point: str) -> Iterator[Scenario]:
             f"{operator}-{mode}-{call}-{nth}-{point}",
             operator,
             mode,
-            seconds=10 if call == "get_progress" else 5,
+            # The later looks have to come while it renders, also when Airflow takes its time.
+            seconds=10 if call == "get_progress" or nth > 3 else 5,
             faults=((call, ("ok",) * (nth - 1) + (point,)),),
         )
     yield _killed_cancel(operator, mode, point)
