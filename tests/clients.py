@@ -69,6 +69,7 @@ class Asynchronous(_Side):
 
     def close(self) -> None:
         self._loop.run(self.client.close())
+        self._loop.run(asyncio.sleep(0.01))  # a connection that was aborted is closed by the loop, a moment later
         self._loop.close()
 
 

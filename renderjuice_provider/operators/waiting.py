@@ -22,7 +22,7 @@ from renderjuice_provider.deferral import (
 )
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, push_preview
 from renderjuice_provider.operators.base import RenderjuiceOperator
-from renderjuice_provider.operators.memory import Memory
+from renderjuice_provider.operators.memory import Memory, OnClear
 from renderjuice_provider.task_state import ENDED, task_state
 from renderjuice_provider.waiting.job_wait import JobWait
 from renderjuice_provider.waiting.outcome import Ending, Outcome
@@ -78,6 +78,7 @@ class JobOperator(RenderjuiceOperator):
 
     cancel_on_kill = False
     cancel_on_timeout = False
+    on_clear: OnClear = "reattach"
     last_wait = Step.WAIT_FOR_VALIDATION
     """The wait that `wait=False` leaves out."""
 
@@ -151,16 +152,18 @@ class JobOperator(RenderjuiceOperator):
     def _stop_the_bill(self) -> None:
         if not self.cancel_on_kill or self._job is None or self._job.is_over:
             return
-        if not self._is_ended():
+        if not self._is_to_stop():
             self.log.info("The task goes on without this process: its next try takes up job %s", self._job.id)
             return
         self._job = self.client.cancel_job(self._job.id)
         self.log.info("The task was killed; job %s is %s", self._job.id, self._job.status)
 
-    def _is_ended(self) -> bool:
-        """Whether the task is to end, and not this process alone.
+    def _is_to_stop(self) -> bool:
+        """Whether the job is to end, and not this process alone.
 
         Airflow also ends a process whose task was cleared, or taken for dead after a stall and given to another: its job is theirs.
+        Unless a clear is to replace the job: the next try may not see that it was cleared, since Airflow raises `max_tries` for a
+        task that was cleared while it ran, and sometimes loses that again.
         That happens when Airflow is overloaded, and then it may not answer in time either: so without an answer it is the end only
         if no try is left that could take the job up.
         """
@@ -181,7 +184,7 @@ class JobOperator(RenderjuiceOperator):
         asking.join(_ASKING)  # what the signal interrupted may hold the line to Airflow, and cannot let go of it now
         if not states or states[0] == "running":
             return self._ti is None or self._ti.try_number > self._ti.max_tries
-        return states[0] in ENDED
+        return states[0] in ENDED or (states[0] == "restarting" and self.on_clear == "resubmit")
 
     def over(self, job: Job) -> RenderjuiceError:
         """The error for a job that is over and was no success."""

@@ -69,10 +69,14 @@ def test_a_clear_leaves_the_job_to_the_next_try(emulator, runner, slow, renderin
     assert emulator.ledger.renders_started() == 1
 
 
-def test_a_clear_to_resubmit_replaces_the_job(emulator, runner, slow, rendering, monkeypatch):
+@pytest.mark.parametrize("raised", [1, 0], ids=["max_tries raised", "max_tries lost by Airflow"])
+def test_a_clear_to_resubmit_replaces_the_job(emulator, runner, slow, monkeypatch, raised):
+    operator = run_job(slow, wait=False, on_clear="resubmit")
+    runner.run(operator)
     monkeypatch.setattr(waiting, "task_state", lambda _ti: "restarting")
-    rendering.on_kill()
-    runner.ti.max_tries += 1
+    operator.on_kill()
+    assert emulator.ledger.jobs_left_running() == []
+    runner.ti.max_tries += raised
     runner.run(run_job(slow, wait=False, on_clear="resubmit"))
     assert emulator.ledger.renders_started() == 2
     assert len(emulator.ledger.jobs_left_running()) == 1
