@@ -161,11 +161,10 @@ class JobOperator(RenderjuiceOperator):
     def _is_to_stop(self) -> bool:
         """Whether the job is to end, and not this process alone.
 
-        Airflow also ends a process whose task was cleared, or taken for dead after a stall and given to another: its job is theirs.
-        Unless a clear is to replace the job: the next try may not see that it was cleared, since Airflow raises `max_tries` for a
-        task that was cleared while it ran, and sometimes loses that again.
-        That happens when Airflow is overloaded, and then it may not answer in time either: so without an answer it is the end only
-        if no try is left that could take the job up.
+        Airflow also ends a process whose task was taken for dead and given to another, or was cleared: its job is theirs. It takes
+        tasks for dead when it is overloaded, and then it may not answer in time either: so without an answer it is the end only if
+        no try is left that could take the job up. A clear that is to resubmit stops the job here: the next try knows a clear by
+        `max_tries`, which Airflow raises, but for a task that was running it may lose that again.
         """
         if isinstance(sys.exception(), AirflowTaskTimeout):
             return True
