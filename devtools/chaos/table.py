@@ -33,13 +33,15 @@ def _row(name: str, reports: Sequence[Report]) -> tuple[str, ...]:
     pairs = [(report.scenario.expect, figures) for report in reports for figures in report.figures]
     lost = sum(expected.result and not found.result for expected, found in pairs)
     cancelled = sum(max(0, found.canceled - expected.canceled) for expected, found in pairs)
+    # What was to be stopped and was not counts too, though it may have come to its own end by now.
+    running = sum(max(found.running, expected.canceled - found.canceled) for expected, found in pairs)
     renders = sorted({found.renders for _, found in pairs})
     seconds = max((report.seconds for report in reports), default=0.0)
     return (
         name,
         str(len(pairs)),
         " or ".join(map(str, renders)),
-        str(sum(found.running for _, found in pairs)),
+        str(running),
         str(lost),
         str(cancelled),
         f"{sum(report.met for report in reports)} of {sum(report.planned for report in reports)}",
