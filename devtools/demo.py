@@ -89,6 +89,7 @@ def new_airflow(emulator: LocalEmulator, tracker: LocalTracker) -> LocalAirflow:
         "RENDERJUICE_SHOT_LIST": str(DEMO / "scenes" / "shots.yaml"),
         "RENDERJUICE_DELIVERIES": str(DEMO / "deliveries"),
         "RENDERJUICE_WORK": str(DEMO / "work"),
+        "RENDERJUICE_POLL_INTERVAL": "5",  # someone is watching
     }
     return LocalAirflow(DEMO / "airflow", ROOT / "dags", environment)
 
