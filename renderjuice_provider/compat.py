@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from airflow.sdk.exceptions import AirflowRuntimeError
-
 try:
     from airflow.sdk.configuration import conf
     from airflow.sdk.exceptions import (
@@ -27,7 +25,6 @@ except ImportError:
 
 __all__ = [
     "AirflowFailException",
-    "AirflowRuntimeError",
     "AirflowSensorTimeout",
     "AirflowSkipException",
     "AirflowTaskTimeout",

@@ -9,9 +9,11 @@ from datetime import timedelta
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import AirflowRuntimeError
+
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceJobError, RenderjuiceTimeoutError
 from renderjuice_provider.api.models import Job, JobStatus
-from renderjuice_provider.compat import AirflowRuntimeError, AirflowTaskTimeout
+from renderjuice_provider.compat import AirflowTaskTimeout
 from renderjuice_provider.deferral import (
     BACKSTOP,
     DEFAULT_POLL_INTERVAL,
