@@ -18,7 +18,8 @@ OPERATORS: dict[str, Any] = {
     "render": (RenderjuiceRenderJobOperator, {"job_id": "{{ dag_run.conf['job_id'] }}"}),
 }
 MODES = {"deferred": True, "sync": False}
-SHORT = timedelta(seconds=30)
+SHORT = timedelta(seconds=60)
+"""A deadline that comes after the render began, also when Airflow takes half a minute for a task."""
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "short": {"timeout": SHORT, "retries": 1},
