@@ -58,7 +58,7 @@ def _by_deadlines(operator: Operator, mode: Mode) -> Iterator[Scenario]:
     yield scenario("own timeout", "short", stopped, ENDLESS)
     yield scenario("own timeout with cancel_on_timeout off", "lenient", Figures(), 30)
     # It completes later than the deadline, by as much as it began late, and before the cancel gets through.
-    delayed = (("cancel_job", ("503 retry-after=25", "stall 25")),)
+    delayed = (("cancel_job", ("429 retry-after=25", "stall 25")),)
     yield scenario("own timeout as the render completes", "short", Figures(), 20, faults=delayed)
     if mode == "sync":
         yield scenario("execution_timeout", "limited", STOPPED, ENDLESS)
