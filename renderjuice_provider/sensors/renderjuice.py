@@ -24,8 +24,8 @@ from renderjuice_provider.deferral import (
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, push_preview
 from renderjuice_provider.waiting.job_wait import JobWait, Over
+from renderjuice_provider.waiting.look import look
 from renderjuice_provider.waiting.outcome import Ending, Outcome
-from renderjuice_provider.waiting.watch import look
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -9,12 +9,11 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.task_state import ENDED, task_state
-from renderjuice_provider.waiting.job_wait import JobWait
-from renderjuice_provider.waiting.outcome import Ending, Outcome
-from renderjuice_provider.waiting.watch import watch
+from renderjuice_provider.triggers.lookout import lookout
+from renderjuice_provider.waiting.job_wait import JobWait, Waiting
+from renderjuice_provider.waiting.outcome import Outcome
 
 FIRST_LOOK = 5.0
 """Seconds before the first look, at least, however often one looks later: the operator has just looked. And Airflow takes a task
@@ -78,26 +77,16 @@ class RenderjuiceJobTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Watch the job; see `renderjuice_provider.waiting.watch`."""
+        """Watch the job, together with all others that use its connection: see `renderjuice_provider.triggers.lookout`."""
         yield TriggerEvent((await self._watch()).to_event())
 
     async def _watch(self) -> Outcome:
         wait = JobWait(
             self.job_id, self.target, poll_interval=self.poll_interval, started=self.started, deadline=self.deadline
         )
-        try:
-            client = await RenderjuiceHook(self.renderjuice_conn_id).get_async_client()
-        except RenderjuiceError as error:
-            return Outcome(
-                ending=Ending.REFUSED,
-                job_id=self.job_id,
-                message=str(error),
-                started=self.started,
-                deadline=self.deadline,
-            )
-        async with client:
-            await asyncio.sleep(max(0.0, min(max(FIRST_LOOK, self.poll_interval), self.deadline - time.time())))
-            return await client.run(watch(client.protocol, wait, self.log.info))
+        pause = min(max(FIRST_LOOK, self.poll_interval), max(0.0, self.deadline - time.time()))
+        first = Waiting(pause, early=max(0.0, pause - FIRST_LOOK))
+        return await lookout(self.renderjuice_conn_id).watch(wait, first, self.log.info)
 
     async def on_kill(self) -> None:
         """Stop the bill when a user ended the task (Airflow 3.3 and later call this).

@@ -26,10 +26,14 @@ _KNOWN = frozenset(JobStatus)
 
 @dataclass(frozen=True)
 class Waiting:
-    """Look again after `pause` seconds; `news`, if any, belongs in the task's log."""
+    """Look again after `pause` seconds; `news`, if any, belongs in the task's log.
+
+    Where others are looked at anyway, the look may come sooner by as much as `early` seconds.
+    """
 
     pause: float
     news: str = ""
+    early: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,9 @@ class JobWait:
         started: when the wait began, and
         deadline: when it ends at the latest, both in seconds since the epoch (they travel between machines).
         jitter: a number between 0 and 1.
+
+    Attributes:
+        status: of the job when last seen; None as long as it was not.
     """
 
     def __init__(
@@ -71,14 +78,14 @@ class JobWait:
         longest = max(poll_interval, min(LONGEST_PAUSE, 10 * poll_interval))
         self._backoff = RetryPolicy(first_pause=poll_interval, longest_pause=longest, jitter=jitter)
         self._failures = 0
-        self._status: str | None = None
+        self.status: str | None = None
         self._told = ""
         self._told_at = float("-inf")
 
     def on_job(self, job: Job, progress: Progress | None, now: float) -> Waiting | Over:
         """The verdict on a look that succeeded."""
         self._failures = 0
-        self._status = job.status
+        self.status = job.status
         state = self._describe(job, progress)
         news = self._news(state, now)
         if has_reached(job.status, self.target):
@@ -88,7 +95,8 @@ class JobWait:
             return self._over(Ending.OVER, f"Job {self.job_id} is {job.status}{reason}", news)
         if now >= self.deadline:
             return self._timed_out(now)
-        return Waiting(self._pause(self.poll_interval * (1 + 0.1 * self._jitter()), now), news)
+        pause = self._pause(self.poll_interval * (1 + 0.1 * self._jitter()), now)
+        return Waiting(pause, news, early=self.poll_interval / 2)
 
     def on_error(self, error: RenderjuiceError, now: float) -> Waiting | Over:
         """The verdict on a look that failed."""
@@ -119,7 +127,7 @@ class JobWait:
         return max(0.0, min(seconds, self.deadline - now))
 
     def _timed_out(self, now: float) -> Over:
-        seen = f"it is {redact(self._status)}" if self._status else "it could not be seen"
+        seen = f"it is {redact(self.status)}" if self.status else "it could not be seen"
         message = f"Job {self.job_id} did not become {self.target} within {_duration(now - self.started)}: {seen}"
         return self._over(Ending.TIMED_OUT, message, message)
 
@@ -127,7 +135,7 @@ class JobWait:
         outcome = Outcome(
             ending=ending,
             job_id=self.job_id,
-            status=self._status,
+            status=self.status,
             message=message,
             started=self.started,
             deadline=self.deadline,

@@ -11,8 +11,9 @@ from flows import Clock, a_protocol, drive
 
 from renderjuice_provider.api.flow import Answer, Call
 from renderjuice_provider.waiting.job_wait import JobWait
+from renderjuice_provider.waiting.look import look
 from renderjuice_provider.waiting.outcome import Ending
-from renderjuice_provider.waiting.watch import look, watch
+from renderjuice_provider.waiting.watch import watch
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 

@@ -1,0 +1,193 @@
+"""One look at many jobs: few requests, and for each job the verdict that a look of its own would have brought."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections import Counter
+
+import pytest
+from clients import CONFIG, created, operations, wait_for
+from flows import a_protocol, drive
+from hypothesis import given
+from hypothesis import strategies as st
+
+from renderjuice_provider.api.flow import Answer, Lost
+from renderjuice_provider.api.models import JobStatus
+from renderjuice_provider.waiting.job_wait import JobWait, Over, Waiting
+from renderjuice_provider.waiting.look import FEW, look_at_all
+from renderjuice_provider.waiting.outcome import Ending
+
+SHAPES = ["as documented", "the filter is ignored", "pages are small", "no list", "half of it missing"]
+
+
+def wait_on(job_id, target="completed"):
+    now = time.time()
+    return JobWait(job_id, target, poll_interval=30, started=now, deadline=now + 3600)
+
+
+def ids(count):
+    return [str(uuid.UUID(int=number + 1)) for number in range(count)]
+
+
+class Farm:
+    """A Renderjuice that only answers reads, and counts them."""
+
+    def __init__(self, statuses, shape="as documented"):
+        self.statuses, self.shape, self.asked, self.broken = statuses, shape, Counter(), {}
+
+    def __call__(self, call):
+        operation = "progress" if call.path.endswith("progress") else "list" if call.path == "/jobs" else "get"
+        self.asked[operation] += 1
+        for trouble in (operation, call.path.removeprefix("/jobs/")):
+            if trouble in self.broken:
+                return self.broken[trouble]
+        if operation == "list":
+            return self._page(int(call.params["page"]), call.params.get("status"))
+        if operation == "progress":
+            return answer([{"jobId": job_id, "percent": 50} for job_id in self.statuses])
+        job_id = call.path.removeprefix("/jobs/")
+        return answer({"data": job(job_id, self.statuses[job_id])}) if job_id in self.statuses else Answer(404)
+
+    def _page(self, page, status):
+        if self.shape == "no list":
+            return Answer(400)
+        wanted = {None, status} if self.shape != "the filter is ignored" else {*self.statuses.values()}
+        found = [job(job_id, status) for job_id, status in self.statuses.items() if status in wanted]
+        found = found[::2] if self.shape == "half of it missing" else found
+        size = 3 if self.shape == "pages are small" else 100
+        pagination = {"page": page, "pageSize": size, "total": len(found), "totalPages": -(-len(found) // size)}
+        return answer({"jobs": found[(page - 1) * size : page * size], "pagination": pagination})
+
+
+def job(job_id, status):
+    return {"id": job_id, "status": status}
+
+
+def answer(body):
+    return Answer(200, body=json.dumps(body).encode())
+
+
+def looked(farm, waits):
+    return drive(look_at_all(a_protocol(), waits), farm)[0]
+
+
+def test_hundreds_that_render_cost_a_request_for_each_hundred_and_one_for_their_progress():
+    farm = Farm(dict.fromkeys(ids(300), "rendering"))
+    waits = [wait_on(job_id) for job_id in ids(300)]
+    looked(farm, waits)  # nobody knows yet where they are
+    farm.asked.clear()
+    verdicts = looked(farm, waits)
+    assert farm.asked == {"list": 3, "progress": 1}
+    assert all(isinstance(verdict, Waiting) for verdict in verdicts)
+
+
+def test_who_has_moved_on_is_asked_for_by_itself():
+    farm = Farm(dict.fromkeys(ids(100), "rendering"))
+    waits = [wait_on(job_id) for job_id in ids(100)]
+    looked(farm, waits)
+    done, failed, stopped = ids(3)
+    farm.statuses |= {done: "completed", failed: "failed", stopped: "canceled"}
+    farm.asked.clear()
+    verdicts = looked(farm, waits)
+    assert farm.asked == {"list": 1, "get": 3, "progress": 1}
+    assert [verdict.outcome.ending for verdict in verdicts[:3]] == [Ending.REACHED, Ending.OVER, Ending.OVER]
+    assert all(isinstance(verdict, Waiting) for verdict in verdicts[3:])
+
+
+def test_a_few_are_asked_for_one_by_one():
+    farm = Farm(dict.fromkeys(ids(FEW), "rendering"))
+    looked(farm, [wait_on(job_id) for job_id in ids(FEW)])
+    assert farm.asked == {"get": FEW, "progress": 1}
+
+
+def test_an_account_full_of_jobs_that_nobody_waits_for_is_not_read_through():
+    farm = Farm(dict.fromkeys(ids(5000), "rendering"), "the filter is ignored")
+    looked(farm, [wait_on(job_id) for job_id in ids(5000)[-20:]])
+    assert farm.asked["list"] <= 5
+    assert farm.asked["get"] == 20
+
+
+@pytest.mark.parametrize(
+    "trouble", [Answer(503), Answer(500), Lost("reset", sent=True), Answer(200, body=b"<html>")], ids=str
+)
+def test_an_outage_costs_a_handful_of_requests_and_is_everyones(trouble):
+    farm = Farm(dict.fromkeys(ids(200), "rendering"))
+    farm.broken = {"list": trouble, "get": trouble}
+    verdicts = looked(farm, [wait_on(job_id) for job_id in ids(200)])
+    assert farm.asked.total() == 5
+    assert all(isinstance(verdict, Waiting) and "Could not look" in verdict.news for verdict in verdicts)
+
+
+@pytest.mark.parametrize(("jobs", "operation"), [(5, "get"), (200, "list")])
+@pytest.mark.parametrize("trouble", [Answer(429), Answer(503, {"retry-after": "90"})], ids=["429", "Retry-After"])
+def test_who_asks_for_quiet_gets_it_at_once(jobs, operation, trouble):
+    farm = Farm(dict.fromkeys(ids(jobs), "rendering"))
+    farm.broken = {operation: trouble}
+    verdicts = looked(farm, [wait_on(job_id) for job_id in ids(jobs)])
+    assert farm.asked.total() <= 4
+    assert all(verdict.early == 0 for verdict in verdicts)
+    assert all(verdict.pause >= float(trouble.headers.get("retry-after", 30)) for verdict in verdicts)
+
+
+def test_jobs_that_cannot_be_read_hide_no_other_for_long():
+    farm = Farm(dict.fromkeys(ids(9), "rendering"))
+    farm.broken = dict.fromkeys(ids(6), Answer(500)) | {"list": Answer(400)}
+    waits = [wait_on(job_id) for job_id in ids(9)]
+    for _ in range(100):
+        looked(farm, waits)
+    assert [wait.status for wait in waits] == [None] * 6 + ["rendering"] * 3
+
+
+def test_a_job_that_does_not_exist_is_its_own_waits_end():
+    farm = Farm(dict.fromkeys(ids(20)[1:], "rendering"))
+    verdicts = looked(farm, [wait_on(job_id) for job_id in ids(20)])
+    assert isinstance(verdicts[0], Over)
+    assert verdicts[0].outcome.ending is Ending.REFUSED
+    assert all(isinstance(verdict, Waiting) for verdict in verdicts[1:])
+
+
+def test_everyones_progress_is_told():
+    farm = Farm(dict.fromkeys(ids(20), "rendering"))
+    verdicts = looked(farm, [wait_on(job_id) for job_id in ids(20)])
+    assert all("rendering, 50 %" in verdict.news for verdict in verdicts)
+
+
+@given(
+    statuses=st.lists(st.sampled_from([*JobStatus, "polishing"]), min_size=1, max_size=40),
+    targets=st.lists(st.sampled_from(["validated", "completed"]), min_size=40, max_size=40),
+    shape=st.sampled_from(SHAPES),
+    again=st.booleans(),
+)
+def test_together_or_alone_the_verdict_is_the_same(statuses, targets, shape, again):
+    farm = Farm(dict(zip(ids(len(statuses)), map(str, statuses), strict=True)), shape)
+    together = [wait_on(job_id, target) for job_id, target in zip(farm.statuses, targets, strict=False)]
+    alone = [wait_on(job_id, target) for job_id, target in zip(farm.statuses, targets, strict=False)]
+    for _ in range(1 + again):
+        verdicts = looked(farm, together)
+        expected = [looked(farm, [wait])[0] for wait in alone]
+    for verdict, other in zip(verdicts, expected, strict=True):
+        assert type(verdict) is type(other)
+        if isinstance(verdict, Over) and isinstance(other, Over):
+            assert (verdict.outcome.ending, verdict.outcome.status) == (other.outcome.ending, other.outcome.status)
+    assert [wait.status for wait in together] == [wait.status for wait in alone]
+
+
+def test_the_emulator_tells_of_a_dozen_renders_in_a_handful_of_requests(client, emulator, tmp_path):
+    jobs = [created(client, tmp_path, f"{number}.blend", seconds_per_frame=1e6).id for number in range(12)]
+    for job_id in jobs:
+        client.validate_job(job_id)
+    for job_id in jobs:
+        wait_for(client, job_id, "validated")
+        client.start_render(job_id, CONFIG)
+    for job_id in jobs:
+        wait_for(client, job_id, "rendering")
+    waits = [wait_on(job_id) for job_id in jobs]
+    client.run(look_at_all(client.protocol, waits))
+    client.cancel_job(jobs[0])
+    before = len(emulator.ledger.entries)
+    verdicts = client.run(look_at_all(client.protocol, waits))
+    assert Counter(operations(emulator)[before:]) == {"list_jobs": 1, "get_job": 1, "list_progress": 1}
+    assert verdicts[0].outcome.status == "canceled"
+    assert all(wait.status == "rendering" for wait in waits[1:])
