@@ -72,6 +72,7 @@ bench: install
 	$(RUN) -m benchmarks.transfer_memory
 	$(RUN) -m benchmarks.import_time
 	$(RUN) -m benchmarks.politeness
+	$(RUN) -m benchmarks.shared_poll
 
 bench-chaos: install
 	$(RUN) -m benchmarks.stock_http

@@ -11,7 +11,8 @@ import logging
 import os
 import tempfile
 import time
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="renderjuice-bench-"))
@@ -34,7 +35,6 @@ ENOUGH = 20_000
 
 def main() -> None:
     """Print the table."""
-    logging.disable()
     print(f"Requests in {SECONDS:.0f} s while every poll is answered with ...\n")
     print(f"{'answer':<22}{'this provider':>15}{'stock HttpSensor':>19}{'ratio':>9}")
     with Emulator() as emulator, tempfile.TemporaryDirectory() as folder:
@@ -60,22 +60,22 @@ def new_job(emulator: Emulator, folder: Path) -> str:
         return client.create_job(client.upload(write_scene(folder / "shot.blend")).slug).id
 
 
-def our_trigger(job_id: str) -> BaseTrigger:
+def our_trigger(job_id: str, poll_interval: float = 30) -> BaseTrigger:
     """As `RenderjuiceJobSensor` makes it."""
     now = time.time()
     return RenderjuiceJobTrigger(
         renderjuice_conn_id="renderjuice_default",
         job_id=job_id,
         target="completed",
-        poll_interval=30,
+        poll_interval=poll_interval,
         started=now,
         deadline=now + 3600,
     )
 
 
-def stock_trigger(job_id: str) -> BaseTrigger:
+def stock_trigger(job_id: str, poll_interval: float = 30) -> BaseTrigger:
     """As `HttpSensor(deferrable=True)` makes it."""
-    return HttpSensorTrigger(http_conn_id="stock", endpoint=f"/jobs/{job_id}", poke_interval=30)
+    return HttpSensorTrigger(http_conn_id="stock", endpoint=f"/jobs/{job_id}", poke_interval=poll_interval)
 
 
 def count(emulator: Emulator, answer: str, trigger: BaseTrigger) -> int:
@@ -91,13 +91,17 @@ def count(emulator: Emulator, answer: str, trigger: BaseTrigger) -> int:
     async def some_time() -> None:
         await asyncio.wait([asyncio.ensure_future(wait())], timeout=SECONDS)
 
-    with (
-        Path(os.devnull).open("w") as nowhere,
-        redirect_stdout(nowhere),
-        redirect_stderr(nowhere),
-    ):  # thousands of log lines
+    with silence():
         asyncio.run(some_time())
     return emulator.ledger.count("get_job") - before
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Triggers write thousands of log lines."""
+    logging.disable()
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        yield
 
 
 if __name__ == "__main__":

@@ -82,7 +82,13 @@ def misfortunes() -> list[Scenario]:
         scenario("run timed out", variant="hurried", frames=ENDLESS, expect=replace(stopped, state="skipped")),
         scenario("a poll answered with 503", *waiting, faults=(("get_job", ("ok", "503")),)),
         scenario("a poll answered with html", *waiting, faults=(("get_job", ("ok", "nonsense")),)),
-        scenario("unreachable for a minute", until_job_is("rendering"), outage("refuse", 60), connection="relay"),
+        scenario(
+            "unreachable for a minute",
+            until_job_is("rendering"),
+            outage("refuse", 60),
+            connection="relay",
+            relayed=True,
+        ),
     ]
 
 

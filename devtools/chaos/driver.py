@@ -66,7 +66,7 @@ def _unmet(report: Report, shot: Shot) -> list[str]:
 def _perform(stage: Stage, scenario: Scenario, make: type[Shot]) -> Report:
     report, started = Report(scenario), time.monotonic()
     try:
-        stage.connect(scenario.connection)
+        stage.connect(scenario.connection, relayed=scenario.relayed)
         report.shots += [make(stage, scenario, number) for number in range(scenario.shots)]
         with ThreadPoolExecutor(_AT_ONCE) as starters:
             list(starters.map(lambda shot: shot.start(), report.shots))

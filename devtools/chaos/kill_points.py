@@ -55,14 +55,16 @@ def kill_points() -> Iterator[Scenario]:
 def _of_kind(operator: Operator, mode: Mode, point: str) -> Iterator[Scenario]:
     """The calls of a success, and the cancel of a deadline that passed."""
     for call, nth in CALLS[operator]:
+        name = f"{operator}-{mode}-{call}-{nth}-{point}"
         yield Scenario(
             f"{operator}, {mode}: {point}",
-            f"{operator}-{mode}-{call}-{nth}-{point}",
+            name,
             operator,
             mode,
             # The later looks have to come while it renders, also when Airflow takes its time.
             seconds=10 if call == "get_progress" or nth > 3 else 5,
             faults=((call, ("ok",) * (nth - 1) + (point,)),),
+            connection=name,  # the nth look has to be at this job alone, not at all those in a list
         )
     yield _killed_cancel(operator, mode, point)
 

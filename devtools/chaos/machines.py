@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 
 from devtools.chaos.scenario import MODES, Scenario
-from devtools.chaos.steps import for_seconds, no_leaks, send, until_job_is, until_task_is
+from devtools.chaos.steps import disturb, for_seconds, no_leaks, send, until_job_is, until_met, until_task_is
 
 _WAITING = (until_job_is("rendering"), until_task_is("deferred"))
 _RENDERING = (until_job_is("rendering"),)
@@ -23,6 +23,16 @@ def machines() -> Iterator[Scenario]:
         frames=10,
         seconds=12,
         steps=(*_WAITING, no_leaks, send(signal.SIGKILL, "triggerer")),
+    )
+    yield Scenario(
+        "kill -9 of both triggerers at the list of 24 jobs",
+        "triggerers-killed-at-list",
+        "render",
+        "deferred",
+        shots=24,
+        frames=10,
+        seconds=8,
+        steps=(*_WAITING, disturb("list_jobs", "kill-before", "kill-after"), until_met("list_jobs")),
     )
     yield Scenario(
         "SIGSTOP of a triggerer for 40 s, takeover, SIGCONT",

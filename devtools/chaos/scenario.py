@@ -63,7 +63,8 @@ class Scenario:
         unsure: then at least one must be. What got through in spite of a fault is not asked again, and meets no second one.
         steps: what is done to the shots once they are started, in order.
         expect: what each shot must come to.
-        connection: of Airflow.
+        connection: of Airflow. Who has one of their own is looked at alone.
+        relayed: whether that connection leads through a relay, which can have outages.
         patience: seconds until it counts as hung.
     """
 
@@ -81,6 +82,7 @@ class Scenario:
     steps: tuple[Step, ...] = ()
     expect: Figures = ONCE
     connection: str = DIRECT
+    relayed: bool = False
     patience: float = 300.0
 
     @property

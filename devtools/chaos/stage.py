@@ -71,6 +71,7 @@ class Stage:
         self.folder = folder
         self.emulator = Emulator(speed=1, api_keys=[KEY])
         self.relays: dict[str, Relay] = {}
+        self._connections: set[str] = set()
         self._execution_port = free_port()
         settings = SETTINGS | {
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://localhost:{self._execution_port}/execution/",
@@ -96,7 +97,7 @@ class Stage:
             for name in COMPONENTS:
                 self._start(name)
             self.until(self._is_ready, 180, "a healthy Airflow")
-            self._connect(DIRECT, self.emulator.base_url)
+            self.connect(DIRECT, relayed=False)
             stack.callback(self._keeper.join)
             stack.callback(self.give_up)
             self._keeper.start()
@@ -189,9 +190,13 @@ class Stage:
 
     # Connections
 
-    def connect(self, name: str) -> None:
-        """A connection of this name, if there is none yet, through a relay of its own: it can have outages of its own."""
-        if name == DIRECT or name in self.relays:
+    def connect(self, name: str, *, relayed: bool) -> None:
+        """A connection of this name, if there is none yet; through a relay of its own, it can have outages of its own."""
+        if name in self._connections:
+            return
+        self._connections.add(name)
+        if not relayed:
+            self._connect(name, self.emulator.base_url)
             return
         relay = self.relays[name] = self._stack.enter_context(Relay(_address(self.emulator.base_url)))
         self._connect(name, f"http://127.0.0.1:{relay.port}{urlsplit(self.emulator.base_url).path}", timeout=10)

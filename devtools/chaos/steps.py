@@ -67,6 +67,24 @@ def send(number: signal.Signals, *components: str) -> Step:
     return act
 
 
+def disturb(operation: str, *faults: str) -> Step:
+    """Faults for the requests of an operation that is not about one file."""
+
+    def act(stage: Stage, _shots: Sequence[Shot]) -> None:
+        stage.emulator.faults.add(operation, *faults)
+
+    return act
+
+
+def until_met(operation: str) -> Step:
+    """Wait until no such fault is left."""
+
+    def wait(stage: Stage, _shots: Sequence[Shot]) -> None:
+        stage.until(lambda: operation not in stage.emulator.faults.left(), _PATIENCE, f"all faults of {operation}")
+
+    return wait
+
+
 Outage = Literal["refuse", "freeze"]
 
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 
 from devtools.chaos.scenario import MODES, OPERATORS, Faults, Mode, Operator, Scenario
-from devtools.chaos.steps import Outage, outage, until_job_is
+from devtools.chaos.steps import Outage, disturb, outage, until_job_is
 
 _OUTAGE = 120.0
 _KINDS: dict[Outage, str] = {"refuse": "refuses connections", "freeze": "accepts them and says nothing"}
@@ -28,6 +28,7 @@ _MOST = {
     "get_downloads": 4,
 }
 """Faults in a row for one shot, at most. The client tries five times, and the task five times."""
+_OF_LISTS = 40
 _OF_A_SCENE = {"create_upload", "put_upload", "create_job", "validate_job"}
 
 
@@ -47,13 +48,15 @@ def outages() -> Iterator[Scenario]:
                     seconds=4,
                     steps=(until_job_is("rendering"), outage(kind, _OUTAGE)),
                     connection=name,
+                    relayed=True,
                     patience=400,
                 )
 
 
 def storm(seed: int) -> Iterator[Scenario]:
-    """A hundred shots, each with faults of its own at every call."""
+    """A hundred shots, each with faults of its own at every call, and with those of the lists that serve them all."""
     dice = random.Random(seed)
+    lists = [disturb(call, *dice.choices(_ANSWERS + _LOSSES, k=_OF_LISTS)) for call in ("list_jobs", "list_progress")]
     for (operator, mode), shots in _STORM.items():
         for number in range(shots):
             yield Scenario(
@@ -63,8 +66,10 @@ def storm(seed: int) -> Iterator[Scenario]:
                 mode,
                 faults=_storm(dice, operator),
                 unsure=True,
+                steps=tuple(lists),
                 patience=600,
             )
+            lists = []
 
 
 def _storm(dice: random.Random, operator: str) -> Faults:
