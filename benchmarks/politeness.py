@@ -38,7 +38,7 @@ def main() -> None:
     print(f"Requests in {SECONDS:.0f} s while every poll is answered with ...\n")
     print(f"{'answer':<22}{'this provider':>15}{'stock HttpSensor':>19}{'ratio':>9}")
     with Emulator() as emulator, tempfile.TemporaryDirectory() as folder:
-        connect(emulator)
+        connect(emulator.base_url, emulator.api_key)
         job_id = new_job(emulator, Path(folder))
         for answer in ANSWERS:
             ours = count(emulator, answer, our_trigger(job_id))
@@ -46,12 +46,12 @@ def main() -> None:
             print(f"{answer:<22}{ours:>15}{stock:>19}{stock / max(ours, 1):>8.0f}x")
 
 
-def connect(emulator: Emulator) -> None:
+def connect(base_url: str, api_key: str) -> None:
     """The same API for both, each by a connection of its own type."""
-    ours = {"conn_type": "renderjuice", "host": emulator.base_url, "password": emulator.api_key}
-    headers = {"Authorization": f"Bearer {emulator.api_key}"}
+    ours = {"conn_type": "renderjuice", "host": base_url, "password": api_key}
+    headers = {"Authorization": f"Bearer {api_key}"}
     os.environ["AIRFLOW_CONN_RENDERJUICE_DEFAULT"] = json.dumps(ours)
-    os.environ["AIRFLOW_CONN_STOCK"] = json.dumps({"conn_type": "http", "host": emulator.base_url, "extra": headers})
+    os.environ["AIRFLOW_CONN_STOCK"] = json.dumps({"conn_type": "http", "host": base_url, "extra": headers})
 
 
 def new_job(emulator: Emulator, folder: Path) -> str:

@@ -1,6 +1,7 @@
 """What hundreds of waiting renders ask of Renderjuice and of the triggerer: our triggers beside the stock deferrable HttpSensor's.
 
-Run with `make bench`. All wait in one event loop, as in a triggerer, for renders that go on.
+Run with `make bench`. All wait on one event loop, as in a triggerer, for renders that go on; the emulator is
+a process of its own, so that it does not hold up their loop.
 """
 
 from __future__ import annotations
@@ -9,17 +10,19 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from benchmarks.politeness import connect, our_trigger, silence, stock_trigger
 
 # isort: split
+import httpx
 from airflow.triggers.base import BaseTrigger
 
+from devtools.local_emulator import KEY, LocalEmulator
 from renderjuice_emulator.scenes import write_scene
-from renderjuice_emulator.testing import Emulator
 from renderjuice_provider.api.client import RenderjuiceClient
 
 JOBS = (10, 100, 300)
@@ -42,9 +45,8 @@ def main() -> None:
         f"Requests in each poll interval of {INTERVAL:.0f} s, and the longest time that the event loop was held up:\n"
     )
     print(f"{'renders':>8}{'this provider':>15}{'stock HttpSensor':>19}{'ratio':>9}{'held up':>12}{'stock':>10}")
-    with Emulator() as emulator, tempfile.TemporaryDirectory() as folder:
-        connect(emulator)
-        job_ids = renders(emulator, Path(folder), max(JOBS))
+    with tempfile.TemporaryDirectory() as folder, closing(Renders(Path(folder), max(JOBS))) as emulator:
+        job_ids = emulator.job_ids
         for count in JOBS:
             some = job_ids[:count]
             ours = measure(emulator, [our_trigger(job_id, INTERVAL) for job_id in some])
@@ -56,23 +58,36 @@ def main() -> None:
             )
 
 
-def renders(emulator: Emulator, folder: Path, count: int) -> list[str]:
-    """Jobs that render for longer than anyone measures here."""
-    scene = write_scene(folder / "shot.blend", frame_end=10, seconds_per_frame=1e7)
-    with RenderjuiceClient(emulator.api_key, emulator.base_url) as client:
-        job_ids = [client.create_job(client.upload(scene).slug).id for _ in range(count)]
-        for job_id in job_ids:
-            client.validate_job(job_id)
-        for job_id in job_ids:
-            while client.get_job(job_id).status != "validated":
-                time.sleep(0.01)
-            client.start_render(job_id, {"colorManagementPreset": "default"})
-        while sum(1 for _ in client.list_jobs("rendering")) < count:
-            time.sleep(0.1)
-    return job_ids
+class Renders:
+    """An emulator, and jobs that render for longer than anyone measures here."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self._emulator = LocalEmulator(folder, "--speed", "1000", "--renderer", "fast")
+        base_url = self._emulator.base_url
+        self._ledger = f"{base_url.removesuffix(urlsplit(base_url).path)}/_emulator/ledger"
+        connect(base_url, KEY)
+        scene = write_scene(folder / "shot.blend", frame_end=10, seconds_per_frame=1e7)
+        with RenderjuiceClient(KEY, base_url) as client:
+            self.job_ids = [client.create_job(client.upload(scene).slug).id for _ in range(count)]
+            for job_id in self.job_ids:
+                client.validate_job(job_id)
+            for job_id in self.job_ids:
+                while client.get_job(job_id).status != "validated":
+                    time.sleep(0.01)
+                client.start_render(job_id, {"colorManagementPreset": "default"})
+            while sum(1 for _ in client.list_jobs("rendering")) < count:
+                time.sleep(0.1)
+
+    def requests(self) -> int:
+        """How many there were until now."""
+        return len(httpx.get(self._ledger).raise_for_status().json()["requests"])
+
+    def close(self) -> None:
+        """End it."""
+        self._emulator.stop()
 
 
-def measure(emulator: Emulator, triggers: Sequence[BaseTrigger]) -> Load:
+def measure(emulator: Renders, triggers: Sequence[BaseTrigger]) -> Load:
     """What these triggers cost while they wait."""
 
     async def wait(trigger: BaseTrigger) -> None:
@@ -82,9 +97,9 @@ def measure(emulator: Emulator, triggers: Sequence[BaseTrigger]) -> Load:
     async def some_time() -> Load:
         tasks = [asyncio.create_task(wait(trigger)) for trigger in triggers]
         await asyncio.sleep(1.5 * INTERVAL)
-        before = len(emulator.ledger.entries)
+        before = emulator.requests()
         held_up = await longest_gap(INTERVAL * INTERVALS)
-        requests = len(emulator.ledger.entries) - before
+        requests = emulator.requests() - before
         for task in tasks:
             task.cancel()
         with suppress(asyncio.CancelledError):

@@ -53,7 +53,8 @@ class JobOperator(RenderjuiceOperator):
         wait: whether to wait; False returns as soon as the order is given.
         deferrable: wait in the triggerer, without a worker slot. True by default, since a render takes hours;
             `[operators] default_deferrable`, set in the environment, overrules that default.
-        poll_interval: seconds between two looks at the job (or a timedelta).
+        poll_interval: seconds between two looks at the job (or a timedelta), at most: jobs that wait with the same connection are
+            looked at together.
         timeout: seconds (or a timedelta) after which the wait is given up, counted from the start of the task.
         renderjuice_conn_id: see `RenderjuiceHook`.
     """
