@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import Context
 
 from renderjuice_provider.api.client import AsyncRenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceConnectionError, RenderjuiceError, RenderjuiceInputError
+from renderjuice_provider.api.redact import redact
 from renderjuice_provider.compat import AirflowNotFoundException
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.waiting.job_wait import JobWait, Over, Waiting
 from renderjuice_provider.waiting.look import look_at_all
 from renderjuice_provider.waiting.outcome import Ending, Outcome
+
+_NOT_FOUND = 3
+"""Times in a row that Airflow has to say that a connection does not exist: it says the same when its database cannot be reached."""
 
 
 class Seat:
@@ -28,19 +32,22 @@ class Seat:
     def __init__(self, wait: JobWait, first: Waiting) -> None:
         self.wait = wait
         self.verdicts: asyncio.Queue[Waiting | Over | BaseException] = asyncio.Queue()
-        self._plan(first)
+        self.plan(first)
 
-    def tell(self, verdict: Waiting | Over | BaseException) -> None:
-        """What came of a look."""
-        self._plan(verdict)
-        self.verdicts.put_nowait(verdict)
+    def plan(self, verdict: Waiting) -> None:
+        """When to look again."""
+        now = time.monotonic()
+        self._deadline = now + self.wait.deadline - time.time()
+        self._due = now + verdict.pause
+        self._soonest = self._due - verdict.early
 
-    def _plan(self, verdict: Waiting | Over | BaseException) -> None:
-        if isinstance(verdict, Waiting):
-            self.due = time.time() + verdict.pause
-            self.soonest = self.due - verdict.early
-        else:
-            self.due = self.soonest = float("inf")
+    def due(self, quiet_until: float) -> float:
+        """When a look is due: not in times of quiet, but at the deadline in any case."""
+        return min(max(self._due, quiet_until), self._deadline)
+
+    def soonest(self, quiet_until: float) -> float:
+        """When a look may come if others are looked at anyway."""
+        return min(max(self._soonest, quiet_until), self._deadline)
 
 
 class Lookout:
@@ -53,7 +60,10 @@ class Lookout:
     def __init__(self, renderjuice_conn_id: str) -> None:
         self._hook = RenderjuiceHook(renderjuice_conn_id)
         self._client: AsyncRenderjuiceClient | None = None
-        self._seats: list[Seat] = []
+        self._doubtful = False
+        self._not_found = 0
+        self._seats: set[Seat] = set()
+        self._quiet_until = float("-inf")
         self._arrival = asyncio.Event()
         self.is_over = False
         # Not in the context of the trigger that happens to come first: its log is for its own job.
@@ -62,7 +72,7 @@ class Lookout:
     async def watch(self, wait: JobWait, first: Waiting, say: Callable[[str], None]) -> Outcome:
         """Watch the job until `wait` is over; `say` gets every line that belongs in the task's log."""
         seat = Seat(wait, first)
-        self._seats.append(seat)
+        self._seats.add(seat)
         self._arrival.set()
         try:
             while True:
@@ -74,10 +84,11 @@ class Lookout:
                 if isinstance(verdict, Over):
                     return verdict.outcome
         finally:
-            self._seats.remove(seat)
+            self._seats.discard(seat)
             if not self._seats:
                 self.is_over = True
                 self._work.cancel()
+                await asyncio.wait([self._work])
 
     async def _look_out(self) -> None:
         try:
@@ -85,44 +96,70 @@ class Lookout:
                 await self._look(await self._next())
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it rather than wait for ever
             self.is_over = True
-            for seat in self._seats:
-                seat.tell(error)
+            for seat in list(self._seats):
+                self._tell(seat, error)
         finally:
             await self._close()
 
     async def _next(self) -> list[Seat]:
         """Wait until a look is due. All those that it is to serve."""
-        while (pause := min((seat.due for seat in self._seats), default=float("inf")) - time.time()) > 0:
+        while (due := self._first_due()) > time.monotonic():
             self._arrival.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._arrival.wait(), pause)
-        now = time.time()
-        return [seat for seat in self._seats if seat.soonest <= now]
+                async with asyncio.timeout(due - time.monotonic()):
+                    await self._arrival.wait()
+        now = time.monotonic()
+        return [seat for seat in self._seats if seat.soonest(self._quiet_until) <= now]
 
-    async def _look(self, seats: list[Seat]) -> None:
-        waits = [seat.wait for seat in seats]
+    def _first_due(self) -> float:
+        return min((seat.due(self._quiet_until) for seat in self._seats), default=float("inf"))
+
+    async def _look(self, seats: Sequence[Seat]) -> None:
+        by_wait = {seat.wait: seat for seat in seats}
         try:
             client = self._client = self._client or await self._open()
-        except RenderjuiceError as error:
-            verdicts = [wait.on_error(error, time.time()) for wait in waits]
-        else:
-            verdicts = await client.run(look_at_all(client.protocol, waits))
-        for seat, verdict in zip(seats, verdicts, strict=True):
-            seat.tell(verdict)
-        if any(isinstance(verdict, Over) and verdict.outcome.ending is Ending.REFUSED for verdict in verdicts):
-            await self._close()  # perhaps the key was changed: the next look asks Airflow for the connection again
+            await client.run(
+                look_at_all(client.protocol, list(by_wait), lambda wait, verdict: self._tell(by_wait[wait], verdict))
+            )
+        except RenderjuiceError as error:  # there is no client
+            for seat in seats:
+                self._tell(seat, seat.wait.on_error(error, time.time()))
+        except Exception as error:  # noqa: BLE001 - whoever it is about is to fail alone
+            if len(seats) == 1:
+                self._tell(seats[0], error)
+                return
+            for seat in self._seats.intersection(seats):
+                await self._look([seat])
+        if self._doubtful:
+            await self._close()
+
+    def _tell(self, seat: Seat, verdict: Waiting | Over | BaseException) -> None:
+        seat.verdicts.put_nowait(verdict)
+        if isinstance(verdict, Waiting):
+            seat.plan(verdict)
+            self._quiet_until = max(self._quiet_until, time.monotonic() + verdict.quiet)
+            return
+        self._seats.discard(seat)
+        if isinstance(verdict, Over) and verdict.outcome.ending is Ending.REFUSED:
+            self._doubtful = True
 
     async def _open(self) -> AsyncRenderjuiceClient:
         try:
-            return await self._hook.get_async_client()
-        except (RenderjuiceError, AirflowNotFoundException) as error:
-            raise RenderjuiceInputError(str(error)) from None
+            client = await self._hook.get_async_client()
+        except RenderjuiceError:
+            raise
         except Exception as error:
+            self._not_found += isinstance(error, AirflowNotFoundException)
+            if self._not_found >= _NOT_FOUND:
+                raise RenderjuiceInputError(str(error)) from None
             what = f"Airflow did not tell the connection {self._hook.renderjuice_conn_id!r}: {type(error).__name__}"
-            raise RenderjuiceConnectionError(what, sent=False) from error
+            raise RenderjuiceConnectionError(redact(f"{what}: {error}"), sent=False) from error
+        self._not_found = 0
+        return client
 
     async def _close(self) -> None:
-        client, self._client = self._client, None
+        """The next look asks Airflow for the connection again: perhaps the key was changed."""
+        client, self._client, self._doubtful = self._client, None, False
         if client:
             await client.close()
 
@@ -132,8 +169,8 @@ _LOOKOUTS: dict[tuple[asyncio.AbstractEventLoop, str], Lookout] = {}
 
 def lookout(renderjuice_conn_id: str) -> Lookout:
     """The one for this connection on the running event loop."""
-    for key in [key for key, found in _LOOKOUTS.items() if found.is_over]:
-        del _LOOKOUTS[key]
+    for key in [key for key, found in _LOOKOUTS.items() if found.is_over or key[0].is_closed()]:
+        _LOOKOUTS.pop(key, None)
     key = (asyncio.get_running_loop(), renderjuice_conn_id)
     if key not in _LOOKOUTS:
         _LOOKOUTS[key] = Lookout(renderjuice_conn_id)

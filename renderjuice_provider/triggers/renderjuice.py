@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from renderjuice_provider.api.protocol import check_job_id
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.task_state import ENDED, task_state
 from renderjuice_provider.triggers.lookout import lookout
@@ -81,6 +82,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
         yield TriggerEvent((await self._watch()).to_event())
 
     async def _watch(self) -> Outcome:
+        check_job_id(self.job_id)
         wait = JobWait(
             self.job_id, self.target, poll_interval=self.poll_interval, started=self.started, deadline=self.deadline
         )

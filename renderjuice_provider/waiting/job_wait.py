@@ -28,12 +28,14 @@ _KNOWN = frozenset(JobStatus)
 class Waiting:
     """Look again after `pause` seconds; `news`, if any, belongs in the task's log.
 
-    Where others are looked at anyway, the look may come sooner by as much as `early` seconds.
+    Where others are looked at anyway, the look may come sooner by as much as `early` seconds. For `quiet` seconds Renderjuice wants
+    to be asked nothing, by nobody.
     """
 
     pause: float
     news: str = ""
     early: float = 0.0
+    quiet: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class JobWait:
         if now >= self.deadline:
             return self._timed_out(now)
         pause = self._pause(self.poll_interval * (1 + 0.1 * self._jitter()), now)
-        return Waiting(pause, news, early=self.poll_interval / 2)
+        return Waiting(pause, news, early=pause / 2)
 
     def on_error(self, error: RenderjuiceError, now: float) -> Waiting | Over:
         """The verdict on a look that failed."""
@@ -105,11 +107,10 @@ class JobWait:
         if now >= self.deadline:
             return self._timed_out(now)
         self._failures += 1
-        asked = error.retry_after if isinstance(error, RenderjuiceHTTPError) else None
-        pause = self._pause(max(asked or 0.0, self._backoff.backoff(self._failures)), now)
-        return Waiting(
-            pause, f"Could not look at job {self.job_id} ({error}); the render goes on, looking again in {pause:.0f} s"
-        )
+        quiet = (error.retry_after if isinstance(error, RenderjuiceHTTPError) else None) or 0.0
+        pause = self._pause(max(quiet, self._backoff.backoff(self._failures)), now)
+        news = f"Could not look at job {self.job_id} ({error}); the render goes on, looking again in {pause:.0f} s"
+        return Waiting(pause, news, early=max(0.0, min(pause / 2, pause - quiet)), quiet=quiet)
 
     def _describe(self, job: Job, progress: Progress | None) -> str:
         unknown = "" if job.status in _KNOWN else " (a status that this version does not know; it counts as running)"

@@ -6,7 +6,8 @@ Sources: the API reference's pages on listing jobs and on reading one, and the j
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceHTTPError, RenderjuiceRateLimitError
 from renderjuice_provider.api.flow import Flow, Together
@@ -19,107 +20,135 @@ from renderjuice_provider.waiting.job_wait import JobWait, Over, Waiting
 
 FEW = 8
 """Jobs up to which each is asked for by itself: lists cost some requests, too."""
-_AT_WORK = (JobStatus.VALIDATING, JobStatus.BOOTING, JobStatus.RENDERING, JobStatus.FINALIZING)
+LONGEST = 60.0
+"""Seconds after which a sweep asks for nobody else. An API may be slow; who was seen should not wait for all the others."""
+_AT_WORK = (JobStatus.RENDERING, JobStatus.BOOTING, JobStatus.FINALIZING, JobStatus.VALIDATING)
 _JOBS_PER_PAGE = 4
 """A page of a list has to save at least so many requests: an account may hold thousands of jobs that nobody here waits for."""
 _AT_ONCE = 4
 """Jobs that are asked for side by side. If all of these fail, nobody else is asked for."""
+_WRONG_KEY = 401
+
+Tell = Callable[[JobWait, Waiting | Over], None]
+"""Takes each verdict as soon as there is one."""
 
 
 def look(protocol: Protocol, wait: JobWait) -> Flow[Waiting | Over]:
     """One look at one job, and the verdict on it."""
-    [verdict] = yield from look_at_all(protocol, [wait])
-    return verdict
+    verdicts: list[Waiting | Over] = []
+    yield from look_at_all(protocol, [wait], lambda _, verdict: verdicts.append(verdict))
+    return verdicts[0]
 
 
-def look_at_all(protocol: Protocol, waits: Sequence[JobWait]) -> Flow[list[Waiting | Over]]:
-    """One look at the job of each wait, and the verdicts on them, in order.
+def look_at_all(protocol: Protocol, waits: Sequence[JobWait], tell: Tell) -> Flow[None]:
+    """One look at the job of each wait, and the verdict on it.
 
     Each request is one attempt: the waits say when to try again, and know their deadlines. Many jobs are looked for in the lists of
-    those at work; whoever is not there has moved on, and is asked for by itself.
+    those at work; whoever is not there has moved on, and is asked for by itself. In a sweep that takes too long some are told
+    nothing, and are to be looked at again soon.
     """
-    once = protocol.once()
-    looks = yield from _find(once, waits)
-    progress = yield from _progress(once, looks.values())
-    now = once.now().timestamp()
-    return [_judge(wait, looks[wait.job_id], progress, now) for wait in waits]
+    return _Sweep(protocol.once(), waits, tell).sweep()
 
 
-def _judge(wait: JobWait, seen: Job | RenderjuiceError, progress: dict[str, Progress], now: float) -> Waiting | Over:
-    if isinstance(seen, RenderjuiceError):
-        return wait.on_error(seen, now)
-    return wait.on_job(seen, progress.get(seen.id), now)
+class _Sweep:
+    def __init__(self, once: Protocol, waits: Sequence[JobWait], tell: Tell) -> None:
+        self._once = once
+        self._tell = tell
+        self._unseen: dict[str, list[JobWait]] = {}
+        for wait in waits:
+            self._unseen.setdefault(wait.job_id.lower(), []).append(wait)
+        self._rendering: list[tuple[JobWait, Job]] = []
+        self._trouble: RenderjuiceError | None = None
+        """Why it is better to ask for nothing else now."""
 
+    def sweep(self) -> Flow[None]:
+        yield from self._read_lists()
+        yield from self._ask_for_each()
+        if self._trouble:
+            for job_id in list(self._unseen):
+                self._note(job_id, self._trouble)
+        progress = yield from self._read_progress()
+        for wait, job in self._rendering:
+            self._tell(wait, wait.on_job(job, progress.get(job.id), self._now()))
 
-def _find(once: Protocol, waits: Sequence[JobWait]) -> Flow[dict[str, Job | RenderjuiceError]]:
-    """What each job is like, or why it could not be seen."""
-    wanted = {wait.job_id for wait in waits}
-    looks: dict[str, Job | RenderjuiceError] = {}
-    trouble: RenderjuiceError | None = None
-    if len(wanted) > FEW:
+    def _now(self) -> float:
+        return self._once.now().timestamp()
+
+    def _note(self, job_id: str, seen: Job | RenderjuiceError) -> None:
+        """Tell the verdict, unless it is worth waiting for the job's progress."""
+        for wait in self._unseen.pop(job_id, ()):
+            if isinstance(seen, RenderjuiceError):
+                self._tell(wait, wait.on_error(seen, self._now()))
+            elif seen.status == JobStatus.RENDERING:
+                self._rendering.append((wait, seen))
+            else:
+                self._tell(wait, wait.on_job(seen, None, self._now()))
+
+    def _read_lists(self) -> Flow[None]:
+        """Where the jobs were last seen, then where else they may be, as long as that is worth its requests."""
+        pages = len(self._unseen) // _JOBS_PER_PAGE
+        last_seen = Counter(wait.status for waits in self._unseen.values() for wait in waits if wait.status)
+        for status in dict.fromkeys([status for status, _ in last_seen.most_common()] + list(_AT_WORK)):
+            listing = JobListing(self._once, status)
+            while listing.more and pages > 0 and len(self._unseen) > FEW:
+                pages -= 1
+                try:
+                    jobs = yield from listing.next_page()
+                except RenderjuiceError as error:
+                    if is_passing(error):  # else it minds the status, or the list: no loss
+                        self._trouble = error if _asks_for_quiet(error) else None
+                        return
+                    break
+                for job in jobs:
+                    self._note(job.id.lower(), job)
+
+    def _ask_for_each(self) -> Flow[None]:
+        began = self._now()
+        rest = list(self._unseen)
+        random.shuffle(rest)  # or some jobs that cannot be read would always hide the same others
+        rest.sort(key=lambda job_id: all(wait.deadline > began for wait in self._unseen[job_id]))  # last chances first
+        while rest and not self._trouble and self._now() < began + LONGEST:
+            some, rest = rest[:_AT_ONCE], rest[_AT_ONCE:]
+            looks = yield from self._see([self._unseen[job_id][0].job_id for job_id in some])
+            for job_id, seen in zip(some, looks, strict=True):
+                self._note(job_id, seen)
+            self._trouble = _trouble_of_all(looks)
+
+    def _see(self, job_ids: Sequence[str]) -> Flow[list[Job | RenderjuiceError]]:
+        def see(job_id: str) -> Flow[Job | RenderjuiceError]:
+            try:
+                return (yield from self._once.get_job(job_id))
+            except RenderjuiceError as error:
+                return error
+
+        if len(job_ids) > 1:
+            return (yield Together([see(job_id) for job_id in job_ids]))  # type: ignore[no-any-return]
+        return [(yield from see(job_ids[0]))]
+
+    def _read_progress(self) -> Flow[dict[str, Progress]]:
+        """Counters while frames are in work. Progress is for people: when it cannot be read, the wait goes on without."""
+        job_ids = {job.id for _, job in self._rendering}
+        if not job_ids or self._trouble:
+            return {}
+        alone = next(iter(job_ids)) if len(job_ids) == 1 else None
         try:
-            yield from _list_those_at_work(once, waits, looks)
-        except RenderjuiceError as error:  # a list that is refused, or fails alone, is no loss
-            trouble = error if _asks_for_quiet(error) else None
-    rest = list(wanted - looks.keys())
-    random.shuffle(rest)  # or some jobs that cannot be read would always hide the same others
-    while rest and not trouble:
-        some, rest = rest[:_AT_ONCE], rest[_AT_ONCE:]
-        seen = yield from _see(once, some)
-        looks |= zip(some, seen, strict=True)
-        trouble = _trouble_of_all(seen)
-    return looks | {job_id: trouble for job_id in rest if trouble}
+            found = yield from self._once.get_progress(alone)
+        except RenderjuiceError:
+            return {}
+        return {item.job_id or alone or "": item for item in reversed(found)}
 
 
-def _see(once: Protocol, job_ids: Sequence[str]) -> Flow[list[Job | RenderjuiceError]]:
-    def see(job_id: str) -> Flow[Job | RenderjuiceError]:
-        try:
-            return (yield from once.get_job(job_id))
-        except RenderjuiceError as error:
-            return error
-
-    if len(job_ids) > 1:
-        return (yield Together([see(job_id) for job_id in job_ids]))  # type: ignore[no-any-return]
-    return [(yield from see(job_ids[0]))]
-
-
-def _trouble_of_all(seen: Sequence[Job | RenderjuiceError]) -> RenderjuiceError | None:
-    """Why it is better not to ask for further jobs now: nothing gets through, or quiet was asked for."""
-    failures = [one for one in seen if isinstance(one, RenderjuiceError) and is_passing(one)]
+def _trouble_of_all(looks: Sequence[Job | RenderjuiceError]) -> RenderjuiceError | None:
+    """What the next ones would meet, too: quiet was asked for, or nothing gets through."""
+    failures = [seen for seen in looks if isinstance(seen, RenderjuiceError) and _may_be_everyones(seen)]
     quiet = next((failure for failure in failures if _asks_for_quiet(failure)), None)
-    return quiet or (failures[0] if len(failures) == len(seen) else None)
+    return quiet or (failures[0] if len(failures) == len(looks) else None)
+
+
+def _may_be_everyones(error: RenderjuiceError) -> bool:
+    return is_passing(error) or (isinstance(error, RenderjuiceHTTPError) and error.status_code == _WRONG_KEY)
 
 
 def _asks_for_quiet(error: RenderjuiceError) -> bool:
     waits = isinstance(error, RenderjuiceHTTPError) and error.retry_after is not None
-    return waits or isinstance(error, RenderjuiceRateLimitError)
-
-
-def _list_those_at_work(
-    once: Protocol, waits: Sequence[JobWait], looks: dict[str, Job | RenderjuiceError]
-) -> Flow[None]:
-    """Add to `looks` what the lists tell, as long as they are worth their requests."""
-    sought = {wait.job_id.lower(): wait.job_id for wait in waits}
-    pages = len(sought) // _JOBS_PER_PAGE
-    last_seen = {wait.status for wait in waits}
-    for status in _AT_WORK if None in last_seen else [status for status in _AT_WORK if status in last_seen]:
-        listing = JobListing(once, status)
-        while listing.more and pages > 0 and len(looks) < len(sought):
-            pages -= 1
-            for job in (yield from listing.next_page()):
-                if job.id.lower() in sought:
-                    looks[sought[job.id.lower()]] = job
-
-
-def _progress(once: Protocol, looks: Iterable[Job | RenderjuiceError]) -> Flow[dict[str, Progress]]:
-    """Counters while frames are in work. Progress is for people: when it cannot be read, the wait goes on without."""
-    rendering = [seen.id for seen in looks if isinstance(seen, Job) and seen.status == JobStatus.RENDERING]
-    if not rendering:
-        return {}
-    alone = rendering[0] if len(rendering) == 1 else None
-    try:
-        found = yield from once.get_progress(alone)
-    except RenderjuiceError:
-        return {}
-    counters = {item.job_id or alone: item for item in reversed(found)}
-    return {job_id: counters[job_id] for job_id in rendering if job_id in counters}
+    return is_passing(error) and (waits or isinstance(error, RenderjuiceRateLimitError))

@@ -6,10 +6,11 @@ import json
 import time
 import uuid
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 from clients import CONFIG, created, operations, wait_for
-from flows import a_protocol, drive
+from flows import Clock, a_protocol, drive
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,8 +70,11 @@ def answer(body):
     return Answer(200, body=json.dumps(body).encode())
 
 
-def looked(farm, waits):
-    return drive(look_at_all(a_protocol(), waits), farm)[0]
+def looked(farm, waits, clock=None):
+    """The verdicts on all waits; None for who was told nothing."""
+    verdicts = {}
+    drive(look_at_all(a_protocol(clock), waits, verdicts.__setitem__), farm)
+    return [verdicts.get(wait) for wait in waits]
 
 
 def test_hundreds_that_render_cost_a_request_for_each_hundred_and_one_for_their_progress():
@@ -126,9 +130,82 @@ def test_who_asks_for_quiet_gets_it_at_once(jobs, operation, trouble):
     farm = Farm(dict.fromkeys(ids(jobs), "rendering"))
     farm.broken = {operation: trouble}
     verdicts = looked(farm, [wait_on(job_id) for job_id in ids(jobs)])
+    asked = float(trouble.headers.get("retry-after", 0))
     assert farm.asked.total() <= 4
-    assert all(verdict.early == 0 for verdict in verdicts)
-    assert all(verdict.pause >= float(trouble.headers.get("retry-after", 30)) for verdict in verdicts)
+    assert all(verdict.quiet == asked for verdict in verdicts)
+    assert all(verdict.pause - verdict.early >= max(asked, 10) for verdict in verdicts)
+
+
+def test_who_refuses_the_list_alone_is_asked_for_each():
+    farm = Farm(dict.fromkeys(ids(20), "rendering"))
+    farm.broken = {"list": Answer(403, {"retry-after": "60"})}
+    verdicts = looked(farm, [wait_on(job_id) for job_id in ids(20)])
+    assert all(isinstance(verdict, Waiting) for verdict in verdicts)
+    assert farm.asked == {"list": 4, "get": 20, "progress": 1}
+
+
+def test_nothing_else_is_asked_when_one_of_several_answers_asks_for_quiet():
+    farm = Farm(dict.fromkeys(ids(8), "rendering"))
+    farm.broken = dict.fromkeys(ids(7), Answer(429, {"retry-after": "90"}))
+    verdicts = looked(farm, [wait_on(job_id) for job_id in ids(8)])
+    assert farm.asked == {"get": 4}
+    assert sum(verdict.quiet == 90 for verdict in verdicts) >= 7
+
+
+def test_a_key_that_is_wrong_is_not_shown_hundreds_of_times():
+    farm = Farm(dict.fromkeys(ids(200), "rendering"))
+    farm.broken = {"list": Answer(401), "get": Answer(401)}
+    verdicts = looked(farm, [wait_on(job_id) for job_id in ids(200)])
+    assert farm.asked.total() <= 8
+    assert all(verdict.outcome.ending is Ending.REFUSED for verdict in verdicts)
+
+
+def test_jobs_that_move_on_together_are_found_in_the_next_list():
+    farm = Farm(dict.fromkeys(ids(100), "booting"))
+    waits = [wait_on(job_id) for job_id in ids(100)]
+    looked(farm, waits)
+    farm.statuses = dict.fromkeys(ids(100), "rendering")
+    farm.asked.clear()
+    looked(farm, waits)
+    assert farm.asked == {"list": 2, "progress": 1}
+
+
+def test_many_jobs_of_a_status_that_nobody_here_knows_are_found_in_a_list_too():
+    farm = Farm(dict.fromkeys(ids(100), "polishing"))
+    waits = [wait_on(job_id) for job_id in ids(100)]
+    looked(farm, waits)
+    farm.asked.clear()
+    looked(farm, waits)
+    assert farm.asked == {"list": 1}
+
+
+def test_in_a_slow_sweep_the_last_chances_come_first_and_the_rest_is_looked_at_later():
+    clock = Clock()
+    farm = Farm(dict.fromkeys(ids(40), "completed"), "no list")
+
+    def slow(call):
+        clock.now += timedelta(seconds=10)
+        return farm(call)
+
+    waits = [wait_on(job_id) for job_id in ids(40)]
+    for wait in waits[-4:]:
+        wait.deadline = clock.now.timestamp()
+    verdicts = looked(slow, waits, clock)
+    assert all(verdict.outcome.ending is Ending.REACHED for verdict in verdicts[-4:])
+    assert 4 <= sum(verdict is not None for verdict in verdicts) <= 12
+
+
+def test_progress_that_takes_time_delays_nobody_whose_render_is_over():
+    farm = Farm(dict.fromkeys(ids(3), "rendering") | {ids(4)[3]: "completed"})
+    told = []
+
+    def reply(call):
+        if call.path.endswith("progress"):
+            assert [verdict.outcome.ending for verdict in told] == [Ending.REACHED]
+        return farm(call)
+
+    drive(look_at_all(a_protocol(), [wait_on(i) for i in ids(4)], lambda _, verdict: told.append(verdict)), reply)
+    assert len(told) == 4
 
 
 def test_jobs_that_cannot_be_read_hide_no_other_for_long():
@@ -184,10 +261,11 @@ def test_the_emulator_tells_of_a_dozen_renders_in_a_handful_of_requests(client, 
     for job_id in jobs:
         wait_for(client, job_id, "rendering")
     waits = [wait_on(job_id) for job_id in jobs]
-    client.run(look_at_all(client.protocol, waits))
+    client.run(look_at_all(client.protocol, waits, lambda *_: None))
     client.cancel_job(jobs[0])
     before = len(emulator.ledger.entries)
-    verdicts = client.run(look_at_all(client.protocol, waits))
+    verdicts = {}
+    client.run(look_at_all(client.protocol, waits, verdicts.__setitem__))
     assert Counter(operations(emulator)[before:]) == {"list_jobs": 1, "get_job": 1, "list_progress": 1}
-    assert verdicts[0].outcome.status == "canceled"
+    assert verdicts[waits[0]].outcome.status == "canceled"
     assert all(wait.status == "rendering" for wait in waits[1:])
