@@ -60,11 +60,11 @@ def new_job(emulator: Emulator, folder: Path) -> str:
         return client.create_job(client.upload(write_scene(folder / "shot.blend")).slug).id
 
 
-def our_trigger(job_id: str, poll_interval: float = 30) -> BaseTrigger:
+def our_trigger(job_id: str, poll_interval: float = 30, conn_id: str = "renderjuice_default") -> BaseTrigger:
     """As `RenderjuiceJobSensor` makes it."""
     now = time.time()
     return RenderjuiceJobTrigger(
-        renderjuice_conn_id="renderjuice_default",
+        renderjuice_conn_id=conn_id,
         job_id=job_id,
         target="completed",
         poll_interval=poll_interval,
@@ -73,9 +73,9 @@ def our_trigger(job_id: str, poll_interval: float = 30) -> BaseTrigger:
     )
 
 
-def stock_trigger(job_id: str, poll_interval: float = 30) -> BaseTrigger:
+def stock_trigger(job_id: str) -> BaseTrigger:
     """As `HttpSensor(deferrable=True)` makes it."""
-    return HttpSensorTrigger(http_conn_id="stock", endpoint=f"/jobs/{job_id}", poke_interval=poll_interval)
+    return HttpSensorTrigger(http_conn_id="stock", endpoint=f"/jobs/{job_id}", poke_interval=30)
 
 
 def count(emulator: Emulator, answer: str, trigger: BaseTrigger) -> int:
