@@ -117,7 +117,11 @@ class RenderjuiceJobSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: Any = None) -> str | None:
         """Resume after the trigger fired."""
-        return self._result(context, Outcome.from_event(event))
+        outcome = Outcome.from_event(event)
+        if outcome.job_id != self.job_id:  # see `JobOperator.execute_complete`
+            self.log.warning("Airflow resumed this sensor with the event of another, about job %s", outcome.job_id)
+            self.execute(context)
+        return self._result(context, outcome)
 
     def _result(self, context: Context, outcome: Outcome) -> str | None:
         if outcome.ending is Ending.REACHED:

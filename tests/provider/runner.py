@@ -65,7 +65,8 @@ class Runner:
         event = json.loads(json.dumps(asyncio.run(self.fire(deferral.trigger))))
         self.events.append(event)
         try:
-            return operator.resume_execution(deferral.method_name, {"event": event}, self.context)
+            kwargs = json.loads(json.dumps(deferral.kwargs or {}))
+            return operator.resume_execution(deferral.method_name, kwargs | {"event": event}, self.context)
         except TaskDeferred as again:
             return self.resume(operator, again)
 

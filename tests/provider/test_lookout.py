@@ -62,6 +62,7 @@ async def waiting(*triggers):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0.01)  # a connection that was aborted is closed by the loop, a moment later
 
 
 async def until_looked(emulator, operation, times=1):

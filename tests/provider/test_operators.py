@@ -28,6 +28,7 @@ from renderjuice_provider.operators.renderjuice import (
     RenderjuiceUploadOperator,
     RenderjuiceValidateJobOperator,
 )
+from renderjuice_provider.waiting.outcome import Ending, Outcome
 
 FAST = {"poll_interval": 0.02}
 both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "on the worker"])
@@ -209,6 +210,28 @@ def test_canceling_returns_the_status_after(emulator, job_id, runner):
 def test_an_event_that_is_not_ours_never_passes_for_a_success(emulator, validated, runner, event):
     with pytest.raises(RenderjuiceEventError):
         render(validated).execute_complete(runner.context, event)
+
+
+class MixedUp(Runner):
+    """An Airflow that first resumes the task with the event of another task's trigger."""
+
+    other = "00000000-0000-4000-8000-000000000000"
+
+    async def fire(self, trigger):
+        if len(self.events) > 0:
+            return await super().fire(trigger)
+        times = {"started": 0.0, "deadline": 4e9}
+        return Outcome(ending=Ending.REACHED, job_id=self.other, status="completed", **times).to_event()
+
+
+def test_the_event_of_another_task_is_no_news_of_ours(emulator, scene):
+    runner = MixedUp()
+    operator = RenderjuiceRunJobOperator(task_id="run", file_path=str(scene), render_config=CONFIG, **FAST)
+    summary = runner.run(operator)
+    assert runner.events[0]["job_id"] != summary["job_id"]
+    assert (summary["status"], summary["frames_delivered"]) == ("completed", 3)
+    assert emulator.ledger.renders_started() == 1
+    assert len({arguments["deadline"] for arguments in runner.triggers}) == 1
 
 
 def test_bad_input_is_refused_before_anything_is_sent(emulator, runner, scene, tmp_path):

@@ -104,3 +104,16 @@ def test_an_id_that_is_none_is_refused_without_asking(emulator, runner):
     with pytest.raises(RenderjuiceInputError):
         runner.run(sensor("latest"))
     assert emulator.ledger.entries == []
+
+
+def test_the_event_of_another_sensor_is_no_news_of_ours(client, job_id, runner, monkeypatch):
+    client.validate_job(job_id)
+    fire, other = runner.fire, "00000000-0000-4000-8000-000000000000"
+
+    async def mixed_up(trigger):
+        event = await fire(trigger)
+        return event | {"job_id": other, "status": "never"} if not runner.events else event
+
+    monkeypatch.setattr(runner, "fire", mixed_up)
+    assert runner.run(sensor(job_id, target_status="validated")) == "validated"
+    assert [event["job_id"] for event in runner.events] == [other, job_id]
