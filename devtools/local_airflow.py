@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import secrets
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 
 from devtools.airflow_api import AirflowApi
@@ -81,6 +84,8 @@ class LocalAirflow(AirflowApi):
         self.home.mkdir(parents=True, exist_ok=True)
         (self.home / "passwords.json").write_text(json.dumps({"admin": self.password}))
         self.command("db", "migrate")
+        if (self.home / "airflow.db").exists():
+            _use_no_trigger_id_twice(self.home / "airflow.db")
 
     def start_component(self, component: str, name: str = "", **environment: str) -> Program:
         """Start one more component, options included, with further variables."""
@@ -116,3 +121,21 @@ class LocalAirflow(AirflowApi):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"Airflow did not become healthy within {patience:.0f} s; see {self.home / 'logs'}")
             time.sleep(0.5)
+
+
+def _use_no_trigger_id_twice(path: Path) -> None:
+    """Have a database of SQLite count triggers as the databases of production do.
+
+    SQLite gives the id of a removed row to the next one. A triggerer that has not noticed yet that a trigger was removed takes the
+    next one for it: nobody watches that one, a user's kill does not reach it, and the old one's event resumes the wrong task.
+    """
+    with closing(sqlite3.connect(path)) as database, database:
+        query = "SELECT sql FROM sqlite_master WHERE tbl_name = 'trigger' AND sql IS NOT NULL ORDER BY type DESC"
+        table, *indexes = [sql for (sql,) in database.execute(query)]
+        counting = re.sub(r"CONSTRAINT \w+ PRIMARY KEY \(id\),\s*", "", table)
+        counting = counting.replace("id INTEGER NOT NULL", "id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT", 1)
+        if "AUTOINCREMENT" in table or database.execute('SELECT 1 FROM "trigger"').fetchone():
+            return
+        database.execute('DROP TABLE "trigger"')
+        for sql in (counting, *indexes):
+            database.execute(sql)
