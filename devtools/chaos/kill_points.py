@@ -61,8 +61,8 @@ def _of_kind(operator: Operator, mode: Mode, point: str) -> Iterator[Scenario]:
             name,
             operator,
             mode,
-            # The later looks have to come while it renders, also when Airflow takes its time.
-            seconds=10 if call == "get_progress" or nth > 3 else 5,
+            # The later looks have to come while it renders, also when Airflow takes its time, and other deaths take the triggerers.
+            seconds=20 if call == "get_progress" else 10 if nth > 3 else 5,
             faults=((call, ("ok",) * (nth - 1) + (point,)),),
             connection=name,  # the nth look has to be at this job alone, not at all those in a list
         )
