@@ -44,7 +44,7 @@ class RetryPolicy:
         """Seconds until the next attempt, or None to give up; `attempt` counts those made, from 1."""
         if attempt >= self.max_attempts or not _may_repeat(failure, repeat):
             return None
-        asked = failure.retry_after if isinstance(failure, RenderjuiceHTTPError) else None
+        asked = asked_pause(failure)
         if asked is not None:
             return asked + self.jitter() if asked <= self.longest_retry_after else None
         return self.backoff(attempt)
@@ -53,6 +53,11 @@ class RetryPolicy:
         """The pause after `attempt` failures in a row when nobody says how long: doubling, half of it jitter."""
         ceiling = min(self.longest_pause, self.first_pause * 2.0 ** min(attempt, 32))
         return ceiling * (0.5 + 0.5 * self.jitter())
+
+
+def asked_pause(failure: RenderjuiceError) -> float | None:
+    """Seconds that the server asks to be left alone; None when it does not say."""
+    return failure.retry_after if isinstance(failure, RenderjuiceHTTPError) else None
 
 
 def is_passing(failure: RenderjuiceError) -> bool:

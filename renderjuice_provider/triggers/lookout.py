@@ -43,11 +43,14 @@ class Seat:
 
     def due(self, quiet_until: float) -> float:
         """When a look is due: not in times of quiet, but at the deadline in any case."""
-        return min(max(self._due, quiet_until), self._deadline)
+        return self._allowed(self._due, quiet_until)
 
     def soonest(self, quiet_until: float) -> float:
         """When a look may come if others are looked at anyway."""
-        return min(max(self._soonest, quiet_until), self._deadline)
+        return self._allowed(self._soonest, quiet_until)
+
+    def _allowed(self, moment: float, quiet_until: float) -> float:
+        return min(max(moment, quiet_until), self._deadline)
 
 
 class Lookout:

@@ -9,11 +9,11 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceHTTPError
+from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import TERMINAL, Job, JobStatus
 from renderjuice_provider.api.progress import Progress
 from renderjuice_provider.api.redact import redact
-from renderjuice_provider.api.retry import RetryPolicy, is_passing
+from renderjuice_provider.api.retry import RetryPolicy, asked_pause, is_passing
 from renderjuice_provider.waiting.outcome import Ending, Outcome
 from renderjuice_provider.waiting.steps import has_reached
 
@@ -107,7 +107,7 @@ class JobWait:
         if now >= self.deadline:
             return self._timed_out(now)
         self._failures += 1
-        quiet = (error.retry_after if isinstance(error, RenderjuiceHTTPError) else None) or 0.0
+        quiet = asked_pause(error) or 0.0
         pause = self._pause(max(quiet, self._backoff.backoff(self._failures)), now)
         news = f"Could not look at job {self.job_id} ({error}); the render goes on, looking again in {pause:.0f} s"
         return Waiting(pause, news, early=max(0.0, min(pause / 2, pause - quiet)), quiet=quiet)

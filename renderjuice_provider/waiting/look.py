@@ -15,7 +15,7 @@ from renderjuice_provider.api.listing import JobListing
 from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.progress import Progress
 from renderjuice_provider.api.protocol import Protocol
-from renderjuice_provider.api.retry import is_passing
+from renderjuice_provider.api.retry import asked_pause, is_passing
 from renderjuice_provider.waiting.job_wait import JobWait, Over, Waiting
 
 FEW = 8
@@ -150,5 +150,4 @@ def _may_be_everyones(error: RenderjuiceError) -> bool:
 
 
 def _asks_for_quiet(error: RenderjuiceError) -> bool:
-    waits = isinstance(error, RenderjuiceHTTPError) and error.retry_after is not None
-    return is_passing(error) and (waits or isinstance(error, RenderjuiceRateLimitError))
+    return is_passing(error) and (asked_pause(error) is not None or isinstance(error, RenderjuiceRateLimitError))
