@@ -32,13 +32,17 @@ class Memory:
     Args:
         context: of the running task.
         key: of the entry in the task's state store.
+
+    Attributes:
+        lasts: whether there is a store: without one, the next try knows nothing.
     """
 
     def __init__(self, context: Context, key: str = KEY) -> None:
         self._store: Any = context.get("task_state_store")
         self._key = key
+        self.lasts = self._store is not None
         self.max_tries: int = getattr(context.get("ti"), "max_tries", None) or 0
-        if self._store is None:
+        if not self.lasts:
             _say_once_that_there_is_no_store()
 
     def load(self) -> Any:

@@ -21,7 +21,7 @@ from renderjuice_provider.api.paths import output_name
 from renderjuice_provider.api.protocol import check_job_id
 from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.operators.base import storage_path
-from renderjuice_provider.operators.memory import JobMemory, OnClear, check_on_clear
+from renderjuice_provider.operators.memory import JobMemory, Memory, OnClear, check_on_clear
 from renderjuice_provider.operators.waiting import JobOperator
 from renderjuice_provider.waiting.frames import count_frames
 from renderjuice_provider.waiting.record import fingerprint
@@ -197,6 +197,10 @@ class RenderjuiceRunJobOperator(_RenderOperator):
         except (RenderjuiceRefusedError, RenderjuiceNotFoundError) as error:
             self.log.info("The upload of an earlier try is of no use any more (%s): uploading again", error)
             return None
+
+    def finds_its_job_again(self, context: Context) -> bool:
+        """Before Airflow 3.3 a retry makes a new job."""
+        return Memory(context).lasts
 
     def _new_deadline(self) -> dict[str, float]:
         now = time.time()

@@ -79,6 +79,7 @@ class JobOperator(RenderjuiceOperator):
         self._job: Job | None = None
         self._ti: Any = None
         self._killed = False
+        self._is_found_again = True
 
     cancel_on_kill = False
     cancel_on_timeout = False
@@ -93,6 +94,10 @@ class JobOperator(RenderjuiceOperator):
     @abstractmethod
     def take(self, step: Step, job: Job) -> Job:
         """Give the order that `step` stands for."""
+
+    def finds_its_job_again(self, context: Context) -> bool:
+        """Whether the next try would take up the job of this one."""
+        return True
 
     @abstractmethod
     def summary(self, job: Job) -> dict[str, Any]:
@@ -182,9 +187,10 @@ class JobOperator(RenderjuiceOperator):
         Airflow also ends a process whose task was taken for dead and given to another, or was cleared: its job is theirs. It takes
         tasks for dead when it is overloaded, and then it may not answer in time either: so without an answer it is the end only if
         no try is left that could take the job up. A clear that is to resubmit stops the job here: the next try knows a clear by
-        `max_tries`, which Airflow raises, but for a task that was running it may lose that again.
+        `max_tries`, which Airflow raises, but for a task that was running it may lose that again. A job that the next try would
+        not find is stopped in any case.
         """
-        if isinstance(sys.exception(), AirflowTaskTimeout):
+        if isinstance(sys.exception(), AirflowTaskTimeout) or not self._is_found_again:
             return True
         states: list[str | None] = []
 
@@ -265,4 +271,4 @@ class JobOperator(RenderjuiceOperator):
         if ti is not None and (self._job is None or self._job.id != job.id):
             ti.xcom_push(key=JOB_KEY, value=job.id)
         push_preview(context, job)
-        self._job, self._ti = job, ti
+        self._job, self._ti, self._is_found_again = job, ti, self.finds_its_job_again(context)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from renderjuice_provider.api.protocol import check_job_id
+from renderjuice_provider.api.redact import redact
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.task_state import ENDED, task_state
 from renderjuice_provider.triggers.lookout import lookout
@@ -20,6 +22,10 @@ FIRST_LOOK = 5.0
 """Seconds before the first look, at least, however often one looks later: the operator has just looked. And Airflow takes a task
 for dead that is resumed before the scheduler has heard of its deferral (https://github.com/apache/airflow/issues/71580), which
 takes a busy one some seconds."""
+_AIRFLOW_TELLS_OF_KILLS = hasattr(BaseTrigger, "on_kill")
+"""Before 3.3 Airflow merely cancels `run()`, which it also does when it shuts down or when another triggerer takes over."""
+_KILL_TIMEOUT = 30.0
+"""Seconds, as Airflow 3.3 gives `on_kill`: a triggerer that shuts down may get no answer any more."""
 _AT_WORK: set[asyncio.Task[None]] = set()
 """Event loops hold their tasks weakly; these must not be lost half-way."""
 
@@ -79,7 +85,14 @@ class RenderjuiceJobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch the job, together with all others that use its connection: see `renderjuice_provider.triggers.lookout`."""
-        yield TriggerEvent((await self._watch()).to_event())
+        try:
+            outcome = await self._watch()
+        except asyncio.CancelledError:
+            if not _AIRFLOW_TELLS_OF_KILLS:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.on_kill(), _KILL_TIMEOUT)
+            raise
+        yield TriggerEvent(outcome.to_event())
 
     async def _watch(self) -> Outcome:
         check_job_id(self.job_id)
@@ -91,12 +104,12 @@ class RenderjuiceJobTrigger(BaseTrigger):
         return await lookout(self.renderjuice_conn_id).watch(wait, first, self.log.info)
 
     async def on_kill(self) -> None:
-        """Stop the bill when a user ended the task (Airflow 3.3 and later call this).
+        """Stop the bill when a user ended the task (Airflow 3.3 and later call this; before that `run` does).
 
         Airflow also calls it when another triggerer took this trigger over, and after a clear, when the next try may already have
         taken up the same job. So the job is cancelled only if the task instance itself is over.
 
-        Airflow 3.3 repeats its cancellation every second until the trigger has ended, and the second one would interrupt the
+        Airflow repeats its cancellation every second until the trigger has ended, and the second one would interrupt the
         first one's work. So that work is a task of its own, which goes on.
         """
         if self.cancel_on_kill:
@@ -106,10 +119,14 @@ class RenderjuiceJobTrigger(BaseTrigger):
             await asyncio.shield(work)
 
     async def _stop_the_bill(self) -> None:
-        if await self._task_state() in ENDED:
-            async with await RenderjuiceHook(self.renderjuice_conn_id).get_async_client() as client:
-                job = await client.cancel_job(self.job_id)
-            self.log.info("The task was ended by a user; job %s is %s", job.id, job.status)
+        try:
+            if await self._task_state() in ENDED:
+                async with await RenderjuiceHook(self.renderjuice_conn_id).get_async_client() as client:
+                    job = await client.cancel_job(self.job_id)
+                self.log.info("The task was ended by a user; job %s is %s", job.id, job.status)
+        except Exception as error:  # noqa: BLE001 - nobody waits for this, and a failing trigger would fail whoever took it over
+            what = f"Job {self.job_id} was not stopped and may be running: {type(error).__name__}: {error}"
+            self.log.error("%s", redact(what))  # noqa: TRY400 - a traceback could show more than what is said
 
     async def _task_state(self) -> str | None:
         from asgiref.sync import sync_to_async

@@ -11,8 +11,9 @@ import pytest
 
 from renderjuice_provider.compat import TaskDeferred
 
-HAS_STORE = hasattr(airflow.sdk, "NEVER_EXPIRE")
+_HAS_STORE = hasattr(airflow.sdk, "NEVER_EXPIRE")
 """Airflow 3.3 and later keep a store for every task instance."""
+needs_store = pytest.mark.skipif(not _HAS_STORE, reason="this Airflow keeps nothing between tries")
 CONFIG = {"colorManagementPreset": "default", "frameRanges": ["1-3"]}
 
 
@@ -51,7 +52,7 @@ class Runner:
     def __init__(self) -> None:
         self.ti = FakeTaskInstance()
         self.store = FakeStore()
-        self.context: Any = {"ti": self.ti} | ({"task_state_store": self.store} if HAS_STORE else {})
+        self.context: Any = {"ti": self.ti} | ({"task_state_store": self.store} if _HAS_STORE else {})
         self.triggers: list[Any] = []
         self.events: list[dict[str, Any]] = []
 

@@ -6,7 +6,7 @@ import time
 
 import httpx
 import pytest
-from provider.runner import CONFIG, HAS_STORE
+from provider.runner import CONFIG, needs_store
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceJobError
@@ -18,7 +18,7 @@ from renderjuice_provider.operators.renderjuice import (
     RenderjuiceUploadOperator,
 )
 
-pytestmark = pytest.mark.skipif(not HAS_STORE, reason="this Airflow keeps nothing between tries")
+pytestmark = needs_store
 FAST = {"poll_interval": 0.02}
 both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "on the worker"])
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
-from provider.runner import CONFIG
+from provider.runner import CONFIG, needs_store
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import RenderjuiceError
@@ -51,6 +51,7 @@ def test_a_task_that_is_killed_before_it_has_a_job_orders_no_render_in_the_secon
     assert emulator.ledger.renders_started() == 0
 
 
+@needs_store
 def test_a_retry_that_is_killed_before_it_has_found_its_job_stops_it(emulator, runner, slow, rendering):
     retry = run_job(slow)
     retry.on_kill()
@@ -60,6 +61,7 @@ def test_a_retry_that_is_killed_before_it_has_found_its_job_stops_it(emulator, r
     assert emulator.ledger.renders_started() == 1
 
 
+@needs_store
 def test_a_clear_leaves_the_job_to_the_next_try(emulator, runner, slow, rendering, monkeypatch):
     monkeypatch.setattr(waiting, "task_state", lambda _ti: "restarting")
     rendering.on_kill()
@@ -67,6 +69,17 @@ def test_a_clear_leaves_the_job_to_the_next_try(emulator, runner, slow, renderin
     runner.ti.max_tries += 1
     runner.run(run_job(slow, wait=False))
     assert emulator.ledger.renders_started() == 1
+
+
+@pytest.mark.parametrize("state", ["restarting", "up_for_retry", "running"])
+def test_a_job_that_the_next_try_would_not_find_is_stopped(emulator, runner, slow, monkeypatch, state):
+    runner.context.pop("task_state_store", None)  # Airflow before 3.3
+    runner.ti.max_tries = 3
+    operator = run_job(slow, wait=False)
+    runner.run(operator)
+    monkeypatch.setattr(waiting, "task_state", lambda _ti: state)
+    operator.on_kill()
+    assert emulator.ledger.jobs_left_running() == []
 
 
 @pytest.mark.parametrize("raised", [1, 0], ids=["max_tries raised", "max_tries lost by Airflow"])
@@ -82,6 +95,7 @@ def test_a_clear_to_resubmit_replaces_the_job(emulator, runner, slow, monkeypatc
     assert len(emulator.ledger.jobs_left_running()) == 1
 
 
+@needs_store
 @pytest.mark.parametrize("state", ["restarting", "up_for_retry", "scheduled", "queued", "deferred", "running", "None"])
 def test_a_worker_that_was_taken_for_dead_leaves_the_job_to_the_next_try(
     emulator, runner, rendering, monkeypatch, state
@@ -119,6 +133,7 @@ def test_a_task_that_is_ended_stops_the_bill_whatever_tries_it_had_left(
     assert emulator.ledger.jobs_left_running() == []
 
 
+@needs_store
 @pytest.mark.parametrize(("tries", "running"), [(0, 0), (3, 1)], ids=["no try left", "a try left"])
 @pytest.mark.parametrize("answer", [say("running"), cannot_say, does_not_answer])
 def test_in_doubt_the_job_is_left_to_the_next_try_if_there_is_one(

@@ -66,6 +66,45 @@ def test_a_trigger_that_merely_moved_never_stops_a_render(emulator, job_id, stat
     assert emulator.ledger.count("cancel_job") == 0
 
 
+def cancelled_while_it_runs(job_id, state, **arguments):
+    """As Airflow before 3.3 ends a trigger: by that alone, again and again."""
+
+    async def cancel_twice():
+        trigger = InState(**STORED_BY_0_1 | {"job_id": job_id} | arguments)
+        trigger.state = state
+        running = asyncio.ensure_future(anext(trigger.run()))
+        await asyncio.sleep(0.2)
+        for _ in range(2):
+            running.cancel()
+            await asyncio.sleep(0.01)
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        await asyncio.sleep(0.3)
+
+    asyncio.run(cancel_twice())
+
+
+@pytest.mark.parametrize(
+    ("state", "running"), [("failed", 0), ("success", 0), ("deferred", 1), ("queued", 1), (None, 1)]
+)
+def test_before_airflow_3_3_a_user_who_ends_the_task_stops_the_bill_too(emulator, job_id, monkeypatch, state, running):
+    monkeypatch.setattr(renderjuice, "_AIRFLOW_TELLS_OF_KILLS", False)
+    cancelled_while_it_runs(job_id, state)
+    assert len(emulator.ledger.jobs_left_running()) == running
+
+
+def test_since_airflow_3_3_a_trigger_that_is_cancelled_is_merely_gone(emulator, job_id, monkeypatch):
+    monkeypatch.setattr(renderjuice, "_AIRFLOW_TELLS_OF_KILLS", True)
+    cancelled_while_it_runs(job_id, "failed")
+    assert emulator.ledger.jobs_left_running() == [job_id]
+
+
+def test_a_bill_that_cannot_be_stopped_is_told(emulator, job_id, capsys):
+    emulator.faults.add("cancel_job", "401")
+    killed(job_id, "failed")
+    assert f"Job {job_id} was not stopped and may be running" in capsys.readouterr().out
+
+
 def test_a_kill_may_be_told_to_leave_the_render_alone(emulator, job_id):
     killed(job_id, "failed", cancel_on_kill=False)
     assert emulator.ledger.jobs_left_running() == [job_id]
