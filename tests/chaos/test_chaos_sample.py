@@ -11,15 +11,16 @@ from dataclasses import replace
 
 import pytest
 
-from devtools.chaos.decisions import decisions
+from devtools.chaos.decisions import ENDLESS, STOPPED, decisions
 from devtools.chaos.driver import Report, judge, perform
 from devtools.chaos.kill_points import kill_points
 from devtools.chaos.scenario import Scenario
 from devtools.chaos.stage import KEY, Stage
-from devtools.chaos.steps import no_leaks, send, until_job_is, until_task_is
+from devtools.chaos.steps import for_seconds, mark, no_leaks, send, until_job_is, until_task_is
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
+TRIGGERERS = ("triggerer", "triggerer-2")
 EVERYTHING = {scenario.name: scenario for scenario in itertools.chain(kill_points(), decisions())}
 SIDE_BY_SIDE = [
     replace(EVERYTHING[name], seconds=2)
@@ -42,7 +43,23 @@ TRIGGERER_KILLED = Scenario(
     seconds=2,
     steps=(until_job_is("rendering"), until_task_is("deferred"), no_leaks, send(signal.SIGKILL, "triggerer")),
 )
-SCENARIOS = [*SIDE_BY_SIDE, TRIGGERER_KILLED]
+NOBODY_HEARS = Scenario(
+    "marked failed while no triggerer is there, with a safety net",
+    "nobody-hears",
+    "run",
+    "deferred",
+    dag="chaos_netted",
+    frames=ENDLESS,
+    steps=(
+        until_job_is("rendering"),
+        until_task_is("deferred"),
+        for_seconds(5),  # until a triggerer has taken the trigger
+        send(signal.SIGKILL, *TRIGGERERS),
+        mark("failed"),
+    ),
+    expect=STOPPED,
+)
+SCENARIOS = [*SIDE_BY_SIDE, TRIGGERER_KILLED, NOBODY_HEARS]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +70,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture(scope="module")
 def reports(stage: Stage) -> dict[str, Report]:
-    reports = perform(stage, SIDE_BY_SIDE, len(SIDE_BY_SIDE)) + perform(stage, [TRIGGERER_KILLED], 1)
+    reports = perform(stage, SIDE_BY_SIDE, len(SIDE_BY_SIDE)) + perform(stage, [TRIGGERER_KILLED, NOBODY_HEARS], 2)
     return {report.scenario.name: report for report in judge(reports)}
 
 

@@ -1,4 +1,4 @@
-"""The DAGs of the chaos run: one task each, one DAG for each operator, mode and variant.
+"""The DAGs of the chaos run: one DAG for each operator, mode and variant, with one task each; and one with a safety net.
 
 What a task is about comes with its run: `conf` holds `scene` (or `job_id`) and `connection`.
 """
@@ -9,9 +9,14 @@ import itertools
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, XComArg
 
-from renderjuice_provider.operators.renderjuice import RenderjuiceRenderJobOperator, RenderjuiceRunJobOperator
+from renderjuice_provider.operators.renderjuice import (
+    RenderjuiceCancelJobOperator,
+    RenderjuiceRenderJobOperator,
+    RenderjuiceRunJobOperator,
+)
+from renderjuice_provider.operators.waiting import JOB_KEY
 
 OPERATORS: dict[str, Any] = {
     "run": (RenderjuiceRunJobOperator, {"file_path": "{{ dag_run.conf['scene'] }}"}),
@@ -29,7 +34,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "hurried": {"dagrun_timeout": timedelta(seconds=60)},
     "resubmit": {"on_clear": "resubmit"},
 }
-DEFAULTS = {
+DEFAULTS: dict[str, Any] = {
     "renderjuice_conn_id": "{{ dag_run.conf['connection'] }}",
     "render_config": {"colorManagementPreset": "default"},
     "poll_interval": 1,
@@ -52,3 +57,11 @@ def chaos_dag(operator: str, mode: str, variant: str) -> DAG:
 for names in itertools.product(OPERATORS, MODES, VARIANTS):
     if names[0] == "run" or names[2] != "resubmit":  # only a task that makes its job can make another
         globals()["_".join(names)] = chaos_dag(*names)
+
+with DAG("chaos_netted", schedule=None, catchup=False) as netted:
+    _, file = OPERATORS["run"]
+    shot = RenderjuiceRunJobOperator(task_id="shot", **DEFAULTS | file)
+    stop = RenderjuiceCancelJobOperator(
+        task_id="stop", job_id=XComArg(shot, key=JOB_KEY), renderjuice_conn_id=DEFAULTS["renderjuice_conn_id"]
+    )
+    stop.as_teardown()
