@@ -16,7 +16,7 @@ from renderjuice_provider.waiting.record import fingerprint
 from renderjuice_provider.waiting.steps import Step, step_to_validated
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
 VALIDATION_TIMEOUT = timedelta(hours=1)
 ANALYSIS_LIMIT = 16 * 1024
@@ -109,9 +109,9 @@ class RenderjuiceCancelJobOperator(RenderjuiceOperator):
 
     template_fields = (*RenderjuiceOperator.template_fields, "job_id")
 
-    def __init__(self, *, job_id: str, **kwargs: Any) -> None:
+    def __init__(self, *, job_id: str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.job_id = job_id
+        self.job_id: Any = job_id
 
     def execute(self, context: Context) -> str:
         """The status after; `completed` when it was too late."""
