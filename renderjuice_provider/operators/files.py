@@ -17,7 +17,7 @@ from renderjuice_provider.waiting.frames import FrameCount, count_frames
 from renderjuice_provider.waiting.record import fingerprint
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
     from renderjuice_provider.api.models import Job
     from renderjuice_provider.api.transfer import DownloadReport
@@ -82,14 +82,14 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
     def __init__(
         self,
         *,
-        job_id: str,
+        job_id: str | XComArg,
         destination: str | os.PathLike[str] | Any,
         expected_frames: Sequence[str] | None = None,
         allow_missing: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.job_id = job_id
+        self.job_id: Any = job_id
         self.destination = destination
         self.expected_frames = expected_frames
         self.allow_missing = allow_missing

@@ -33,9 +33,9 @@ class RenderjuiceCreateJobOperator(RenderjuiceOperator):
 
     template_fields = (*RenderjuiceOperator.template_fields, "slug")
 
-    def __init__(self, *, slug: str, **kwargs: Any) -> None:
+    def __init__(self, *, slug: str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.slug = slug
+        self.slug: Any = slug
 
     def execute(self, context: Context) -> str:
         """The job's id: that of an earlier try, if it got so far with the same slug."""
@@ -72,9 +72,11 @@ class RenderjuiceValidateJobOperator(JobOperator):
 
     template_fields = (*JobOperator.template_fields, "job_id")
 
-    def __init__(self, *, job_id: str, timeout: float | timedelta = VALIDATION_TIMEOUT, **kwargs: Any) -> None:
+    def __init__(
+        self, *, job_id: str | XComArg, timeout: float | timedelta = VALIDATION_TIMEOUT, **kwargs: Any
+    ) -> None:
         super().__init__(timeout=timeout, **kwargs)
-        self.job_id = job_id
+        self.job_id: Any = job_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Validate, and wait."""

@@ -28,7 +28,7 @@ from renderjuice_provider.waiting.record import fingerprint
 from renderjuice_provider.waiting.steps import Step, step_to_rendered
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
 RENDER_TIMEOUT = timedelta(hours=24)
 """Long enough for a night that runs late; short enough that a forgotten job does not cost a week."""
@@ -110,9 +110,9 @@ class RenderjuiceRenderJobOperator(_RenderOperator):
     template_fields = (*JobOperator.template_fields, "job_id", "render_config")
     template_fields_renderers = {"render_config": "json"}  # noqa: RUF012
 
-    def __init__(self, *, job_id: str, **kwargs: Any) -> None:
+    def __init__(self, *, job_id: str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.job_id = job_id
+        self.job_id: Any = job_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Render, and wait; a retry goes on with what runs, and with the deadline of the first try."""

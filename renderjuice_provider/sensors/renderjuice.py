@@ -28,7 +28,7 @@ from renderjuice_provider.waiting.look import look
 from renderjuice_provider.waiting.outcome import Ending, Outcome
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
 
 class RenderjuiceJobSensor(BaseSensorOperator):
@@ -56,7 +56,7 @@ class RenderjuiceJobSensor(BaseSensorOperator):
     def __init__(
         self,
         *,
-        job_id: str,
+        job_id: str | XComArg,
         target_status: str = JobStatus.COMPLETED,
         deferrable: bool | None = None,
         poll_interval: float | timedelta = DEFAULT_POLL_INTERVAL,
@@ -65,7 +65,7 @@ class RenderjuiceJobSensor(BaseSensorOperator):
     ) -> None:
         interval = seconds(poll_interval, "poll_interval")
         super().__init__(poke_interval=interval, **kwargs)
-        self.job_id = job_id
+        self.job_id: Any = job_id
         self.target_status = str(target_status)
         self.deferrable = deferrable_by_default() if deferrable is None else deferrable
         self.poll_interval = interval

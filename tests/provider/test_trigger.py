@@ -66,11 +66,11 @@ def test_a_trigger_that_merely_moved_never_stops_a_render(emulator, job_id, stat
     assert emulator.ledger.count("cancel_job") == 0
 
 
-def cancelled_while_it_runs(job_id, state, **arguments):
+def cancelled_while_it_runs(job_id, state):
     """As Airflow before 3.3 ends a trigger: by that alone, again and again."""
 
     async def cancel_twice():
-        trigger = InState(**STORED_BY_0_1 | {"job_id": job_id} | arguments)
+        trigger = InState(**STORED_BY_0_1 | {"job_id": job_id})
         trigger.state = state
         running = asyncio.ensure_future(anext(trigger.run()))
         await asyncio.sleep(0.2)
