@@ -31,6 +31,8 @@ from renderjuice_emulator.rendering import Renderer
 DEFAULT_KEY = "RJ-emulator"
 _PORTS_TRIED = 100
 _BACKLOG = 2048
+_ROUNDS = 3
+"""Of the event loop, from accepting a connection until uvicorn knows it, and one to spare."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,11 @@ class EmulatorServer:
             try:
                 yield
             finally:
+                # asyncio would forget, and leave open, what was accepted a moment before `close`: accept no more, and let it come.
+                for sock in (api_socket, storage_socket):
+                    loop.remove_reader(sock)
+                for _ in range(_ROUNDS):
+                    await asyncio.sleep(0)
                 for server in servers:
                     server.close()
                 await emulation.clock.stop()
