@@ -8,7 +8,7 @@ import struct
 
 import pytest
 from flows import Clock, Nowhere, a_protocol, drive
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from server import JOB_ID
 
@@ -103,7 +103,6 @@ def from_(answers):
 
 @pytest.mark.parametrize("name", FLOWS)
 @given(answers=CONVERSATIONS)
-@settings(deadline=None)
 @example(answers=[Answer(200, {}, struct.pack("<d", 0.0))])
 @example(answers=[Answer(200, {}, b'{"frames": [""], "compositeNodes": "x"}')])
 @example(answers=[Answer(200, {}, b'{"frames": ["http://["], "id": "x", "status": "completed"}')])
@@ -119,7 +118,6 @@ def test_any_answer_to_any_call_is_a_result_or_our_error(name, answers):
 
 
 @given(answers=CONVERSATIONS)
-@settings(deadline=None)
 def test_any_answer_to_the_list_is_a_list_or_our_error(answers):
     listing, reply, seen = JobListing(a_protocol()), from_(answers), []
     with contextlib.suppress(RenderjuiceError):
@@ -130,7 +128,6 @@ def test_any_answer_to_the_list_is_a_list_or_our_error(answers):
 
 
 @given(answers=CONVERSATIONS)
-@settings(deadline=None)
 def test_any_answer_to_an_upload_is_a_target_or_our_error(tmp_path_factory, answers):
     scene = tmp_path_factory.getbasetemp() / "shot.blend"
     if not scene.exists():
@@ -142,7 +139,6 @@ def test_any_answer_to_an_upload_is_a_target_or_our_error(tmp_path_factory, answ
 
 
 @given(answers=CONVERSATIONS)
-@settings(deadline=None)
 def test_any_answers_while_waiting_end_in_an_outcome_by_the_deadline(answers):
     clock, lines = Clock(), []
     started = clock.now.timestamp()

@@ -23,7 +23,7 @@ def test_whatever_is_asked_the_answer_is_one_that_is_described(emulator: Emulato
     for operation in schemathesis.openapi.from_url(emulator.openapi_url).get_all_operations():
 
         @given(case=operation.ok().as_strategy(generation_mode=mode))
-        @settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=15, database=None, suppress_health_check=list(HealthCheck))
         def ask(case: schemathesis.Case) -> None:
             case.call_and_validate(headers=headers, checks=HELD)
 
