@@ -18,7 +18,7 @@ JOB = "jobs/{{ ti.xcom_pull(task_ids='create') }}"
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "short": {"timeout": 30, "retries": 1},
-    "hurried": {"dagrun_timeout": timedelta(seconds=60)},
+    "hurried": {"dagrun_timeout": timedelta(seconds=90)},
 }
 
 
