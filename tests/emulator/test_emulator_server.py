@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -16,8 +17,8 @@ async def test_a_connection_that_came_a_moment_before_the_end_is_dropped_too(rou
     """The event loop needs some rounds to take a connection; the end may come between any two of them."""
     server = EmulatorServer(Settings())
     async with server.running():
-        port = int(server.base_url.split(":")[2].split("/")[0])
-        client = socket.create_connection(("127.0.0.1", port))
+        address = urlsplit(server.base_url)
+        client = socket.create_connection((address.hostname, address.port))
         for _ in range(rounds):
             await asyncio.sleep(0)
     await asyncio.sleep(0)
