@@ -68,7 +68,7 @@ class _RenderOperator(JobOperator):
         """The job of an earlier try. If that try died before it could stop an overdue render, it is stopped now."""
         overdue = time.time() >= memory.record.deadline and job.status in RENDER_STARTED and not job.is_over
         if overdue and self.cancel_on_timeout:
-            return self._timed_out(job.id, f"timed out in an earlier try: it is {job.status}")
+            return self._timed_out(job.id, f"timed out: it is {job.status}, and its deadline has passed")
         memory.renew(self.timeout)
         return job
 
