@@ -137,13 +137,15 @@ def test_a_task_that_is_ended_stops_the_bill_whatever_tries_it_had_left(
 @pytest.mark.parametrize(("tries", "running"), [(0, 0), (3, 1)], ids=["no try left", "a try left"])
 @pytest.mark.parametrize("answer", [say("running"), cannot_say, does_not_answer])
 def test_in_doubt_the_job_is_left_to_the_next_try_if_there_is_one(
-    emulator, runner, rendering, monkeypatch, answer, tries, running
+    emulator, runner, rendering, monkeypatch, capsys, answer, tries, running
 ):
     monkeypatch.setattr(kills, "_ASKING", 0.05)
     runner.ti.max_tries = tries
     monkeypatch.setattr(kills, "task_state", answer)
     rendering.on_kill()
     assert len(emulator.ledger.jobs_left_running()) == running
+    left_in_the_dark = bool(running) and answer in {cannot_say, does_not_answer}
+    assert ("may be running, and costs money" in capsys.readouterr().out) is left_in_the_dark
 
 
 @needs_store
