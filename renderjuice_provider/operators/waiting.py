@@ -188,8 +188,10 @@ class JobOperator(KillableOperator):
         """What the job has cost, for messages."""
         if job.normalized_seconds:
             return f"{job.normalized_seconds:g} normalized seconds are billed"
-        ordered = job.normalized_seconds is None and (job.requested_config or job.final_config)
-        return "what was rendered is billed" if ordered else "nothing was rendered, so nothing is billed"
+        if job.normalized_seconds == 0 or not self.spends_money:
+            return "nothing was rendered, so nothing is billed"
+        ordered = job.requested_config is not None or job.final_config is not None
+        return "what was rendered is billed" if ordered else "what was rendered, if anything, is billed"
 
     def _shot(self) -> str:
         """What the artist calls it: the label of a mapped task, or the scene's file."""

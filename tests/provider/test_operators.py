@@ -18,6 +18,7 @@ from renderjuice_provider.api.errors import (
     RenderjuiceJobError,
     RenderjuiceTimeoutError,
 )
+from renderjuice_provider.api.models import Job
 from renderjuice_provider.compat import AirflowFailException, TaskDeferralTimeout, TaskDeferred
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.operators.renderjuice import (
@@ -130,6 +131,22 @@ def test_a_job_that_cannot_succeed_any_more_says_which_task_to_clear(emulator, v
     RenderjuiceHook().client.cancel_job(validated)
     with pytest.raises(RenderjuiceJobOverError, match=r"clear this shot from `create` on.+\(job .+\)$"):
         runner.run(rendering)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"normalizedSeconds": 12.5}, "12.5 normalized seconds are billed"),
+        ({"normalizedSeconds": 0}, "nothing was rendered, so nothing is billed"),
+        ({"requestedConfig": {}}, "what was rendered is billed"),
+        ({}, "what was rendered, if anything, is billed"),
+    ],
+)
+def test_a_bill_that_nobody_knows_is_never_said_to_be_nothing(fields, words):
+    job = Job.model_validate({"id": "j", "status": "failed"} | fields)
+    assert render("j").bill(job) == words
+    validating = RenderjuiceValidateJobOperator(task_id="validate", job_id="j")
+    assert validating.bill(Job(id="j", status="failed")) == "nothing was rendered, so nothing is billed"
 
 
 @pytest.mark.parametrize(("label", "name"), [("sq010_sh020", "sq010_sh020"), (None, "broken.blend")])
