@@ -24,6 +24,7 @@ from renderjuice_provider.deferral import (
     seconds,
 )
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, push_preview
+from renderjuice_provider.operators.arguments import Argument, truth
 from renderjuice_provider.operators.base import RenderjuiceOperator
 from renderjuice_provider.operators.memory import Memory, OnClear
 from renderjuice_provider.task_state import ENDED, task_state
@@ -61,6 +62,11 @@ class JobOperator(RenderjuiceOperator):
     """
 
     operator_extra_links = (RenderjuicePreviewLink(),)
+    template_fields = (*RenderjuiceOperator.template_fields, "wait", "poll_interval", "timeout")
+    multiple_outputs = True
+    wait = Argument(truth)
+    poll_interval = Argument(seconds)
+    timeout = Argument(seconds)
 
     def __init__(
         self,
@@ -73,9 +79,9 @@ class JobOperator(RenderjuiceOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.wait = wait
-        self.deferrable = deferrable_by_default() if deferrable is None else deferrable
-        self.poll_interval = seconds(poll_interval, "poll_interval")
-        self.timeout = seconds(timeout, "timeout")
+        self.deferrable = deferrable_by_default() if deferrable is None else truth(deferrable, "deferrable")
+        self.poll_interval = poll_interval
+        self.timeout = timeout
         self._job: Job | None = None
         self._ti: Any = None
         self._killed = False
