@@ -51,11 +51,18 @@ class RenderjuiceOperator(BaseOperator):
 
 
 def storage_path(path: Any) -> Any:
-    """A local path as it is, also where it is written as `file:///shots`; another URL as an `ObjectStoragePath`."""
-    if isinstance(path, str) and path.startswith("file:///"):
-        return Path(path.removeprefix("file://"))
+    """A local path as it is; a URL such as `s3://bucket/shots` as an `ObjectStoragePath`."""
     if isinstance(path, str) and "://" in path:
         from airflow.sdk import ObjectStoragePath
 
         return ObjectStoragePath(path)
     return path
+
+
+def scene_path(path: Any) -> Any:
+    """As `storage_path`, but a file of this machine is a local path, however it is written.
+
+    Then a hash of its bytes stands for them, where fsspec would also count its name and its time.
+    """
+    found = storage_path(path)
+    return Path(found.path) if getattr(found, "protocol", None) == "file" else found

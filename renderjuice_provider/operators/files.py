@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider.api.errors import RenderjuiceIncompleteError
 from renderjuice_provider.api.scene_file import content_fingerprint
-from renderjuice_provider.operators.arguments import Argument, frames, plain_path, read_job_id, truth
+from renderjuice_provider.arguments import Argument, frames, plain_path, read_job_id, truth
 from renderjuice_provider.operators.base import RenderjuiceOperator, storage_path
 from renderjuice_provider.operators.memory import Memory
 from renderjuice_provider.waiting.frames import FrameCount, count_frames

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from renderjuice_provider.api.errors import RenderjuiceNotFoundError
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.api.redact import without_signatures
-from renderjuice_provider.operators.arguments import read_job_id
+from renderjuice_provider.arguments import read_job_id
 from renderjuice_provider.operators.base import RenderjuiceOperator
 from renderjuice_provider.operators.memory import Memory
 from renderjuice_provider.operators.waiting import JobOperator

@@ -75,10 +75,6 @@ class JobMemory:
         context: of the running task.
         client: for stopping a job that is not wanted any more.
         on_clear: what a user's clear means: go on with the job that there is, or stop it and start again.
-
-    Attributes:
-        record: what is known of the job; there is one once the work has begun.
-        is_taken_up: whether the job may be that of an earlier try of the same work, as far as can be known.
     """
 
     def __init__(self, context: Context, client: RenderjuiceClient, on_clear: OnClear) -> None:
@@ -86,7 +82,11 @@ class JobMemory:
         self._client = client
         self._on_clear = on_clear
         self.record: JobRecord
-        self.is_taken_up = not self._memory.lasts
+
+    def knows(self, work: Work) -> bool:
+        """Whether an earlier try was about the same work, or may have been: without a store nobody can say."""
+        old = JobRecord.read(self._memory.load())
+        return not self._memory.lasts or (old is not None and old.is_about(work))
 
     def begin(self, work: Work, timeout: float) -> None:
         """Take up what an earlier try left of the same work, or begin anew.
@@ -100,7 +100,6 @@ class JobMemory:
         """
         old, now, max_tries = JobRecord.read(self._memory.load()), time.time(), self._memory.max_tries
         if old is not None and old.is_about(work) and not self._is_to_be_replaced(old, work.job_id):
-            self.is_taken_up = True
             old = old.model_copy(update={"work": work.mark, "source": work.source})
             goes_on = old.job_id is not None and not old.was_cleared(max_tries)
             self.keep(old if goes_on else old.extended(now, timeout, max_tries))

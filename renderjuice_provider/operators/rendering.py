@@ -16,12 +16,12 @@ from renderjuice_provider.api.errors import (
     RenderjuiceNotFoundError,
     RenderjuiceRefusedError,
 )
-from renderjuice_provider.api.models import RENDER_STARTED, Job
+from renderjuice_provider.api.models import RENDER_STARTED, Job, JobStatus
 from renderjuice_provider.api.paths import output_name
 from renderjuice_provider.api.scene_file import content_fingerprint
+from renderjuice_provider.arguments import Argument, plain_config, plain_path, read_job_id, truth
 from renderjuice_provider.deferral import RenderjuiceJobOverError
-from renderjuice_provider.operators.arguments import Argument, plain_config, plain_path, read_job_id, truth
-from renderjuice_provider.operators.base import storage_path
+from renderjuice_provider.operators.base import scene_path
 from renderjuice_provider.operators.memory import JobMemory, Memory, OnClear, check_on_clear
 from renderjuice_provider.operators.waiting import JobOperator
 from renderjuice_provider.waiting.frames import count_frames
@@ -63,9 +63,7 @@ class _RenderOperator(JobOperator):
         self.render_config = render_config
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
-        self._is_own = True
-        """Whether the render may be one that this task has ordered itself, in an earlier try."""
-        self._compared = ""
+        self._told_of = ""
 
     def next_step(self, job: Job) -> Step:
         """See `JobOperator`. A render that is another one than the order of this task is an error, however well it goes.
@@ -78,24 +76,31 @@ class _RenderOperator(JobOperator):
             self._check_order(job)
         return step
 
-    def _check_order(self, job: Job) -> None:
+    def _check_order(self, job: Job, *, own: bool = True) -> None:
+        """Compare the job's order with that of this task.
+
+        Args:
+            job: that renders, or has rendered.
+            own: whether this task may have ordered that itself. Then what the job has beside the order is a default that the API
+                has filled in; else it is a choice of somebody else.
+        """
         found = compare(check_render_config(self.render_config).to_json(), job.requested_config)
-        added = () if self._is_own else found.added
+        added = () if own else found.added
         differences = (*found.differences, *(f"{field}, which was not ordered" for field in added))
         if differences:
             raise RenderjuiceOtherOrderError(
-                f"Another order: {'; '.join(differences)}. The job is {job.status}, and what it renders is billed; "
-                "this task has started and stopped nothing. Create a new job for this order, or order here what the job has. "
+                f"Another order: {'; '.join(differences)}. The job is {job.status} and was left as it is; what it renders "
+                "is billed. Create a new job for this order, or order here what the job has. "
                 f"(job {job.id})",
                 job=job,
             )
-        if found.untold and self._compared != job.id:
+        if found.untold and self._told_of != job.id:
             self.log.info(
                 "Renderjuice does not tell whether job %s renders what was ordered as %s",
                 job.id,
                 ", ".join(found.untold),
             )
-        self._compared = job.id
+        self._told_of = job.id
 
     def summary(self, job: Job) -> dict[str, Any]:
         """See the class."""
@@ -164,9 +169,11 @@ class RenderjuiceRenderJobOperator(_RenderOperator):
         """Render, and wait; a retry goes on with what runs, and with the deadline of the first try."""
         config, job_id = check_render_config(self.render_config).to_json(), read_job_id(self.job_id)
         memory = JobMemory(context, self.client, "reattach")
-        memory.begin(self._work(job_id, config, job_id=job_id), self.timeout)
-        self._is_own = memory.is_taken_up
-        job = self._take_up(memory, self.client.get_job(job_id))
+        work, job = self._work(job_id, config, job_id=job_id), self.client.get_job(job_id)
+        if job.status in {*RENDER_STARTED} - {JobStatus.FAILED, JobStatus.CANCELED} and not memory.knows(work):
+            self._check_order(job, own=False)
+        memory.begin(work, self.timeout)
+        job = self._take_up(memory, job)
         return self.advance(context, job, memory.record.started, memory.record.deadline)
 
     def take(self, step: Step, job: Job) -> Job:
@@ -219,7 +226,7 @@ class RenderjuiceRunJobOperator(_RenderOperator):
         """All of it, or what an earlier try has left of it."""
         config = check_render_config(self.render_config).to_json()
         memory = JobMemory(context, self.client, self.on_clear)
-        path = storage_path(self.file_path)
+        path = scene_path(self.file_path)
         source = str(self.file_path)
         memory.begin(self._work(source, config, content=content_fingerprint(path), source=source), self.timeout)
         job = memory.job()

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceJobError, RenderjuiceTimeoutError
 from renderjuice_provider.api.models import Job, JobStatus
+from renderjuice_provider.arguments import Argument, truth
 from renderjuice_provider.compat import AirflowTaskTimeout
 from renderjuice_provider.deferral import (
     BACKSTOP,
@@ -24,7 +25,6 @@ from renderjuice_provider.deferral import (
     seconds,
 )
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, push_preview
-from renderjuice_provider.operators.arguments import Argument, truth
 from renderjuice_provider.operators.base import RenderjuiceOperator
 from renderjuice_provider.operators.memory import Memory, OnClear
 from renderjuice_provider.task_state import ENDED, task_state

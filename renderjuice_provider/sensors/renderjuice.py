@@ -13,6 +13,7 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceInputError
 from renderjuice_provider.api.models import JobStatus
+from renderjuice_provider.arguments import Argument, is_unknown, read_job_id, truth
 from renderjuice_provider.compat import AirflowSensorTimeout, AirflowSkipException, AirflowTaskTimeout
 from renderjuice_provider.deferral import (
     BACKSTOP,
@@ -24,7 +25,6 @@ from renderjuice_provider.deferral import (
 )
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, keep_preview, push_preview
-from renderjuice_provider.operators.arguments import Argument, is_unknown, read_job_id, truth
 from renderjuice_provider.waiting.job_wait import JobWait, Over, Waiting
 from renderjuice_provider.waiting.look import look
 from renderjuice_provider.waiting.outcome import Ending, Outcome
