@@ -7,13 +7,18 @@ from renderjuice_provider.operators.jobs import (
     RenderjuiceCreateJobOperator,
     RenderjuiceValidateJobOperator,
 )
-from renderjuice_provider.operators.rendering import RenderjuiceRenderJobOperator, RenderjuiceRunJobOperator
+from renderjuice_provider.operators.rendering import (
+    RenderjuiceOtherOrderError,
+    RenderjuiceRenderJobOperator,
+    RenderjuiceRunJobOperator,
+)
 
 __all__ = [
     "RenderjuiceCancelJobOperator",
     "RenderjuiceCreateJobOperator",
     "RenderjuiceDownloadOperator",
     "RenderjuiceJobOverError",
+    "RenderjuiceOtherOrderError",
     "RenderjuiceRenderJobOperator",
     "RenderjuiceRunJobOperator",
     "RenderjuiceUploadOperator",

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceJobError, RenderjuiceTimeoutError
 from renderjuice_provider.api.models import Job, JobStatus
+from renderjuice_provider.arguments import Argument, truth
 from renderjuice_provider.compat import AirflowTaskTimeout
 from renderjuice_provider.deferral import (
     BACKSTOP,
@@ -61,6 +62,11 @@ class JobOperator(RenderjuiceOperator):
     """
 
     operator_extra_links = (RenderjuicePreviewLink(),)
+    template_fields = (*RenderjuiceOperator.template_fields, "wait", "poll_interval", "timeout")
+    multiple_outputs = True
+    wait = Argument(truth)
+    poll_interval = Argument(seconds)
+    timeout = Argument(seconds)
 
     def __init__(
         self,
@@ -73,9 +79,9 @@ class JobOperator(RenderjuiceOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.wait = wait
-        self.deferrable = deferrable_by_default() if deferrable is None else deferrable
-        self.poll_interval = seconds(poll_interval, "poll_interval")
-        self.timeout = seconds(timeout, "timeout")
+        self.deferrable = deferrable_by_default() if deferrable is None else truth(deferrable, "deferrable")
+        self.poll_interval = poll_interval
+        self.timeout = timeout
         self._job: Job | None = None
         self._ti: Any = None
         self._killed = False
