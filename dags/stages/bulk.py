@@ -6,7 +6,8 @@ import logging
 from typing import Any
 
 from airflow.sdk import task
-from airflow.sdk.exceptions import AirflowFailException
+
+from stages.compat import AirflowFailException
 
 SCENES = frozenset({".blend", ".zip"})
 _log = logging.getLogger(__name__)

@@ -11,13 +11,19 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import BaseBranchOperator, task
-from airflow.sdk.bases.skipmixin import XCOM_SKIPMIXIN_FOLLOWED, XCOM_SKIPMIXIN_KEY
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DownstreamTasksSkipped
+from airflow.sdk import task
 
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.operators.renderjuice import RenderjuiceJobOverError
 from renderjuice_provider.operators.waiting import JOB_KEY
+from stages.compat import (
+    XCOM_SKIPMIXIN_FOLLOWED,
+    XCOM_SKIPMIXIN_KEY,
+    AirflowFailException,
+    AirflowSkipException,
+    BaseBranchOperator,
+    DownstreamTasksSkipped,
+)
 
 SHOT_NAME = "{{ ti.xcom_pull(task_ids='plan', key='names', map_indexes=-1)[ti.map_index] }}"
 """For `map_index_template`: the shot's name on every task of its group."""
