@@ -8,8 +8,8 @@ from typing import Any
 
 from airflow.sdk import task
 
-from renderjuice_provider.compat import AirflowFailException
 from renderjuice_provider.operators.waiting import JOB_KEY
+from stages.compat import AirflowFailException
 from stages.defaults import pool_note
 from stages.refusals import check_map_length, no_use_to_retry
 

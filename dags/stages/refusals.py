@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from renderjuice_provider.api.errors import RenderjuiceInputError
-from renderjuice_provider.compat import AirflowFailException, conf
+from renderjuice_provider.compat import conf
+from stages.compat import AirflowFailException
 
 
 @contextmanager

@@ -11,12 +11,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import BaseBranchOperator, task
-from airflow.sdk.bases.skipmixin import XCOM_SKIPMIXIN_FOLLOWED, XCOM_SKIPMIXIN_KEY
-from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
+from airflow.sdk import task
 
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.operators.renderjuice import RenderjuiceJobOverError
+from stages.compat import (
+    XCOM_SKIPMIXIN_FOLLOWED,
+    XCOM_SKIPMIXIN_KEY,
+    AirflowSkipException,
+    BaseBranchOperator,
+    DownstreamTasksSkipped,
+)
 from stages.refusals import no_use_to_retry
 
 SHOT_NAME = "{{ ti.xcom_pull(task_ids='plan', key='names', map_indexes=-1)[ti.map_index] }}"
