@@ -86,8 +86,9 @@ bench-chaos: install
 up: install blender
 	$(RUN) -m devtools.demo up
 
-down:
-	$(RUN) -m devtools.demo down
+# Also where nothing was ever installed: what runs has written demo/running.json.
+down: $(if $(wildcard demo/running.json),install)
+	@if [ -f demo/running.json ]; then $(RUN) -m devtools.demo down; else echo "Nothing is running."; fi
 
 clean: down
 	rm -rf $(VENV) $(BLENDER) demo

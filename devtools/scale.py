@@ -45,7 +45,7 @@ def main() -> None:
         cleanup.callback(airflow.stop)
         airflow.start()
         pool = {"name": "renderjuice", "slots": BULK, "description": "Renders at once", "include_deferred": True}
-        airflow.api("POST", "/pools", json=pool)
+        airflow.make("/pools", pool)
         well = [
             finish(airflow, emulator, "renderjuice_nightly", {}, NIGHT),
             finish(airflow, emulator, "renderjuice_bulk", {"scenes": str(folder / "bulk")}, BULK),
