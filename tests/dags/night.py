@@ -105,7 +105,7 @@ class Studio:
         """One run, and what it did to the world."""
         started, told = self.emulator.ledger.renders_started(), len(Tracker.told)
         uploads = self.emulator.ledger.count("create_upload")
-        files = self._files()
+        files, seconds = self._files(), self._seconds()
         run = self.dags[dag_id].test(run_conf=conf)
         return {
             "state": run.state,
@@ -113,6 +113,7 @@ class Studio:
                 f"{ti.task_id}[{ti.map_index}]": [ti.state, ti.rendered_map_index] for ti in run.get_task_instances()
             },
             "renders": self.emulator.ledger.renders_started() - started,
+            "seconds": self._seconds() - seconds,
             "uploads": self.emulator.ledger.count("create_upload") - uploads,
             "orders": [
                 [job.upload.file_name, job.requested_config]
@@ -125,12 +126,18 @@ class Studio:
             "told_in_log": self._report(run),
         }
 
+    def _seconds(self) -> float:
+        """What all renders so far would be billed for."""
+        return sum(job.normalized_seconds for job in self.emulator.jobs.values())
+
     def _report(self, run: Any) -> dict:
-        """What `summarize` returned."""
+        """What `summarize` or `collect` returned."""
         from airflow.models.xcom import XComModel
         from airflow.utils.session import create_session
 
-        told = XComModel.get_many(run_id=run.run_id, key="return_value", task_ids="summarize", dag_ids=run.dag_id)
+        told = XComModel.get_many(
+            run_id=run.run_id, key="return_value", task_ids=["summarize", "collect"], dag_ids=run.dag_id
+        )
         with create_session() as session:
             found = session.scalars(told).first()
             return XComModel.deserialize_value(found) if found else {}
