@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider.api.errors import RenderjuiceNotFoundError
 from renderjuice_provider.api.models import Job
-from renderjuice_provider.api.redact import without_signatures
+from renderjuice_provider.api.redact import storable
 from renderjuice_provider.operators.base import RenderjuiceOperator
 from renderjuice_provider.operators.memory import Memory
 from renderjuice_provider.operators.waiting import JobOperator
@@ -92,7 +92,7 @@ class RenderjuiceValidateJobOperator(JobOperator):
 
     def summary(self, job: Job) -> dict[str, Any]:
         """See the class."""
-        analysis = without_signatures(job.analysis)
+        analysis = storable(job.analysis)
         if analysis is not None and len(json.dumps(analysis)) > ANALYSIS_LIMIT:
             self.log.info(
                 "The analysis is longer than %d bytes and stays out of XCom; read it with the hook", ANALYSIS_LIMIT
