@@ -102,6 +102,17 @@ class RenderOrder:
         return tuple(range(self.report.frame_start, self.report.frame_end + 1, self.report.frame_step))
 
 
+def inside(folder: Path, path: Path) -> Path:
+    """`path`, if it lies below `folder` and no link leads out of it.
+
+    Raises:
+        RenderFailedError: when it does not: names in a scene are anybody's.
+    """
+    if path.is_symlink() or not path.resolve().is_relative_to(folder.resolve()):
+        raise RenderFailedError(f"the scene wants to write outside its outputs: {path.name}", "UNSAFE_OUTPUT")
+    return path
+
+
 class Renderer(Protocol):
     """Validates and renders scenes. One instance serves all jobs."""
 

@@ -381,6 +381,8 @@ def test_a_blender_executable_is_told_to_run_the_job_in_the_background(tmp_path)
 def test_the_environment_beside_the_project_is_found_from_below(monkeypatch, tmp_path):
     monkeypatch.delenv("RENDERJUICE_BLENDER", raising=False)
     (tmp_path / ".venv-blender" / "lib" / "python3.11" / "site-packages" / "bpy").mkdir(parents=True)
+    (tmp_path / ".venv-blender" / "bin").mkdir()
+    (tmp_path / ".venv-blender" / "bin" / "python").touch()
     (tmp_path / "shots" / "010").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "shots" / "010")
     assert find_blender()[0] == str(tmp_path / ".venv-blender" / "bin" / "python")
