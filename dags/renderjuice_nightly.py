@@ -81,10 +81,9 @@ with DAG(
     def shot(order: Any, base_file: Any, base_folder: Any, over_file: Any, over_folder: Any) -> None:
         """One shot. Its layers are validated first and rendered only when all can be: half a composite is money lost."""
         layers = {"base": (base_file, base_folder), "over": (over_file, over_folder)}
-        groups = {layer: TaskGroup(layer) for layer in layers}
         found = {}
         for layer, (file, _) in layers.items():
-            with groups[layer]:
+            with TaskGroup(f"check_{layer}"):
                 upload = RenderjuiceUploadOperator(task_id="upload", file_path=file)
                 create = RenderjuiceCreateJobOperator(task_id="create", slug=upload.output)
                 found[layer] = RenderjuiceValidateJobOperator(task_id="validate", job_id=create.output).output
@@ -93,7 +92,7 @@ with DAG(
         reject(decide.output["decision"])
         composited = composite(order, decide.output["decision"])
         for layer, (_, folder) in layers.items():
-            with groups[layer]:
+            with TaskGroup(f"render_{layer}"):
                 job = decide.output[f"{layer}_job"]
                 renders = [
                     RenderjuiceRenderJobOperator(

@@ -1,9 +1,9 @@
 """A fence around Blender: a scene is a program, and whoever uploads one must not get more than pictures for it.
 
 No list of what a scene may do is complete: style modules run as Python, a second scene's compositor writes where it likes, caches
-have folders of their own. So Blender runs in a sandbox, bubblewrap's. It sees the system's programs, itself and its scene, writes only
-to the folder of its outputs and to a /tmp of its own, and has no network, no environment, no privileges, and limits of memory, files
-and processes. Where there is no sandbox the emulator says so when it starts.
+have folders of their own. So Blender runs in a sandbox, bubblewrap's. It sees the system's programs, itself and its scene, and can
+write to the folder of its outputs and to a /tmp of its own. It has no network, no environment and no privileges, and limits of
+memory, files and processes. Where there is no sandbox the emulator says so when it starts.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def _options(readable: Iterable[Path], writable: Path | None) -> list[str]:
 def _homes(command: Sequence[str]) -> Iterator[Path]:
     """Where the program has its own files: a Blender beside it, a Python's environment and the Python below that."""
     program = Path(command[0]).absolute()
-    yield from (Path(word) for word in command[1:] if os.path.isabs(word))  # noqa: PTH117 - the script that it is to run
+    yield from (Path(word).parent for word in command[1:] if os.path.isabs(word))  # noqa: PTH117 - the script's package
     if (configuration := program.parent.parent / "pyvenv.cfg").exists():
         yield program.parent.parent
         home = next(

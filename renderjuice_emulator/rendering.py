@@ -48,6 +48,8 @@ class SceneReport:
     compositor_outputs: tuple[str, ...] = ()
     """Names of the compositor's file-output nodes."""
     blender_version: str = ""
+    warnings: tuple[str, ...] = ()
+    """Sentences on what may look different from what the artist saw, and on what could not be found out."""
 
     def to_json(self) -> dict[str, Any]:
         """The report with the API's camel-case names, tuples as lists."""
@@ -67,6 +69,7 @@ class SceneReport:
             "missingFiles": list(self.missing_files),
             "compositorOutputs": list(self.compositor_outputs),
             "blenderVersion": self.blender_version,
+            "warnings": list(self.warnings),
         }
 
 

@@ -132,7 +132,7 @@ class DecideOperator(BaseBranchOperator):
         if decision["branch"] == "reject":
             return [f"{group}.reject"]
         self.log.info("%s settings: %s", decision["branch"], decision["why"])
-        return [f"{group}.{layer}.render_{decision['branch']}" for layer in configs]
+        return [f"{group}.render_{layer}.render_{decision['branch']}" for layer in configs]
 
     @staticmethod
     def _set_state_to_skipped(tasks: Any, map_index: int | None) -> None:  # noqa: ARG004 - as its base calls it

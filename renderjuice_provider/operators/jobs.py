@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -93,12 +94,21 @@ class RenderjuiceValidateJobOperator(JobOperator):
     def summary(self, job: Job) -> dict[str, Any]:
         """See the class."""
         analysis = storable(job.analysis)
+        self._tell(job.scene_file, analysis)
         if analysis is not None and len(json.dumps(analysis)) > ANALYSIS_LIMIT:
             self.log.info(
                 "The analysis is longer than %d bytes and stays out of XCom; read it with the hook", ANALYSIS_LIMIT
             )
             analysis = None
         return {"job_id": job.id, "status": job.status, "analysis": analysis}
+
+    def _tell(self, scene_file: Any, analysis: Any) -> None:
+        """Into the log: which scene was opened, and what will look different. Neither shape is documented."""
+        if isinstance(scene_file, Mapping) and scene_file.get("name"):
+            self.log.info("The scene is %s", scene_file["name"])
+        warnings = analysis.get("warnings") if isinstance(analysis, Mapping) else None
+        for warning in warnings if isinstance(warnings, list) else ():
+            self.log.warning("Validation warns: %s", warning)
 
 
 class RenderjuiceCancelJobOperator(RenderjuiceOperator):

@@ -90,7 +90,7 @@ def test_whatever_comes_after_the_decision_is_directly_downstream_of_it(dags):
         "shot.composite",
         "shot.deliver",
         *(
-            f"shot.{layer}.{task}"
+            f"shot.render_{layer}.{task}"
             for layer in ("base", "over")
             for task in ("render_final", "render_economical", "download")
         ),
@@ -120,7 +120,7 @@ def test_layers_of_the_dags_are_those_of_the_shot_list(dags):
     from stages.shot_models import LAYERS
 
     groups = {task.task_id.split(".")[1] for task in dags["renderjuice_nightly"].tasks if task.task_id.count(".") == 2}
-    assert groups == set(LAYERS)
+    assert groups == {f"{stage}_{layer}" for stage in ("check", "render") for layer in LAYERS}
 
 
 def test_the_dag_files_are_short_enough_to_be_read_and_copied():

@@ -22,9 +22,9 @@ def test_each_shot_ends_in_one_state_with_its_reason_and_its_seconds():
     found = entries(
         {
             "shot.deliver_0": "success",
-            "shot.base.render_final_0": "success",
+            "shot.render_base.render_final_0": "success",
             "shot.reject_1": "success",
-            "shot.base.render_final_2": "failed",
+            "shot.render_base.render_final_2": "failed",
             "shot.deliver_2": "upstream_failed",
         },
         decisions=[decision("a", "1"), decision("b", "2"), decision("c", "3")],
@@ -34,7 +34,7 @@ def test_each_shot_ends_in_one_state_with_its_reason_and_its_seconds():
         failures=[
             {
                 "map_index": 2,
-                "task": "shot.base.render_final",
+                "task": "shot.render_base.render_final",
                 "reason": "frame 4",
                 "rejects": False,
                 "render_seconds": 1.5,
@@ -48,28 +48,28 @@ def test_each_shot_ends_in_one_state_with_its_reason_and_its_seconds():
         ("c", "failed", 1.5),
     ]
     assert found[1]["reason"] == "no usable camera; zero frames"
-    assert (found[2]["reason"], found[2]["task"]) == ("frame 4", "shot.base.render_final")
+    assert (found[2]["reason"], found[2]["task"]) == ("frame 4", "shot.render_base.render_final")
     assert report(NIGHT, found)["frames"] == 24
     assert report(NIGHT, found)["render_seconds"] == 6.0
 
 
 def test_a_killed_task_leaves_no_reason_and_is_found_by_its_state():
-    found = entries({"shot.base.render_final_1": "failed", "shot.deliver_1": "upstream_failed"})
+    found = entries({"shot.render_base.render_final_1": "failed", "shot.deliver_1": "upstream_failed"})
 
     assert found[1]["state"] == "failed"
-    assert found[1]["reason"] == "see the log of shot.base.render_final"
+    assert found[1]["reason"] == "see the log of shot.render_base.render_final"
 
 
 def test_a_scene_that_renderjuice_cannot_open_is_rejected():
     failure = {
         "map_index": 0,
-        "task": "shot.base.validate",
+        "task": "shot.check_base.validate",
         "reason": "not a scene",
         "rejects": True,
         "render_seconds": 0.0,
     }
 
-    assert entries({"shot.base.validate_0": "failed"}, failures=[failure])[0]["state"] == "rejected"
+    assert entries({"shot.check_base.validate_0": "failed"}, failures=[failure])[0]["state"] == "rejected"
 
 
 def test_a_delivery_that_the_tracker_was_not_told_of_counts_as_failed():
@@ -85,11 +85,11 @@ def test_a_delivery_that_the_tracker_was_not_told_of_counts_as_failed():
 def test_map_indexes_above_nine_are_not_mistaken():
     found = entries_of(
         [{"shot": str(n)} for n in range(12)],
-        {"shot.base.create_11": "failed", "shot.base.create_1": "success"},
+        {"shot.check_base.create_11": "failed", "shot.check_base.create_1": "success"},
         NOTHING,
     )
 
-    assert found[11]["task"] == "shot.base.create"
+    assert found[11]["task"] == "shot.check_base.create"
     assert found[1]["task"] == ""
 
 
