@@ -41,6 +41,7 @@ $(BLENDER)/installed: $(VENV)/installed
 ifeq ($(FIND_BPY),1)
 	$(PYTHON) -m venv $(BLENDER)
 	$(UV) pip install --quiet --python $(BLENDER)/bin/python --compile-bytecode 'bpy==5.0.1' 'numpy<2'
+	-@$(RUN) -m devtools.packages bubblewrap=bwrap # the fence around Blender; without it, the emulator says what that means
 	@touch $@
 else
 	@echo "bpy needs Python 3.11 exactly: the emulator will use an installed blender, or its fast renderer"

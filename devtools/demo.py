@@ -16,8 +16,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from devtools.airflow_api import STATES_AT_END, AirflowApi
 from devtools.demo_scenes import build_scenes
 from devtools.local_airflow import LocalAirflow
@@ -122,13 +120,15 @@ def show_night(airflow: AirflowApi, emulator: LocalEmulator, narrator: Narrator)
     narrator.title("The night: four shots, one without a camera, one that fails in rendering")
     finish(airflow, NIGHTLY, {}, narrator)
     narrator.show_summary(DEMO / "deliveries")
-    before = renders(emulator)
+    before = emulator.renders_started()
     narrator.title("The same night again: nothing has changed")
     finish(airflow, NIGHTLY, {}, narrator)
     narrator.show_summary(DEMO / "deliveries")
-    narrator.say(f"Renders paid for in the first run: {before - 1}; in the second: {renders(emulator) - before}")
+    narrator.say(
+        f"Renders paid for in the first run: {before - 1}; in the second: {emulator.renders_started() - before}"
+    )
     delivered = sorted(path.parent.name for path in (DEMO / "deliveries").glob("shots/*/current.json"))
-    if delivered != ["cit_010_juice", "cit_040_label"] or renders(emulator) != before:
+    if delivered != ["cit_010_juice", "cit_040_label"] or emulator.renders_started() != before:
         sys.exit(f"The night did not go as it should have: delivered {delivered}. Logs: {DEMO / 'airflow' / 'logs'}")
 
 
@@ -142,12 +142,6 @@ def finish(airflow: AirflowApi, dag_id: str, conf: dict[str, Any], narrator: Nar
         if state in STATES_AT_END:
             return state
         time.sleep(1)
-
-
-def renders(emulator: LocalEmulator) -> int:
-    """How many renders the emulator would have billed so far."""
-    control = emulator.base_url.removesuffix("/api/external/v1") + "/_emulator/ledger"
-    return int(httpx.get(control).json()["rendersStarted"])
 
 
 def down(*, quiet: bool) -> None:

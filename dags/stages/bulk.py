@@ -28,16 +28,22 @@ def find_scenes(**context: Any) -> list[dict[str, Any]]:
 
 
 def scene_arguments(folder: str, config: dict[str, Any]) -> list[dict[str, Any]]:
-    """One for each `.blend` and `.zip`, by name.
+    """One for each `.blend` and `.zip`, by name. What systems and Blender leave beside them is passed over.
 
     Raises:
         ValueError: when there are none, or the configuration cannot be right: better once here than in hundreds of tasks.
     """
     from renderjuice_provider.api.config import check_render_config
+    from renderjuice_provider.api.litter import is_litter
     from stages.storage import storage
 
     check_render_config(config)
-    files = sorted(str(path) for path in storage(folder).rglob("*") if path.suffix.lower() in SCENES and path.is_file())
+    root = storage(folder)
+    files = sorted(
+        str(path)
+        for path in root.rglob("*")
+        if path.suffix.lower() in SCENES and not is_litter(str(path.relative_to(root))) and path.is_file()
+    )
     if not files:
         raise ValueError(f"There are no scenes in {folder}")
     return [{"file_path": file.removeprefix("file://"), "render_config": config} for file in files]

@@ -35,14 +35,14 @@ _EMPTY_LOOKS = 4
 _EXPIRED = frozenset({401, 403, 410})
 
 
-def upload(protocol: Protocol, path: str | os.PathLike[str] | Any) -> Flow[UploadTarget]:
+def upload(protocol: Protocol, path: str | os.PathLike[str] | Any, *, one_scene: bool = False) -> Flow[UploadTarget]:
     """Check the scene, ask for a target, PUT the bytes; the target's slug then stands for the scene.
 
     Raises:
         RenderjuiceInputError: before anything is sent.
         RenderjuiceTransferError: when the bytes did not arrive, or the file changed under the upload.
     """
-    scene: SceneFile = yield Do(partial(SceneFile.check, path))
+    scene: SceneFile = yield Do(partial(SceneFile.check, path, one_scene=one_scene))
     for _ in range(_RENEWALS):
         target = yield from protocol.create_upload(scene.name, scene.type)
         if (yield from _put(protocol, scene, target)):

@@ -31,8 +31,9 @@ MANIFEST = PurePosixPath("manifest.json")
 class RenderjuiceUploadOperator(RenderjuiceOperator):
     """Upload one scene and return its slug, which stands for it from then on.
 
-    The file is checked first (it exists, is a real `.blend` or an undamaged `.zip` with one inside, is under 5 GiB), streamed, and
-    checked again after: a file that was saved during the upload is an error.
+    The file is checked first (it exists, is a real `.blend` or an undamaged `.zip` with one scene inside, is under 5 GiB),
+    streamed, and checked again after: a file that was saved during the upload is an error. A `.zip` may hold more than one
+    `.blend` if one of them stands above all others, which are what it links.
 
     Args:
         file_path: a local path, or any `ObjectStoragePath` URL.
@@ -54,7 +55,7 @@ class RenderjuiceUploadOperator(RenderjuiceOperator):
         slug, _, since = (memory.recall(work) or "").rpartition("@")
         if slug and now - int(since) < SLUG_LIFETIME:
             return slug
-        slug = self.client.upload(path).slug
+        slug = self.client.upload(path, one_scene=True).slug
         memory.remember(work, f"{slug}@{now}")
         return slug
 

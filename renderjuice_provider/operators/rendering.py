@@ -242,7 +242,7 @@ class RenderjuiceRunJobOperator(_RenderOperator):
         """A job from the scene, uploaded only if no earlier try did. Its id is on record before anything is paid for."""
         job = self._create_from(memory.record.slug) if memory.record.slug else None
         if job is None:
-            memory.note(slug=self.client.upload(path).slug)
+            memory.note(slug=self.client.upload(path, one_scene=True).slug)
             job = self.client.create_job(str(memory.record.slug))
         memory.note(job_id=job.id)
         return job
