@@ -82,7 +82,8 @@ def analyze(scene: Any) -> dict[str, Any]:
         "view_layers": [layer.name for layer in scene.view_layers if layer.use],
         "views": [view.name for view in _views(render)],
         "missing_files": _missing_files(),
-        "compositor_outputs": [name for name, _ in _file_outputs(scene)],
+        # A node without a link writes nothing, so nobody is to wait for it.
+        "compositor_outputs": [name for name, node in _file_outputs(scene) if any(s.is_linked for s in node.inputs)],
         "blender_version": bpy.app.version_string,
     }
 

@@ -262,7 +262,7 @@ def test_missing_frames_are_named_and_the_delivery_is_not_called_complete(emulat
     summary = runner.run(RenderjuiceRunJobOperator(task_id="run", file_path=str(holes), render_config=config, **FAST))
     assert summary["frames_missing"] == [2, 4]
     arguments = {"task_id": "download", "job_id": summary["job_id"], "destination": str(tmp_path / "out")}
-    with pytest.raises(RenderjuiceIncompleteError, match="frames 2, 4 are missing"):
+    with pytest.raises(RenderjuiceIncompleteError, match="Frames 2, 4 are missing"):
         runner.run(RenderjuiceDownloadOperator(**arguments))
     manifest = runner.run(RenderjuiceDownloadOperator(**arguments, allow_missing=True))
     assert (manifest["frames"], manifest["missing_frames"], manifest["complete"]) == (3, [2, 4], False)
