@@ -143,7 +143,7 @@ def test_scene_linear_and_finished_pictures_do_not_mix(sequence, tmp_path):
         "base": sequence("base", [1], (0.1,) * 3),
         "over": sequence("over", [1], (0.1,) * 4, suffix="exr", depth="half"),
     }
-    with pytest.raises(CompositeError, match="base as display pictures, over as EXR"):
+    with pytest.raises(CompositeError, match="base as finished, over as scene-linear"):
         composite(layers, [1], tmp_path / "out")
 
 
