@@ -107,7 +107,7 @@ def composite(
     _check_complete(found)
     if len(sizes) != 1:
         raise CompositeError(
-            f"Frames differ in size: {', '.join(f'{w}x{h} ({len(n)})' for (w, h), n in sizes.items())}"
+            f"Frames differ in size: {', '.join(f'{w}x{h} (frames {numbers(n, 5)})' for (w, h), n in sizes.items())}"
         )
     ((width, height),) = sizes
     return {"frames": len(frames), "width": width, "height": height, "view": view}
@@ -220,7 +220,12 @@ def _check_complete(found: Mapping[str, Frames]) -> None:
     if missing or damaged:
         told = [f"layer {layer}: frames {numbers(frames)} are missing" for layer, frames in missing.items()]
         told += [f"layer {layer}: frames {numbers(frames)} are damaged" for layer, frames in damaged.items()]
-        raise CompositeError("; ".join(told), missing, damaged)
+        what = "; ".join(told)
+        raise CompositeError(
+            f"{what}. What is whole is paid and kept: trigger `renderjuice_rerender_failed`, which renders only these",
+            missing,
+            damaged,
+        )
 
 
 def _size(image: Any) -> str:

@@ -40,10 +40,10 @@ def deliver(
 
     Returns:
         For summary and tracker: `shot`, `show`, `night`, `version`, `fingerprint`, `frames` (a count), `fps`, `width`, `height`,
-        `settings`, `complete`, `manifest` and `movie` (where they are), `new` (False when all of it was there).
+        `settings`, `complete`, `missing` (see `lost_passes`), `manifest` and `movie` (where they are), `new` (False when all of it was there).
 
     Raises:
-        ValueError: when a frame is not there: a delivery is complete, or is none.
+        ValueError: when a frame is not there: frames, movie and contact sheet are whole, or are not delivered.
     """
     shot, version = order["shot"], version_of(order["fingerprint"])
     about = {
@@ -57,13 +57,15 @@ def deliver(
         "width": composited["width"],
         "height": composited["height"],
         "settings": decision["branch"],
-        "complete": True,
+        "complete": not (missing := lost_passes(order)),
+        "missing": missing,
     }
     where = join(order["delivery"], version)
     short = about | {"manifest": join(where, MANIFEST), "movie": join(where, f"{shot}.mp4")}
     if there := read_json(short["manifest"]):
         point_to(order["delivery"], there)
-        return short | {"night": there["night"], "new": False}
+        told = {name: there[name] for name in ("night", "complete", "missing") if name in there}
+        return short | told | {"new": False}
     wanted = frame_numbers(decision["frames"])
     pictures = {number: frames / f"{padded(number)}.png" for number in wanted}
     if lost := [number for number, path in pictures.items() if not path.is_file()]:
@@ -84,6 +86,22 @@ def deliver(
         }
         publish(order["delivery"], about | told | {"scenes": order["content"]}, files)
     return short | {"new": True}
+
+
+def lost_passes(order: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the compositors of a shot's scenes should have written beside the frames, and did not: `layer`, `node`, `frames`.
+
+    They are no part of the delivery, which goes on without them and says that it is not complete.
+    """
+    manifests = {
+        layer: read_json(join(order["work"], layer, MANIFEST)) or {} for layer in order["files"] if "work" in order
+    }
+    return [
+        {"layer": layer} | gap
+        for layer, found in manifests.items()
+        for gap in found.get("missing", ())
+        if "node" in gap
+    ]
 
 
 def publish(delivery: str, about: Mapping[str, Any], files: Mapping[str, Path]) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,7 @@ _CICP = {
     (12, 16): "ST2084-P3-D65 - Display",
     (9, 8): "Linear Rec.2020",
 }
+_UNDEFINED = frozenset({"", "Undefined", "User defined"})
 _LETTERS = {"r": "R", "red": "R", "g": "G", "green": "G", "b": "B", "blue": "B", "a": "A", "alpha": "A"}
 _GREYS = ("Y", "V", "L", "I")
 """A picture in black and white: of other programs, of Blender."""
@@ -141,6 +143,7 @@ def read_picture(path: Path) -> Picture:
     image = oiio.ImageBuf(str(path), group.part, 0, config)
     if not image.read(group.part, 0, force=True, convert=oiio.FLOAT):
         raise PictureError(f"{path} cannot be read: {image.geterror()}")
+    image.specmod().channelformats = ()  # of the file: in memory all are floats, which `channels` would not see
     letters = ("R", "G", "B", "A") if "A" in group.channels else ("R", "G", "B")
     image = oiio.ImageBufAlgo.channels(image, tuple(group.channels[letter] for letter in letters), letters)
     if image.roi != image.roi_full:  # a region, or more than what is shown
@@ -175,7 +178,13 @@ def is_whole(path: Path) -> bool:
         if not whole:
             return False
     end = _ENDS.get(image.file_format_name)
-    return end is None or path.read_bytes()[-4096:].rstrip(b"\0\r\n ").endswith(end)
+    return end is None or _tail(path).rstrip(b"\0\r\n ").endswith(end)
+
+
+def _tail(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 4096))
+        return file.read()
 
 
 def _specs(path: Path) -> list[Any]:
@@ -243,11 +252,21 @@ def _space(path: Path, spec: Any) -> str:
             return _known(path, next(near, None), f"with the primaries {tuple(round(x, 4) for x in primaries)}")
         if spec.getattribute("ICCProfile") is not None:
             said = profile or "of an ICC profile without a name"
+        transfer = spec.get_string_attribute("dpx:Transfer")
+        said = said or (transfer if transfer not in _UNDEFINED else "")
     if not said:
         return LINEAR if spec.format.basetype in {oiio.HALF, oiio.FLOAT, oiio.DOUBLE} else SRGB
+    return _known(path, SPACES.get(said.casefold()) or _of_config(said), said)
+
+
+@cache
+def _of_config(name: str) -> str | None:
+    """A colour space by any name that the configuration has for it."""
+    import OpenImageIO as oiio
+
     config = oiio.ColorConfig(COLOUR_CONFIG)
-    name = SPACES.get(said.casefold()) or config.resolve(said)
-    return _known(path, name if name in config.getColorSpaceNames() and name != "Raw" else None, said)
+    resolved: str = config.resolve(name)
+    return resolved if resolved in config.getColorSpaceNames() and resolved != "Raw" else None
 
 
 def _alike(primaries: Sequence[float], known: Sequence[float]) -> bool:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from renderjuice_provider.waiting.frames import numbers
 from stages.storage import join, put_json, put_text, read_json
 
 STATES = ("delivered", "skipped", "rejected", "failed")
@@ -58,11 +59,19 @@ def report(night: str, entries: Sequence[Mapping[str, Any]], *, dry_run: Sequenc
     found: dict[str, Any] = {"night": night}
     for state in STATES:
         of_state = [entry for entry in entries if entry["state"] == state]
-        found[state] = {entry["shot"]: entry.get("reason") or entry.get("movie") for entry in of_state}
+        found[state] = {entry["shot"]: entry.get("reason") or _delivered(entry) for entry in of_state}
     own = [entry for entry in entries if not entry.get("carried_over")]
     found["frames"] = sum(entry["frames"] for entry in own if entry["state"] == "delivered")
     found["render_seconds"] = round(sum(entry.get("render_seconds", 0.0) for entry in own), 1)
     return found | ({"would_render": list(dry_run)} if dry_run else {})
+
+
+def _delivered(entry: Mapping[str, Any]) -> Any:
+    """Where the movie is, and what else was ordered and is not there."""
+    lost = [
+        f"frames {numbers(gap['frames'], 5)} of node {gap['node']} ({gap['layer']})" for gap in entry.get("missing", ())
+    ]
+    return f"{entry['movie']} (not complete: {'; '.join(lost)} are missing)" if lost else entry.get("movie")
 
 
 def as_text(found: Mapping[str, Any]) -> str:
