@@ -40,7 +40,8 @@ def deliver(
 
     Returns:
         For summary and tracker: `shot`, `show`, `night`, `version`, `fingerprint`, `frames` (a count), `fps`, `width`, `height`,
-        `settings`, `complete`, `missing` (see `lost_passes`), `manifest` and `movie` (where they are), `new` (False when all of it was there).
+        `settings`, `complete` and `missing` (see `lost_passes`), `manifest` and `movie` (where they are), `new` (False when all was
+        there).
 
     Raises:
         ValueError: when a frame is not there: frames, movie and contact sheet are whole, or are not delivered.
@@ -93,9 +94,9 @@ def lost_passes(order: Mapping[str, Any]) -> list[dict[str, Any]]:
 
     They are no part of the delivery, which goes on without them and says that it is not complete.
     """
-    manifests = {
-        layer: read_json(join(order["work"], layer, MANIFEST)) or {} for layer in order["files"] if "work" in order
-    }
+    if "work" not in order:
+        return []
+    manifests = {layer: read_json(join(order["work"], layer, MANIFEST)) or {} for layer in order["files"]}
     return [
         {"layer": layer} | gap
         for layer, found in manifests.items()
