@@ -79,7 +79,7 @@ _LETTERS = {"r": "R", "red": "R", "g": "G", "green": "G", "b": "B", "blue": "B",
 _GREYS = ("Y", "V", "L", "I")
 """A picture in black and white: of other programs, of Blender."""
 _BEAUTY = frozenset({"rgba", "rgb", "beauty", "color", "colour", "composite", "image", "main"})
-_ENDS = {"png": b"IEND\xaeB`\x82", "jpeg": b"\xff\xd9"}
+_ENDS = {"png": b"IEND\xaeB`\x82", "jpeg": b"\xff\xd9", "targa": b"TRUEVISION-XFILE.\0"}
 """How files end that OpenImageIO reads in part without a complaint."""
 
 
@@ -177,8 +177,8 @@ def is_whole(path: Path) -> bool:
         image.geterror()  # said or not, it is dealt with
         if not whole:
             return False
-    end = _ENDS.get(image.file_format_name)
-    return end is None or _tail(path).rstrip(b"\0\r\n ").endswith(end)
+    end, tail = _ENDS.get(image.file_format_name), _tail(path)
+    return end is None or tail.endswith(end) or tail.rstrip(b"\0\r\n ").endswith(end)
 
 
 def _tail(path: Path) -> bytes:
