@@ -87,7 +87,7 @@ def analyze(scene: Any) -> dict[str, Any]:
     render = scene.render
     blocks, troubles = _tried(lambda: needed(scene), {scene}, "what is rendered")
     (missing, unchecked), trouble = _tried(lambda: missing_files(scene, blocks), ([], []), "missing files")
-    outputs, no_outputs = _tried(lambda: [name for name, _ in file_outputs(scene)], [], "outputs of the compositor")
+    outputs, no_outputs = _tried(lambda: _linked_outputs(scene), [], "outputs of the compositor")
     return {
         "engine": render.engine,
         "cameras": _cameras(scene),
@@ -106,6 +106,11 @@ def analyze(scene: Any) -> dict[str, Any]:
         "blender_version": bpy.app.version_string,
         "warnings": warnings(scene, blocks) + unchecked + troubles + trouble + no_outputs,
     }
+
+
+def _linked_outputs(scene: Any) -> list[str]:
+    """A node without a link writes nothing, so nobody is to wait for it."""
+    return [name for name, node in file_outputs(scene) if any(socket.is_linked for socket in node.inputs)]
 
 
 def _tried(look: Callable[[], Any], default: Any, what: str) -> tuple[Any, list[str]]:

@@ -67,8 +67,8 @@ def _output(order: RenderOrder) -> tuple[ImageFormat, str, str]:
 
 def _size(order: RenderOrder) -> tuple[int, int]:
     width, height = order.config.get("resolution", order.report.resolution)
-    scale = order.config.get("resolutionPercentage", order.report.resolution_percentage) / 100
-    width, height = max(1, int(width * scale)), max(1, int(height * scale))
+    percentage = order.config.get("resolutionPercentage", order.report.resolution_percentage)
+    width, height = (max(1, int(side * percentage // 100)) for side in (width, height))  # as Blender rounds
     if width * height > _MAX_PIXELS:
         raise RenderFailedError(f"{width} by {height} pixels do not fit into memory", "OUT_OF_MEMORY")
     return width, height

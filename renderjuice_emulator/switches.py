@@ -79,6 +79,9 @@ class Switches(BaseModel):
     legacy_outputs: bool = Field(
         default=True, description="Downloads fill the legacy lists `frames` and `compositeNodes`."
     )
+    relative_path: Literal["path", "folder"] = Field(
+        "path", description="What relativePath of a composite is: its whole path, or the folder that fileName is in."
+    )
     downloads_delay_seconds: float = Field(0.0, ge=0, description="How long after completion the downloads stay empty.")
     outputs_deleted: bool = Field(
         default=False, description="Completed jobs say output.isDeletedForClient, and their downloads are empty."

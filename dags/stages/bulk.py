@@ -84,8 +84,8 @@ def collect(
         report = client.download_outputs(result["job_id"], storage(join(context["params"]["destination"], name)))
         found["rendered"] += 1
         found["frames"] += len(report.frames)
-        if result.get("frames_missing"):
-            found["incomplete"][name] = result["frames_missing"]
+        if lost := result.get("frames_missing") or [file.place for file in report.files if not file.size]:
+            found["incomplete"][name] = lost
     _log.info("%s", found)
     if found["failed"] or found["incomplete"]:
         context["ti"].xcom_push("return_value", found)

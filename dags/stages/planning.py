@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from stages.composite import COLOUR_CONFIG, VIEWS
+from stages.composite import VIEWS
 from stages.decisions import CAPS, SETTINGS, frame_numbers, frame_ranges
 from stages.delivery import current_delivery
+from stages.pictures import COLOUR_CONFIG
 from stages.shot_list import ListedShot, Problem
 from stages.storage import join, read_json, sha256
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from renderjuice_provider.waiting.frames import numbers
 from stages.storage import join, put_json, put_text, read_json
 
 STATES = ("delivered", "skipped", "rejected", "failed")
@@ -92,6 +93,14 @@ def report(
     return found | ({"refused": refused} if refused else {})
 
 
+def _delivered(entry: Mapping[str, Any]) -> Any:
+    """Where the movie is, and what else was ordered and is not there."""
+    lost = [
+        f"frames {numbers(gap['frames'], 5)} of node {gap['node']} ({gap['layer']})" for gap in entry.get("missing", ())
+    ]
+    return f"{entry['movie']} (not complete: {'; '.join(lost)} are missing)" if lost else entry.get("movie")
+
+
 def as_text(found: Mapping[str, Any]) -> str:
     """A report as Markdown, which also reads well in a log."""
     lines = [f"# Night of {found['night']}", ""]
@@ -153,7 +162,7 @@ def _sum(spent: Mapping[str, float | None]) -> float:
 
 def _line(entry: Mapping[str, Any]) -> str:
     """What a list of shots says of one."""
-    told = " ".join(str(entry.get("reason") or entry.get("movie")).split())
+    told = " ".join(str(entry.get("reason") or _delivered(entry)).split())
     running = ", ".join(entry.get("still_rendering", ()))
     return f"{told} (still rendering, and being paid: {running})" if running else told
 
