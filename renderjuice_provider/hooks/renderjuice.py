@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
 from renderjuice_provider.api.client import AsyncRenderjuiceClient, RenderjuiceClient
-from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceInputError
-from renderjuice_provider.api.origin import DEFAULT_BASE_URL
-
-if TYPE_CHECKING:
-    from airflow.sdk import Connection
-
-_BASE_PATH = "/api/external/v1"
+from renderjuice_provider.api.errors import RenderjuiceError
+from renderjuice_provider.hooks.connection import client_arguments
 
 
 class RenderjuiceHook(BaseHook):
@@ -56,50 +49,3 @@ class RenderjuiceHook(BaseHook):
         except RenderjuiceError as error:
             return False, str(error)
         return True, "Renderjuice accepts the API key."
-
-
-def client_arguments(connection: Connection) -> dict[str, Any]:
-    """The arguments of a client, out of a connection.
-
-    Raises:
-        RenderjuiceInputError: naming the connection and the field that is wrong; never showing its value.
-    """
-    name = f"Connection {connection.conn_id!r}"
-    if not (connection.password or "").strip():
-        raise RenderjuiceInputError(
-            f"{name} has no API key: put it into the password field (RJ-... from the dashboard)."
-        )
-    try:
-        extra = connection.extra_dejson
-    except ValueError:
-        extra = None
-    if not isinstance(extra, Mapping):
-        raise RenderjuiceInputError(f"{name}: the extra field must be a JSON object.")
-    return {"api_key": connection.password, "base_url": _base_url(connection)} | _options(name, extra)
-
-
-def _base_url(connection: Connection) -> str:
-    """The host as it stands when it is a URL; else put together, as connections written as URIs need it."""
-    host = (connection.host or "").strip()
-    if not host:
-        return DEFAULT_BASE_URL
-    if "://" in host:
-        return host
-    port = f":{connection.port}" if connection.port else ""
-    return f"{connection.schema or 'https'}://{host}{port}{_BASE_PATH}"
-
-
-def _options(name: str, extra: Mapping[str, Any]) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    for key, kind, wanted in (
-        ("timeout", (int, float), "a number of seconds"),
-        ("max_attempts", int, "a whole number"),
-        ("allow_http", bool, "true or false"),
-    ):
-        value = extra.get(key)
-        if value is None or value == "":
-            continue
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise RenderjuiceInputError(f"{name}: extra {key!r} must be {wanted}.")
-        options[key] = value
-    return options

@@ -57,7 +57,7 @@ def test_without_a_host_it_is_renderjuices_own(monkeypatch):
         ({"password": "RJ-secret", "host": "http://farm.example"}, "plain http"),
         ({"password": "RJ-secret", "extra": {"timeout": "long"}}, "'timeout' must be a number"),
         ({"password": "RJ-secret", "extra": {"max_attempts": True}}, "'max_attempts' must be a whole number"),
-        ({"password": "RJ-secret", "extra": {"allow_http": "yes"}}, "'allow_http' must be true or false"),
+        ({"password": "RJ-secret", "extra": {"allow_http": "perhaps"}}, "'allow_http' must be true or false"),
         ({"password": "RJ-secret", "extra": {"timeout": 0}}, "above 0"),
     ],
 )
