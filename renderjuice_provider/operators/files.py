@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
     from renderjuice_provider.api.models import Job
-    from renderjuice_provider.api.transfer import DownloadReport
+    from renderjuice_provider.api.report import DownloadReport
 
 SLUG_LIFETIME = 3600
 """Seconds for which a retry takes an upload for usable: how long a slug really lives is not documented."""
