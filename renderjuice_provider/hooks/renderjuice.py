@@ -7,8 +7,12 @@ from functools import cached_property
 from airflow.sdk import BaseHook
 
 from renderjuice_provider.api.client import AsyncRenderjuiceClient, RenderjuiceClient
-from renderjuice_provider.api.errors import RenderjuiceError
+from renderjuice_provider.api.errors import RenderjuiceInputError
+from renderjuice_provider.hooks.check import check
 from renderjuice_provider.hooks.connection import client_arguments
+from renderjuice_provider.hooks.xcom import allow_models
+
+allow_models()
 
 
 class RenderjuiceHook(BaseHook):
@@ -43,9 +47,8 @@ class RenderjuiceHook(BaseHook):
         return AsyncRenderjuiceClient(**client_arguments(connection))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether the key is accepted: reads one page of jobs, since the API has no call that asks only that."""
+        """Whether the key is accepted, and what to change where it is not; within five seconds."""
         try:
-            next(self.client.list_jobs(), None)
-        except RenderjuiceError as error:
+            return check(client_arguments(self.get_connection(self.renderjuice_conn_id)))
+        except RenderjuiceInputError as error:
             return False, str(error)
-        return True, "Renderjuice accepts the API key."
