@@ -21,9 +21,9 @@ from renderjuice_provider.api.models import Downloads, Job, UploadTarget
 from renderjuice_provider.api.origin import DEFAULT_BASE_URL, check_base_url
 from renderjuice_provider.api.progress import Progress
 from renderjuice_provider.api.protocol import Protocol, check_job_id
+from renderjuice_provider.api.report import DownloadReport
 from renderjuice_provider.api.retry import RetryPolicy
 from renderjuice_provider.api.settings import WireSettings
-from renderjuice_provider.api.transfer import DownloadReport
 from renderjuice_provider.api.wire import AsyncWire, Wire
 
 T = TypeVar("T")

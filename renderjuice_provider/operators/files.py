@@ -20,7 +20,7 @@ from renderjuice_provider.waiting.record import fingerprint
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
-    from renderjuice_provider.api.transfer import DownloadedFile, DownloadReport
+    from renderjuice_provider.api.report import DownloadedFile, DownloadReport
 
 SLUG_LIFETIME = 3600
 """Seconds for which a retry takes an upload for usable: how long a slug really lives is not documented."""

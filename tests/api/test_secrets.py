@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from server import JOB_ID, Reply, a_job, answer, serving
 
-from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceServerError, RenderjuiceTransferError
+from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceServerError
 from renderjuice_provider.api.flow import Answer, FetchFile, PutFile
 from renderjuice_provider.api.models import Downloads, Job, JobStatus, UploadTarget
 from renderjuice_provider.api.progress import read_progress
 from renderjuice_provider.api.redact import DEEPEST, LONGEST, MOST, redact, storable
-from renderjuice_provider.api.transfer import DownloadedFile, DownloadReport
+from renderjuice_provider.api.report import DownloadedFile, DownloadReport
 
 KEY = "RJ-top-secret-key-0815"
 SIGNED = "https://store.test/a/0001.png?token=sIgNaTuRe"
@@ -132,19 +132,6 @@ def test_a_redirect_from_the_api_takes_the_key_nowhere(new_client, shown):
         assert elsewhere.requests == []
     assert "sIgNaTuRe" not in shown()
     assert KEY not in shown()
-
-
-def test_a_redirect_of_an_upload_is_not_followed(new_client, scene):
-    with serving(lambda _: Reply(200)) as elsewhere:
-
-        def reply(request):
-            if request.method == "PUT":
-                return Reply(307, b"", {"Location": elsewhere.url})
-            return answer({"uploadUrl": f"http://{request.headers['Host']}/put?token=x", "slug": "s"})
-
-        with serving(reply) as server, pytest.raises(RenderjuiceTransferError):
-            new_client(base_url=server.url, max_attempts=2).upload(scene)
-        assert elsewhere.requests == []
 
 
 def test_a_redirect_of_a_download_is_followed_without_anything_of_ours(new_client, tmp_path, shown):
