@@ -22,6 +22,7 @@ from renderjuice_provider.api.protocol import check_job_id
 from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.operators.base import storage_path
 from renderjuice_provider.operators.memory import JobMemory, Memory, OnClear, check_on_clear
+from renderjuice_provider.operators.validation import tell
 from renderjuice_provider.operators.waiting import JobOperator
 from renderjuice_provider.waiting.frames import count_frames
 from renderjuice_provider.waiting.record import fingerprint
@@ -214,4 +215,5 @@ class RenderjuiceRunJobOperator(_RenderOperator):
         """See `JobOperator`."""
         if step is Step.VALIDATE:
             return self.client.validate_job(job.id)
+        tell(self.log, job)
         return self.client.start_render(job.id, self.render_config)
