@@ -3,13 +3,14 @@
 PYTHON ?= python3
 VENV := .venv
 BLENDER := .venv-blender
+BLENDERS ?= 4.2 4.5
 RUN := $(VENV)/bin/python
 UV := $(RUN) -m uv
 # The tests that run an Airflow are three processes of work each: more workers than two find no cores.
 WORKERS ?= 2
 FIND_BPY := $(shell $(PYTHON) -c 'import sys; print(int(sys.version_info[:2] == (3, 11)))' 2>/dev/null)
 
-.PHONY: help install blender check format test unit chaos cluster-test demo up down scale bench bench-chaos clean
+.PHONY: help install blender blenders check format test unit chaos cluster-test demo up down scale bench bench-chaos clean
 
 help:
 	@echo "make install   the environment for development, in $(VENV)"
@@ -46,6 +47,14 @@ ifeq ($(FIND_BPY),1)
 else
 	@echo "bpy needs Python 3.11 exactly: the emulator will use an installed blender, or its fast renderer"
 endif
+
+# The long-term releases that studios stay on: a test takes the start-up scene of each one all the way to a delivery.
+blenders: blender $(BLENDERS:%=$(BLENDER)-%/installed)
+
+$(BLENDER)-%/installed: $(VENV)/installed
+	$(PYTHON) -m venv $(BLENDER)-$*
+	$(UV) pip install --quiet --python $(BLENDER)-$*/bin/python 'bpy==$*.*' 'numpy<2'
+	@touch $@
 
 check: install
 	$(VENV)/bin/ruff format --check .
@@ -92,4 +101,4 @@ down: $(if $(wildcard demo/running.json),install)
 	@if [ -f demo/running.json ]; then $(RUN) -m devtools.demo down; else echo "Nothing is running."; fi
 
 clean: down
-	rm -rf $(VENV) $(BLENDER) demo
+	rm -rf $(VENV) $(BLENDER) $(BLENDER)-* demo

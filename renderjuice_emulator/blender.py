@@ -39,7 +39,8 @@ def find_blender(explicit: str | None = None) -> list[str] | None:
     chosen = explicit or os.environ.get("RENDERJUICE_BLENDER")
     if chosen:
         found = shutil.which(chosen)
-        return _command(found) if found else None
+        # Absolute, but with its links: a virtual environment is known by the place of its link.
+        return _command(str(Path(found).absolute())) if found else None
     for folder in (Path.cwd(), *Path.cwd().parents):
         venv = folder / ".venv-blender"
         # Of what lies around, only what nobody else could have put there: the current folder may be below /tmp.

@@ -63,9 +63,18 @@ def _missing(scene: Any, block: Any, blocks: list[Any]) -> Iterator[str]:
         yield from _missing_caches(block)
     elif block.id_type == "SCENE" and is_edit(block):
         yield from _missing_strips(block)
-    for node in live_nodes(block):  # scripts (OSL) and IES profiles
+    for path in _paths_in_nodes(block):
+        yield from _missing_of(path, [path], block)
+    yield from _missing_point_caches(block)
+
+
+def _paths_in_nodes(block: Any) -> Iterator[str]:
+    """Of scripts (OSL), IES profiles, and what geometry nodes import."""
+    for node in live_nodes(block):
         if getattr(node, "mode", None) == "EXTERNAL" and hasattr(node, "filepath"):
-            yield from _missing_of(node.filepath, [node.filepath], block)
+            yield node.filepath
+        elif node.bl_idname.startswith("GeometryNodeImport"):
+            yield from (each.default_value for each in node.inputs if each.identifier == "Path" and not each.is_linked)
 
 
 def _missing_image(scene: Any, image: Any, blocks: list[Any]) -> Iterator[str]:
@@ -103,20 +112,28 @@ def _missing_caches(thing: Any) -> Iterator[str]:
         domain = getattr(modifier, "domain_settings", None) if modifier.type == "FLUID" else None
         if domain is not None and domain.cache_type != "REPLAY":
             yield from _missing_of(domain.cache_directory, [domain.cache_directory], thing, os.path.isdir)
-    for cache in point_caches(thing):
+
+
+def _missing_point_caches(block: Any) -> Iterator[str]:
+    for cache in point_caches(block):
         folder = cache.filepath if cache.use_external else f"//blendcache_{Path(bpy.data.filepath).stem}"
         if cache.use_external or (cache.use_disk_cache and cache.is_baked):
-            yield from _missing_of(folder, [folder], thing, os.path.isdir)
+            yield from _missing_of(folder, [folder], block, os.path.isdir)
 
 
-def point_caches(thing: Any) -> Iterator[Any]:
-    """What an object's simulations keep their motion in: cloth, soft bodies, particles."""
-    for modifier in thing.modifiers:
+def point_caches(block: Any) -> Iterator[Any]:
+    """What the simulations of an object or scene keep their motion in: cloth, soft bodies, particles, rigid bodies."""
+    if block.id_type == "SCENE":
+        world = block.rigidbody_world
+        if world is not None and world.enabled and world.collection and world.collection.objects:
+            yield world.point_cache
+    if block.id_type != "OBJECT":
+        return
+    for modifier in block.modifiers:
         if modifier.show_render and getattr(modifier, "point_cache", None) is not None:
             yield modifier.point_cache
-    for system in thing.particle_systems:
-        settings = system.settings
-        if settings.type == "EMITTER" and settings.physics_type not in {"NO", "KEYED"}:
+    for system in block.particle_systems:
+        if system.settings.type == "EMITTER" and system.settings.physics_type not in {"NO", "KEYED"}:
             yield system.point_cache
 
 

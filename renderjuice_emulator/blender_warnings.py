@@ -78,11 +78,7 @@ def _newer(_: Any, __: list[Any]) -> list[str]:
 
 def _not_baked(_: Any, blocks: list[Any]) -> list[str]:
     return [
-        block.name
-        for block in blocks
-        if block.id_type == "OBJECT"
-        for cache in point_caches(block)
-        if not cache.is_baked and not cache.use_external
+        block.name for block in blocks for cache in point_caches(block) if not cache.is_baked and not cache.use_external
     ]
 
 

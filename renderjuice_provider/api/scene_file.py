@@ -150,7 +150,7 @@ def _check_blend(scene: SceneFile) -> list[str]:
             )
         if has_an_end(start):
             file.seek(max(0, scene.size - TAIL))
-            if not ends(file.read(TAIL)):
+            if not ends(start, file.read(TAIL), lambda: scene.path.open("rb")):
                 raise RenderjuiceInputError(f"{scene.name} was cut short: its end is missing. Save or copy it again.")
     return [scene.name]
 

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from renderjuice_provider.api.blend import ends, has_an_end, is_blend
+from renderjuice_provider.api.blend import TAIL, ends, has_an_end, is_blend
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.api.litter import is_litter
 
@@ -155,7 +155,7 @@ def _read(name: str, archive: zipfile.ZipFile, path: PurePosixPath, member: zipf
         with archive.open(member) as file:
             start = tail = file.read(_CHUNK)
             while chunk := file.read(_CHUNK):
-                tail = tail[-_CHUNK:] + chunk
+                tail = (tail + chunk)[-TAIL:]
     except (NotImplementedError, RuntimeError) as error:
         raise RenderjuiceInputError(
             f"{name}: {path} inside it cannot be read here ({error}). Pack it again with Deflate, without a password."
@@ -167,5 +167,5 @@ def _read(name: str, archive: zipfile.ZipFile, path: PurePosixPath, member: zipf
     if path.suffix.lower() == ".blend":
         if not is_blend(start):
             raise RenderjuiceInputError(f"{name}: {path} inside it is no Blender file. Save it from Blender again.")
-        if has_an_end(start) and not ends(tail):
+        if has_an_end(start) and not ends(start, tail, lambda: archive.open(member)):
             raise RenderjuiceInputError(f"{name}: {path} inside it was cut short. Save it from Blender again.")

@@ -23,6 +23,7 @@ from renderjuice_provider.arguments import Argument, plain_config, plain_path, r
 from renderjuice_provider.deferral import RenderjuiceJobOverError
 from renderjuice_provider.operators.base import scene_path
 from renderjuice_provider.operators.memory import JobMemory, Memory, OnClear, check_on_clear
+from renderjuice_provider.operators.validation import tell
 from renderjuice_provider.operators.waiting import JobOperator
 from renderjuice_provider.waiting.frames import count_outputs
 from renderjuice_provider.waiting.order import compare, picture
@@ -277,4 +278,5 @@ class RenderjuiceRunJobOperator(_RenderOperator):
         """See `JobOperator`."""
         if step is Step.VALIDATE:
             return self.client.validate_job(job.id)
+        tell(self.log, job)
         return self.client.start_render(job.id, self.render_config)

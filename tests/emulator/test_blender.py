@@ -372,6 +372,12 @@ def test_a_blender_that_was_asked_for_is_the_only_one_tried(monkeypatch, tmp_pat
     assert find_blender() == [sys.executable, "-P", str(JOB_SCRIPT)]
 
 
+def test_a_blender_named_from_here_is_found_from_elsewhere(monkeypatch, tmp_path):
+    (tmp_path / "blender").touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    assert find_blender("./blender")[0] == str(tmp_path / "blender")
+
+
 def test_a_blender_executable_is_told_to_run_the_job_in_the_background(tmp_path):
     blender = tmp_path / "blender-5.0"
     blender.touch(mode=0o755)

@@ -178,6 +178,28 @@ MISSING: dict[str, tuple[str, list[str]]] = {
         """,
         ["cache_fluid"],
     ),
+    "particles from another file": (
+        """
+        made = thing(mesh()); made.modifiers.new('P', 'PARTICLE_SYSTEM'); cache = made.particle_systems[0].point_cache
+        cache.use_external, cache.filepath = True, '//sparks/'
+        """,
+        ["sparks/"],
+    ),
+    "what geometry nodes import": (
+        """
+        tree = bpy.data.node_groups.new('G', 'GeometryNodeTree')
+        tree.interface.new_socket('Geometry', in_out='OUTPUT', socket_type='NodeSocketGeometry')
+        if hasattr(bpy.types, 'GeometryNodeImportSTL'):
+            node = tree.nodes.new('GeometryNodeImportSTL'); node.inputs['Path'].default_value = '//rock.stl'
+            tree.links.new(node.outputs[0], tree.nodes.new('NodeGroupOutput').inputs[0])
+            touch(folder, 'rock.stl')
+            afterwards = (folder / 'rock.stl').unlink
+        else:
+            textured(image('//rock.stl'))  # an older Blender has no such node
+        thing(mesh()).modifiers.new('G', 'NODES').node_group = tree
+        """,
+        ["rock.stl"],
+    ),
     "light profiles": (
         """
         lamp = bpy.data.lights.new("L", "POINT"); lamp.use_nodes = True; thing(lamp); tree = lamp.node_tree
@@ -359,6 +381,13 @@ WARNED: dict[str, tuple[str, str]] = {
         r"Script nodes \(OSL\).*Material",
     ),
     "cloth that is not baked": ("thing(mesh()).modifiers.new('C', 'CLOTH')", "Simulations that are not baked.*Thing"),
+    "rigid bodies that are not baked": (
+        """
+        made = thing(mesh()); bpy.ops.rigidbody.world_add()
+        scene.rigidbody_world.collection = bpy.data.collections.new('R'); scene.rigidbody_world.collection.objects.link(made)
+        """,
+        "Simulations that are not baked.*Scene",
+    ),
     "an engine for GPUs": ("scene.render.engine = 'BLENDER_WORKBENCH'", "needs a GPU.*BLENDER_WORKBENCH"),
     "modules of Freestyle": (
         """
