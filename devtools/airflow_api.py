@@ -25,14 +25,18 @@ class AirflowApi:
 
     def api(self, method: str, path: str, **arguments: Any) -> Any:
         """Call Airflow's public API, and return its JSON."""
+        response = self.request(method, f"/api/v2{path}", **arguments)
+        if response.is_error:
+            raise RuntimeError(f"{method} {path}: {response.status_code} {response.text[:500]}")
+        return response.json() if response.content else None
+
+    def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """Ask Airflow for anything, as the user, and return the answer as it is."""
         if "Authorization" not in self._http.headers:
             login = {"username": "admin", "password": self.password}
             token = self._http.post("/auth/token", json=login).raise_for_status().json()["access_token"]
             self._http.headers["Authorization"] = f"Bearer {token}"
-        response = self._http.request(method, f"/api/v2{path}", **arguments)
-        if response.is_error:
-            raise RuntimeError(f"{method} {path}: {response.status_code} {response.text[:500]}")
-        return response.json() if response.content else None
+        return self._http.request(method, path, **arguments)
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, patience: float = 60) -> str:
         """Start a run of a DAG, once it has been parsed, and return the run's id."""

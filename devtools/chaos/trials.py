@@ -80,6 +80,7 @@ def trials() -> Iterator[Scenario]:
             f"run-{mode}-ctrl-c",
             "run",
             mode,
+            "once",  # `dags test` takes the key for a failed try, and goes on with the next one if there is any
             frames=60,
             in_terminal=True,
             steps=(until_job_is("rendering"), for_seconds(4), ctrl_c),
