@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,24 @@ def seconds(value: float | timedelta, name: str) -> float:
     if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 < number < float("inf"):
         raise RenderjuiceInputError(f"{name} must be a number of seconds above 0, or a timedelta; got {value!r}.")
     return float(number)
+
+
+def earlier_deadline(task: Any, context: Any, deadline: float, limit: str = "timeout") -> tuple[float, str]:
+    """The earlier of a deadline and the end of the task's `execution_timeout`, and the name of the argument that sets it.
+
+    Airflow keeps `execution_timeout`, which counts for each try by itself, on the worker only, and forgets it for a deferred task.
+
+    Args:
+        task: the running task.
+        context: of it.
+        deadline: in seconds since the epoch.
+        limit: the argument that set `deadline`.
+    """
+    if task.execution_timeout is None:
+        return deadline, limit
+    began = getattr(context.get("ti"), "start_date", None)
+    end = (began.timestamp() if began else time.time()) + task.execution_timeout.total_seconds()
+    return (end, "execution_timeout") if end < deadline else (deadline, limit)
 
 
 def job_trigger(**arguments: Any) -> RenderjuiceJobTrigger:

@@ -1,4 +1,4 @@
-"""Creating, validating and stopping a job: what costs nothing."""
+"""Creating and validating a job: what costs nothing."""
 
 from __future__ import annotations
 
@@ -99,22 +99,3 @@ class RenderjuiceValidateJobOperator(JobOperator):
             )
             analysis = None
         return {"job_id": job.id, "status": job.status, "analysis": analysis}
-
-
-class RenderjuiceCancelJobOperator(RenderjuiceOperator):
-    """Stop a job, and return its status after: a job that is over already is left as it is.
-
-    Args:
-        job_id: any job.
-        renderjuice_conn_id: see `RenderjuiceHook`.
-    """
-
-    template_fields = (*RenderjuiceOperator.template_fields, "job_id")
-
-    def __init__(self, *, job_id: str | XComArg, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.job_id: Any = job_id
-
-    def execute(self, context: Context) -> str:
-        """The status after; `completed` when it was too late."""
-        return self.client.cancel_job(self.job_id).status

@@ -38,6 +38,7 @@ class _RenderOperator(JobOperator):
     """What rendering one job and running a whole one share."""
 
     last_wait = Step.WAIT_FOR_RENDER
+    spends_money = True
 
     def __init__(
         self,
@@ -67,7 +68,7 @@ class _RenderOperator(JobOperator):
         """The job of an earlier try. If that try died before it could stop an overdue render, it is stopped now."""
         overdue = time.time() >= memory.record.deadline and job.status in RENDER_STARTED and not job.is_over
         if overdue and self.cancel_on_timeout:
-            return self._timed_out(job.id, f"Job {job.id} is {job.status}, and its deadline has passed")
+            return self._timed_out(job.id, f"timed out: it is {job.status}, and its deadline has passed")
         memory.renew(self.timeout)
         return job
 
@@ -208,7 +209,7 @@ class RenderjuiceRunJobOperator(_RenderOperator):
 
     def no_success(self, job: Job, message: str) -> RenderjuiceError:
         """Here a retry can help, and costs again."""
-        return RenderjuiceJobError(f"{message} A retry starts a new job.", job=job)
+        return RenderjuiceJobError(f"{message} A retry starts a new job: clear this task. (job {job.id})", job=job)
 
     def take(self, step: Step, job: Job) -> Job:
         """See `JobOperator`."""

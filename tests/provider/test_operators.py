@@ -91,7 +91,10 @@ def test_a_render_that_fails_says_why_and_what_a_retry_costs(emulator, runner, t
     operator = RenderjuiceRunJobOperator(
         task_id="run", file_path=str(broken), render_config=CONFIG, deferrable=deferrable, **FAST
     )
-    with pytest.raises(RenderjuiceJobError, match=r"is failed: .+ billed. A retry starts a new job") as caught:
+    with pytest.raises(
+        RenderjuiceJobError,
+        match=r"^broken\.blend failed: .+ billed. A retry starts a new job: clear this task. \(job ",
+    ) as caught:
         runner.run(operator)
     assert not isinstance(caught.value, AirflowFailException)
     assert caught.value.job.failed_reason is not None
@@ -145,7 +148,9 @@ def test_our_deadline_cancels_the_job_and_says_what_it_cost(emulator, runner, tm
     operator = RenderjuiceRunJobOperator(
         task_id="run", file_path=str(slow), render_config=CONFIG, deferrable=deferrable, timeout=0.6, **FAST
     )
-    with pytest.raises(RenderjuiceJobError, match=r"did not become completed.+cancelled.+billed"):
+    with pytest.raises(
+        RenderjuiceJobError, match=r"^slow\.blend timed out \(timeout\): not completed .+cancelled.+billed"
+    ):
         runner.run(operator)
     assert emulator.ledger.jobs_left_running() == []
 

@@ -102,7 +102,7 @@ def test_since_airflow_3_3_a_trigger_that_is_cancelled_is_merely_gone(emulator, 
 def test_a_bill_that_cannot_be_stopped_is_told(emulator, job_id, capsys):
     emulator.faults.add("cancel_job", "401")
     killed(job_id, "failed")
-    assert f"Job {job_id} was not stopped and may be running" in capsys.readouterr().out
+    assert f"Job {job_id} may be running, and costs money: stop it at Renderjuice" in capsys.readouterr().out
 
 
 def test_a_kill_may_be_told_to_leave_the_render_alone(emulator, job_id):
