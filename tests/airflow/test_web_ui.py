@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -87,7 +88,7 @@ def scenes(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def runs(airflow, scenes) -> dict[str, str]:
-    """A run of each DAG, brought so far that tasks wait for Renderjuice; the one that repairs a night finds none, and fails."""
+    """A run of each DAG, brought so far that tasks wait for Renderjuice; the one that repairs a night finds none to repair."""
     pool = {"name": "renderjuice", "slots": 8, "description": "Renders at once", "include_deferred": True}
     airflow.api("POST", "/pools", json=pool)
     destination = str(scenes / "out")
@@ -99,8 +100,8 @@ def runs(airflow, scenes) -> dict[str, str]:
     }
     runs = {dag: airflow.trigger(dag, confs[dag]) for dag in DAGS}
     for dag, run in runs.items():
-        wanted = "failed" if dag == "renderjuice_rerender_failed" else "deferred"
-        until(lambda dag=dag, run=run, state=wanted: airflow.tasks(dag, run, state), 180, f"a {wanted} task of {dag}")
+        wanted = ("up_for_retry",) if dag == "renderjuice_rerender_failed" else ("deferred",)
+        until(partial(airflow.tasks, dag, run, *wanted), 180, f"{wanted} of {dag}")
     return runs
 
 
