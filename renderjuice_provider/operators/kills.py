@@ -115,7 +115,10 @@ class KillableOperator(RenderjuiceOperator):
         asking.start()
         asking.join(_ASKING)  # what the signal interrupted may hold the line to Airflow, and cannot let go of it now
         if not states or states[0] == "running":
-            return self._ti is None or self._ti.try_number > self._ti.max_tries
+            is_last = self._ti is None or self._ti.try_number > self._ti.max_tries
+            if not states and not is_last:
+                self._warn("Airflow does not say what becomes of this task; a next try takes its job up")
+            return is_last
         if states[0] == DELETED:
             self._warn("The task instance was deleted, its DAG run was not: made anew, it takes its job up")
         return states[0] in ENDED or (states[0] == "restarting" and self.on_clear == "resubmit")

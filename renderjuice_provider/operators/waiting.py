@@ -186,10 +186,12 @@ class JobOperator(KillableOperator):
 
     def bill(self, job: Job) -> str:
         """What the job has cost, for messages."""
-        if job.normalized_seconds is not None:
+        if job.normalized_seconds:
             return f"{job.normalized_seconds:g} normalized seconds are billed"
+        if job.normalized_seconds == 0 or not self.spends_money:
+            return "nothing was rendered, so nothing is billed"
         ordered = job.requested_config is not None or job.final_config is not None
-        return "what was rendered is billed" if ordered else "nothing was rendered, as far as Renderjuice tells"
+        return "what was rendered is billed" if ordered else "what was rendered, if anything, is billed"
 
     def _shot(self) -> str:
         """What the artist calls it: the label of a mapped task, or the scene's file."""

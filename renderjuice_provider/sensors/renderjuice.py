@@ -12,12 +12,13 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.api.protocol import check_job_id
-from renderjuice_provider.compat import AirflowSensorTimeout
+from renderjuice_provider.compat import AirflowSensorTimeout, AirflowTaskTimeout
 from renderjuice_provider.deferral import (
     BACKSTOP,
     DEFAULT_POLL_INTERVAL,
     RenderjuiceJobOverError,
     deferrable_by_default,
+    earlier_deadline,
     job_trigger,
     seconds,
 )
@@ -26,6 +27,7 @@ from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, push_
 from renderjuice_provider.waiting.job_wait import JobWait, Over
 from renderjuice_provider.waiting.look import look
 from renderjuice_provider.waiting.outcome import Ending, Outcome
+from renderjuice_provider.waiting.stopping import HOW_TO_STOP
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -90,15 +92,18 @@ class RenderjuiceJobSensor(BaseSensorOperator):
         push_preview(context)
         if not self.deferrable:
             return super().execute(context)
+        deadline, limit = earlier_deadline(self, context, self._wait.deadline)
         trigger = job_trigger(
             renderjuice_conn_id=self.renderjuice_conn_id,
             job_id=self.job_id,
             target=self.target_status,
             poll_interval=self.poll_interval,
             started=self._wait.started,
-            deadline=self._wait.deadline,
+            deadline=deadline,
+            limit=limit,
         )
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout + BACKSTOP))
+        backstop = timedelta(seconds=max(0.0, deadline - self._wait.started) + BACKSTOP)
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=backstop)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """One look, judged like every look of the trigger: a failure that may pass is no failure."""
@@ -127,9 +132,19 @@ class RenderjuiceJobSensor(BaseSensorOperator):
         if outcome.ending is Ending.REACHED:
             self._link_preview(context)
             return outcome.status
+        what = outcome.message if outcome.ending is Ending.REFUSED else f"The job {outcome.message}"
+        message = f"{what}. It was left as it is: this sensor only watches. (job {outcome.job_id})"
+        if outcome.ending is Ending.TIMED_OUT and outcome.limit == "execution_timeout":
+            raise AirflowTaskTimeout(message)  # as on the worker, where a retry may follow
         if outcome.ending is Ending.TIMED_OUT:
-            raise AirflowSensorTimeout(f"{outcome.message}. The job was left as it is: this sensor only watches.")
-        raise RenderjuiceJobOverError(f"{outcome.message}. This sensor only watches; the job was left as it is.")
+            raise AirflowSensorTimeout(message)
+        raise RenderjuiceJobOverError(message)
+
+    def on_kill(self) -> None:
+        """A sensor on the worker only watches, and says so when it is killed."""
+        self.log.warning(
+            "Nobody watches job %s any more. It may be running, and costs money: %s", self.job_id, HOW_TO_STOP
+        )
 
     def _link_preview(self, context: Context) -> None:
         try:

@@ -39,7 +39,7 @@ class Outcome(BaseModel):
     limit: str = "timeout"
     """The argument that set the deadline: `timeout`, or Airflow's `execution_timeout` where that ends earlier."""
     stopped: bool | None = None
-    """After a time-out: whether the job was cancelled and is over. None when nobody has tried: releases before 0.2 never did."""
+    """After a time-out: whether the job was cancelled and is over. None when nobody has tried."""
 
     def to_event(self) -> dict[str, Any]:
         """As JSON values, for a trigger event."""
