@@ -7,6 +7,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from renderjuice_provider.api import lenient
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceJobError
 from renderjuice_provider.compat import AirflowFailException, conf
 
@@ -34,12 +35,12 @@ def deferrable_by_default() -> bool:
 
 
 def seconds(value: float | timedelta, name: str) -> float:
-    """`value` in seconds.
+    """`value` in seconds; a text of a number is one, since templates render to text.
 
     Raises:
         RenderjuiceInputError: unless it is above zero.
     """
-    number = value.total_seconds() if isinstance(value, timedelta) else value
+    number = value.total_seconds() if isinstance(value, timedelta) else lenient.number(value)
     if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 < number < float("inf"):
         raise RenderjuiceInputError(f"{name} must be a number of seconds above 0, or a timedelta; got {value!r}.")
     return float(number)

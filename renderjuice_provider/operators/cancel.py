@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from renderjuice_provider.api.errors import RenderjuiceAuthenticationError, RenderjuiceError, RenderjuiceTimeoutError
+from renderjuice_provider.api.lenient import parsed
 from renderjuice_provider.api.models import Job
+from renderjuice_provider.arguments import Argument, read_job_id
 from renderjuice_provider.compat import XComNotFound
 from renderjuice_provider.deferral import seconds
 from renderjuice_provider.operators.base import RenderjuiceOperator
@@ -41,7 +43,9 @@ class RenderjuiceCancelJobOperator(RenderjuiceOperator):
         RenderjuiceError: when a job could not be stopped, after all others were; at once when the key is refused.
     """
 
-    template_fields = (*RenderjuiceOperator.template_fields, "job_id")
+    template_fields = (*RenderjuiceOperator.template_fields, "job_id", "poll_interval", "timeout")
+    poll_interval = Argument(seconds)
+    timeout = Argument(seconds)
 
     def __init__(
         self,
@@ -53,8 +57,8 @@ class RenderjuiceCancelJobOperator(RenderjuiceOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.job_id: Any = job_id
-        self.poll_interval = seconds(poll_interval, "poll_interval")
-        self.timeout = seconds(timeout, "timeout")
+        self.poll_interval = poll_interval
+        self.timeout = timeout
 
     @classmethod
     def partial(cls, **arguments: Any) -> Any:  # type: ignore[override, unused-ignore]
@@ -84,22 +88,22 @@ class RenderjuiceCancelJobOperator(RenderjuiceOperator):
         statuses = {job_id: seen.status for job_id, seen in found.items() if isinstance(seen, Job) and seen.is_over}
         if len(statuses) < len(found):
             raise _error({job_id: seen for job_id, seen in found.items() if job_id not in statuses})
-        return statuses[job_ids[0]] if isinstance(self.job_id, str) and len(job_ids) == 1 else statuses
+        is_one = isinstance(parsed(self.job_id), (str, Mapping, UUID))
+        return statuses[job_ids[0]] if is_one else statuses
 
 
 def ids_in(value: Any) -> list[str]:
-    """The job ids in what an argument, an XCom or a template says: one, several, or none."""
-    if isinstance(value, str):
-        text = value.strip()
-        if not text.startswith(("[", "(")):
-            return [] if text in {"", "None"} else [text]
-        try:
-            value = ast.literal_eval(text)  # a template writes a list as Python does
-        except (ValueError, SyntaxError):
-            return [text]
-    if value is None:
+    """The job ids in what an argument, an XCom or a template says: one, several, or none.
+
+    Raises:
+        RenderjuiceInputError: for what is no id.
+    """
+    found = parsed(value)
+    if found is None or found in ("", "None"):
         return []
-    return [job_id for item in value for job_id in ids_in(item)]
+    if isinstance(found, (str, Mapping, UUID)):
+        return [read_job_id(found)]
+    return [job_id for item in found for job_id in ids_in(item)]
 
 
 def _error(left: dict[str, Seen]) -> RenderjuiceError:

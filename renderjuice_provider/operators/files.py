@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider.api.errors import RenderjuiceIncompleteError
 from renderjuice_provider.api.scene_file import content_fingerprint
+from renderjuice_provider.arguments import Argument, frames, plain_path, read_job_id, truth
 from renderjuice_provider.operators.base import RenderjuiceOperator, storage_path
 from renderjuice_provider.operators.memory import Memory
 from renderjuice_provider.waiting.frames import FrameCount, count_frames
@@ -39,6 +40,7 @@ class RenderjuiceUploadOperator(RenderjuiceOperator):
     """
 
     template_fields = (*RenderjuiceOperator.template_fields, "file_path")
+    file_path = Argument(plain_path)
 
     def __init__(self, *, file_path: str | os.PathLike[str] | Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -77,7 +79,17 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
         RenderjuiceIncompleteError: naming the missing frames. What is there was downloaded.
     """
 
-    template_fields = (*RenderjuiceOperator.template_fields, "job_id", "destination", "expected_frames")
+    template_fields = (
+        *RenderjuiceOperator.template_fields,
+        "job_id",
+        "destination",
+        "expected_frames",
+        "allow_missing",
+    )
+    multiple_outputs = True
+    destination = Argument(plain_path)
+    expected_frames = Argument(frames)
+    allow_missing = Argument(truth)
 
     def __init__(
         self,
@@ -96,7 +108,7 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """The manifest in short."""
-        destination = storage_path(self.destination)
+        self.job_id, destination = read_job_id(self.job_id), storage_path(self.destination)
         job = self.client.get_job(self.job_id)
         report = self.client.download_outputs(self.job_id, destination)
         count = self._count(job, report)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from renderjuice_provider.api.errors import RenderjuiceNotFoundError
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.api.redact import without_signatures
+from renderjuice_provider.arguments import read_job_id
 from renderjuice_provider.operators.base import RenderjuiceOperator
 from renderjuice_provider.operators.memory import Memory
 from renderjuice_provider.operators.waiting import JobOperator
@@ -80,7 +81,7 @@ class RenderjuiceValidateJobOperator(JobOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Validate, and wait."""
-        return self.start(context, self.client.validate_job(self.job_id))
+        return self.start(context, self.client.validate_job(read_job_id(self.job_id)))
 
     def next_step(self, job: Job) -> Step:
         """See `JobOperator`."""

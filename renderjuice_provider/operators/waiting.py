@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceJobError, RenderjuiceTimeoutError
 from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.redact import redact
+from renderjuice_provider.arguments import Argument, truth
 from renderjuice_provider.deferral import (
     BACKSTOP,
     DEFAULT_POLL_INTERVAL,
@@ -58,6 +59,11 @@ class JobOperator(KillableOperator):
     """
 
     operator_extra_links = (RenderjuicePreviewLink(),)
+    template_fields = (*KillableOperator.template_fields, "wait", "poll_interval", "timeout")
+    multiple_outputs = True
+    wait = Argument(truth)
+    poll_interval = Argument(seconds)
+    timeout = Argument(seconds)
 
     def __init__(
         self,
@@ -70,9 +76,9 @@ class JobOperator(KillableOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.wait = wait
-        self.deferrable = deferrable_by_default() if deferrable is None else deferrable
-        self.poll_interval = seconds(poll_interval, "poll_interval")
-        self.timeout = seconds(timeout, "timeout")
+        self.deferrable = deferrable_by_default() if deferrable is None else truth(deferrable, "deferrable")
+        self.poll_interval = poll_interval
+        self.timeout = timeout
 
     last_wait = Step.WAIT_FOR_VALIDATION
     """The wait that `wait=False` leaves out."""

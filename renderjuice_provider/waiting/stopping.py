@@ -17,7 +17,9 @@ from renderjuice_provider.waiting.outcome import Ending, Outcome
 
 LONGEST_PAUSE = 30.0
 """Seconds between two attempts to cancel, at most: what is to be cancelled costs money."""
-HOW_TO_STOP = "stop it at Renderjuice, or with `RenderjuiceHook().client.cancel_job(...)`"
+HOW_TO_STOP = (
+    "stop it at Renderjuice, with RenderjuiceCancelJobOperator, or with RenderjuiceHook().client.cancel_job(...)"
+)
 """For messages about a job that nobody here stops."""
 
 Seen = Job | RenderjuiceError

@@ -12,6 +12,7 @@ from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import (
     RenderjuiceAuthenticationError,
     RenderjuiceError,
+    RenderjuiceInputError,
     RenderjuiceNotFoundError,
     RenderjuiceTimeoutError,
 )
@@ -71,11 +72,17 @@ def test_a_refused_key_is_an_error_at_once(emulator, runner, rendering):
     assert emulator.ledger.count("cancel_job") == 1
 
 
+def test_what_is_no_id_is_refused_before_anything_is_sent(emulator, runner):
+    with pytest.raises(RenderjuiceInputError, match="UUID"):
+        runner.run(cancel([ONE, "latest"]))
+    assert emulator.ledger.entries == []
+
+
 def test_a_job_that_nobody_knows_is_an_error_and_the_others_are_stopped_first(emulator, runner, rendering):
     with pytest.raises(RenderjuiceNotFoundError):
         runner.run(cancel([ONE, *rendering]))
     assert emulator.ledger.jobs_left_running() == []
-    with pytest.raises(RenderjuiceError, match=f"{ONE} .+{TWO}"):
+    with pytest.raises(RenderjuiceError, match=rf"{ONE} \(.+{TWO}"):
         runner.run(cancel([ONE, TWO]))
 
 
@@ -87,7 +94,7 @@ def test_a_job_that_nobody_knows_is_an_error_and_the_others_are_stopped_first(em
         ([ONE, TWO], [ONE, TWO]),
         (f"['{ONE}', None, '{TWO}']", [ONE, TWO]),
         ((ONE, [TWO, None]), [ONE, TWO]),
-        ("[no list", ["[no list"]),
+        ({"job_id": ONE, "status": "rendering"}, [ONE]),
     ],
 )
 def test_ids_come_as_xcoms_and_templates_give_them(value, ids):
