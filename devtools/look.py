@@ -19,7 +19,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from devtools.airflow_api import STATES_AT_END
-from devtools.demo import DEMO, NIGHTLY, QUICKSTART, down, new_airflow
+from devtools.demo import DEMO, NIGHTLY, QUICKSTART, connect, down, new_airflow
 from devtools.demo_scenes import build_scenes
 from devtools.local_airflow import LocalAirflow
 from devtools.local_emulator import KEY, LocalEmulator
@@ -86,12 +86,10 @@ def everything(narrator: Narrator) -> Iterator[tuple[LocalAirflow, LocalEmulator
         cleanup.callback(emulator.stop)
         tracker = LocalTracker(DEMO)
         cleanup.callback(tracker.program.stop)
-        airflow = new_airflow(emulator, tracker)
-        airflow.environment["AIRFLOW__CORE__TEST_CONNECTION"] = "Enabled"
+        airflow = new_airflow()
         cleanup.callback(airflow.stop)
         airflow.start()
-        pool = {"name": "renderjuice", "slots": 8, "description": "Renders at once", "include_deferred": True}
-        airflow.api("POST", "/pools", json=pool)
+        connect(airflow, emulator, tracker)
         yield airflow, emulator
 
 

@@ -45,7 +45,7 @@ def main() -> None:
         cleanup.callback(airflow.stop)
         airflow.start()
         pool = {"name": "renderjuice", "slots": BULK, "description": "Renders at once", "include_deferred": True}
-        airflow.api("POST", "/pools", json=pool)
+        airflow.make("/pools", pool)
         well = [
             finish(airflow, emulator, "renderjuice_nightly", {}, NIGHT),
             finish(airflow, emulator, "renderjuice_bulk", {"scenes": str(folder / "bulk")}, BULK),
@@ -76,6 +76,7 @@ def environment(folder: Path, emulator: LocalEmulator, tracker: LocalTracker) ->
         "RENDERJUICE_SHOT_LIST": str(folder / "night" / "shots.json"),
         "RENDERJUICE_DELIVERIES": str(folder / "deliveries"),
         "RENDERJUICE_WORK": str(folder / "work"),
+        "RENDERJUICE_POOL": "renderjuice",
         "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": str(2 * BULK),
         # One round of the scheduler over a thousand task instances takes seconds: what it hands out must last until the next.
         "AIRFLOW__CORE__PARALLELISM": "12",

@@ -95,20 +95,28 @@ def open_upload(upload: Path, folder: Path) -> Path:
     if upload.suffix != ".zip":
         return upload
     try:
-        with zipfile.ZipFile(upload) as archive:
-            members = _safe_members(archive)
-            scenes = [name for name in members if name.suffix.lower() == ".blend"]
-            if not scenes:
-                raise RenderFailedError("the archive holds no .blend", "NO_SCENE_FILE")
-            for name, info in members.items():
-                target = folder.joinpath(*name.parts)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(info) as source, target.open("wb") as copy:
-                    shutil.copyfileobj(source, copy, 1 << 20)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
+        scenes = _unpack(upload, folder)
+    except RenderFailedError:
+        raise
+    except Exception as error:  # each Python, and each decompressor, raises what it likes
         raise RenderFailedError(f"the archive cannot be unpacked: {error}", "INVALID_ARCHIVE") from error
     scene = min(scenes, key=lambda name: (len(name.parts), name))
     return folder.joinpath(*scene.parts)
+
+
+def _unpack(upload: Path, folder: Path) -> list[PurePosixPath]:
+    """Write every member into `folder`, and return which are scenes: one at least."""
+    with zipfile.ZipFile(upload) as archive:
+        members = _safe_members(archive)
+        scenes = [name for name in members if name.suffix.lower() == ".blend"]
+        if not scenes:
+            raise RenderFailedError("the archive holds no .blend", "NO_SCENE_FILE")
+        for name, info in members.items():
+            target = folder.joinpath(*name.parts)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(info) as source, target.open("wb") as copy:
+                shutil.copyfileobj(source, copy, 1 << 20)
+    return scenes
 
 
 def _safe_members(archive: zipfile.ZipFile) -> dict[PurePosixPath, zipfile.ZipInfo]:

@@ -6,7 +6,10 @@ import logging
 from typing import Any
 
 from airflow.sdk import task
-from airflow.sdk.exceptions import AirflowFailException
+
+from stages.compat import AirflowFailException
+from stages.defaults import pool_note
+from stages.refusals import check_map_length, no_use_to_retry
 
 SCENES = frozenset({".blend", ".zip"})
 _log = logging.getLogger(__name__)
@@ -15,7 +18,12 @@ _log = logging.getLogger(__name__)
 @task
 def find_scenes(**context: Any) -> list[dict[str, Any]]:
     """The arguments of `RenderjuiceRunJobOperator` for every scene in the folder `params.scenes`, and below it."""
-    return scene_arguments(context["params"]["scenes"], context["params"]["config"])
+    with no_use_to_retry():
+        scenes = scene_arguments(context["params"]["scenes"], context["params"]["config"])
+        check_map_length(len(scenes), "scenes", "start this DAG once for each of several smaller folders")
+    if note := pool_note():
+        _log.info(note)
+    return scenes
 
 
 def scene_arguments(folder: str, config: dict[str, Any]) -> list[dict[str, Any]]:
@@ -36,7 +44,7 @@ def scene_arguments(folder: str, config: dict[str, Any]) -> list[dict[str, Any]]
 
 @task(trigger_rule="all_done")
 def collect(
-    scenes: list[dict[str, Any]], renderjuice_conn_id: str = "renderjuice_default", **context: Any
+    scenes: list[dict[str, Any]] | None, renderjuice_conn_id: str = "renderjuice_default", **context: Any
 ) -> dict[str, Any]:
     """Download what was rendered, into a folder for each scene; tell the rest, and fail if there is any.
 
@@ -45,6 +53,8 @@ def collect(
     from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
     from stages.storage import join, storage
 
+    if scenes is None:
+        raise AirflowFailException("Nothing was planned, so nothing was rendered; the log of `find_scenes` says why")
     root = context["params"]["scenes"].removeprefix("file://").rstrip("/") + "/"
     results = context["ti"].xcom_pull(task_ids="render", map_indexes=range(len(scenes)))
     found: dict[str, Any] = {"rendered": 0, "frames": 0, "render_seconds": 0.0, "failed": [], "incomplete": {}}

@@ -47,8 +47,9 @@ class Shot:
         conf = {"connection": self.scenario.connection} | self.subject()
         for operation, texts in self.scenario.faults:
             self.stage.emulator.faults.add(operation, *texts, file_name=self.file_name)
-        body = {"logical_date": None, "conf": conf}
-        self.run_id = str(self.stage.tell("POST", f"/dags/{self.scenario.dag_id}/dagRuns", body)["dag_run_id"])
+        body = {"dag_run_id": Path(self.file_name).stem, "logical_date": None, "conf": conf}
+        self.stage.make(f"/dags/{self.scenario.dag_id}/dagRuns", body)
+        self.run_id = str(body["dag_run_id"])
 
     def subject(self) -> dict[str, Any]:
         """What the run is about: a scene, or a job that is validated already, by the client and not by Airflow."""

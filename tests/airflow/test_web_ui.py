@@ -89,8 +89,6 @@ def scenes(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def runs(airflow, scenes) -> dict[str, str]:
     """A run of each DAG, brought so far that tasks wait for Renderjuice; the one that repairs a night finds none to repair."""
-    pool = {"name": "renderjuice", "slots": 8, "description": "Renders at once", "include_deferred": True}
-    airflow.api("POST", "/pools", json=pool)
     destination = str(scenes / "out")
     confs = {
         "renderjuice_quickstart": {"scene": str(scenes / "first.blend"), "destination": destination},

@@ -10,7 +10,6 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from stages.defaults import POOL
 
 from devtools.compose import Service, load, resolve
 from renderjuice_provider.api.client import RenderjuiceClient
@@ -122,7 +121,10 @@ def test_the_connection_is_one_that_the_client_accepts():
 
 def test_the_pool_of_the_dags_is_made_and_counts_deferred_renders():
     script = SERVICES["airflow-init"].command[-1]
-    assert re.search(rf"airflow pools set {POOL} .* --include-deferred", script)
+    assert re.search(r'airflow pools set "\$RENDERJUICE_POOL" "\$RENDERJUICE_RENDERS" .* --include-deferred', script)
+    assert {service.environment.get("RENDERJUICE_POOL") for name, service in SERVICES.items() if "airflow" in name} == {
+        "renderjuice"
+    }
 
 
 def test_every_setting_is_one_that_airflow_knows():

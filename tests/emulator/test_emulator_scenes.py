@@ -82,3 +82,17 @@ def test_an_archive_without_a_scene_or_that_is_none_fails(tmp_path: Path) -> Non
 def test_frame_ranges_are_what_farms_commonly_take() -> None:
     assert expand_frame_ranges(["1-3", "10", "20-30:5", "2"]) == (1, 2, 3, 10, 20, 25, 30)
     assert expand_frame_ranges(["1-2,5", "-3--1", "0-4x2"]) == (-3, -2, -1, 0, 1, 2, 4, 5)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_archive_whose_compressed_bytes_are_damaged_fails(tmp_path: Path, compression: int) -> None:
+    path = tmp_path / "shot.zip"
+    with zipfile.ZipFile(path, "w", compression) as target:
+        target.writestr("shot.blend", bytes(range(256)) * 9)
+    content = bytearray(path.read_bytes())
+    start = 30 + len("shot.blend")
+    for place in range(start, start + 30):
+        content[place] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(RenderFailedError, match="cannot be unpacked"):
+        open_upload(path, tmp_path / "scene")
