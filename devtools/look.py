@@ -47,13 +47,13 @@ PATIENCE = 600.0
 
 def main() -> None:
     """Look at everything; exits with 1 if something is wrong with a page."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     executable = find_browser()
     if not executable:
         sys.exit(
             f"There is no browser here. Install one ({' or '.join(BROWSERS[::2])}; on Debian: apt-get install chromium), "
             "or name its executable in RENDERJUICE_BROWSER."
         )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     down(quiet=True)
     shutil.rmtree(DEMO, ignore_errors=True)
     narrator = Narrator()
