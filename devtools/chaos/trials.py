@@ -73,14 +73,13 @@ def ctrl_c(_stage: Stage, shots: Sequence[Shot]) -> None:
 
 
 def trials() -> Iterator[Scenario]:
-    """Ctrl-C while it renders."""
+    """Ctrl-C while it renders, of a task that has tries left: `dags test` would go on with the next one, and order anew."""
     for mode in MODES:
         yield Scenario(
             f"Ctrl-C in a terminal, {mode}",
             f"run-{mode}-ctrl-c",
             "run",
             mode,
-            "once",  # `dags test` takes the key for a failed try, and goes on with the next one if there is any
             frames=60,
             in_terminal=True,
             steps=(until_job_is("rendering"), for_seconds(4), ctrl_c),
