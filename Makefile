@@ -10,12 +10,13 @@ UV := $(RUN) -m uv
 WORKERS ?= 2
 FIND_BPY := $(shell $(PYTHON) -c 'import sys; print(int(sys.version_info[:2] == (3, 11)))' 2>/dev/null)
 
-.PHONY: help install blender blenders check format test unit chaos cluster-test demo up down scale bench bench-chaos clean
+.PHONY: help install blender blenders check format test unit chaos cluster-test demo look up down scale bench bench-chaos clean
 
 help:
 	@echo "make install   the environment for development, in $(VENV)"
 	@echo "make demo      a Blender shot through a real Airflow to frames, in a few minutes, without an account"
 	@echo "make up        the same, left running with its web UI; make down ends it"
+	@echo "make look      a browser looks at the DAGs in Airflow's web UI while they run; pictures in demo/look (needs a Chromium)"
 	@echo "make test      all tests; make unit: those that take a minute or two"
 	@echo "make cluster-test   docker-compose.yaml without Docker: 40 shots while a worker and a triggerer are killed"
 	@echo "make chaos     every misfortune on a real Airflow, then the bill: up to 25 minutes, two triggerers, no account"
@@ -80,6 +81,9 @@ cluster-test: install
 
 demo: install blender
 	$(RUN) -m devtools.demo
+
+look: install blender
+	$(RUN) -m devtools.look
 
 scale: install
 	$(RUN) -m devtools.scale

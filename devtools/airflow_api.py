@@ -27,7 +27,14 @@ class AirflowApi:
         self._http.close()
 
     def api(self, method: str, path: str, **arguments: Any) -> Any:
-        """Call Airflow's public API, and return its JSON. An answer that does not come is asked for again, for `PATIENCE`.
+        """Call Airflow's public API, and return its JSON."""
+        response = self.request(method, f"/api/v2{path}", **arguments)
+        if response.is_error:
+            raise RuntimeError(f"{method} {path}: {response.status_code} {response.text[:500]}")
+        return response.json() if response.content else None
+
+    def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """Ask Airflow for anything, as the user. An answer that does not come is asked for again, for `PATIENCE`.
 
         A POST whose answer was lost may have been carried out: if it makes something of a given name, let a 409 be a success.
         """
@@ -35,10 +42,7 @@ class AirflowApi:
             login = {"username": "admin", "password": self.password}
             token = self._send("POST", "/auth/token", json=login).raise_for_status().json()["access_token"]
             self._http.headers["Authorization"] = f"Bearer {token}"
-        response = self._send(method, f"/api/v2{path}", **arguments)
-        if response.is_error:
-            raise RuntimeError(f"{method} {path}: {response.status_code} {response.text[:500]}")
-        return response.json() if response.content else None
+        return self._send(method, path, **arguments)
 
     def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         deadline = time.monotonic() + PATIENCE
