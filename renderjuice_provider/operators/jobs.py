@@ -40,11 +40,14 @@ class RenderjuiceCreateJobOperator(RenderjuiceOperator):
 
     def execute(self, context: Context) -> str:
         """The job's id: that of an earlier try, if it got so far with the same slug."""
-        memory, work = Memory(context), fingerprint(self.slug, self.renderjuice_conn_id, self.client.base_url)
+        slug = (
+            str(self.slug) if type(self.slug) is int else self.slug
+        )  # native rendering makes a number of a text of digits
+        memory, work = Memory(context), fingerprint(slug, self.renderjuice_conn_id, self.client.base_url)
         known = memory.recall(work)
         if known is not None and self._exists(known):
             return known
-        job_id = self.client.create_job(self.slug).id
+        job_id = self.client.create_job(slug).id
         memory.remember(work, job_id)
         return job_id
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceNotFoundError
 from renderjuice_provider.api.models import Job
+from renderjuice_provider.waiting.order import renders
 from renderjuice_provider.waiting.record import JobRecord, Work
 
 if TYPE_CHECKING:
@@ -99,7 +100,8 @@ class JobMemory:
             timeout: seconds until the deadline of new work.
         """
         old, now, max_tries = JobRecord.read(self._memory.load()), time.time(), self._memory.max_tries
-        if old is not None and old.is_about(work) and not self._is_to_be_replaced(old, work.job_id):
+        is_same = old is not None and (old.is_about(work) or self._renders(old, work))
+        if old is not None and is_same and not self._is_to_be_replaced(old, work.job_id):
             old = old.model_copy(update={"work": work.mark, "source": work.source})
             goes_on = old.job_id is not None and not old.was_cleared(max_tries)
             self.keep(old if goes_on else old.extended(now, timeout, max_tries))
@@ -132,6 +134,16 @@ class JobMemory:
         except RenderjuiceNotFoundError:
             _tell_that_it_is_unknown(self.record.job_id)
             return None
+
+    def _renders(self, old: JobRecord, work: Work) -> bool:
+        """Whether the job on record renders what is ordered now, although the order has changed: see `renders`."""
+        if old.job_id is None or work.content is None or old.content != work.content:
+            return False
+        try:
+            job = self._client.get_job(old.job_id)
+        except RenderjuiceNotFoundError:
+            return False
+        return renders(work.order, job.requested_config, job.final_config)
 
     def _is_to_be_replaced(self, old: JobRecord, job_id: str | None) -> bool:
         return job_id is None and self._on_clear == "resubmit" and old.was_cleared(self._memory.max_tries)

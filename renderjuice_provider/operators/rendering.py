@@ -112,7 +112,7 @@ class _RenderOperator(JobOperator):
     def _work(self, about: str, config: dict[str, Any], **more: str | None) -> Work:
         mark = fingerprint(more.get("job_id"), picture(config))
         formerly = fingerprint(about, config, self.renderjuice_conn_id, self.client.base_url)
-        return Work(mark, formerly, **more)
+        return Work(mark, config, formerly, **more)
 
     def _take_up(self, memory: JobMemory, job: Job) -> Job:
         """The job of an earlier try. If that try died before it could stop an overdue render, it is stopped now."""

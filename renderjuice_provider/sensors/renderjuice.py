@@ -123,9 +123,8 @@ class RenderjuiceJobSensor(BaseSensorOperator):
         self.job_id = read_job_id(self.job_id)
         self.poke_interval = self.poll_interval
         push_preview(context)
-        _ = (
-            self.hook.client
-        )  # a connection that cannot be used is told before Airflow's sensor could take it for a failed poke
+        # A connection that cannot be used is told here: Airflow's sensor could take it for a poke that failed.
+        _ = self.hook.client
         if not self.deferrable:
             return self._skipping_less(lambda: super(RenderjuiceJobSensor, self).execute(context))
         verdict = self._first_look()

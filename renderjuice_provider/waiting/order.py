@@ -63,6 +63,19 @@ def compare(order: Mapping[str, Any], requested: Any) -> Comparison:
     return Comparison(tuple(differences), tuple(untold), tuple(added))
 
 
+def renders(order: Mapping[str, Any], requested: Any, final: Any) -> bool:
+    """Whether a render that was ordered as `requested` is what `order` asks for, too.
+
+    It is when `order` merely writes out what was detected in the scene: of that, the job's `finalConfig` tells.
+    """
+    wanted, told = picture(order), picture(_as_written_here(requested))
+    used = picture(_as_written_here(final)) | told
+    same = all(
+        name in used and _comparable(value, used[name]) and _same(value, used[name]) for name, value in wanted.items()
+    )
+    return bool(told) and told.keys() <= wanted.keys() and same
+
+
 def _flat(name: str, value: Any) -> Iterable[tuple[str, Any]]:
     if isinstance(value, Mapping):
         return [found for key, item in value.items() for found in _flat(f"{name}.{key}", item)]

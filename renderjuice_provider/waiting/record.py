@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ class Work:
 
     Attributes:
         mark: fingerprint of what decides on pixels.
+        order: the render configuration.
         formerly: the mark as records of version 0.1.0 hold it: with the path, all fields, and the connection.
         content: fingerprint of the scene's bytes; None where there is no scene, or none any more.
         source: where the scene lies; it stands for the bytes once they are gone.
@@ -30,6 +32,7 @@ class Work:
     """
 
     mark: str
+    order: Mapping[str, Any]
     formerly: str
     content: str | None = None
     source: str | None = None

@@ -83,6 +83,17 @@ def test_a_retry_with_other_pixels_is_another_order(emulator, runner, scene):
 
 
 @needs_store
+def test_a_default_that_is_written_out_is_no_other_order(emulator, runner, tmp_path):
+    scene = write_scene(tmp_path / "shot.blend", frame_end=3, samples=128)
+    first = runner.run(run_job(scene))
+    for written in ({"sampleCount": 128}, {"sampleCount": 128.0, "fps": "24"}):
+        assert runner.run(run_job(scene, render_config=CONFIG | written)) == first
+    assert emulator.ledger.renders_started() == 1
+    runner.run(run_job(scene, render_config=CONFIG | {"sampleCount": 127}))
+    assert emulator.ledger.renders_started() == 2
+
+
+@needs_store
 def test_a_note_that_changes_while_it_renders_neither_stops_nor_repeats_the_render(emulator, runner, tmp_path):
     slow = write_scene(tmp_path / "slow.blend", seconds_per_frame=1e6)
     for note in ("try 1", "try 2"):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from renderjuice_provider.api.config import CHANGES_NO_PIXEL, CHANGES_PIXELS, RenderConfig, check_render_config
-from renderjuice_provider.waiting.order import compare, picture
+from renderjuice_provider.waiting.order import compare, picture, renders
 
 LEAST = {"colorManagementPreset": "default"}
 FIELDS = [field.alias for field in RenderConfig.model_fields.values()]
@@ -129,6 +129,25 @@ def test_what_the_api_does_not_tell_is_no_difference(opaque):
 def test_an_api_that_echoes_an_order_in_its_own_way_has_the_same_order(echo):
     found = compare(order(sampleCount=4, fps=24), echo)
     assert (found.differences, found.untold) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("ordered", "requested", "final", "is_same"),
+    [
+        ({"fps": 24}, {}, {"fps": 24.0, "sampleCount": 4}, True),
+        ({"fps": 25}, {}, {"fps": 24}, False),
+        ({"fps": 24}, {}, None, False),
+        ({"fps": 24}, {"fps": 25}, {"fps": 24}, False),
+        ({}, {"fps": 24}, {"fps": 24}, False),
+    ],
+)
+def test_what_was_detected_in_the_scene_may_be_written_out(ordered, requested, final, is_same):
+    assert renders(order(**ordered), LEAST | requested, final) is is_same
+
+
+@pytest.mark.parametrize("opaque", [None, {}, "opaque"])
+def test_nothing_is_the_same_as_an_order_that_nobody_tells(opaque):
+    assert not renders(order(), opaque, LEAST)
 
 
 def test_what_the_job_has_beside_the_order_is_told():
