@@ -212,6 +212,10 @@ class RenderjuiceJobSensor(BaseSensorOperator):
         """Airflow makes a skip of any error. It remains one where time has passed; what is wrong is raised as what it is."""
         try:
             return run()
+        except AirflowSensorTimeout as late:  # Airflow's own, a moment before ours
+            if self.never_fail:
+                raise AirflowSkipException(str(late)) from late
+            raise
         except AirflowSkipException as skip:
             cause = skip.__cause__
             if cause is None or isinstance(cause, (AirflowSkipException, AirflowSensorTimeout, AirflowTaskTimeout)):
