@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from renderjuice_provider.api.config import CHANGES_NO_PIXEL
 from stages.composite import VIEWS
 from stages.decisions import CAPS, SETTINGS, frame_numbers, frame_ranges
 from stages.delivery import current_delivery
@@ -139,7 +140,7 @@ def fingerprint(shot: ListedShot, content: Mapping[str, str], quality: str) -> s
         "fps": shot.fps,
         "hero": shot.hero,
         "quality": quality,
-        "render": {name: value for name, value in shot.render.items() if name != "notes"},
+        "render": {name: value for name, value in shot.render.items() if name not in CHANGES_NO_PIXEL},
         "settings": [SETTINGS, CAPS],
         "colour": [COLOUR_CONFIG, VIEWS],
     }

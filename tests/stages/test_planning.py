@@ -92,7 +92,7 @@ def test_every_setting_of_the_shot_is_in_its_fingerprint(juice, change):
 def test_neither_a_note_to_the_farm_nor_another_way_to_write_the_frames_renders_a_shot_again(juice):
     before = fingerprint(juice, {"base": "0"}, "auto")
 
-    noted = replace(juice, render=juice.render | {"notes": "version 7"})
+    noted = replace(juice, render=juice.render | {"notes": "version 7", "minimumRam": 64, "gpuCount": 2})
     assert fingerprint(noted, {"base": "0"}, "auto") == before
     for frames in (["1", "2-3"], ["001-003"], ["3", "1-2"], ["1-3:1"]):
         assert fingerprint(replace(juice, frames=frames), {"base": "0"}, "auto") == before
