@@ -16,6 +16,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from renderjuice_provider.api.body import Body
+from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.flow import Answer, Call, Do, FetchFile, Flow, Lost, Pause, PutFile, Step, Together
 from renderjuice_provider.api.part import PartWriter, beside_the_loop
 from renderjuice_provider.api.proxies import Proxy, proxy_for
@@ -61,15 +62,18 @@ class Wire:
             return self._clients[purpose]
 
     def run(self, flow: Flow[T]) -> T:
-        """The flow's result."""
-        outcome: Any = None
+        """The flow's result. What fails on this machine is raised in the flow, which may have something to say of it."""
         with closing(flow):
+            resume: Callable[[], Step] = partial(next, flow)
             while True:
                 try:
-                    step = flow.send(outcome)
+                    step = resume()
                 except StopIteration as stop:
                     return stop.value  # type: ignore[no-any-return]
-                outcome = self._perform(step)
+                try:
+                    resume = partial(flow.send, self._perform(step))
+                except RenderjuiceError as error:
+                    resume = partial(flow.throw, error)
 
     def _perform(self, step: Step) -> Any:
         match step:
@@ -147,15 +151,18 @@ class AsyncWire:
         return self._clients[purpose]
 
     async def run(self, flow: Flow[T]) -> T:
-        """The flow's result."""
-        outcome: Any = None
+        """The flow's result. What fails on this machine is raised in the flow, which may have something to say of it."""
         with closing(flow):
+            resume: Callable[[], Step] = partial(next, flow)
             while True:
                 try:
-                    step = flow.send(outcome)
+                    step = resume()
                 except StopIteration as stop:
                     return stop.value  # type: ignore[no-any-return]
-                outcome = await self._perform(step)
+                try:
+                    resume = partial(flow.send, await self._perform(step))
+                except RenderjuiceError as error:
+                    resume = partial(flow.throw, error)
 
     async def _perform(self, step: Step) -> Any:
         match step:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import pytest
 from api.server import JOB_ID, Reply, a_job, answer, serving
@@ -11,6 +12,9 @@ from api.server import JOB_ID, Reply, a_job, answer, serving
 from renderjuice_provider.api.errors import RenderjuiceConnectionError, RenderjuiceInputError, RenderjuiceRefusedError
 from renderjuice_provider.api.proxies import proxy_for
 from renderjuice_provider.api.settings import _certificates
+from renderjuice_provider.waiting.job_wait import JobWait
+from renderjuice_provider.waiting.outcome import Ending
+from renderjuice_provider.waiting.watch import watch
 
 PROXIES = {"https": "http://secure.test:1", "http": "plain.test:2"}
 ALL = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -110,6 +114,16 @@ def test_a_proxy_that_cannot_be_used_is_called_by_its_name_and_not_tried_again(
     with pytest.raises(RenderjuiceInputError, match=f"{variable} of this machine .*{why}") as caught:
         client.list_jobs()
     assert "secret" not in str(caught.value)
+
+
+def test_a_wait_hears_of_such_a_setting_and_ends_in_words_of_its_own(new_client, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "ftp://proxy.test")
+    client = new_client(base_url="http://farm.localhost")
+    now = time.time()
+    wait = JobWait(JOB_ID, "completed", poll_interval=1, started=now, deadline=now + 60)
+    outcome = client.run(watch(client.protocol, wait, str))
+    assert outcome.ending is Ending.REFUSED
+    assert "HTTP_PROXY of this machine" in outcome.message
 
 
 def test_a_proxy_that_does_not_answer_is_named(new_client, monkeypatch):
