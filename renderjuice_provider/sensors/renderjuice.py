@@ -83,10 +83,9 @@ class RenderjuiceJobSensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         interval = _interval(poll_interval, poke_interval, kwargs.get("default_args") or {})
-        for_airflow = (
-            {} if timeout is None else {"timeout": _WHILE_UNKNOWN}
-        )  # Airflow 3.1 takes no None for its default
-        super().__init__(poke_interval=_WHILE_UNKNOWN, **for_airflow, **kwargs)
+        if timeout is not None:
+            kwargs["timeout"] = _WHILE_UNKNOWN  # Airflow 3.1 takes no None for its default
+        super().__init__(poke_interval=_WHILE_UNKNOWN, **kwargs)
         self.job_id: Any = job_id
         self.target_status: Any = str(target_status) if isinstance(target_status, str) else target_status
         self.deferrable = deferrable_by_default() if deferrable is None else truth(deferrable, "deferrable")
