@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider.api.errors import RenderjuiceNotFoundError
 from renderjuice_provider.api.models import Job
-from renderjuice_provider.api.redact import without_signatures
+from renderjuice_provider.api.redact import redact, storable
 from renderjuice_provider.arguments import read_job_id
 from renderjuice_provider.operators.base import RenderjuiceOperator
 from renderjuice_provider.operators.memory import Memory
@@ -96,10 +97,19 @@ class RenderjuiceValidateJobOperator(JobOperator):
 
     def summary(self, job: Job) -> dict[str, Any]:
         """See the class."""
-        analysis = without_signatures(job.analysis)
+        analysis = storable(job.analysis)
+        self._tell(job.scene_file, analysis)
         if analysis is not None and len(json.dumps(analysis)) > ANALYSIS_LIMIT:
             self.log.info(
                 "The analysis is longer than %d bytes and stays out of XCom; read it with the hook", ANALYSIS_LIMIT
             )
             analysis = None
         return {"job_id": job.id, "status": job.status, "analysis": analysis}
+
+    def _tell(self, scene_file: Any, analysis: Any) -> None:
+        """Into the log: which scene was opened, and what will look different. Neither shape is documented."""
+        if isinstance(scene_file, Mapping) and scene_file.get("name"):
+            self.log.info("The scene is %s", redact(str(scene_file["name"])))
+        warnings = analysis.get("warnings") if isinstance(analysis, Mapping) else None
+        for warning in warnings if isinstance(warnings, list) else ():
+            self.log.warning("Validation warns: %s", redact(str(warning)))

@@ -17,14 +17,14 @@ from renderjuice_provider.api.errors import (
     RenderjuiceRefusedError,
 )
 from renderjuice_provider.api.models import RENDER_STARTED, Job, JobStatus
-from renderjuice_provider.api.paths import output_name
+from renderjuice_provider.api.paths import plan
 from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.arguments import Argument, plain_config, plain_path, read_job_id, truth
 from renderjuice_provider.deferral import RenderjuiceJobOverError
 from renderjuice_provider.operators.base import scene_path
 from renderjuice_provider.operators.memory import JobMemory, Memory, OnClear, check_on_clear
 from renderjuice_provider.operators.waiting import JobOperator
-from renderjuice_provider.waiting.frames import count_frames
+from renderjuice_provider.waiting.frames import count_outputs
 from renderjuice_provider.waiting.order import compare, picture
 from renderjuice_provider.waiting.record import Work, fingerprint
 from renderjuice_provider.waiting.steps import Step, step_to_rendered
@@ -126,14 +126,20 @@ class _RenderOperator(JobOperator):
         if not job.is_over:
             return {}
         try:
-            files = self.client.get_downloads(job.id).frame_files
+            downloads = self.client.get_downloads(job.id)
         except RenderjuiceError as error:  # the render is done and paid: a count is not worth failing it
             self.log.warning("Frames could not be counted: %s", error)
             return {}
         order = check_render_config(self.render_config).to_json()
-        count = count_frames((order, job.final_config), ((output_name(file), file.view) for file in files))
+        count = count_outputs((order, job.final_config), plan(downloads), analysis=job.analysis)
         requested = None if count.requested is None else len(count.requested)
-        return {"frames_requested": requested, "frames_delivered": len(files), "frames_missing": list(count.missing)}
+        return {
+            "frames_requested": requested,
+            "frames_delivered": len(downloads.frame_files),
+            "frames_missing": list(count.missing),
+            "missing": [gap.to_json() for gap in count.gaps],
+            "complete": count.complete,
+        }
 
 
 class RenderjuiceRenderJobOperator(_RenderOperator):
@@ -151,8 +157,9 @@ class RenderjuiceRenderJobOperator(_RenderOperator):
         cancel_on_timeout: cancel the job when the timeout has passed.
         renderjuice_conn_id: see `RenderjuiceHook`.
 
-    Returns (XCom): `job_id`, `status`, `normalized_seconds`, and once it is over `frames_requested` (None when the order does not
-    name them), `frames_delivered` and `frames_missing` (their numbers).
+    Returns (XCom): `job_id`, `status`, `normalized_seconds`, and once it is over `frames_requested` (None when nobody knows),
+    `frames_delivered` (files), `frames_missing` (their numbers), `missing` (the same by view and compositor node) and `complete`
+    (None when nobody knows what was ordered).
 
     Raises:
         RenderjuiceInputError: for a configuration that cannot be right, before anything is spent.
@@ -242,7 +249,7 @@ class RenderjuiceRunJobOperator(_RenderOperator):
         """A job from the scene, uploaded only if no earlier try did. Its id is on record before anything is paid for."""
         job = self._create_from(memory.record.slug) if memory.record.slug else None
         if job is None:
-            memory.note(slug=self.client.upload(path).slug)
+            memory.note(slug=self.client.upload(path, one_scene=True).slug)
             job = self.client.create_job(str(memory.record.slug))
         memory.note(job_id=job.id)
         return job

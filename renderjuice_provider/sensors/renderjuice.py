@@ -83,8 +83,8 @@ class RenderjuiceJobSensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         interval = _interval(poll_interval, poke_interval, kwargs.get("default_args") or {})
-        if timeout is not None:
-            kwargs["timeout"] = _WHILE_UNKNOWN  # Airflow 3.1 takes no None for its default
+        if timeout is not None:  # Airflow 3.1 takes no None for its default
+            kwargs["timeout"] = _WHILE_UNKNOWN
         super().__init__(poke_interval=_WHILE_UNKNOWN, **kwargs)
         self.job_id: Any = job_id
         self.target_status: Any = str(target_status) if isinstance(target_status, str) else target_status
@@ -212,6 +212,10 @@ class RenderjuiceJobSensor(BaseSensorOperator):
         """Airflow makes a skip of any error. It remains one where time has passed; what is wrong is raised as what it is."""
         try:
             return run()
+        except AirflowSensorTimeout as late:  # Airflow's own, a moment before ours
+            if self.never_fail:
+                raise AirflowSkipException(str(late)) from late
+            raise
         except AirflowSkipException as skip:
             cause = skip.__cause__
             if cause is None or isinstance(cause, (AirflowSkipException, AirflowSensorTimeout, AirflowTaskTimeout)):
