@@ -11,19 +11,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, CronTriggerTimetable, Param, TaskGroup, task_group
+from airflow.sdk import DAG, Param, TaskGroup, task_group
+from stages.compat import CronTriggerTimetable
 from stages.defaults import DELIVERIES, POOL, WORK, task_defaults
-from stages.tasks import (
-    SHOT_NAME,
-    DecideOperator,
-    composite,
-    deliver,
-    guard,
-    note_failure,
-    plan_night,
-    reject,
-    summarize,
-)
+from stages.night import plan_night, summarize
+from stages.tasks import SHOT_NAME, DecideOperator, composite, deliver, guard, note_failure, reject
 from stages.tracker import tracker_task
 
 from renderjuice_provider.operators.renderjuice import (
@@ -81,10 +73,9 @@ with DAG(
     def shot(order: Any, base_file: Any, base_folder: Any, over_file: Any, over_folder: Any) -> None:
         """One shot. Its layers are validated first and rendered only when all can be: half a composite is money lost."""
         layers = {"base": (base_file, base_folder), "over": (over_file, over_folder)}
-        groups = {layer: TaskGroup(layer) for layer in layers}
         found = {}
         for layer, (file, _) in layers.items():
-            with groups[layer]:
+            with TaskGroup(f"check_{layer}"):
                 upload = RenderjuiceUploadOperator(task_id="upload", file_path=file)
                 create = RenderjuiceCreateJobOperator(task_id="create", slug=upload.output)
                 found[layer] = RenderjuiceValidateJobOperator(task_id="validate", job_id=create.output).output
@@ -93,7 +84,7 @@ with DAG(
         reject(decide.output["decision"])
         composited = composite(order, decide.output["decision"])
         for layer, (_, folder) in layers.items():
-            with groups[layer]:
+            with TaskGroup(f"render_{layer}"):
                 job = decide.output[f"{layer}_job"]
                 renders = [
                     RenderjuiceRenderJobOperator(

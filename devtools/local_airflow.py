@@ -132,7 +132,7 @@ def _use_no_trigger_id_twice(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database, database:
         query = "SELECT sql FROM sqlite_master WHERE tbl_name = 'trigger' AND sql IS NOT NULL ORDER BY type DESC"
         table, *indexes = [sql for (sql,) in database.execute(query)]
-        counting = re.sub(r"CONSTRAINT \w+ PRIMARY KEY \(id\),\s*", "", table)
+        counting = re.sub(r",\s*(CONSTRAINT \w+ )?PRIMARY KEY \(id\)", "", table)  # the last line before Airflow 3.3
         counting = counting.replace("id INTEGER NOT NULL", "id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT", 1)
         if "AUTOINCREMENT" in table or database.execute('SELECT 1 FROM "trigger"').fetchone():
             return

@@ -38,14 +38,14 @@ class Narrator:
                 self._show_log(airflow, dag_id, run_id, task)
             if state in _LOUD and state != before:
                 no_slot = " (no worker slot is held)" if state == "deferred" else ""
-                self.say(f"{_name(task):<32} {state}{no_slot}")
+                self.say(f"{_name(task):<44} {state}{no_slot}")
 
     def _show_log(self, airflow: AirflowApi, dag_id: str, run_id: str, task: dict[str, Any]) -> None:
         log = airflow.task_log(dag_id, run_id, task["task_id"], task["try_number"], task["map_index"])
         for line in log.splitlines():
             if line.startswith("Job ") and (_name(task), line) not in self._told:
                 self._told.add((_name(task), line))
-                self.say(f"{_name(task):<32}   {line.partition(' is ')[2] or line}")
+                self.say(f"{_name(task):<44}   {line.partition(' is ')[2] or line}")
 
     def show_summary(self, deliveries: Path) -> None:
         """What the nightly DAG wrote about its night."""
@@ -72,7 +72,7 @@ class Narrator:
 
 
 def _name(task: dict[str, Any]) -> str:
-    """`cit_010_juice base.render_final`, or the task's id where it is not mapped."""
+    """`cit_010_juice render_base.render_final`, or the task's id where it is not mapped."""
     if task["map_index"] < 0:
         return str(task["task_id"])
     return f"{task['rendered_map_index'] or task['map_index']} {task['task_id'].partition('.')[2]}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from renderjuice_emulator.clock import Clock
 from renderjuice_emulator.images import FORMATS, ImageFormat, Row
-from renderjuice_emulator.rendering import RenderedFile, RenderFailedError, RenderOrder, SceneReport
+from renderjuice_emulator.rendering import RenderedFile, RenderFailedError, RenderOrder, SceneReport, inside
 from renderjuice_emulator.scenes import SceneDescription, read_scene
 
 _MAX_PIXELS = 8192 * 8192
@@ -48,7 +48,7 @@ class FastRenderer:
                 continue
             for place, file in enumerate(_files(order, description, frame, image_format.extension)):
                 rows = _draw(width, height, frame + place, transparent=order.report.film_transparent)
-                await asyncio.to_thread(_write, file.path, image_format, rows, mode, depth)
+                await asyncio.to_thread(_write, inside(order.destination, file.path), image_format, rows, mode, depth)
                 yield file
 
 

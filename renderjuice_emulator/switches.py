@@ -70,6 +70,9 @@ class Switches(BaseModel):
     max_upload_bytes: int = Field(
         5 * 2**30, ge=1, description="An upload must be smaller than this. Documented: 5 GiB."
     )
+    quota_bytes: int = Field(
+        20 * 2**30, ge=1, description="All uploads together: four of the largest, so that no client fills this disk."
+    )
     file_outputs: bool = Field(
         default=True, description="Downloads carry frameOutputs and compositeNodeOutputs, not only the legacy lists."
     )

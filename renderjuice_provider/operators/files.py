@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider.api.errors import RenderjuiceIncompleteError, RenderjuiceInputError
 from renderjuice_provider.api.scene_file import content_fingerprint
+from renderjuice_provider.arguments import Argument, frames, plain_path, read_job_id, truth
 from renderjuice_provider.operators.base import RenderjuiceOperator, storage_path
 from renderjuice_provider.operators.memory import Memory
 from renderjuice_provider.waiting.frames import FrameCount, count_outputs, ordered_frames
@@ -19,7 +20,7 @@ from renderjuice_provider.waiting.record import fingerprint
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
-    from renderjuice_provider.api.transfer import DownloadedFile, DownloadReport
+    from renderjuice_provider.api.report import DownloadedFile, DownloadReport
 
 SLUG_LIFETIME = 3600
 """Seconds for which a retry takes an upload for usable: how long a slug really lives is not documented."""
@@ -29,8 +30,9 @@ MANIFEST = PurePosixPath("manifest.json")
 class RenderjuiceUploadOperator(RenderjuiceOperator):
     """Upload one scene and return its slug, which stands for it from then on.
 
-    The file is checked first (it exists, is a real `.blend` or an undamaged `.zip` with one inside, is under 5 GiB), streamed, and
-    checked again after: a file that was saved during the upload is an error.
+    The file is checked first (it exists, is a real `.blend` or an undamaged `.zip` with one scene inside, is under 5 GiB),
+    streamed, and checked again after: a file that was saved during the upload is an error. A `.zip` may hold more than one
+    `.blend` if one of them stands above all others, which are what it links.
 
     Args:
         file_path: a local path, or any `ObjectStoragePath` URL.
@@ -38,6 +40,7 @@ class RenderjuiceUploadOperator(RenderjuiceOperator):
     """
 
     template_fields = (*RenderjuiceOperator.template_fields, "file_path")
+    file_path = Argument(plain_path)
 
     def __init__(self, *, file_path: str | os.PathLike[str] | Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -51,7 +54,7 @@ class RenderjuiceUploadOperator(RenderjuiceOperator):
         slug, _, since = (memory.recall(work) or "").rpartition("@")
         if slug and now - int(since) < SLUG_LIFETIME:
             return slug
-        slug = self.client.upload(path).slug
+        slug = self.client.upload(path, one_scene=True).slug
         memory.remember(work, f"{slug}@{now}")
         return slug
 
@@ -82,7 +85,17 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
         RenderjuiceInputError: for `expected_frames` that are no ranges, before anything is downloaded.
     """
 
-    template_fields = (*RenderjuiceOperator.template_fields, "job_id", "destination", "expected_frames")
+    template_fields = (
+        *RenderjuiceOperator.template_fields,
+        "job_id",
+        "destination",
+        "expected_frames",
+        "allow_missing",
+    )
+    multiple_outputs = True
+    destination = Argument(plain_path)
+    expected_frames = Argument(frames)
+    allow_missing = Argument(truth)
 
     def __init__(
         self,
@@ -101,8 +114,8 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """The manifest in short."""
+        self.job_id, destination = read_job_id(self.job_id), storage_path(self.destination)
         expected = _expected(self.expected_frames)
-        destination = storage_path(self.destination)
         job = self.client.get_job(self.job_id)
         report = self.client.download_outputs(self.job_id, destination)
         there = [file for file in report.files if file.size]

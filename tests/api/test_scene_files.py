@@ -50,6 +50,14 @@ def damaged_directory():
     return pack({"shot.blend": BLEND}).replace(b"PK\x01\x02", b"PK\x00\x00")
 
 
+def two_members_in_the_same_bytes():
+    archive = bytearray(pack({"a.blend": BLEND, "b.blend": BLEND}, zipfile.ZIP_STORED))
+    second = archive.rindex(b"PK\x01\x02")
+    archive[second + 42 : second + 46] = bytes(4)  # where its local header is: at the first one's
+    archive[second + 46] = ord("a")
+    return bytes(archive)
+
+
 REFUSED = [
     ("shot.blend", b"", "is empty"),
     ("shot.zip", b"", "is empty"),
@@ -65,6 +73,7 @@ REFUSED = [
     ("shot.zip", pack({"shot.blend": BLEND})[:-9], "is damaged or no zip file"),
     ("shot.zip", damaged_directory(), "is damaged or no zip file"),
     ("shot.zip", damaged_member(), r"is damaged: texture\.png inside it cannot be read"),
+    ("shot.zip", two_members_in_the_same_bytes(), "members of it overlap"),
     ("shot.zip", encrypted(), "is encrypted"),
     ("shot.zip", pack({}), r"holds no \.blend"),
     ("shot.zip", pack({"texture.png": b"PNG", "scene.blend1": BLEND}), r"holds no \.blend"),
@@ -80,7 +89,7 @@ ACCEPTED = [
     ("shöt-灯.blend", BLEND),
     ("shot.zip", pack({"shot.blend": BLEND, "textures/a.png": b"PNG"})),
     ("shot.zip", pack({"project/shot.blend": gzip.compress(BLEND)})),
-    ("shot.zip", pack({"one.blend": BLEND, "two.blend": ZSTD})),
+    ("shot.zip", pack({"one.blend": BLEND, "lib/two.blend": ZSTD})),
     ("shot.ZIP", pack({"shot.blend": BLEND}, zipfile.ZIP_LZMA)),
     ("shot.zip", pack({"shot.blend": BLEND}, zipfile.ZIP_BZIP2)),
 ]
@@ -224,6 +233,20 @@ def test_a_file_that_vanishes_between_the_check_and_the_upload_is_an_error(clien
     with pytest.raises(RenderjuiceTransferError, match="changed"):
         client.upload(scene)
     remover.join()
+
+
+@pytest.mark.parametrize(
+    "trouble", [UserWarning("possible zip bomb"), Exception("a decompressor of 2030"), MemoryError()]
+)
+def test_whatever_reading_a_zip_raises_refuses_it(tmp_path, monkeypatch, trouble):
+    (tmp_path / "shot.zip").write_bytes(pack({"shot.blend": BLEND}))
+
+    def fail(*_):
+        raise trouble
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", fail)
+    with pytest.raises(RenderjuiceInputError, match="damaged"):
+        SceneFile.check(tmp_path / "shot.zip")
 
 
 @given(st.data())

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG
 from provider.runner import CONFIG, Runner
 
 from renderjuice_emulator.scenes import write_scene
@@ -17,7 +18,9 @@ from renderjuice_provider.api.errors import (
     RenderjuiceJobError,
     RenderjuiceTimeoutError,
 )
+from renderjuice_provider.api.models import Job
 from renderjuice_provider.compat import AirflowFailException, TaskDeferralTimeout, TaskDeferred
+from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.operators.renderjuice import (
     RenderjuiceCancelJobOperator,
     RenderjuiceCreateJobOperator,
@@ -91,7 +94,10 @@ def test_a_render_that_fails_says_why_and_what_a_retry_costs(emulator, runner, t
     operator = RenderjuiceRunJobOperator(
         task_id="run", file_path=str(broken), render_config=CONFIG, deferrable=deferrable, **FAST
     )
-    with pytest.raises(RenderjuiceJobError, match=r"is failed: .+ billed. A retry starts a new job") as caught:
+    with pytest.raises(
+        RenderjuiceJobError,
+        match=r"^broken\.blend failed: .+ billed. A retry starts a new job: clear this task. \(job ",
+    ) as caught:
         runner.run(operator)
     assert not isinstance(caught.value, AirflowFailException)
     assert caught.value.job.failed_reason is not None
@@ -113,8 +119,42 @@ def test_validation_that_fails_says_why(emulator, runner, tmp_path, deferrable):
     broken = write_scene(tmp_path / "broken.blend", fail_validation=("the file is from the future", "SCENE_UNREADABLE"))
     slug = runner.run(RenderjuiceUploadOperator(task_id="upload", file_path=str(broken)))
     job_id = runner.run(RenderjuiceCreateJobOperator(task_id="create", slug=slug))
-    with pytest.raises(RenderjuiceJobOverError, match="from the future"):
+    with pytest.raises(RenderjuiceJobOverError, match=r"^The job failed: .+from the future.+nothing is billed"):
         runner.run(RenderjuiceValidateJobOperator(task_id="validate", job_id=job_id, deferrable=deferrable, **FAST))
+
+
+def test_a_job_that_cannot_succeed_any_more_says_which_task_to_clear(emulator, validated, runner):
+    with DAG("shot", schedule=None):
+        create = RenderjuiceCreateJobOperator(task_id="create", slug="s")
+        rendering = render(create.output)
+    rendering.job_id = validated
+    RenderjuiceHook().client.cancel_job(validated)
+    with pytest.raises(RenderjuiceJobOverError, match=r"clear this shot from `create` on.+\(job .+\)$"):
+        runner.run(rendering)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"normalizedSeconds": 12.5}, "12.5 normalized seconds are billed"),
+        ({"normalizedSeconds": 0}, "nothing was rendered, so nothing is billed"),
+        ({"requestedConfig": {}}, "what was rendered is billed"),
+        ({}, "what was rendered, if anything, is billed"),
+    ],
+)
+def test_a_bill_that_nobody_knows_is_never_said_to_be_nothing(fields, words):
+    job = Job.model_validate({"id": "j", "status": "failed"} | fields)
+    assert render("j").bill(job) == words
+    validating = RenderjuiceValidateJobOperator(task_id="validate", job_id="j")
+    assert validating.bill(Job(id="j", status="failed")) == "nothing was rendered, so nothing is billed"
+
+
+@pytest.mark.parametrize(("label", "name"), [("sq010_sh020", "sq010_sh020"), (None, "broken.blend")])
+def test_a_message_begins_with_the_shot_and_the_reason(emulator, runner, tmp_path, label, name):
+    broken = write_scene(tmp_path / "broken.blend", frame_end=3, fail_at_frame=2)
+    runner.ti.rendered_map_index = label
+    with pytest.raises(RenderjuiceJobError, match=rf"^{name} failed: "):
+        runner.run(RenderjuiceRunJobOperator(task_id="run", file_path=str(broken), render_config=CONFIG, **FAST))
 
 
 def test_rendering_a_job_that_nobody_validated_says_what_to_do(job_id, runner):
@@ -145,7 +185,9 @@ def test_our_deadline_cancels_the_job_and_says_what_it_cost(emulator, runner, tm
     operator = RenderjuiceRunJobOperator(
         task_id="run", file_path=str(slow), render_config=CONFIG, deferrable=deferrable, timeout=0.6, **FAST
     )
-    with pytest.raises(RenderjuiceJobError, match=r"did not become completed.+cancelled.+billed"):
+    with pytest.raises(
+        RenderjuiceJobError, match=r"^slow\.blend timed out \(timeout\): not completed .+cancelled.+billed"
+    ):
         runner.run(operator)
     assert emulator.ledger.jobs_left_running() == []
 

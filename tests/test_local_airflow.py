@@ -1,0 +1,36 @@
+"""The Airflow that tests and demo start, without starting it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from devtools.local_airflow import _use_no_trigger_id_twice
+
+COLUMNS = 'CREATE TABLE "trigger" (id INTEGER NOT NULL, queue VARCHAR(256), triggerer_id INTEGER'
+KEY = "CONSTRAINT trigger_pkey PRIMARY KEY (id)"
+FOREIGN = "CONSTRAINT fk_triggerer FOREIGN KEY(triggerer_id) REFERENCES job (id)"
+TABLES = {
+    "Airflow 3.3": f"{COLUMNS}, {KEY}, {FOREIGN})",
+    "Airflow 3.1": f"{COLUMNS}, {KEY})",
+    "a key without a name": f"{COLUMNS},\n\tPRIMARY KEY (id)\n)",
+}
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_the_id_of_a_trigger_that_is_gone_is_not_given_again(tmp_path, table):
+    path = tmp_path / "airflow.db"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(table)
+        database.execute('CREATE INDEX of_queue ON "trigger" (queue)')
+
+    _use_no_trigger_id_twice(path)
+
+    with closing(sqlite3.connect(path)) as database, database:
+        for _ in range(2):
+            (last,) = database.execute('INSERT INTO "trigger" (queue) VALUES (NULL) RETURNING id').fetchone()
+            database.execute('DELETE FROM "trigger"')
+        assert last == 2
+        assert database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'of_queue'").fetchone() == (1,)
