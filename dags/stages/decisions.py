@@ -54,7 +54,7 @@ def decide(order: Mapping[str, Any], found: Mapping[str, Mapping[str, Any] | Non
         "reasons": reasons,
         "jobs": {layer: check["job_id"] for layer, check in checks.items() if check},
         "frames": frames[base],
-        "fps": order["fps"] or reports[base].fps or 24.0,
+        "fps": order["render"].get("fps") or order["fps"] or reports[base].fps or 24.0,
     }
     if not reasons:
         decision["branch"], decision["why"] = _settings(order, reports, len(frame_numbers(frames[base])))

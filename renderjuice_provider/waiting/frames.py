@@ -14,6 +14,8 @@ from renderjuice_provider.waiting.frame_names import read_numbers, view_of
 _RANGE = re.compile(r"(-?\d+)(?:\s*-\s*(-?\d+)(?:\s*[:x]\s*([1-9]\d*))?)?")
 _MOST = 1_000_000
 """Frames in one range that we are willing to count: half a day of film. More is a typing slip."""
+_COPY = re.compile(r"/copy-\d+/(?=[^/]+$)")
+"""Where `api.paths` puts the second file of one name: here no part of a sequence's name."""
 _MOVIES = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm", ".ogv", ".mpg"})
 
 
@@ -172,7 +174,8 @@ def _composite_gaps(
         if set(by_view) != {None}:
             gaps += [Gap(every, view=view, node=node) for view in _absent(views, by_view)]
         for view, paths in by_view.items():
-            lost = {frame for stream in _streams(paths, measure) for frame in set(measure) - stream}
+            named = [_COPY.sub("/", path) for path in paths] if node is not None else paths
+            lost = {frame for stream in _streams(named, measure) for frame in set(measure) - stream}
             if lost:
                 gaps.append(Gap(tuple(sorted(lost)), view=view, node=node or "without a name"))
     return gaps

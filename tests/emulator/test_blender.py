@@ -129,6 +129,15 @@ async def test_validation_tells_a_foreground_plate_by_its_transparent_film(build
 
 
 @blender_test
+async def test_validation_does_not_announce_a_node_that_has_nothing_to_write(altered, renderer):
+    scene = altered("""
+        scene.compositing_node_group.nodes.new("CompositorNodeOutputFile").file_output_items.new("RGBA", "Leftover")
+    """)
+
+    assert (await renderer.analyze(scene)).compositor_outputs == ("Depth", "Glow")
+
+
+@blender_test
 async def test_a_scene_renders_to_frames_and_composites(build, renderer, tmp_path):
     files = await render(renderer, order_for(build(), tmp_path))
 

@@ -302,3 +302,11 @@ def test_passes_of_which_nobody_says_the_node_are_counted():
 def test_passes_that_no_analysis_announced_are_held_against_the_frames():
     count = count_frames([{"frameRanges": ["1-3"]}], FRAMES, composites=passes(("Depth", 1)))
     assert count.missing == (1,)
+
+
+def test_views_of_one_folder_and_name_are_not_mixed_up_by_where_their_copies_went():
+    left = [(f"composites/ao/{frame:04d}.exr", "left", "AO") for frame in (1, 3)]
+    right = [(f"composites/ao/{place}.exr", "right", "AO") for place in ("copy-2/0001", "0002", "copy-2/0003")]
+
+    count = count_frames([{"frameRanges": ["1-3"]}], FRAMES, composites=[*left, *right])
+    assert [gap.to_json() for gap in count.gaps] == [{"view": "left", "node": "AO", "frames": [2]}]
