@@ -175,9 +175,10 @@ class Farm:
     # What happens as time passes
 
     async def _validate(self, job: Job) -> None:
-        job.scene = await asyncio.to_thread(open_upload, job.upload.path, job.folder / "scene", job.upload.file_name)
+        folder = job.folder / "scene"
+        job.scene = await asyncio.to_thread(open_upload, job.upload.path, folder, job.upload.file_name)
         report = await self.renderer.analyze(job.scene)
-        if job.upload.path.suffix == ".zip" and (scenes := several_scenes(job.folder / "scene")):
+        if job.upload.path.suffix == ".zip" and (scenes := await asyncio.to_thread(several_scenes, folder)):
             text = f"Of several scenes in the archive {job.scene.name} was taken: {', '.join(scenes)}."
             report = replace(report, warnings=(*report.warnings, text))
         job.analysis = report
