@@ -3,18 +3,20 @@
 PYTHON ?= python3
 VENV := .venv
 BLENDER := .venv-blender
+BLENDERS ?= 4.2 4.5
 RUN := $(VENV)/bin/python
 UV := $(RUN) -m uv
 # The tests that run an Airflow are three processes of work each: more workers than two find no cores.
 WORKERS ?= 2
 FIND_BPY := $(shell $(PYTHON) -c 'import sys; print(int(sys.version_info[:2] == (3, 11)))' 2>/dev/null)
 
-.PHONY: help install blender check format test unit matrix chaos cluster-test demo up down scale bench bench-chaos clean
+.PHONY: help install blender blenders check format test unit matrix chaos cluster-test demo look up down scale bench bench-chaos clean
 
 help:
 	@echo "make install   the environment for development, in $(VENV)"
 	@echo "make demo      a Blender shot through a real Airflow to frames, in a few minutes, without an account"
 	@echo "make up        the same, left running with its web UI; make down ends it"
+	@echo "make look      a browser looks at the DAGs in Airflow's web UI while they run; pictures in demo/look (needs a Chromium)"
 	@echo "make test      all tests; make unit: those that take a minute or two"
 	@echo "make matrix    example DAGs and kills on each Airflow and Python that we claim; CELLS=\"3.1 3.4-py3.12\" selects"
 	@echo "make cluster-test   docker-compose.yaml without Docker: 40 shots while a worker and a triggerer are killed"
@@ -42,10 +44,19 @@ $(BLENDER)/installed: $(VENV)/installed
 ifeq ($(FIND_BPY),1)
 	$(PYTHON) -m venv $(BLENDER)
 	$(UV) pip install --quiet --python $(BLENDER)/bin/python --compile-bytecode 'bpy==5.0.1' 'numpy<2'
+	-@$(RUN) -m devtools.packages bubblewrap=bwrap # the fence around Blender; without it, the emulator says what that means
 	@touch $@
 else
 	@echo "bpy needs Python 3.11 exactly: the emulator will use an installed blender, or its fast renderer"
 endif
+
+# The long-term releases that studios stay on: a test takes the start-up scene of each one all the way to a delivery.
+blenders: blender $(BLENDERS:%=$(BLENDER)-%/installed)
+
+$(BLENDER)-%/installed: $(VENV)/installed
+	$(PYTHON) -m venv $(BLENDER)-$*
+	$(UV) pip install --quiet --python $(BLENDER)-$*/bin/python 'bpy==$*.*' 'numpy<2'
+	@touch $@
 
 check: install
 	$(VENV)/bin/ruff format --check .
@@ -76,6 +87,9 @@ cluster-test: install
 demo: install blender
 	$(RUN) -m devtools.demo
 
+look: install blender
+	$(RUN) -m devtools.look
+
 scale: install
 	$(RUN) -m devtools.scale
 
@@ -91,8 +105,9 @@ bench-chaos: install
 up: install blender
 	$(RUN) -m devtools.demo up
 
-down:
-	$(RUN) -m devtools.demo down
+# Also where nothing was ever installed: what runs has written demo/running.json.
+down: $(if $(wildcard demo/running.json),install)
+	@if [ -f demo/running.json ]; then $(RUN) -m devtools.demo down; else echo "Nothing is running."; fi
 
 clean: down
-	rm -rf $(VENV) $(BLENDER) demo
+	rm -rf $(VENV) $(BLENDER) $(BLENDER)-* demo

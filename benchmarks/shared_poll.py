@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from benchmarks.politeness import connect, our_trigger, silence
 
@@ -63,9 +62,8 @@ class Renders:
 
     def __init__(self, folder: Path) -> None:
         self._emulator = LocalEmulator(folder, "--speed", "1000", "--renderer", "fast")
-        base_url = self._emulator.base_url
-        self._ledger = f"{base_url.removesuffix(urlsplit(base_url).path)}/_emulator/ledger"
-        self._client = RenderjuiceClient(KEY, base_url)
+        self._ledger = f"{self._emulator.control_url}/ledger"
+        self._client = RenderjuiceClient(KEY, self._emulator.base_url)
         self._scene = write_scene(folder / "shot.blend", frame_end=10, seconds_per_frame=1e7)
         self.job_ids: list[str] = []
 

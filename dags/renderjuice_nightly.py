@@ -14,17 +14,8 @@ from typing import Any
 from airflow.sdk import DAG, Param, TaskGroup, task_group
 from stages.compat import CronTriggerTimetable
 from stages.defaults import DELIVERIES, POOL, WORK, task_defaults
-from stages.tasks import (
-    SHOT_NAME,
-    DecideOperator,
-    composite,
-    deliver,
-    guard,
-    note_failure,
-    plan_night,
-    reject,
-    summarize,
-)
+from stages.night import plan_night, summarize
+from stages.tasks import SHOT_NAME, DecideOperator, composite, deliver, guard, note_failure, reject
 from stages.tracker import tracker_task
 
 from renderjuice_provider.operators.renderjuice import (

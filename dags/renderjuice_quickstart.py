@@ -1,10 +1,12 @@
 """One shot, step by step: from a `.blend` on disk to frames on disk.
 
 Start it with the path of a scene. While Renderjuice validates and renders, the task is deferred: no worker is held, and its log
-tells how far the job is.
+tells how far the job is. To stop a render, and what it costs, mark the task `render` as failed.
 """
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 from airflow.sdk import DAG, Param
 from stages.contact_sheet import contact_sheet
@@ -16,12 +18,12 @@ from renderjuice_provider.operators.renderjuice import (
     RenderjuiceUploadOperator,
     RenderjuiceValidateJobOperator,
 )
-from renderjuice_provider.sensors.renderjuice import RenderjuiceJobSensor
 
 with DAG(
     "renderjuice_quickstart",
     schedule=None,
     tags=["renderjuice"],
+    doc_md=__doc__,
     render_template_as_native_obj=True,
     default_args={"poll_interval": 5},
     params={
@@ -34,11 +36,10 @@ with DAG(
     create = RenderjuiceCreateJobOperator(task_id="create", slug=upload.output)
     validate = RenderjuiceValidateJobOperator(task_id="validate", job_id=create.output)
     render = RenderjuiceRenderJobOperator(
-        task_id="render", job_id=create.output, render_config="{{ params.config }}", wait=False
+        task_id="render", job_id=create.output, render_config="{{ params.config }}", timeout=timedelta(hours=6)
     )
-    rendered = RenderjuiceJobSensor(task_id="rendered", job_id=create.output)
     download = RenderjuiceDownloadOperator(
         task_id="download", job_id=create.output, destination="{{ params.destination }}"
     )
 
-    validate >> render >> rendered >> download >> contact_sheet(download.output)
+    validate >> render >> download >> contact_sheet(download.output)

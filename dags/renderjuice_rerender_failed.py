@@ -9,7 +9,8 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, TaskGroup, task_group
 from stages.defaults import DELIVERIES, POOL, task_defaults
-from stages.tasks import SHOT_NAME, composite, deliver, guard, note_failure, plan_repairs, summarize_repairs
+from stages.night import plan_repairs, summarize_repairs
+from stages.tasks import SHOT_NAME, composite, deliver, guard, note_failure
 from stages.tracker import tracker_task
 
 from renderjuice_provider.operators.renderjuice import RenderjuiceDownloadOperator, RenderjuiceRunJobOperator

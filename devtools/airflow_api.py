@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
 STATES_AT_END = frozenset({"success", "failed"})
+PATIENCE = 180
+"""Seconds for which an answer that does not come is asked for again."""
 
 
 class AirflowApi:
@@ -25,27 +28,55 @@ class AirflowApi:
 
     def api(self, method: str, path: str, **arguments: Any) -> Any:
         """Call Airflow's public API, and return its JSON."""
-        if "Authorization" not in self._http.headers:
-            login = {"username": "admin", "password": self.password}
-            token = self._http.post("/auth/token", json=login).raise_for_status().json()["access_token"]
-            self._http.headers["Authorization"] = f"Bearer {token}"
-        response = self._http.request(method, f"/api/v2{path}", **arguments)
+        response = self.request(method, f"/api/v2{path}", **arguments)
         if response.is_error:
             raise RuntimeError(f"{method} {path}: {response.status_code} {response.text[:500]}")
         return response.json() if response.content else None
 
+    def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """Ask Airflow for anything, as the user. An answer that does not come is asked for again, for `PATIENCE`.
+
+        A POST whose answer was lost may have been carried out: if it makes something of a given name, let a 409 be a success.
+        """
+        if "Authorization" not in self._http.headers:
+            login = {"username": "admin", "password": self.password}
+            token = self._send("POST", "/auth/token", json=login).raise_for_status().json()["access_token"]
+            self._http.headers["Authorization"] = f"Bearer {token}"
+        return self._send(method, path, **arguments)
+
+    def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self._http.request(method, path, **arguments)
+            except httpx.TransportError:  # a busy machine may take longer than any time-out that is not an hour
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+
+    def make(self, path: str, content: Mapping[str, Any]) -> None:
+        """Make something that has a name of its own, such as a connection or a pool; nothing happens when it is there."""
+        try:
+            self.api("POST", path, json=dict(content))
+        except RuntimeError as error:
+            if " 409 " not in str(error):
+                raise
+
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, patience: float = 60) -> str:
         """Start a run of a DAG, once it has been parsed, and return the run's id."""
         deadline = time.monotonic() + patience
-        body = {"logical_date": None, "conf": dict(conf or {})}
+        run_id = f"manual__{datetime.now(UTC).isoformat()}"
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf or {})}
         while True:
             try:  # a DAG that is being parsed for the first time can be unpaused a moment before it can be started
                 self.api("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
-                return str(self.api("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
+                self.make(f"/dags/{dag_id}/dagRuns", body)
             except RuntimeError as error:
                 if " 404 " not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.5)
+            else:
+                return run_id
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """The state of a run."""

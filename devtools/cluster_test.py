@@ -80,7 +80,8 @@ def night(run: Path) -> bool:
         cluster.up()
         url = f"http://{cluster.address('airflow-apiserver', 8080)}"
         airflow = AirflowApi(url, variables["AIRFLOW_ADMIN_PASSWORD"])
-        emulator = httpx.Client(base_url=f"http://{cluster.address('emulator', 8787)}/_emulator", timeout=30)
+        controls = f"http://{cluster.address('emulator', 8787)}/_emulator/{variables['EMULATOR_CONTROL_TOKEN']}"
+        emulator = httpx.Client(base_url=controls, timeout=30)
         run_id = airflow.trigger(DAG)
         say(f"{DAG} is running with {SHOTS} shots: {url}")
         started = time.monotonic()
@@ -107,6 +108,8 @@ def environment(run: Path, tracker_url: str) -> dict[str, str]:
     return {name: secrets.token_hex(32) for name in names if name in required} | {
         "AIRFLOW_FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "RENDERJUICE_API_KEY": f"RJ-{secrets.token_hex(16)}",
+        "RENDERJUICE_ALLOW_HTTP": "true",
+        "EMULATOR_CONTROL_TOKEN": secrets.token_hex(16),
         "PRODUCTION_TRACKER": json.dumps({"conn_type": "http", "host": tracker_url}),
         "COMPOSE_PROFILES": "emulator",
         "EMULATOR_SPEED": str(EMULATOR_SPEED),

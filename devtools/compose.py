@@ -22,6 +22,7 @@ _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _KNOWN = {
     *("build", "command", "depends_on", "deploy", "environment", "expose", "healthcheck", "image", "ports", "profiles"),
     *("restart", "stop_grace_period", "user", "volumes"),
+    *("cap_drop", "mem_limit", "pids_limit", "security_opt"),  # what a container may not do
 }
 
 

@@ -1,6 +1,6 @@
 """`make demo`: from Blender scenes to frames and movies, through a real Airflow, without an account.
 
-First one shot, step by step (the quickstart DAG); then a night of four shots, of which one is rejected and one fails (the nightly
+First one shot, step by step (the quickstart DAG); then a night of five shots, of which one is rejected and one fails (the nightly
 DAG), twice, to show that nothing is rendered again. `make up` does the same and leaves it running, `make down` ends that.
 """
 
@@ -15,8 +15,6 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-
-import httpx
 
 from devtools.airflow_api import STATES_AT_END, AirflowApi
 from devtools.demo_scenes import build_scenes
@@ -47,7 +45,7 @@ def run(*, keep: bool) -> None:
     """The demo; with `keep`, everything stays up afterwards."""
     shutil.rmtree(DEMO, ignore_errors=True)
     narrator = Narrator()
-    narrator.say("Building five scenes with Blender")
+    narrator.say("Building six scenes with Blender")
     blender = build_scenes(DEMO / "scenes")
     if not blender:
         narrator.say("No Blender here (bpy needs Python 3.11): the emulator's fast renderer will invent the pictures")
@@ -57,18 +55,20 @@ def run(*, keep: bool) -> None:
         cleanup.callback(emulator.stop)
         tracker = LocalTracker(DEMO)
         cleanup.callback(tracker.program.stop)
-        airflow = new_airflow(emulator, tracker)
+        airflow = new_airflow()
         cleanup.callback(airflow.stop)
         airflow.start()
         RUNNING.write_text(
             json.dumps([program.pid for program in _programs(emulator.program, tracker.program, airflow)])
         )
+        show_login(airflow, narrator)
+        connect(airflow, emulator, tracker)
         show_quickstart(airflow, narrator)
         show_night(airflow, emulator, narrator)
         narrator.show_results(DEMO)
         if keep:
             cleanup.pop_all()
-            narrator.say(f"Airflow   {airflow.url}   user admin, password {airflow.password}")
+            show_login(airflow, narrator)
             narrator.say(f"Emulator  {emulator.base_url}   API key {KEY}")
             narrator.say(f"Tracker   {tracker.url}")
             narrator.say("Running until `make down`.")
@@ -80,18 +80,31 @@ def _programs(emulator: Program, tracker: Program, airflow: LocalAirflow) -> lis
     return [emulator, tracker, *airflow.programs.values()]
 
 
-def new_airflow(emulator: LocalEmulator, tracker: LocalTracker) -> LocalAirflow:
-    """Airflow with connections to the emulator and to the tracker."""
-    renderjuice = {"conn_type": "renderjuice", "host": emulator.base_url, "password": KEY}
+def new_airflow() -> LocalAirflow:
+    """Airflow with the demo's places."""
     environment = {
-        "AIRFLOW_CONN_RENDERJUICE_DEFAULT": json.dumps(renderjuice),
-        "AIRFLOW_CONN_PRODUCTION_TRACKER": json.dumps({"conn_type": "http", "host": tracker.url}),
+        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "RENDERJUICE_SHOT_LIST": str(DEMO / "scenes" / "shots.yaml"),
         "RENDERJUICE_DELIVERIES": str(DEMO / "deliveries"),
         "RENDERJUICE_WORK": str(DEMO / "work"),
         "RENDERJUICE_POLL_INTERVAL": "5",  # someone is watching
+        "RENDERJUICE_POOL": "renderjuice",
     }
     return LocalAirflow(DEMO / "airflow", ROOT / "dags", environment)
+
+
+def connect(airflow: AirflowApi, emulator: LocalEmulator, tracker: LocalTracker) -> None:
+    """Connections and pool, made as a user would make them: so the web UI shows them."""
+    renderjuice = {"connection_id": "renderjuice_default", "conn_type": "renderjuice", "host": emulator.base_url}
+    airflow.make("/connections", renderjuice | {"password": KEY})
+    airflow.make("/connections", {"connection_id": "production_tracker", "conn_type": "http", "host": tracker.url})
+    pool = {"name": "renderjuice", "slots": 8, "description": "Renders at once", "include_deferred": True}
+    airflow.make("/pools", pool)
+
+
+def show_login(airflow: AirflowApi, narrator: Narrator) -> None:
+    """Where the web UI is, and how to get in."""
+    narrator.say(f"Airflow   {airflow.url}   user admin, password {airflow.password}")
 
 
 def show_quickstart(airflow: AirflowApi, narrator: Narrator) -> None:
@@ -104,18 +117,18 @@ def show_quickstart(airflow: AirflowApi, narrator: Narrator) -> None:
 
 def show_night(airflow: AirflowApi, emulator: LocalEmulator, narrator: Narrator) -> None:
     """The night, and the same night again."""
-    pool = {"name": "renderjuice", "slots": 8, "description": "Renders at once", "include_deferred": True}
-    airflow.api("POST", "/pools", json=pool)
-    narrator.title("The night: four shots, one without a camera, one that fails in rendering")
+    narrator.title("The night: five shots, one without a camera, one that fails in rendering")
     finish(airflow, NIGHTLY, {}, narrator)
     narrator.show_summary(DEMO / "deliveries")
-    before = renders(emulator)
+    before = emulator.renders_started()
     narrator.title("The same night again: nothing has changed")
     finish(airflow, NIGHTLY, {}, narrator)
     narrator.show_summary(DEMO / "deliveries")
-    narrator.say(f"Renders paid for in the first run: {before - 1}; in the second: {renders(emulator) - before}")
+    narrator.say(
+        f"Renders paid for in the first run: {before - 1}; in the second: {emulator.renders_started() - before}"
+    )
     delivered = sorted(path.parent.name for path in (DEMO / "deliveries").glob("shots/*/current.json"))
-    if delivered != ["cit_010_juice", "cit_040_label"] or renders(emulator) != before:
+    if delivered != ["cit_010_juice", "cit_040_label", "cit_050_cube"] or emulator.renders_started() != before:
         sys.exit(f"The night did not go as it should have: delivered {delivered}. Logs: {DEMO / 'airflow' / 'logs'}")
 
 
@@ -129,12 +142,6 @@ def finish(airflow: AirflowApi, dag_id: str, conf: dict[str, Any], narrator: Nar
         if state in STATES_AT_END:
             return state
         time.sleep(1)
-
-
-def renders(emulator: LocalEmulator) -> int:
-    """How many renders the emulator would have billed so far."""
-    control = emulator.base_url.removesuffix("/api/external/v1") + "/_emulator/ledger"
-    return int(httpx.get(control).json()["rendersStarted"])
 
 
 def down(*, quiet: bool) -> None:

@@ -1,4 +1,4 @@
-"""The demo's scenes: one for the quickstart, and four shots of a night in which not everything goes well."""
+"""The demo's scenes: one for the quickstart, and five shots of a night in which not everything goes well."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ SCENES: dict[str, Sequence[str]] = {
     "ice": ["--shot", "ice", "--fails"],
     "label_base": ["--shot", "label", "--layer", "background"],
     "label_over": ["--shot", "label", "--layer", "foreground"],
+    "cube": ["--shot", "cube"],
 }
 SHOT_LIST = """\
 show: citrus
@@ -33,6 +34,8 @@ shots:
     file: ice.blend
   - name: cit_040_label # two jobs, composited
     layers: {base: label_base.blend, over: label_over.blend}
+  - name: cit_050_cube # what Blender starts with, and every artist
+    file: cube.blend
 """
 
 

@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
+
 from devtools.processes import Program
 
 KEY = "RJ-local-demo-key"
@@ -17,6 +19,7 @@ class LocalEmulator:
 
     Attributes:
         base_url: what belongs into a connection's host.
+        control_url: where its controls are.
     """
 
     def __init__(self, folder: Path, *arguments: str) -> None:
@@ -31,7 +34,14 @@ class LocalEmulator:
                 self.program.stop()
                 raise TimeoutError(f"the emulator did not become ready; see {self.program.log}")
             time.sleep(0.05)
-        self.base_url: str = json.loads(ready.read_text())["base_url"]
+        addresses = json.loads(ready.read_text())
+        self.base_url: str = addresses["base_url"]
+        self.control_url: str = addresses["control_url"]
+
+    def renders_started(self) -> int:
+        """How many renders would have been billed so far."""
+        ledger = httpx.get(f"{self.control_url}/ledger", timeout=60).raise_for_status().json()
+        return int(ledger["rendersStarted"])
 
     def stop(self) -> None:
         """End it, and any Blender that it started."""

@@ -1,4 +1,4 @@
-"""Programs of the distribution that a tool needs."""
+"""Programs of the distribution that a tool needs: `python -m devtools.packages PACKAGE=PROGRAM ...`."""
 
 from __future__ import annotations
 
@@ -28,3 +28,7 @@ def ensure(packages: Mapping[str, str], path: str) -> None:
         done = subprocess.run(["apt-get", *command], env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             sys.exit(f"apt-get {command[0]} failed:\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}")
+
+
+if __name__ == "__main__":
+    ensure({name: program for name, _, program in (word.partition("=") for word in sys.argv[1:])}, os.defpath)

@@ -17,8 +17,6 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-import httpx
-
 from devtools.airflow_api import STATES_AT_END, AirflowApi
 from devtools.local_airflow import LocalAirflow
 from devtools.local_emulator import KEY, LocalEmulator
@@ -45,7 +43,7 @@ def main() -> None:
         cleanup.callback(airflow.stop)
         airflow.start()
         pool = {"name": "renderjuice", "slots": BULK, "description": "Renders at once", "include_deferred": True}
-        airflow.api("POST", "/pools", json=pool)
+        airflow.make("/pools", pool)
         well = [
             finish(airflow, emulator, "renderjuice_nightly", {}, NIGHT),
             finish(airflow, emulator, "renderjuice_bulk", {"scenes": str(folder / "bulk")}, BULK),
@@ -76,6 +74,7 @@ def environment(folder: Path, emulator: LocalEmulator, tracker: LocalTracker) ->
         "RENDERJUICE_SHOT_LIST": str(folder / "night" / "shots.json"),
         "RENDERJUICE_DELIVERIES": str(folder / "deliveries"),
         "RENDERJUICE_WORK": str(folder / "work"),
+        "RENDERJUICE_POOL": "renderjuice",
         "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": str(2 * BULK),
         # One round of the scheduler over a thousand task instances takes seconds: what it hands out must last until the next.
         "AIRFLOW__CORE__PARALLELISM": "12",
@@ -84,7 +83,7 @@ def environment(folder: Path, emulator: LocalEmulator, tracker: LocalTracker) ->
 
 def finish(airflow: AirflowApi, emulator: LocalEmulator, dag_id: str, conf: dict[str, Any], count: int) -> bool:
     """Run a DAG to its end, and tell how it went; whether all is well."""
-    before, began = rendered(emulator), time.monotonic()
+    before, began = emulator.renders_started(), time.monotonic()
     run_id = airflow.trigger(dag_id, conf)
     while (state := airflow.run_state(dag_id, run_id)) not in STATES_AT_END and time.monotonic() - began < PATIENCE:
         time.sleep(5)
@@ -95,19 +94,13 @@ def finish(airflow: AirflowApi, emulator: LocalEmulator, dag_id: str, conf: dict
         bool(task["rendered_map_index"]) for task in tasks if task["map_index"] >= 0 and task["state"] == "success"
     )
     unnamed = sum(task["map_index"] >= 0 and task["state"] == "success" for task in tasks) - names
-    renders = rendered(emulator) - before
+    renders = emulator.renders_started() - before
     print(f"{dag_id}: {state} in {wall:.0f} s ({os.cpu_count()} cores); {len(tasks)} task instances {dict(states)}")
     print(
         f"  tried again {retried}, without a name in the grid {unnamed}, renders paid for {renders} of {count}",
         flush=True,
     )
     return state == "success" and not states["failed"] and renders == count and not unnamed
-
-
-def rendered(emulator: LocalEmulator) -> int:
-    """How many renders the emulator would have billed so far."""
-    control = emulator.base_url.removesuffix("/api/external/v1") + "/_emulator/ledger"
-    return int(httpx.get(control, timeout=60).json()["rendersStarted"])
 
 
 if __name__ == "__main__":

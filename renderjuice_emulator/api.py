@@ -10,7 +10,7 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Body, Depends, Query, Request
 from fastapi import Path as PathParameter
 from fastapi.responses import JSONResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
 from starlette.responses import Response
 
 from renderjuice_emulator.answers import iso, job_body, job_response
@@ -57,16 +57,12 @@ ROUTES: Routes = tuple(
 _bearer = HTTPBearer(
     auto_error=False, scheme_name="apiKey", description="API key from the dashboard: `Bearer RJ-XXX...`"
 )
-router = APIRouter(prefix=PREFIX)
+router = APIRouter(prefix=PREFIX, dependencies=[Depends(_bearer)])
 
 
-async def _workspace(
-    emulation: Emulated, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> str:
-    workspace_id = emulation.workspaces.get(credentials.credentials) if credentials else None
-    if workspace_id is None:
-        raise RefusalError(401, "a valid API key is needed: Authorization: Bearer RJ-...")
-    return workspace_id
+async def _workspace(request: Request) -> str:
+    """The gate found it, from the key, before the body was read; FastAPI would read that first."""
+    return cast(str, request.scope["workspace"])
 
 
 Workspace = Annotated[str, Depends(_workspace)]

@@ -14,7 +14,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from renderjuice_emulator.rendering import RenderedFile, RenderFailedError, RenderOrder, SceneReport
+from renderjuice_emulator.fence import fenced, limits, only_ours, trusted_program
+from renderjuice_emulator.rendering import RenderedFile, RenderFailedError, RenderOrder, SceneReport, inside
 
 JOB_SCRIPT = Path(__file__).with_name("blender_job.py")
 
@@ -38,14 +39,16 @@ def find_blender(explicit: str | None = None) -> list[str] | None:
     chosen = explicit or os.environ.get("RENDERJUICE_BLENDER")
     if chosen:
         found = shutil.which(chosen)
-        return _command(found) if found else None
+        # Absolute, but with its links: a virtual environment is known by the place of its link.
+        return _command(str(Path(found).absolute())) if found else None
     for folder in (Path.cwd(), *Path.cwd().parents):
         venv = folder / ".venv-blender"
-        if any(venv.glob("lib/python*/site-packages/bpy")):
+        # Of what lies around, only what nobody else could have put there: the current folder may be below /tmp.
+        if any(map(only_ours, venv.glob("lib/python*/site-packages/bpy"))) and only_ours(venv / "bin" / "python"):
             return _command(str(venv / "bin" / "python"))
     if importlib.util.find_spec("bpy"):
         return _command(sys.executable)
-    blender = shutil.which("blender")
+    blender = trusted_program("blender")
     return _command(blender) if blender else None
 
 
@@ -73,7 +76,7 @@ class BlenderRenderer:
 
     async def analyze(self, scene: Path) -> SceneReport:
         """Open the `.blend`, its scripts disabled, and report; raises `RenderFailedError` when it cannot be opened."""
-        async with contextlib.aclosing(self._run(_job("analyze", scene))) as messages:
+        async with contextlib.aclosing(self._run(_job("analyze", scene), scene)) as messages:
             async for message in messages:
                 fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in message.items()}
                 return SceneReport(**fields)
@@ -88,22 +91,28 @@ class BlenderRenderer:
         engine = order.config.get("renderEngine", order.report.engine)
         drawn = False
         job = _job("render", order.scene)
-        job |= {"destination": str(order.destination.absolute()), "frames": order.frames, "config": dict(order.config)}
-        async with contextlib.aclosing(self._run(job)) as messages:
+        destination = order.destination.absolute()
+        destination.mkdir(parents=True, exist_ok=True)
+        job |= {"destination": str(destination), "frames": order.frames, "config": dict(order.config)}
+        async with contextlib.aclosing(self._run(job, order.scene, destination)) as messages:
             try:
                 async for message in messages:
                     drawn = True
-                    yield RenderedFile(**{**message, "path": Path(message["path"])})
+                    yield RenderedFile(**{**message, "path": inside(destination, Path(message["path"]))})
             except RenderFailedError as error:
                 if error.type == "CRASHED" and engine != "CYCLES" and not drawn:
                     # Without OpenGL, these engines take the whole process down before they say why.
                     raise RenderFailedError(f"{engine} needs OpenGL, and failed here; use CYCLES", "NO_GPU") from error
                 raise
 
-    async def _run(self, job: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
+    async def _run(
+        self, job: Mapping[str, Any], scene: Path, destination: Path | None = None
+    ) -> AsyncGenerator[dict[str, Any]]:
         """Give Blender one job, and yield the messages that it answers with."""
+        command = fenced(self._command, readable=[scene.parent], writable=destination)
         process = await asyncio.create_subprocess_exec(
-            *self._command,
+            *command,
+            preexec_fn=limits,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

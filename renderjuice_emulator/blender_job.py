@@ -18,11 +18,20 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import bpy
+
+# The other rooms that run inside Blender. Their folder is on the path only now: what lies there must not shadow Blender's modules.
+sys.path.append(str(Path(__file__).parents[1]))
+from renderjuice_emulator.blender_files import missing_files
+from renderjuice_emulator.blender_needs import is_edit, needed
+from renderjuice_emulator.blender_outputs import file_outputs, redirect
+from renderjuice_emulator.blender_warnings import warnings
+
+sys.path.pop()
 
 ACES_VIEWS = ("ACES 2.0", "ACES 1.3")
 """View transforms that mean ACES, best first. Blender ships them since 5.0; older ones keep the scene's own view."""
@@ -62,12 +71,23 @@ def open_scene(path: str) -> Any:
         # Blender may also complain of a scene that it has opened, say because a linked library is gone.
         if not bpy.data.filepath:
             raise JobError("SCENE_UNREADABLE", _words(error)) from error
+    _switch_off_style_modules()
     return bpy.context.scene
+
+
+def _switch_off_style_modules() -> None:
+    """Freestyle's modules are Python that runs also where scripts are disabled. Their mode stays: the report warns of that."""
+    for layer in (layer for scene in bpy.data.scenes for layer in scene.view_layers):
+        for module in layer.freestyle_settings.modules:
+            module.use = False
 
 
 def analyze(scene: Any) -> dict[str, Any]:
     """Everything that `SceneReport` asks for, by the names of its fields."""
     render = scene.render
+    blocks, troubles = _tried(lambda: needed(scene), {scene}, "what is rendered")
+    (missing, unchecked), trouble = _tried(lambda: missing_files(scene, blocks), ([], []), "missing files")
+    outputs, no_outputs = _tried(lambda: _linked_outputs(scene), [], "outputs of the compositor")
     return {
         "engine": render.engine,
         "cameras": _cameras(scene),
@@ -81,17 +101,31 @@ def analyze(scene: Any) -> dict[str, Any]:
         "film_transparent": render.film_transparent,
         "view_layers": [layer.name for layer in scene.view_layers if layer.use],
         "views": [view.name for view in _views(render)],
-        "missing_files": _missing_files(),
-        "compositor_outputs": [name for name, _ in _file_outputs(scene)],
+        "missing_files": missing,
+        "compositor_outputs": outputs,
         "blender_version": bpy.app.version_string,
+        "warnings": warnings(scene, blocks) + unchecked + troubles + trouble + no_outputs,
     }
+
+
+def _linked_outputs(scene: Any) -> list[str]:
+    """A node without a link writes nothing, so nobody is to wait for it."""
+    return [name for name, node in file_outputs(scene) if any(socket.is_linked for socket in node.inputs)]
+
+
+def _tried(look: Callable[[], Any], default: Any, what: str) -> tuple[Any, list[str]]:
+    """What a look into the scene finds, or a default and a sentence: one odd thing must not end the whole check."""
+    try:
+        return look(), []
+    except Exception as error:  # noqa: BLE001
+        return default, [f"Could not find out: {what} ({_words(error)})."]
 
 
 def render(scene: Any, destination: Path, frames: list[int], config: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Render into `destination` as `0001.png`, composites into a folder for each node; yields each file once closed."""
     _apply_config(scene, config)
-    _redirect(scene, destination)
-    folders = [name for name, _ in _file_outputs(scene)]
+    redirect(scene, destination)
+    folders = [name for name, _ in file_outputs(scene)]
     seen: set[tuple[Path, int]] = set()
     for folder in folders:
         _unseen(destination / folder, seen)  # What an earlier render left there is none of ours.
@@ -120,7 +154,7 @@ def _render_frame(scene: Any, frame: int) -> None:
     if scene.frame_start != frame:
         raise JobError("INVALID_CONFIG", f"Blender cannot render frame {frame}: frames begin at {scene.frame_start}")
     scene.frame_set(frame)  # Markers may switch the camera here, and animation may switch view layers off.
-    if not _is_edit(scene):
+    if not is_edit(scene):
         if scene.camera is None:
             raise JobError("NO_CAMERA", f"the scene {scene.name!r} has no active camera at frame {frame}")
         if not any(layer.use for layer in scene.view_layers):
@@ -206,59 +240,6 @@ def _use_aces(view_settings: Any) -> None:
         return
 
 
-def _redirect(scene: Any, destination: Path) -> None:
-    """Send the frames to `destination`, and each file-output node to a folder of its own there."""
-    scene.render.filepath = str(destination / "####")
-    for name, node in _file_outputs(scene):
-        folder = destination / name
-        folder.mkdir(parents=True, exist_ok=True)
-        if hasattr(node, "directory"):  # Blender 5
-            node.directory, node.file_name = str(folder), _inside(node.file_name)
-            names, attribute = node.file_output_items, "name"
-        elif node.format.file_format == "OPEN_EXR_MULTILAYER":
-            node.base_path = str(folder / (Path(bpy.path.abspath(node.base_path)).name or "layers"))
-            continue
-        else:
-            node.base_path = str(folder)
-            names, attribute = node.file_slots, "path"
-        for each in names:
-            if _inside(getattr(each, attribute)) != getattr(each, attribute):
-                setattr(each, attribute, _inside(getattr(each, attribute)))
-
-
-def _inside(name: str) -> str:
-    """A file name with folders, such as `masks/juice_####`, without the parts that lead out of the folder."""
-    return "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", "..", "."))
-
-
-def _file_outputs(scene: Any) -> list[tuple[str, Any]]:
-    """The compositor's file-output nodes, those inside groups too, each with a name that is a folder's."""
-    if hasattr(scene, "compositing_node_group"):  # Blender 5
-        tree = scene.compositing_node_group
-    else:
-        tree = scene.node_tree if scene.use_nodes else None
-    if tree is None or not scene.render.use_compositing:
-        return []
-    found: dict[str, Any] = {}
-    trees = [tree]
-    for each in trees:
-        for node in each.nodes:
-            if node.mute:
-                continue
-            if node.bl_idname == "CompositorNodeOutputFile":
-                name = bpy.path.clean_name(node.name)
-                found[name if name not in found else f"{bpy.path.clean_name(each.name)}_{name}"] = node
-            elif getattr(node, "node_tree", None) not in (None, *trees):
-                trees.append(node.node_tree)
-    return list(found.items())
-
-
-def _is_edit(scene: Any) -> bool:
-    """Whether the images come from strips in the sequencer, which need no camera."""
-    strips = getattr(scene.sequence_editor, "strips_all" if bpy.app.version >= (4, 4) else "sequences_all", ())
-    return bool(scene.render.use_sequencer and strips)
-
-
 def _views(render: Any) -> list[Any]:
     return [view for view in render.views if view.use] if render.use_multiview else []
 
@@ -285,24 +266,6 @@ def _cameras(scene: Any) -> list[str]:
     if active is None:
         return []
     return [active.name, *(each.name for each in scene.objects if each.type == "CAMERA" and each.name != active.name)]
-
-
-def _missing_files() -> list[str]:
-    """Images, libraries, sounds, caches, fonts... that are named but absent; relative to the scene where they are so."""
-    names = bpy.utils.blend_paths(absolute=False, packed=False, local=False)
-    paths = bpy.utils.blend_paths(absolute=True, packed=False, local=False)
-    missing = {
-        name.removeprefix("//").replace("\\", "/")
-        for name, path in zip(names, paths, strict=True)
-        if not any(Path(path).parent.glob(_pattern(Path(path).name)))
-    }
-    return sorted(missing)
-
-
-def _pattern(name: str) -> str:
-    """A glob for this file's name. `<UDIM>` and `<UVTILE>` stand for the tiles of one image."""
-    escaped = "".join(f"[{char}]" if char in "*?[" else char for char in name)
-    return escaped.replace("<UDIM>", "*").replace("<UVTILE>", "*")
 
 
 def _words(error: Exception) -> str:

@@ -24,7 +24,8 @@ Renderjuice emulator
   key         {key}
   renderer    {renderer}
   clock       {clock}
-  controls    {control_url} (no key needed), OpenAPI at {openapi_url}
+  controls    {control_url} (whoever knows this address may use them)
+  OpenAPI     {openapi_url}
 
 This is not Renderjuice: nothing leaves this machine, nothing is billed, and what Renderjuice does not document is a guess.
 Stop it with Ctrl+C.
@@ -53,13 +54,28 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--port", type=int, default=8787, help="port of the API; the store takes the next one (%(default)s)"
     )
+    serve.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name by which clients may call it, besides localhost and addresses; repeat for more",
+    )
     serve.add_argument("--api-key", action="append", metavar="RJ-...", help="accepted key; repeat for more workspaces")
+    serve.add_argument(
+        "--api-key-env",
+        metavar="NAME",
+        help="environment variable with an accepted key: arguments can be seen by others",
+    )
+    serve.add_argument(
+        "--control-token-env", metavar="NAME", help="environment variable with the token in the controls' address"
+    )
     serve.add_argument("--renderer", choices=("auto", "blender", "fast"), default="auto")
     serve.add_argument("--blender", metavar="PATH", help="a Blender, or a Python that has bpy")
     serve.add_argument(
         "--speed", type=float, default=1.0, metavar="N", help="emulated seconds per second (%(default)s)"
     )
-    serve.add_argument("--manual-clock", action="store_true", help="time passes only by POST /_emulator/clock/advance")
+    serve.add_argument("--manual-clock", action="store_true", help="time passes only by POST .../clock/advance")
     serve.add_argument("--slots", type=int, metavar="N", help="renders at once (1 with Blender, else any number)")
     serve.add_argument(
         "--data", type=Path, metavar="DIR", help="keep uploads and outputs here, not in a temporary folder"
@@ -92,9 +108,9 @@ def _serve(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
     logging.getLogger("renderjuice_emulator").setLevel(logging.INFO)
     choice = choose_renderer(options.renderer, options.blender)
-    secret = os.environ.get(options.webhook_secret_env or "", "")
-    if options.webhook_secret_env and not secret:
-        raise ValueError(f"the environment variable {options.webhook_secret_env} is not set")
+    key = _from_environment(options.api_key_env)
+    if key:
+        options.api_key = [*(options.api_key or ()), key]
     server = EmulatorServer(
         Settings(
             host=options.host,
@@ -105,11 +121,22 @@ def _serve(options: argparse.Namespace) -> int:
             slots=options.slots or choice.slots,
             data=options.data,
             webhook_url=options.webhook_url,
-            webhook_secret=secret,
+            webhook_secret=_from_environment(options.webhook_secret_env) or "",
+            allowed_hosts=options.allow_host,
+            control_token=_from_environment(options.control_token_env),
         )
     )
     asyncio.run(_run(server, options, choice.reason))
     return 0
+
+
+def _from_environment(name: str | None) -> str | None:
+    if name is None:
+        return None
+    value = os.environ.get(name)
+    if not value:
+        raise ValueError(f"the environment variable {name} is not set")
+    return value
 
 
 async def _run(server: EmulatorServer, options: argparse.Namespace, renderer: str) -> None:
@@ -141,6 +168,7 @@ async def _run(server: EmulatorServer, options: argparse.Namespace, renderer: st
 
 def _write_whole(path: Path, content: dict[str, Any]) -> None:
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial.touch(mode=0o600)  # it tells the token of the controls
     partial.write_text(json.dumps(content) + "\n")
     partial.replace(path)
 

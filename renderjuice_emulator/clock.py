@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+LONGEST_JUMP = 10 * 366 * 86400.0
+"""Seconds by which the clock is moved at once: ten years, further than any test looks, and far from the last date there is."""
+
 
 class Clock:
     """Everything in the emulator that takes time takes it from here.
@@ -97,7 +100,13 @@ class Clock:
                 self._quiet.clear()
 
     async def pass_time(self, seconds: float) -> None:
-        """Move the clock on, waking who is due on the way. For code inside the emulator's event loop."""
+        """Move the clock on, waking who is due on the way. For code inside the emulator's event loop.
+
+        Raises:
+            ValueError: for a time that is negative, or longer than `LONGEST_JUMP`.
+        """
+        if not 0 <= seconds <= LONGEST_JUMP:
+            raise ValueError(f"a clock is moved by 0 to {LONGEST_JUMP:.0f} seconds, not {seconds}")
         async with self._advancing:
             end = self._advanced + seconds
             await self._settle()

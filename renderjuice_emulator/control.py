@@ -1,4 +1,4 @@
-"""The emulator's controls for other processes, below `/_emulator` on the API's port. They need no key.
+"""The emulator's controls for other processes, below `/_emulator/<token>` on the API's port: see `renderjuice_emulator.guard`.
 
 No answer holds a signed URL or a key.
 """
@@ -12,11 +12,13 @@ from pydantic import Field, ValidationError
 from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
 from renderjuice_emulator.answers import iso
+from renderjuice_emulator.clock import LONGEST_JUMP
 from renderjuice_emulator.emulation import Emulated, Emulation
 from renderjuice_emulator.farm import RefusalError
+from renderjuice_emulator.guard import CONTROLS
 from renderjuice_emulator.switches import Switches
 
-router = APIRouter(prefix="/_emulator", include_in_schema=False)
+router = APIRouter(prefix=CONTROLS, include_in_schema=False)
 
 
 class FaultsToAdd(TypedDict):
@@ -30,7 +32,7 @@ class FaultsToAdd(TypedDict):
 class Advance(TypedDict):
     """By how much to move the clock."""
 
-    seconds: Annotated[float, Field(ge=0)]
+    seconds: Annotated[float, Field(ge=0, le=LONGEST_JUMP)]
 
 
 class WebhookAddress(TypedDict):

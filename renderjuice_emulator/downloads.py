@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from renderjuice_emulator.emulation import Emulation
 from renderjuice_emulator.jobs import Job
 from renderjuice_emulator.rendering import RenderedFile
+from renderjuice_emulator.switches import Switches
 
 
 def downloads_body(emulation: Emulation, job: Job, host: str | None) -> dict[str, Any]:
@@ -16,7 +16,7 @@ def downloads_body(emulation: Emulation, job: Job, host: str | None) -> dict[str
     items: dict[str, list[dict[str, Any]]] = {"frame": [], "composite": []}
     if emulation.farm.outputs_are_ready(job):
         for place, file in enumerate(job.outputs):
-            items[file.kind].append(_item(storage.file_url(job, place, host), file, switches.hostile_names))
+            items[file.kind].append(_item(storage.file_url(job, place, host), file, switches))
     frames, composites = items["frame"], items["composite"]
     transforms: dict[str, Any] = {}
     for name, kind in (("framesZip", "frame"), ("compositeNodesZip", "composite")):
@@ -34,12 +34,14 @@ def downloads_body(emulation: Emulation, job: Job, host: str | None) -> dict[str
     return body
 
 
-def _item(url: str, file: RenderedFile, names: Mapping[str, str]) -> dict[str, Any]:
+def _item(url: str, file: RenderedFile, switches: Switches) -> dict[str, Any]:
+    names = switches.hostile_names
     item: dict[str, Any] = {"url": url, "fileName": names.get(file.path.name, file.path.name), "legacy": False}
     if file.view:
         item["view"] = file.view
     if file.relative_path:
-        item["relativePath"] = names.get(file.relative_path, file.relative_path)
+        path = names.get(file.relative_path, file.relative_path)
+        item["relativePath"] = path if switches.relative_path == "path" else path.rpartition("/")[0]
     if file.node:
         item["compositeNodeName"] = file.node
     return item

@@ -13,6 +13,7 @@ from renderjuice_emulator.clock import Clock
 from renderjuice_emulator.connections import Connections
 from renderjuice_emulator.farm import Farm
 from renderjuice_emulator.faults import Faults
+from renderjuice_emulator.guard import Guard
 from renderjuice_emulator.ledger import Ledger
 from renderjuice_emulator.rendering import Renderer
 from renderjuice_emulator.storage import Storage
@@ -29,6 +30,7 @@ class Emulation:
         speed: see `Clock`.
         slots: how many renders run at once; None for any number.
         data: the folder for uploads and outputs.
+        guard: who may talk to it.
     """
 
     def __init__(
@@ -39,7 +41,9 @@ class Emulation:
         speed: float,
         slots: int | None,
         data: Path,
+        guard: Guard,
     ) -> None:
+        self.guard = guard
         self.workspaces = {key: str(uuid5(NAMESPACE_URL, f"renderjuice-emulator:{key}")) for key in api_keys}
         self.clock = Clock(speed)
         self.switches = Switches()
@@ -59,6 +63,11 @@ class Emulation:
             clock=self.clock, switches=self.switches, faults=self.faults, ledger=self.ledger, storage=self.storage
         )
         self.farm.on_completed = self.webhooks.notify
+
+    def workspace(self, authorization: str | None) -> str | None:
+        """The id of the workspace that an `Authorization` header opens; None for no key or an unknown one."""
+        scheme, _, key = (authorization or "").partition(" ")
+        return self.workspaces.get(key.strip()) if scheme.lower() == "bearer" else None
 
     async def reset(self) -> None:
         """Stop what runs and forget everything but the time, the keys and the webhook's address."""

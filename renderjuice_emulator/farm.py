@@ -7,10 +7,12 @@ import logging
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 from uuid import NAMESPACE_URL, uuid5
 
+from renderjuice_emulator.archives import several_scenes
 from renderjuice_emulator.clock import Clock
 from renderjuice_emulator.jobs import Job, Upload, new_id
 from renderjuice_emulator.ledger import Account, Ledger
@@ -173,8 +175,12 @@ class Farm:
     # What happens as time passes
 
     async def _validate(self, job: Job) -> None:
-        job.scene = await asyncio.to_thread(open_upload, job.upload.path, job.folder / "scene")
-        job.analysis = await self.renderer.analyze(job.scene)
+        job.scene = await asyncio.to_thread(open_upload, job.upload.path, job.folder / "scene", job.upload.file_name)
+        report = await self.renderer.analyze(job.scene)
+        if job.upload.path.suffix == ".zip" and (scenes := several_scenes(job.folder / "scene")):
+            text = f"Of several scenes in the archive {job.scene.name} was taken: {', '.join(scenes)}."
+            report = replace(report, warnings=(*report.warnings, text))
+        job.analysis = report
         job.analysis_id = new_id()
         self._become(job, Status.VALIDATED)
 

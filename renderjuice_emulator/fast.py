@@ -8,7 +8,7 @@ from pathlib import Path
 
 from renderjuice_emulator.clock import Clock
 from renderjuice_emulator.images import FORMATS, ImageFormat, Row
-from renderjuice_emulator.rendering import RenderedFile, RenderFailedError, RenderOrder, SceneReport
+from renderjuice_emulator.rendering import RenderedFile, RenderFailedError, RenderOrder, SceneReport, inside
 from renderjuice_emulator.scenes import SceneDescription, read_scene
 
 _MAX_PIXELS = 8192 * 8192
@@ -48,7 +48,7 @@ class FastRenderer:
                 continue
             for place, file in enumerate(_files(order, description, frame, image_format.extension)):
                 rows = _draw(width, height, frame + place, transparent=order.report.film_transparent)
-                await asyncio.to_thread(_write, file.path, image_format, rows, mode, depth)
+                await asyncio.to_thread(_write, inside(order.destination, file.path), image_format, rows, mode, depth)
                 yield file
 
 
@@ -67,8 +67,8 @@ def _output(order: RenderOrder) -> tuple[ImageFormat, str, str]:
 
 def _size(order: RenderOrder) -> tuple[int, int]:
     width, height = order.config.get("resolution", order.report.resolution)
-    scale = order.config.get("resolutionPercentage", order.report.resolution_percentage) / 100
-    width, height = max(1, int(width * scale)), max(1, int(height * scale))
+    percentage = order.config.get("resolutionPercentage", order.report.resolution_percentage)
+    width, height = (max(1, int(side * percentage // 100)) for side in (width, height))  # as Blender rounds
     if width * height > _MAX_PIXELS:
         raise RenderFailedError(f"{width} by {height} pixels do not fit into memory", "OUT_OF_MEMORY")
     return width, height

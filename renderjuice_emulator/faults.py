@@ -127,11 +127,6 @@ class Faults:
         with self._lock:
             self._queues.setdefault((operation, file_name), deque()).extend(parsed)
 
-    def tell_files_apart(self, operation: str) -> bool:
-        """Whether some faults of this operation are limited to one file."""
-        with self._lock:
-            return any(queue and name is not None for (of, name), queue in self._queues.items() if of == operation)
-
     def take(self, operation: str, file_name: str | None = None) -> Fault | None:
         """The next fault for a request; None when it is spared."""
         with self._lock:

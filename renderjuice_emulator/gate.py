@@ -8,14 +8,16 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from renderjuice_emulator.answers import error_response, storage_error
 from renderjuice_emulator.connections import kill_peer
 from renderjuice_emulator.faults import Fault
+from renderjuice_emulator.guard import CONTROLS
 from renderjuice_emulator.ledger import Entry
-from renderjuice_emulator.operations import STORAGE_OPERATIONS, Routes, recognise
+from renderjuice_emulator.operations import OPERATIONS, STORAGE_OPERATIONS, Routes, recognise
 
 if TYPE_CHECKING:
     from renderjuice_emulator.emulation import Emulation
@@ -26,8 +28,12 @@ _PAGE = "<html><head><title>Gateway</title></head><body><h1>The upstream server 
 _NAMED_IN_BODY = {"create_upload": "fileName", "create_job": "slug"}
 """What in the body of these requests leads to the name of the file that they concern."""
 
-UNWATCHED = ("/_emulator", "/openapi.json")
+UNWATCHED = (CONTROLS, "/openapi.json")
 """Paths of the emulator's own, which are neither noted nor disturbed."""
+LONGEST_BODY = 1 << 20
+"""Bytes of a call's body, which is held in memory: orders are JSON of some hundred bytes, and scenes go to the store."""
+
+_TOO_LONG = f"the body of this call is longer than {LONGEST_BODY} bytes"
 
 
 class Gate:
@@ -41,27 +47,42 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         scope["emulation"] = self._emulation
-        if scope["type"] != "http" or scope["path"].startswith(UNWATCHED):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if problem := self._emulation.guard.foreign(scope):
+            shown = CONTROLS if scope["path"].startswith(CONTROLS) else scope["path"]  # never their token
+            _log.warning("refused %s %s: %s", scope["method"], shown, problem)
+            await self._error(403, problem)(scope, receive, send)
+            return
+        if scope["path"].startswith(UNWATCHED):
+            await self._serve_own(scope, receive, send)
+            return
         operation, job_id = recognise(self._routes, scope["method"], scope["path"])
-        headers = {name for name, _ in scope["headers"]}
+        authorization = Headers(scope=scope).get("authorization")
         entry = self._emulation.ledger.open(
-            operation, scope["method"], scope["path"], had_authorization=b"authorization" in headers
+            operation, scope["method"], scope["path"], had_authorization=authorization is not None
         )
         entry.job_id = job_id
         scope["entry"] = entry
-        if self._emulation.faults.tell_files_apart(operation) and operation in _NAMED_IN_BODY:
-            body = await _read_body(receive)
+        send = _noting(entry, send)
+        if operation in OPERATIONS and operation not in STORAGE_OPERATIONS:
+            scope["workspace"] = self._emulation.workspace(authorization)
+            if scope["workspace"] is None:
+                await self._error(401, "a valid API key is needed: Authorization: Bearer RJ-...")(scope, receive, send)
+                return
+            body = await _short_body(receive)
+            if body is None:
+                await self._error(413, _TOO_LONG)(scope, receive, send)
+                return
             receive = _replaying(body, receive)
-            entry.file_name = self._file_name(_NAMED_IN_BODY[operation], body)
-        else:
-            entry.file_name = self._known_name(scope["path"], job_id)
+            entry.file_name = self._file_name(operation, body)
+        entry.file_name = entry.file_name or self._known_name(scope["path"], job_id)
         fault = self._emulation.faults.take(operation, entry.file_name)
         entry.fault = fault.text if fault else None
         started = time.perf_counter()
         try:
-            await self._serve(scope, receive, _noting(entry, send), fault)
+            await self._serve(scope, receive, send, fault)
         finally:
             _log.info(
                 "%s %s %s %s in %.0f ms%s",
@@ -73,13 +94,29 @@ class Gate:
                 f", fault: {entry.fault}" if entry.fault else "",
             )
 
+    async def _serve_own(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A control, or the description."""
+        if scope["path"].startswith(CONTROLS):
+            path = self._emulation.guard.control_path(scope["path"])
+            if path is None:
+                await self._error(
+                    403, "the address of the controls holds a token; the emulator prints it when it starts"
+                )(scope, receive, send)
+                return
+            scope = {**scope, "path": path, "raw_path": path.encode()}
+        body = await _short_body(receive)
+        if body is None:
+            await self._error(413, _TOO_LONG)(scope, receive, send)
+            return
+        await self._app(scope, _replaying(body, receive), send)
+
+    def _error(self, status: int, message: str) -> Response:
+        return error_response(self._emulation.switches.error_shape, status, message)
+
     async def _serve(self, scope: Scope, receive: Receive, send: Send, fault: Fault | None) -> None:
         if fault is None:
             await self._app(scope, receive, send)
         elif fault.kind == "stall":
-            if scope["entry"].operation not in STORAGE_OPERATIONS:
-                # The work is done even if the client has given up by then, so its request has to be here already.
-                receive = _replaying(await _read_body(receive), receive)
             await self._emulation.connections.pause(fault.seconds)
             await self._app(scope, receive, send)
         elif fault.kind in {"reset-before", "kill-before"}:
@@ -94,7 +131,7 @@ class Gate:
             self._emulation.connections.close(scope)
             await _until_disconnected(receive)
         else:
-            await _read_body(receive, keep=False)
+            await _read_to_the_end(receive)
             await self._answer(fault, scope)(scope, receive, send)
 
     def _known_name(self, path: str, job_id: str | None) -> str | None:
@@ -104,13 +141,14 @@ class Gate:
         upload = self._emulation.farm.uploads.get(_slug(path))
         return upload.file_name if upload else None
 
-    def _file_name(self, key: str, body: bytes) -> str | None:
+    def _file_name(self, operation: str, body: bytes) -> str | None:
         """The file that a request concerns, where only its body tells."""
+        key = _NAMED_IN_BODY.get(operation)
         try:
-            value = str(json.loads(body)[key])
-        except (ValueError, LookupError, TypeError):
+            value = str(json.loads(body)[key]) if key else None
+        except (ValueError, LookupError, TypeError, RecursionError):
             return None
-        if key == "fileName":
+        if value is None or key == "fileName":
             return value
         upload = self._emulation.farm.uploads.get(value)
         return upload.file_name if upload else None
@@ -188,13 +226,21 @@ def _truncating(send: Send) -> Send:
     return truncate
 
 
-async def _read_body(receive: Receive, *, keep: bool = True) -> bytes:
+async def _short_body(receive: Receive) -> bytes | None:
+    """A whole body; None as soon as it is longer than it may be."""
     body = b""
     while (message := await receive())["type"] == "http.request":
-        body += message.get("body", b"") if keep else b""
+        body += message.get("body", b"")
+        if len(body) > LONGEST_BODY:
+            return None
         if not message.get("more_body"):
             break
     return body
+
+
+async def _read_to_the_end(receive: Receive) -> None:
+    while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+        pass
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:

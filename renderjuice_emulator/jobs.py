@@ -70,7 +70,7 @@ class Job:
     @property
     def scene_name(self) -> str:
         """The client's name of the scene: of the upload, or of the `.blend` inside an archive."""
-        packed = self.scene is not None and self.scene != self.upload.path
+        packed = self.scene is not None and self.upload.path.suffix == ".zip"
         return self.scene.name if self.scene and packed else self.upload.file_name
 
     @property

@@ -48,6 +48,8 @@ class SceneReport:
     compositor_outputs: tuple[str, ...] = ()
     """Names of the compositor's file-output nodes."""
     blender_version: str = ""
+    warnings: tuple[str, ...] = ()
+    """Sentences on what may look different from what the artist saw, and on what could not be found out."""
 
     def to_json(self) -> dict[str, Any]:
         """The report with the API's camel-case names, tuples as lists."""
@@ -67,6 +69,7 @@ class SceneReport:
             "missingFiles": list(self.missing_files),
             "compositorOutputs": list(self.compositor_outputs),
             "blenderVersion": self.blender_version,
+            "warnings": list(self.warnings),
         }
 
 
@@ -100,6 +103,17 @@ class RenderOrder:
         if ranges:
             return expand_frame_ranges(ranges)
         return tuple(range(self.report.frame_start, self.report.frame_end + 1, self.report.frame_step))
+
+
+def inside(folder: Path, path: Path) -> Path:
+    """`path`, if it lies below `folder` and no link leads out of it.
+
+    Raises:
+        RenderFailedError: when it does not: names in a scene are anybody's.
+    """
+    if path.is_symlink() or not path.resolve().is_relative_to(folder.resolve()):
+        raise RenderFailedError(f"the scene wants to write outside its outputs: {path.name}", "UNSAFE_OUTPUT")
+    return path
 
 
 class Renderer(Protocol):

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import stat
-import zipfile
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
+from renderjuice_emulator.archives import safe_name, unpack
 from renderjuice_emulator.rendering import RenderFailedError, SceneReport
 
 _HEADER = b"BLENDER-v405".ljust(32, b"\0")
@@ -22,8 +21,6 @@ _KNOWN_BEGINNINGS = (b"BLENDER", b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
 """Of every .blend: plain (up to Blender 5's longer header), gzip (before 3.0), and zstd."""
 
 _MAX_DESCRIPTION = 1 << 20
-_MAX_UNPACKED = 64 << 30
-_MAX_MEMBERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -84,54 +81,29 @@ def read_scene(path: Path) -> SceneDescription:
         raise RenderFailedError("the scene has a damaged description", "INVALID_SCENE_FILE") from error
 
 
-def open_upload(upload: Path, folder: Path) -> Path:
-    """The `.blend` of an upload: itself, or the one inside a `.zip`, which is unpacked into `folder`.
+def open_upload(upload: Path, folder: Path, name: str = "") -> Path:
+    """The `.blend` of an upload, in a folder of its own: the one that was sent, or the scene inside a `.zip`.
 
-    Of several, the one nearest to the archive's root is taken, then the first by name.
+    Args:
+        upload: what was sent.
+        folder: what a `.zip` is unpacked into, and where a `.blend` goes if it has a `name`.
+        name: the client's name of a `.blend`, which Blender may put into the names of outputs (`{blend_name}`).
 
     Raises:
-        RenderFailedError: for a broken, encrypted or hostile archive, or one without a scene.
+        RenderFailedError: for a broken, encrypted or hostile archive or one without a scene.
     """
-    if upload.suffix != ".zip":
+    if upload.suffix == ".zip":
+        return unpack(upload, folder)
+    safe = safe_name(name)
+    if not safe:
         return upload
+    folder.mkdir(parents=True, exist_ok=True)
+    scene = folder / safe
     try:
-        scenes = _unpack(upload, folder)
-    except RenderFailedError:
-        raise
-    except Exception as error:  # each Python, and each decompressor, raises what it likes
-        raise RenderFailedError(f"the archive cannot be unpacked: {error}", "INVALID_ARCHIVE") from error
-    scene = min(scenes, key=lambda name: (len(name.parts), name))
-    return folder.joinpath(*scene.parts)
-
-
-def _unpack(upload: Path, folder: Path) -> list[PurePosixPath]:
-    """Write every member into `folder`, and return which are scenes: one at least."""
-    with zipfile.ZipFile(upload) as archive:
-        members = _safe_members(archive)
-        scenes = [name for name in members if name.suffix.lower() == ".blend"]
-        if not scenes:
-            raise RenderFailedError("the archive holds no .blend", "NO_SCENE_FILE")
-        for name, info in members.items():
-            target = folder.joinpath(*name.parts)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with archive.open(info) as source, target.open("wb") as copy:
-                shutil.copyfileobj(source, copy, 1 << 20)
-    return scenes
-
-
-def _safe_members(archive: zipfile.ZipFile) -> dict[PurePosixPath, zipfile.ZipInfo]:
-    infos = [info for info in archive.infolist() if not info.is_dir()]
-    if len(infos) > _MAX_MEMBERS or sum(info.file_size for info in infos) > _MAX_UNPACKED:
-        raise RenderFailedError("the archive is too large when unpacked", "INVALID_ARCHIVE")
-    members = {}
-    for info in infos:
-        name = PurePosixPath(info.filename)
-        if name.is_absolute() or ".." in name.parts or any(mark in info.filename for mark in "\\:\0"):
-            raise RenderFailedError(f"the archive holds an unsafe name {info.filename!r}", "INVALID_ARCHIVE")
-        if stat.S_ISLNK(info.external_attr >> 16):
-            raise RenderFailedError(f"the archive holds a symbolic link {info.filename!r}", "INVALID_ARCHIVE")
-        members[name] = info
-    return members
+        scene.hardlink_to(upload)
+    except OSError:  # not on every file system
+        shutil.copyfile(upload, scene)
+    return scene
 
 
 def _description(values: dict[str, Any]) -> SceneDescription:

@@ -25,6 +25,7 @@ from renderjuice_emulator.clock import Clock
 from renderjuice_emulator.emulation import Emulation
 from renderjuice_emulator.fast import FastRenderer
 from renderjuice_emulator.gate import Gate
+from renderjuice_emulator.guard import CONTROLS, Guard
 from renderjuice_emulator.operations import Routes
 from renderjuice_emulator.rendering import Renderer
 
@@ -50,6 +51,10 @@ class Settings:
     """Folder for uploads and outputs; None for a temporary one."""
     webhook_url: str | None = None
     webhook_secret: str = field(default="", repr=False)
+    allowed_hosts: Sequence[str] = ()
+    """Names by which clients may call it, besides `host`, localhost, and addresses."""
+    control_token: str | None = field(default=None, repr=False)
+    """Part of the controls' address; None for a new random one."""
 
 
 class EmulatorServer:
@@ -81,12 +86,13 @@ class EmulatorServer:
                 speed=settings.speed,
                 slots=settings.slots,
                 data=data,
+                guard=Guard((settings.host, *settings.allowed_hosts), settings.control_token),
             )
             emulation.clock.bind(loop)
             emulation.webhooks.url, emulation.webhooks.secret = settings.webhook_url, settings.webhook_secret
             emulation.storage.host, emulation.storage.port = _in_url(settings.host), storage_socket.getsockname()[1]
             origin = f"http://{_in_url(settings.host)}:{api_port}"
-            self.base_url, self.control_url = origin + api.PREFIX, f"{origin}/_emulator"
+            self.base_url, self.control_url = origin + api.PREFIX, f"{origin}{CONTROLS}/{emulation.guard.token}"
             self.openapi_url = f"{origin}/openapi.json"
             servers = [
                 await self._serve(application(), api.ROUTES, api_socket),

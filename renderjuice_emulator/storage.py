@@ -96,6 +96,10 @@ class Storage:
             return storage_error(411, "MissingContentLength", "You must provide the Content-Length header")
         if int(length) >= self._switches.max_upload_bytes:
             return storage_error(413, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+        others = sum(other.size or 0 for other in self._farm.uploads.values() if other is not upload)
+        if others + int(length) > self._switches.quota_bytes:
+            message = f"All uploads together may have {self._switches.quota_bytes} bytes: see the switch quota_bytes"
+            return storage_error(507, "InsufficientStorage", message)
         try:
             upload.sha256 = await _receive_file(request, upload.path)
         except ClientDisconnect:

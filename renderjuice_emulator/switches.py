@@ -70,11 +70,17 @@ class Switches(BaseModel):
     max_upload_bytes: int = Field(
         5 * 2**30, ge=1, description="An upload must be smaller than this. Documented: 5 GiB."
     )
+    quota_bytes: int = Field(
+        20 * 2**30, ge=1, description="All uploads together: four of the largest, so that no client fills this disk."
+    )
     file_outputs: bool = Field(
         default=True, description="Downloads carry frameOutputs and compositeNodeOutputs, not only the legacy lists."
     )
     legacy_outputs: bool = Field(
         default=True, description="Downloads fill the legacy lists `frames` and `compositeNodes`."
+    )
+    relative_path: Literal["path", "folder"] = Field(
+        "path", description="What relativePath of a composite is: its whole path, or the folder that fileName is in."
     )
     downloads_delay_seconds: float = Field(0.0, ge=0, description="How long after completion the downloads stay empty.")
     outputs_deleted: bool = Field(

@@ -40,6 +40,7 @@ class Emulator:
         slots: how many renders run at once; None for any number, or one with Blender.
         api_keys: the keys that are accepted, each with a workspace of its own. `api_key` is the first.
         data: folder for uploads and outputs; None for a temporary one, removed at the end.
+        allowed_hosts: names by which it may be called, besides localhost and addresses.
         webhook_url, webhook_secret: where events go; also `emulator.webhooks.url` and `.secret` later.
     """
 
@@ -54,6 +55,7 @@ class Emulator:
         host: str = "127.0.0.1",
         port: int = 0,
         data: Path | None = None,
+        allowed_hosts: Sequence[str] = (),
         webhook_url: str | None = None,
         webhook_secret: str = "whsec-emulator",  # noqa: S107 - it protects nothing
     ) -> None:
@@ -72,6 +74,7 @@ class Emulator:
                 data=data,
                 webhook_url=webhook_url,
                 webhook_secret=webhook_secret,
+                allowed_hosts=allowed_hosts,
             )
         )
 
@@ -108,7 +111,7 @@ class Emulator:
 
     @property
     def control_url(self) -> str:
-        """Where the control routes are, for other processes."""
+        """Where the control routes are, for other processes: whoever knows this address may use them."""
         return self._server.control_url
 
     @property

@@ -12,6 +12,7 @@ try:
         AirflowTaskTimeout,
         TaskDeferralTimeout,
         TaskDeferred,
+        XComNotFound,
     )
 except ImportError:
     from airflow.configuration import conf
@@ -23,6 +24,7 @@ except ImportError:
         AirflowTaskTimeout,
         TaskDeferralTimeout,
         TaskDeferred,
+        XComNotFound,
     )
 
 __all__ = [
@@ -33,5 +35,6 @@ __all__ = [
     "AirflowTaskTimeout",
     "TaskDeferralTimeout",
     "TaskDeferred",
+    "XComNotFound",
     "conf",
 ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from renderjuice_provider.api import lenient
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceJobError
 from renderjuice_provider.compat import AirflowFailException, conf
 
@@ -33,15 +35,33 @@ def deferrable_by_default() -> bool:
 
 
 def seconds(value: float | timedelta, name: str) -> float:
-    """`value` in seconds.
+    """`value` in seconds; a text of a number is one, since templates render to text.
 
     Raises:
         RenderjuiceInputError: unless it is above zero.
     """
-    number = value.total_seconds() if isinstance(value, timedelta) else value
+    number = value.total_seconds() if isinstance(value, timedelta) else lenient.number(value)
     if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 < number < float("inf"):
         raise RenderjuiceInputError(f"{name} must be a number of seconds above 0, or a timedelta; got {value!r}.")
     return float(number)
+
+
+def earlier_deadline(task: Any, context: Any, deadline: float, limit: str = "timeout") -> tuple[float, str]:
+    """The earlier of a deadline and the end of the task's `execution_timeout`, and the name of the argument that sets it.
+
+    Airflow keeps `execution_timeout`, which counts for each try by itself, on the worker only, and forgets it for a deferred task.
+
+    Args:
+        task: the running task.
+        context: of it.
+        deadline: in seconds since the epoch.
+        limit: the argument that set `deadline`.
+    """
+    if task.execution_timeout is None:
+        return deadline, limit
+    began = getattr(context.get("ti"), "start_date", None)
+    end = (began.timestamp() if began else time.time()) + task.execution_timeout.total_seconds()
+    return (end, "execution_timeout") if end < deadline else (deadline, limit)
 
 
 def job_trigger(**arguments: Any) -> RenderjuiceJobTrigger:

@@ -30,11 +30,13 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-class-name": "renderjuice_provider.hooks.renderjuice.RenderjuiceHook",
                 "hook-name": _NAME,
                 "ui-field-behaviour": {
-                    "hidden-fields": ["schema", "login", "port"],
+                    # The port stays visible: without one, the Test button of Airflow 3.3.1 and 3.3.2 sends port 0, and is refused.
+                    "hidden-fields": ["schema", "login"],
                     "relabeling": {"host": "Base URL", "password": "API key"},
                     "placeholders": {
                         "host": "https://api.renderjuice.com/api/external/v1",
                         "password": "RJ-... from the Renderjuice dashboard",
+                        "port": "of the base URL, such as 443 (the Test button of Airflow 3.3.1 and 3.3.2 needs it)",
                     },
                 },
                 "conn-fields": _connection_fields(),
@@ -48,38 +50,27 @@ def _modules(name: str) -> dict[str, Any]:
 
 
 def _connection_fields() -> dict[str, Any]:
-    """The connection's extra; each name is an argument of the clients, but the webhook secret."""
+    """The connection's extra; each name is an argument of the clients, but the webhook secret. Descriptions are the form's help."""
     return {
         "timeout": {
             "label": "Time-out (s)",
-            "schema": {
-                "type": ["number", "null"],
-                "exclusiveMinimum": 0,
-                "description": "Seconds without a byte after which one attempt counts as lost. 30 when empty.",
-            },
+            "description": "Seconds without a byte after which one attempt counts as lost. 30 when empty.",
+            "schema": {"type": ["number", "null"], "exclusiveMinimum": 0},
         },
         "max_attempts": {
             "label": "Attempts per call",
-            "schema": {
-                "type": ["integer", "null"],
-                "minimum": 1,
-                "maximum": 20,
-                "description": "How often one call is tried; pauses grow from half a second. 5 when empty.",
-            },
+            "description": "How often one call is tried; pauses grow from half a second. 5 when empty.",
+            "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 20},
         },
         "webhook_secret": {
             "label": "Webhook secret",
-            "schema": {
-                "type": ["string", "null"],
-                "format": "password",
-                "description": "Signs what Renderjuice sends us; from Profile & Settings, Webhooks.",
-            },
+            "description": "For a receiver of your own, which hands it to read_webhook: nothing here receives webhooks yet. "
+            "Renderjuice shows it under Profile & Settings, Webhooks.",
+            "schema": {"type": ["string", "null"], "format": "password"},
         },
         "allow_http": {
             "label": "Allow plain http",
-            "schema": {
-                "type": ["boolean", "null"],
-                "description": "Only for an emulator on a closed network: the API key travels unencrypted.",
-            },
+            "description": "Only for an emulator on a closed network: the API key travels unencrypted.",
+            "schema": {"type": ["boolean", "null"]},
         },
     }

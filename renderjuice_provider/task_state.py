@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-ENDED = frozenset({"failed", "success", "skipped", "upstream_failed", "removed"})
+GONE = "gone"
+"""Not a state of Airflow's: there is neither the task instance nor its DAG run any more. Somebody deleted the DAG, or the run."""
+DELETED = "deleted"
+"""Nor is this: the task instance was deleted, its DAG run was not. Airflow may make it anew, and then it looks for its job."""
+ENDED = frozenset({"failed", "success", "skipped", "upstream_failed", "removed", GONE})
 """The states of a task instance that no process goes on with."""
 
+DEADLINE_KEY = "renderjuice_deadline"
+"""XCom key under which a task that waits says until when. Airflow wipes XComs at each new try."""
 
-def task_state(ti: Any) -> str | None:
-    """The state of this task instance in Airflow's database; None when it has none. It blocks for a request.
+
+def task_state(ti: Any) -> str:
+    """The state of this task instance in Airflow's database; "None" when it has none, as after a clear. It blocks for requests.
 
     Args:
         ti: anything that names a task instance, on a worker or in the triggerer.
@@ -19,4 +26,26 @@ def task_state(ti: Any) -> str | None:
     states = RuntimeTaskInstance.get_task_states(
         dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
     )
-    return next((str(state) for state in states.get(ti.run_id, {}).values()), None)
+    for state in (states.get(ti.run_id) or {}).values():
+        return str(state)
+    return DELETED if RuntimeTaskInstance.get_dr_count(dag_id=ti.dag_id, run_ids=[ti.run_id]) else GONE
+
+
+def waits_until(ti: Any) -> float | None:
+    """Until when this task instance waits now, in seconds since the epoch; None where it does not say. It blocks for a request."""
+    from airflow.sdk.execution_time.xcom import XCom
+
+    value = XCom.get_one(
+        key=DEADLINE_KEY, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index
+    )
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def is_in_process() -> bool:
+    """Whether scheduler, worker and triggerer are this one process, as in `dag.test()` and `airflow tasks test`.
+
+    What it leaves behind nobody takes up.
+    """
+    from airflow.sdk.execution_time import task_runner
+
+    return type(getattr(task_runner, "SUPERVISOR_COMMS", None)).__name__ == "InProcessSupervisorComms"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+import shlex
 
 import pytest
-
-ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+from pages import PAGES, ROOT, commands
 
 
 def test_every_test_that_the_invariants_name_exists():
@@ -28,3 +26,24 @@ def test_every_link_to_a_file_leads_to_one(page):
 def test_every_make_target_that_is_mentioned_exists(page):
     targets = set(re.findall(r"^(?:\w+: )?([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"`make ([a-z-]+)", page.read_text())) - targets == set()
+
+
+@pytest.mark.parametrize(("page", "command"), [each for each in commands() if each[1].startswith("make ")])
+def test_every_make_command_names_a_target(page, command):
+    assert re.search(rf"^{command.split()[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize(("page", "command"), [each for each in commands() if each[1].startswith("airflow ")])
+def test_airflow_understands_every_command_that_is_told_to_be_typed(page, command, capsys):
+    from airflow.cli.cli_parser import get_parser
+
+    assert get_parser().parse_args(shlex.split(command)[1:])
+
+
+@pytest.mark.parametrize(
+    ("page", "command"), [each for each in commands() if each[1].startswith("renderjuice-emulator ")]
+)
+def test_the_emulator_understands_every_command_that_is_told_to_be_typed(page, command):
+    from renderjuice_emulator.cli import _parser
+
+    assert _parser().parse_args(shlex.split(command)[1:])

@@ -16,15 +16,19 @@ from typing import Any
 import bpy
 from shots import SHOTS, Stage
 
+STARTUP = "cube"
+"""The scene that Blender starts with, as it is: all artists begin with it, and it brings what no scene made from nothing has."""
+
 
 def main() -> None:
     """Build what the command line asks for."""
     options = _options()
     if bpy.app.version < (5, 0):
         raise SystemExit(f"Blender 5.0 or later is needed, and this is {bpy.app.version_string}")
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.wm.read_factory_settings(use_empty=options.shot != STARTUP)
     stage = Stage(frames=options.frames, rng=random.Random(options.seed))  # noqa: S311 - places drops, guards nothing
-    SHOTS[options.shot](stage)
+    if options.shot != STARTUP:
+        SHOTS[options.shot](stage)
     scene = bpy.context.scene
     scene.name = options.shot
     _set_up_render(scene, options)
@@ -42,7 +46,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path, help="the .blend to write")
-    parser.add_argument("--shot", choices=sorted(SHOTS), default="juice")
+    parser.add_argument("--shot", choices=[*sorted(SHOTS), STARTUP], default="juice")
     parser.add_argument(
         "--frames", type=int, default=24, help="length of the shot, which loops (default: 24, one second)"
     )

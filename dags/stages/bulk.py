@@ -7,7 +7,10 @@ from typing import Any
 
 from airflow.sdk import task
 
+from renderjuice_provider.operators.waiting import JOB_KEY
 from stages.compat import AirflowFailException
+from stages.defaults import pool_note
+from stages.refusals import check_map_length, no_use_to_retry
 
 SCENES = frozenset({".blend", ".zip"})
 _log = logging.getLogger(__name__)
@@ -16,20 +19,31 @@ _log = logging.getLogger(__name__)
 @task
 def find_scenes(**context: Any) -> list[dict[str, Any]]:
     """The arguments of `RenderjuiceRunJobOperator` for every scene in the folder `params.scenes`, and below it."""
-    return scene_arguments(context["params"]["scenes"], context["params"]["config"])
+    with no_use_to_retry():
+        scenes = scene_arguments(context["params"]["scenes"], context["params"]["config"])
+        check_map_length(len(scenes), "scenes", "start this DAG once for each of several smaller folders")
+    if note := pool_note():
+        _log.info(note)
+    return scenes
 
 
 def scene_arguments(folder: str, config: dict[str, Any]) -> list[dict[str, Any]]:
-    """One for each `.blend` and `.zip`, by name.
+    """One for each `.blend` and `.zip`, by name. What systems and Blender leave beside them is passed over.
 
     Raises:
         ValueError: when there are none, or the configuration cannot be right: better once here than in hundreds of tasks.
     """
     from renderjuice_provider.api.config import check_render_config
+    from renderjuice_provider.api.litter import is_litter
     from stages.storage import storage
 
     check_render_config(config)
-    files = sorted(str(path) for path in storage(folder).rglob("*") if path.suffix.lower() in SCENES and path.is_file())
+    root = storage(folder)
+    files = sorted(
+        str(path)
+        for path in root.rglob("*")
+        if path.suffix.lower() in SCENES and not is_litter(str(path.relative_to(root))) and path.is_file()
+    )
     if not files:
         raise ValueError(f"There are no scenes in {folder}")
     return [{"file_path": file.removeprefix("file://"), "render_config": config} for file in files]
@@ -37,18 +51,30 @@ def scene_arguments(folder: str, config: dict[str, Any]) -> list[dict[str, Any]]
 
 @task(trigger_rule="all_done")
 def collect(
-    scenes: list[dict[str, Any]], renderjuice_conn_id: str = "renderjuice_default", **context: Any
+    scenes: list[dict[str, Any]] | None, renderjuice_conn_id: str = "renderjuice_default", **context: Any
 ) -> dict[str, Any]:
     """Download what was rendered, into a folder for each scene; tell the rest, and fail if there is any.
 
     One task for all files: a process for each would cost more than most downloads. A retry fetches again, and pays nothing.
     """
     from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
+    from stages.spending import job_looks
     from stages.storage import join, storage
 
+    if scenes is None:
+        raise AirflowFailException("Nothing was planned, so nothing was rendered; the log of `find_scenes` says why")
     root = context["params"]["scenes"].removeprefix("file://").rstrip("/") + "/"
-    results = context["ti"].xcom_pull(task_ids="render", map_indexes=range(len(scenes)))
+    results, jobs = (
+        context["ti"].xcom_pull(task_ids="render", key=key, map_indexes=range(len(scenes)))
+        for key in ("return_value", JOB_KEY)
+    )
     found: dict[str, Any] = {"rendered": 0, "frames": 0, "render_seconds": 0.0, "failed": [], "incomplete": {}}
+    looks = job_looks({"all": [job for job in jobs if job]}, [each for each in results if each], renderjuice_conn_id)[
+        "all"
+    ]
+    found["render_seconds"] = round(sum(look["seconds"] or 0.0 for look in looks.values()), 3)
+    if unknown := [job for job, look in looks.items() if look["seconds"] is None]:
+        found["jobs_of_unknown_cost"] = unknown
     client = RenderjuiceHook(renderjuice_conn_id).client
     for scene, result in zip(scenes, results, strict=True):
         name = scene["file_path"].removeprefix(root)
@@ -58,12 +84,15 @@ def collect(
         report = client.download_outputs(result["job_id"], storage(join(context["params"]["destination"], name)))
         found["rendered"] += 1
         found["frames"] += len(report.frames)
-        found["render_seconds"] += result.get("normalized_seconds") or 0.0
-        if result.get("frames_missing"):
-            found["incomplete"][name] = result["frames_missing"]
+        if lost := result.get("frames_missing") or [file.place for file in report.files if not file.size]:
+            found["incomplete"][name] = lost
     _log.info("%s", found)
     if found["failed"] or found["incomplete"]:
         context["ti"].xcom_push("return_value", found)
         bad = [*found["failed"], *found["incomplete"]]
-        raise AirflowFailException(f"{len(bad)} of {len(scenes)} scenes failed or lack frames: {', '.join(bad[:20])}")
+        raise AirflowFailException(
+            f"{len(bad)} of {len(scenes)} scenes failed or lack frames: {', '.join(bad[:20])}. This run spent "
+            f"{found['render_seconds']} render seconds, failed renders included. Next: click the scene's `render` task for the "
+            "reason; Clear Task Instance there renders it again, and is paid again."
+        )
     return found

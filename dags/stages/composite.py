@@ -1,11 +1,8 @@
 """Layers over each other, from what was rendered to what is seen: with OpenImageIO, which does all the work on pixels.
 
-Two kinds of pictures come in:
-
-- **scene-linear** (`.exr`): light as Blender computed it, in linear Rec.709, its working space. It is laid over in that space,
-  then goes through an OCIO display transform to sRGB.
-- **display-referred** (`.png`, `.jpg`, `.tif`): the artist's view transform is in the pixels already. sRGB's curve is taken off
-  for the mixing and put on again after, so that a single layer leaves as it came, and nothing is tone-mapped twice.
+Scene-linear pictures are laid over each other in linear Rec.709, then go through an OCIO display transform to sRGB. Of finished
+pictures the curve is taken off for the mixing and put on again after, so that a single layer leaves as it came, and nothing is
+tone-mapped twice. Which is which, each file says itself: see `stages.pictures`.
 """
 
 from __future__ import annotations
@@ -16,19 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from renderjuice_provider.waiting.frames import frame_number
+from renderjuice_provider.waiting.frame_names import padded, read_numbers
+from renderjuice_provider.waiting.frames import numbers
+from stages.pictures import COLOUR_CONFIG, LINEAR, PICTURES, SRGB, Picture, is_linear, is_whole, read_picture
 
-COLOUR_CONFIG = "ocio://cg-config-v2.1.0_aces-v1.3_ocio-v2.3"
-"""OCIO's built-in configuration, by its full name: `default` changes with OpenImageIO, and a delivery should not. Also
-independent of `$OCIO`, which may differ from worker to worker."""
-DISPLAY = "sRGB - Display"
-LINEAR = "Linear Rec.709 (sRGB)"
 _COLORIMETRIC = "Un-tone-mapped"
 VIEWS = {"default": _COLORIMETRIC, "aces": "ACES 1.0 - SDR Video"}
 """How scene-linear pictures are shown, by `colorManagementPreset`. Without a preset nobody chose a look, so none is added: values
 are encoded as they are, which is what Blender's view "Standard" shows. An ACES project is shown with ACES' own rendering."""
-PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr"})
-_LINEAR_FILES = frozenset({".exr"})
 
 
 class CompositeError(ValueError):
@@ -66,15 +58,17 @@ class Frames:
 
 
 def find_frames(folder: Path, frames: Iterable[int]) -> Frames:
-    """The pictures of a layer in `folder`, each read once: a file that is there can still be half of one."""
-    present = {
-        number: path
+    """The pictures of a layer in `folder`, each read to its last byte: a file that is there can still be half of one."""
+    frames = list(frames)
+    paths = {
+        path.name: path
         for path in sorted(folder.glob("*"))
-        if path.suffix.lower() in PICTURES and (number := frame_number(path.name)) is not None
+        if path.suffix.lower() in PICTURES and not path.name.startswith(".")
     }
+    present = {number: paths[name] for name, number in read_numbers(paths, frames).items()}
     files = {number: present[number] for number in frames if number in present}
     with ThreadPoolExecutor(max_workers=4) as pool:
-        whole = dict(zip(files, pool.map(_is_whole, files.values()), strict=True))
+        whole = dict(zip(files, pool.map(is_whole, files.values()), strict=True))
     return Frames(
         {number: path for number, path in files.items() if whole[number]},
         tuple(number for number in frames if number not in present),
@@ -108,12 +102,12 @@ def composite(
         if all(number in layer.files for layer in found.values()):
             pictures = [layer.files[number] for layer in found.values()]
             image, view = composite_frame(pictures, preset=preset)
-            _write(image, destination / f"{number:04d}.png", pictures[0])
+            _write(image, destination / f"{padded(number)}.png", pictures[0])
             sizes.setdefault((image.spec().width, image.spec().height), []).append(number)
     _check_complete(found)
     if len(sizes) != 1:
         raise CompositeError(
-            f"Frames differ in size: {', '.join(f'{w}x{h} ({len(n)})' for (w, h), n in sizes.items())}"
+            f"Frames differ in size: {', '.join(f'{w}x{h} (frames {numbers(n, 5)})' for (w, h), n in sizes.items())}"
         )
     ((width, height),) = sizes
     return {"frames": len(frames), "width": width, "height": height, "view": view}
@@ -123,20 +117,20 @@ def composite_frame(pictures: Sequence[Path], *, preset: str = "default") -> tup
     """One frame: `pictures` from the bottom up, over each other and ready for display (RGB), and the view that was used.
 
     Raises:
-        CompositeError: when a picture cannot be read, has another size, or covers all below it for want of an alpha.
+        ValueError: when a picture cannot be read, has another size, or covers all below it for want of an alpha.
     """
     import OpenImageIO as oiio
 
-    if len(pictures) == 1 and (finished := _finished(pictures[0])):
-        return finished, _COLORIMETRIC
-    view = VIEWS.get(preset, _COLORIMETRIC) if is_linear(pictures[0]) else _COLORIMETRIC
-    result: Any = None
-    for picture in pictures:
-        layer = _linear(picture)
-        if result is None:
-            opaque = layer.spec().alpha_channel < 0
-            result = oiio.ImageBufAlgo.channels(layer, (0, 1, 2, 1.0), ("R", "G", "B", "A")) if opaque else layer
-            continue
+    base, *above = pictures
+    lowest = read_picture(base)
+    if not above and _is_finished(lowest):
+        return oiio.ImageBufAlgo.channels(lowest.image, (0, 1, 2)), _COLORIMETRIC
+    view = VIEWS.get(preset, _COLORIMETRIC) if is_linear(base) else _COLORIMETRIC
+    result = _linear(lowest)
+    if not lowest.has_alpha:
+        result = oiio.ImageBufAlgo.channels(result, (0, 1, 2, 1.0), ("R", "G", "B", "A"))
+    for picture in above:
+        layer = _linear(read_picture(picture))
         if layer.spec().alpha_channel < 0:
             raise CompositeError(
                 f"{picture} has no alpha and would hide what is below: render it with a transparent film"
@@ -148,7 +142,7 @@ def composite_frame(pictures: Sequence[Path], *, preset: str = "default") -> tup
     # What is still transparent is seen over black. Premultiplied colour without its alpha is just that.
     shown = oiio.ImageBufAlgo.channels(result, (0, 1, 2))
     shown = oiio.ImageBufAlgo.ociodisplay(
-        shown, DISPLAY, view, fromspace=LINEAR, unpremult=False, colorconfig=COLOUR_CONFIG
+        shown, SRGB, view, fromspace=LINEAR, unpremult=False, colorconfig=COLOUR_CONFIG
     )
     _check(shown)
     return shown, view
@@ -173,58 +167,26 @@ def burn_in(image: Any, left: str, middle: str, right: str) -> bool:
     return True
 
 
-def is_linear(picture: Path) -> bool:
-    """Whether a file holds scene-linear light rather than a finished picture."""
-    return picture.suffix.lower() in _LINEAR_FILES
-
-
-def _finished(picture: Path) -> Any:
-    """A display-referred picture without a transparent spot, alone, is what is seen: it needs no mixing. Else None."""
+def _is_finished(picture: Picture) -> bool:
+    """A picture in sRGB without a transparent spot, alone, is what is seen: it needs no mixing."""
     import OpenImageIO as oiio
 
-    if is_linear(picture):
-        return None
-    image = _read(picture)
-    alpha = image.spec().alpha_channel
-    if alpha >= 0 and not oiio.ImageBufAlgo.isConstantChannel(image, alpha, 1.0):
-        return None
-    return oiio.ImageBufAlgo.channels(image, (0, 1, 2) if image.nchannels >= 3 else (0, 0, 0), ("R", "G", "B"))
+    alpha = picture.image.spec().alpha_channel
+    opaque = alpha < 0 or oiio.ImageBufAlgo.isConstantChannel(picture.image, alpha, 1.0)
+    return picture.space == SRGB and opaque
 
 
-def _read(picture: Path) -> Any:
+def _linear(picture: Picture) -> Any:
+    """A picture as linear light in Rec.709, its colour multiplied with its alpha."""
     import OpenImageIO as oiio
 
-    # PNG keeps colour apart from alpha. Left as it is, for multiplying the two before sRGB's curve is off gives dark edges.
-    config = oiio.ImageSpec()
-    config.attribute("oiio:UnassociatedAlpha", 1)
-    image = oiio.ImageBuf(str(picture), 0, 0, config)
-    if not image.read(convert=oiio.FLOAT):
-        raise CompositeError(f"{picture} cannot be read: {image.geterror()}")
-    return image
-
-
-def _linear(picture: Path) -> Any:
-    """A picture as linear light, its colour multiplied with its alpha."""
-    import OpenImageIO as oiio
-
-    image = _read(picture)
-    alpha = image.spec().alpha_channel
-    if image.nchannels - (alpha >= 0) < 3:  # black and white
-        order = (0, 0, 0, alpha) if alpha >= 0 else (0, 0, 0)
-        image = oiio.ImageBufAlgo.channels(image, order, ("R", "G", "B", "A")[: len(order)])
-    if not is_linear(picture):
-        straight = bool(image.spec().get_int_attribute("oiio:UnassociatedAlpha"))
-        image = oiio.ImageBufAlgo.ociodisplay(
-            image,
-            DISPLAY,
-            _COLORIMETRIC,
-            fromspace=LINEAR,
-            unpremult=not straight,
-            inverse=True,
-            colorconfig=COLOUR_CONFIG,
+    image, straight = picture.image, picture.straight
+    if picture.space != LINEAR:
+        image = oiio.ImageBufAlgo.colorconvert(
+            image, picture.space, LINEAR, unpremult=not straight, colorconfig=COLOUR_CONFIG
         )
-        if straight and image.spec().alpha_channel >= 0:
-            image = oiio.ImageBufAlgo.premult(image)
+    if straight and picture.has_alpha:
+        image = oiio.ImageBufAlgo.premult(image)
     _check(image)
     return image
 
@@ -241,18 +203,11 @@ def _write(image: Any, target: Path, source: Path) -> None:
     part.replace(target)
 
 
-def _is_whole(picture: Path) -> bool:
-    import OpenImageIO as oiio
-
-    image = oiio.ImageBuf(str(picture))
-    return bool(image.read(force=True)) and not image.has_error
-
-
 def _check_kinds(found: Mapping[str, Frames]) -> None:
     kinds = {layer: {is_linear(path) for path in frames.files.values()} for layer, frames in found.items()}
     if len(set().union(*kinds.values())) > 1:
         told = ", ".join(
-            f"{layer} as {'EXR' if True in kind else 'display pictures'}" for layer, kind in kinds.items() if kind
+            f"{layer} as {'scene-linear' if True in kind else 'finished'}" for layer, kind in kinds.items() if kind
         )
         raise CompositeError(
             f"Scene-linear and finished pictures do not mix ({told}): set the same outputFormat for all layers"
@@ -265,13 +220,12 @@ def _check_complete(found: Mapping[str, Frames]) -> None:
     if missing or damaged:
         told = [f"layer {layer}: frames {numbers(frames)} are missing" for layer, frames in missing.items()]
         told += [f"layer {layer}: frames {numbers(frames)} are damaged" for layer, frames in damaged.items()]
-        raise CompositeError("; ".join(told), missing, damaged)
-
-
-def numbers(frames: Sequence[int], most: int = 30) -> str:
-    """Frame numbers for a message."""
-    shown = ", ".join(map(str, frames[:most]))
-    return shown if len(frames) <= most else f"{shown} and {len(frames) - most} more"
+        what = "; ".join(told)
+        raise CompositeError(
+            f"{what}. What is whole is paid and kept: trigger `renderjuice_rerender_failed`, which renders only these",
+            missing,
+            damaged,
+        )
 
 
 def _size(image: Any) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from airflow.sdk import task
@@ -14,19 +15,44 @@ MOST = 24
 WIDTH = 240
 """Pixels of one frame."""
 GAP = 8
-IMAGES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr"})
 
 
 @task
 def contact_sheet(delivery: dict[str, Any]) -> str:
     """Write `contact_sheet.png` beside the frames of a download, and return its path."""
-    folder = Path(delivery["destination"])
-    frames = sorted(path for path in (folder / "frames").rglob("*") if path.suffix.lower() in IMAGES)
-    return str(make_contact_sheet(frames, folder / "contact_sheet.png"))
+    from renderjuice_provider.api.transfer import folder
+    from stages.storage import join, local_copy, read_json, storage
+
+    name, destination = "contact_sheet.png", delivery["destination"]
+    places = frames_of(read_json(delivery["manifest"]) or {})
+    with local_copy(destination) as here, TemporaryDirectory(prefix="renderjuice-") as made:
+        sheet = make_contact_sheet([here / place for place in places], Path(made, name))
+        target = folder(storage(destination))
+        part = target.part(PurePosixPath(name))
+        part.write_bytes(sheet.read_bytes())
+        target.keep(part, PurePosixPath(name))
+    return join(destination, name)
+
+
+def frames_of(manifest: Mapping[str, Any]) -> list[str]:
+    """The pictures among the frames of a download, by number and view; what else is in the folder is of other jobs."""
+    from renderjuice_provider.waiting.frame_names import read_numbers
+    from stages.pictures import PICTURES
+
+    frames = {
+        file["place"]: file.get("view") or ""
+        for file in manifest.get("files", ())
+        if file["kind"] == "frame" and file["size"] and PurePosixPath(file["place"]).suffix.lower() in PICTURES
+    }
+    numbers: dict[str, int] = {}
+    for view in set(frames.values()):
+        of_view = [place for place in frames if frames[place] == view]
+        numbers |= read_numbers(of_view, manifest.get("requested_frames") or (), view=view)
+    return sorted(frames, key=lambda place: (place not in numbers, numbers.get(place, 0), frames[place], place))
 
 
 def make_contact_sheet(frames: Sequence[Path], target: Path) -> Path:
-    """Lay out `frames`, in their order and shape, on one PNG.
+    """Lay out `frames`, in their order and shape and as they are seen, on one PNG.
 
     Raises:
         ValueError: when there are no frames, or one cannot be read; the message names it.
@@ -60,9 +86,8 @@ def thin_out(frames: Sequence[Path], most: int) -> list[Path]:
 def _thumbnail(frame: Path) -> Any:
     import OpenImageIO as oiio
 
-    image = oiio.ImageBuf(str(frame))
-    if not image.read(convert=oiio.FLOAT):
-        raise ValueError(f"{frame} cannot be read: {image.geterror()}")
-    height = max(1, round(WIDTH * image.spec().height / image.spec().width))
-    flat = oiio.ImageBufAlgo.channels(image, (0, 1, 2) if image.nchannels >= 3 else (0, 0, 0))
-    return oiio.ImageBufAlgo.resize(flat, roi=oiio.ROI(0, WIDTH, 0, height, 0, 1, 0, 3))
+    from stages.composite import composite_frame
+
+    shown, _ = composite_frame([frame])
+    height = max(1, round(WIDTH * shown.spec().height / shown.spec().width))
+    return oiio.ImageBufAlgo.resize(shown, roi=oiio.ROI(0, WIDTH, 0, height, 0, 1, 0, 3))

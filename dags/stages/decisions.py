@@ -43,10 +43,10 @@ def decide(order: Mapping[str, Any], found: Mapping[str, Mapping[str, Any] | Non
     and whoever gets other ones changes `_Report`.
     """
     checks = {layer: found[layer] for layer in order["files"]}
-    reports = {layer: _Report((check or {}).get("analysis")) for layer, check in checks.items()}
+    reports = {layer: _Report((check or {}).get("analysis"), order["render"]) for layer, check in checks.items()}
     frames = {layer: order["frames"] or report.frames for layer, report in reports.items()}
     reasons = [f"{layer}: {what}" for layer, report in reports.items() for what in report.problems(frames[layer])]
-    reasons += _mismatches(reports, frames)
+    reasons += _mismatches(reports, frames) + _contradictions(order)
     base = next(iter(order["files"]))
     decision = {
         "shot": order["shot"],
@@ -102,6 +102,13 @@ def _settings(order: Mapping[str, Any], reports: Mapping[str, _Report], frames: 
     return "economical", f"light: {samples:.1e} samples"
 
 
+def _contradictions(order: Mapping[str, Any]) -> list[str]:
+    rendered = order["render"].get("fps")
+    if rendered and order["fps"] and rendered != order["fps"]:
+        return [f"fps: {order['fps']:g} for the movie, but `render` says {rendered:g}: write one of them"]
+    return []
+
+
 def _mismatches(reports: Mapping[str, _Report], frames: Mapping[str, Sequence[str]]) -> list[str]:
     """Why layers cannot be laid over each other: better known before they are paid than after."""
     (base, first), *others = reports.items()
@@ -118,11 +125,22 @@ def _mismatches(reports: Mapping[str, _Report], frames: Mapping[str, Sequence[st
     return reasons
 
 
-class _Report:
-    """One scene's analysis, read with care: everything in it may be absent."""
+_SAID_BY_RENDER = {
+    "resolution": "resolution",
+    "resolutionPercentage": "resolutionPercentage",
+    "sampleCount": "samples",
+    "fps": "fps",
+    "renderEngine": "engine",
+}
+"""Fields of a render configuration that take the place of what the scene says, and what an analysis calls them."""
 
-    def __init__(self, analysis: Any) -> None:
-        self._found: Mapping[str, Any] = analysis if isinstance(analysis, Mapping) else {}
+
+class _Report:
+    """What will be rendered: one scene's analysis, with the order's own settings over it. Everything in it may be absent."""
+
+    def __init__(self, analysis: Any, render: Mapping[str, Any]) -> None:
+        self._found: dict[str, Any] = dict(analysis) if isinstance(analysis, Mapping) else {}
+        self._found |= {_SAID_BY_RENDER[name]: value for name, value in render.items() if name in _SAID_BY_RENDER}
 
     def problems(self, frames: Sequence[str]) -> list[str]:
         """Why this scene cannot be rendered."""
@@ -163,8 +181,8 @@ class _Report:
 
     @property
     def size(self) -> list[int]:
-        scale = (self._found.get("resolutionPercentage") or 100) / 100
-        return [int(side * scale) for side in self._found.get("resolution") or []]
+        percentage = self._found.get("resolutionPercentage") or 100
+        return [int(side * percentage // 100) for side in self._found.get("resolution") or []]  # as Blender rounds
 
     @property
     def samples_per_frame(self) -> float:

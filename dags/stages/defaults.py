@@ -14,9 +14,20 @@ WORK = os.environ.get("RENDERJUICE_WORK", "/srv/renderjuice/work")
 """Where rendered frames wait for compositing; likewise."""
 POLL_INTERVAL = float(os.environ.get("RENDERJUICE_POLL_INTERVAL", "30"))
 """Seconds between two looks at a job."""
-POOL = "renderjuice"
-"""Caps how many renders run at once. It has to count deferred tasks, since a render is deferred for as long as it runs:
-`airflow pools set renderjuice 8 "Renders at once" --include-deferred`. A pool that does not exist lets nothing run."""
+POOL = os.environ.get("RENDERJUICE_POOL", "default_pool")
+"""Where renders take their turn. Airflow's own pool is there in every Airflow, and does not limit them: a render is deferred for
+as long as it runs, and that pool does not count deferred tasks. To cap how many run at once, and are paid at once, make one that
+does: `airflow pools set renderjuice 8 "Renders at once" --include-deferred`, and set `RENDERJUICE_POOL=renderjuice`."""
+
+
+def pool_note() -> str:
+    """What to know when renders stay scheduled: no task may ask Airflow whether a pool exists. Empty for Airflow's own pool."""
+    if POOL == "default_pool":
+        return ""
+    return (
+        f"Renders take their turn in the pool {POOL} (RENDERJUICE_POOL). Should they stay scheduled, it is full or does not "
+        f'exist; to make it: airflow pools set {POOL} 8 "Renders at once" --include-deferred'
+    )
 
 
 def task_defaults() -> dict[str, Any]:

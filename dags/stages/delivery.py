@@ -16,7 +16,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from renderjuice_provider.api.transfer import folder
+from renderjuice_provider.waiting.frame_names import padded
+from renderjuice_provider.waiting.frames import numbers
 from stages.contact_sheet import make_contact_sheet
+from stages.decisions import frame_numbers
 from stages.movie import make_movie
 from stages.storage import join, put_json, read_json, sha256, storage
 
@@ -33,11 +36,15 @@ def deliver(
         order: of `stages.planning`.
         decision: of `stages.decisions`.
         composited: what `stages.composite.composite` returned.
-        frames: the folder of the composited frames, `0001.png` and so on.
+        frames: the folder of the composited frames, `0001.png` and so on; only those that were decided on are taken.
 
     Returns:
         For summary and tracker: `shot`, `show`, `night`, `version`, `fingerprint`, `frames` (a count), `fps`, `width`, `height`,
-        `settings`, `manifest` and `movie` (where they are), `new` (False when all of it was there).
+        `settings`, `complete` and `missing` (see `lost_passes`), `manifest` and `movie` (where they are), `new` (False when all was
+        there).
+
+    Raises:
+        ValueError: when a frame is not there: frames, movie and contact sheet are whole, or are not delivered.
     """
     shot, version = order["shot"], version_of(order["fingerprint"])
     about = {
@@ -51,19 +58,27 @@ def deliver(
         "width": composited["width"],
         "height": composited["height"],
         "settings": decision["branch"],
+        "complete": not (missing := lost_passes(order)),
+        "missing": missing,
     }
     where = join(order["delivery"], version)
     short = about | {"manifest": join(where, MANIFEST), "movie": join(where, f"{shot}.mp4")}
     if there := read_json(short["manifest"]):
         point_to(order["delivery"], there)
-        return short | {"night": there["night"], "new": False}
-    pictures = {int(path.stem): path for path in sorted(frames.glob("[0-9-]*.png"))}
+        told = {name: there[name] for name in ("night", "complete", "missing") if name in there}
+        return short | told | {"new": False}
+    wanted = frame_numbers(decision["frames"])
+    pictures = {number: frames / f"{padded(number)}.png" for number in wanted}
+    if lost := [number for number, path in pictures.items() if not path.is_file()]:
+        raise ValueError(
+            f"Composited frames {numbers(lost)} of {shot} are not there: clear this shot from `composite` on"
+        )
     with TemporaryDirectory(prefix="renderjuice-") as made:
         movie = Path(made, f"{shot}.mp4")
         text = make_movie(pictures, movie, fps=decision["fps"], shot=shot, date=order["night"])
         sheet = make_contact_sheet(list(pictures.values()), Path(made, "contact_sheet.png"))
         files = {movie.name: movie, sheet.name: sheet}
-        files |= {f"frames/{shot}.{number:04d}.png": path for number, path in pictures.items()}
+        files |= {f"frames/{shot}.{padded(number)}.png": path for number, path in pictures.items()}
         told = {
             "view": composited["view"],
             "burn_in": text,
@@ -72,6 +87,22 @@ def deliver(
         }
         publish(order["delivery"], about | told | {"scenes": order["content"]}, files)
     return short | {"new": True}
+
+
+def lost_passes(order: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the compositors of a shot's scenes should have written beside the frames, and did not: `layer`, `node`, `frames`.
+
+    They are no part of the delivery, which goes on without them and says that it is not complete.
+    """
+    if "work" not in order:
+        return []
+    manifests = {layer: read_json(join(order["work"], layer, MANIFEST)) or {} for layer in order["files"]}
+    return [
+        {"layer": layer} | gap
+        for layer, found in manifests.items()
+        for gap in found.get("missing", ())
+        if "node" in gap
+    ]
 
 
 def publish(delivery: str, about: Mapping[str, Any], files: Mapping[str, Path]) -> bool:

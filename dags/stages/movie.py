@@ -7,20 +7,28 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from stages.composite import burn_in
+from stages.composite import burn_in, composite_frame
 
 CODEC = "libx264"
 """In the wheels of PyAV. Builds of FFmpeg without GPL parts lack it, and `make_movie` says so."""
+_AS_WRITTEN = 3e-4
+"""How far a rate may be from what it means, as a part of it: 23.98 is 1.7e-4 from 24000/1001, and 24 is 1e-3 from it."""
 _BT709, _LIMITED = 1, 1
 """FFmpeg's numbers: of the colour matrix, primaries and transfer of HD video, and of the range 16 to 235."""
 
 
 def movie_rate(fps: float) -> Fraction:
-    """Frames per second as a fraction: 23.976 means 24000/1001, as do 29.97 and 59.94 in their way."""
-    whole = round(fps * 1.001)
-    if abs(fps * 1.001 - whole) < 0.005:  # also for 23.98, as it is often written
-        return Fraction(whole * 1000, 1001)
-    return Fraction(fps).limit_denominator(1000)
+    """Frames per second as a fraction: 23.976 means 24000/1001, as do 29.97 and 59.94 in their way. A whole rate is what it is.
+
+    Raises:
+        ValueError: for a rate at which no movie runs.
+    """
+    if not 0 < fps < float("inf"):
+        raise ValueError(f"A movie cannot run at {fps} frames per second.")
+    of_television = Fraction(round(fps * 1.001) * 1000, 1001)
+    if fps != round(fps) and abs(fps - of_television) < _AS_WRITTEN * fps:
+        return of_television
+    return Fraction(fps).limit_denominator(1000) or Fraction(fps).limit_denominator(1_000_000)
 
 
 def make_movie(frames: Mapping[int, Path], target: Path, *, fps: float, shot: str = "", date: str = "") -> bool:
@@ -30,7 +38,7 @@ def make_movie(frames: Mapping[int, Path], target: Path, *, fps: float, shot: st
     it plays while it loads. The same frames give the same bytes.
 
     Raises:
-        ValueError: when there are no frames, or this PyAV has no encoder for H.264.
+        ValueError: when there are no frames, they differ in size or are too small, or this PyAV has no encoder for H.264.
     """
     if not frames:
         raise ValueError("There are no frames to make a movie of.")
@@ -47,6 +55,8 @@ def make_movie(frames: Mapping[int, Path], target: Path, *, fps: float, shot: st
             pixels, text = _pixels(path, shot, f"{number:04d}", date)
             if stream is None:
                 stream = _add_stream(movie, pixels.shape, fps)
+            elif pixels.shape[:2] != (stream.height, stream.width):
+                raise ValueError(f"{path} has another size than the frames before it.")
             for packet in stream.encode(_video_frame(pixels)):
                 movie.mux(packet)
         for packet in stream.encode():
@@ -79,9 +89,9 @@ def _pixels(path: Path, shot: str, number: str, date: str) -> tuple[Any, bool]:
     """A frame as 8-bit RGB with even sides, and whether the texts are on it."""
     import OpenImageIO as oiio
 
-    image = oiio.ImageBuf(str(path))
-    if not image.read(convert=oiio.FLOAT):
-        raise ValueError(f"{path} cannot be read: {image.geterror()}")
+    image, _ = composite_frame([path])
+    if min(image.spec().width, image.spec().height) < 2:
+        raise ValueError(f"{path} is too small for a movie: H.264 wants two pixels each way.")
     text = burn_in(image, shot, number, date)
     spec = image.spec()
     even = oiio.ROI(0, spec.width // 2 * 2, 0, spec.height // 2 * 2, 0, 1, 0, 3)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from stages.composite import COLOUR_CONFIG, VIEWS
-from stages.decisions import CAPS, SETTINGS
+from stages.composite import VIEWS
+from stages.decisions import CAPS, SETTINGS, frame_numbers, frame_ranges
 from stages.delivery import current_delivery
+from stages.pictures import COLOUR_CONFIG
 from stages.shot_list import ListedShot, Problem
 from stages.storage import join, read_json, sha256
 
@@ -25,6 +26,23 @@ _SHORT = 16
 def night_of(moment: datetime, timezone: str) -> str:
     """The date of the night that `moment` belongs to: until noon it is still the night that began the day before."""
     return str((moment.astimezone(ZoneInfo(timezone)) - timedelta(hours=12)).date())
+
+
+def date_of(text: str) -> str:
+    """A date as folders are named by it: Python would also take `20261123` for one.
+
+    Raises:
+        ValueError: when it is none.
+    """
+    try:
+        return str(datetime.strptime(text.strip(), "%Y-%m-%d").date())  # noqa: DTZ007 - a date has no time zone
+    except ValueError:
+        raise ValueError(f"{text!r} is no date: write it as 2026-11-23") from None
+
+
+def names_of(shots: Iterable[str] | None) -> set[str]:
+    """The names that someone typed into the param `shots`."""
+    return {name.strip() for name in shots or () if name.strip()}
 
 
 def plan_night(
@@ -44,10 +62,10 @@ def plan_night(
         the same content. To render that again would cost the same and fail the same; `renderjuice_rerender_failed` repairs it.
 
     Raises:
-        ValueError: when `params["shots"]` names one that is not in the list.
+        ValueError: when `params["shots"]` names one that is not in the list, or the night is no date.
     """
-    date.fromisoformat(night)
-    wanted = set(params["shots"] or ())
+    night = date_of(night)
+    wanted = names_of(params["shots"])
     known = {shot.name for shot in shots} | {problem.shot for problem in problems}
     if unknown := sorted(wanted - known):
         raise ValueError(f"The shot list has no {', '.join(unknown)}")
@@ -111,16 +129,17 @@ def _order(shot: ListedShot, hashes: Mapping[str, str], params: Mapping[str, Any
 def fingerprint(shot: ListedShot, content: Mapping[str, str], quality: str) -> str:
     """SHA-256 over all that decides what the pictures look like: the scenes' bytes, the shot's settings, the pipeline's.
 
-    Not over paths, priorities or dates: moving a scene, or another night, renders nothing again.
+    Not over paths, priorities, dates or notes: moving a scene, another night, or a word to the farm renders nothing again. Nor over
+    the way in which frames are written.
     """
     decisive = {
         "pipeline": PIPELINE,
         "content": dict(content),
-        "frames": shot.frames,
+        "frames": shot.frames and frame_ranges(frame_numbers(shot.frames)),
         "fps": shot.fps,
         "hero": shot.hero,
         "quality": quality,
-        "render": shot.render,
+        "render": {name: value for name, value in shot.render.items() if name != "notes"},
         "settings": [SETTINGS, CAPS],
         "colour": [COLOUR_CONFIG, VIEWS],
     }

@@ -9,6 +9,7 @@ from typing import Any
 from renderjuice_provider.api.errors import RenderjuiceError
 from stages.composite import find_frames
 from stages.decisions import frame_numbers, frame_ranges
+from stages.planning import date_of, names_of
 from stages.storage import join, local_copy, read_json, sha256
 
 Salvage = Callable[[str, str], Any]
@@ -32,13 +33,16 @@ def plan_repairs(destination: str, night: str, shots: Sequence[str], salvage: Sa
         of the summary for failed shots that are not repaired.
 
     Raises:
-        ValueError: when there is no summary of that night.
+        ValueError: when there is no summary of that night, or it knows nothing of a shot that is named.
     """
+    night, wanted = date_of(night), names_of(shots)
     summary = read_json(join(destination, "nights", night, "summary.json"))
     if summary is None:
         raise ValueError(f"There is no summary of the night of {night} in {destination}")
+    if unknown := sorted(wanted - set(summary["shots"])):
+        raise ValueError(f"The night of {night} had no {', '.join(unknown)}")
     failed = [
-        entry for name, entry in summary["shots"].items() if entry["state"] == "failed" and name in (shots or [name])
+        entry for name, entry in summary["shots"].items() if entry["state"] == "failed" and name in (wanted or {name})
     ]
     repairs, entries = [], []
     for entry in failed:

@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from stages.shot_models import Defaults, Shot, ShotList
 from stages.storage import join, storage
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -79,11 +83,11 @@ def check_shot_list(text: str, folder: str) -> tuple[list[ListedShot], list[Prob
     bad = {problem.shot for problem in problems}
     usable: list[ListedShot] = []
     if None not in bad:
-        defaults = Defaults.model_validate(source.data.get("defaults", {}))
+        defaults = source.read(Defaults, source.data.get("defaults", {}))
         for index, raw in enumerate(source.data["shots"]):
             if source.name(index) in bad:
                 continue
-            listed = _listed(Shot.model_validate(raw), source.data["show"], defaults, folder)
+            listed = _listed(source.read(Shot, raw), source.data["show"], defaults, folder)
             if "colorManagementPreset" in listed.render:
                 usable.append(listed)
             else:
@@ -132,6 +136,22 @@ class _NotYamlError(ValueError):
         self.line = mark.line + 1 if mark else 1
 
 
+def _text_loader() -> Any:
+    """A YAML loader that leaves text as it is written: what is a number, the models know.
+
+    YAML 1.1 reads 8 from `0010`, 84 from `1:24`, 1.1 from `1.10`, False from `no` and a date from `2026-11-23`.
+    """
+    import yaml
+
+    class TextLoader(yaml.SafeLoader):
+        pass
+
+    TextLoader.yaml_implicit_resolvers = {}
+    TextLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("(~|null|Null|NULL|)$"), ["~", "n", "N", ""])
+    TextLoader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile("<<$"), ["<"])
+    return TextLoader
+
+
 class _Source:
     """A parsed list that remembers where each thing is written."""
 
@@ -139,7 +159,7 @@ class _Source:
         import yaml
 
         # A tab is white space in JSON and an error in YAML; inside a JSON text it has to be written as \t.
-        loader = yaml.SafeLoader(text.replace("\t", "  ") if text.lstrip().startswith("{") else text)
+        loader = _text_loader()(text.replace("\t", "  ") if text.lstrip().startswith("{") else text)
         try:
             node = loader.get_single_node()
             self._lines: dict[tuple[Any, ...], int] = {}
@@ -150,6 +170,9 @@ class _Source:
             raise _NotYamlError(error) from error
         finally:
             loader.dispose()
+        self._strict = False
+        with suppress(ValueError):  # a number in JSON is a number, and nothing else is
+            self.data, self._strict = json.loads(text), True
 
     def _walk(self, node: Any, path: tuple[Any, ...]) -> None:
         import yaml
@@ -160,7 +183,7 @@ class _Source:
                 self._walk(item, (*path, index))
         elif isinstance(node, yaml.MappingNode):
             for key, value in node.value:
-                place = (*path, key.value)
+                place = (*path, str(key.value))
                 if place in self._lines:
                     self._repeated.append((place, key.start_mark.line + 1))
                 self._lines[place] = key.start_mark.line + 1
@@ -201,10 +224,14 @@ class _Source:
         shots = self.data.get("shots") if isinstance(self.data, dict) else None
         return shots if isinstance(shots, list) else []
 
+    def read(self, model: type[Model], data: Any) -> Model:
+        """`data` as a model says it is to be read: from the text of a YAML list also numbers, `true` and `false`."""
+        return model.model_validate(data, strict=self._strict)
+
     def check(self) -> Iterator[Problem]:
         """What the models say, and names that are taken."""
         try:
-            ShotList.model_validate(self.data)
+            self.read(ShotList, self.data)
         except ValidationError as error:
             for detail in error.errors():
                 yield Problem(self.line(*detail["loc"]), _sentence(detail), self._shot(detail["loc"]))
@@ -225,7 +252,7 @@ def _sentence(detail: Any) -> str:
         return f"unknown key {field!r}"
     if detail["type"] == "missing":
         return f"{field!r} is missing"
-    message = detail["msg"].removeprefix("Value error, ")
+    message = detail["msg"].removeprefix("Value error, ").partition(", unable to")[0]
     message = message[:1].lower() + message[1:]
     return message if not field or detail["type"] == "value_error" else f"{field}: {message}"
 

@@ -14,10 +14,11 @@ LAYERS = ("base", "over")
 """The layers that a shot can have, from the bottom up. The DAG has tasks for each: Airflow cannot expand inside a mapped group."""
 
 _RANGE = re.compile(r"\s*(-?\d+)\s*-\s*(-?\d+)\s*")
+_DIGITS = re.compile(r"\d+")
 
 
 def _frames(value: Any) -> Any:
-    """`7`, `"1-24"`, `"1-10, 15"` or a list of these, as a list of ranges; each is told apart when it is wrong."""
+    """`7`, `0007`, `"1-24"`, `"1-10, 15"` or a list of these, as a list of ranges; each is told apart when it is wrong."""
     parts = value if isinstance(value, list) else [value]
     if not parts or any(isinstance(part, bool) or not isinstance(part, (str, int)) for part in parts):
         raise ValueError('write frames as 7, as "1-24", or as a list of these')
@@ -28,7 +29,7 @@ def _frames(value: Any) -> Any:
             if both and int(both[1]) > int(both[2]):
                 raise ValueError(f"frames {text!r} run backwards: write {both[2]}-{both[1]}")
             raise ValueError(f"frames {text!r} are empty, or no range: write 7, 1-24 or 1-24:2")
-    return ranges
+    return [_DIGITS.sub(lambda digits: str(int(digits[0])), text) for text in ranges]
 
 
 _ONE_RANGE = {"anyOf": [{"type": "integer"}, {"type": "string", "examples": ["1-24", "1-10, 15", "1-24:2"]}]}
@@ -47,7 +48,7 @@ class _Strict(BaseModel):
 class RenderOverrides(RenderConfig):
     """Fields of Renderjuice's render configuration. A name that Renderjuice does not document is taken for a slip."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     color_management_preset: Text | None = None  # type: ignore[assignment] # optional here: `defaults` may say it
 

@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from renderjuice_provider.waiting.frames import numbers
 from stages.storage import join, put_json, put_text, read_json
 
 STATES = ("delivered", "skipped", "rejected", "failed")
+_MOST_SHOWN = 20
 _INSTANCE = re.compile(r"(.+)_(\d+)")
 _OVER = frozenset({"success", "skipped", "failed", "upstream_failed", "removed"})
 
@@ -17,28 +19,27 @@ def entries_of(
     orders: Sequence[Mapping[str, Any]],
     states: Mapping[str, str | None],
     xcoms: Mapping[str, Iterable[Mapping[str, Any]]],
+    looks: Mapping[str, Mapping[str, Mapping[str, Any]]],
 ) -> list[dict[str, Any]]:
     """An entry for each shot that the DAG went through.
 
     Args:
         orders: in the order of their map indexes.
         states: of the group's task instances, by `<task id>_<map index>`, as Airflow gives them.
-        xcoms: what the tasks left: `decisions`, `renders`, `rejections`, `deliveries`, and `failures` (of `note_failure`).
+        xcoms: what the tasks left: `decisions`, `rejections`, `deliveries`, and `failures` (of `note_failure`).
+        looks: by shot, what became of its jobs: see `stages.spending`.
     """
     decisions = {decision["shot"]: decision for decision in xcoms["decisions"]}
     rejections = {rejection["shot"]: rejection for rejection in xcoms["rejections"]}
     deliveries = {delivery["shot"]: delivery for delivery in xcoms["deliveries"]}
-    seconds = {render["job_id"]: render.get("normalized_seconds") or 0.0 for render in xcoms["renders"]}
     failures = {failure["map_index"]: failure for failure in xcoms["failures"]}
     entries = []
     for index, order in enumerate(orders):
         shot = order["shot"]
-        decision, failure = decisions.get(shot), failures.get(index, {})
-        entry: dict[str, Any] = {"shot": shot, "state": "failed", "order": dict(order), "decision": decision}
-        jobs = decision["jobs"].values() if decision else ()
-        entry["render_seconds"] = round(
-            sum(seconds.get(job, 0.0) for job in jobs) + failure.get("render_seconds", 0.0), 3
-        )
+        failure, jobs = failures.get(index, {}), looks.get(shot, {})
+        spent = {job_id: look["seconds"] for job_id, look in jobs.items()}
+        entry: dict[str, Any] = {"shot": shot, "state": "failed", "order": dict(order), "decision": decisions.get(shot)}
+        entry |= {"spent": spent, "render_seconds": _sum(spent)}
         troubled = _not_well(states, index)
         if shot in rejections:
             entry |= {"state": "rejected", "reason": "; ".join(rejections[shot]["reasons"])}
@@ -48,50 +49,122 @@ def entries_of(
             entry |= {"state": "delivered", **deliveries[shot]}
         else:
             task = failure.get("task") or (troubled[0] if troubled else "")
-            entry |= {"reason": failure.get("reason") or f"see the log of {task or 'its tasks'}", "task": task}
+            entry |= {"reason": failure.get("reason") or _reason(task, jobs), "task": task}
+        if running := [job_id for job_id, look in jobs.items() if look["running"]]:
+            entry["still_rendering"] = running
         entries.append(entry)
     return entries
 
 
-def report(night: str, entries: Sequence[Mapping[str, Any]], *, dry_run: Sequence[str] = ()) -> dict[str, Any]:
-    """The entries by state, with totals; small enough for XCom. What an earlier run of the night spent is not counted again."""
+def _reason(task: str, jobs: Mapping[str, Mapping[str, Any]]) -> str:
+    """Of a shot whose tasks could not say one: a task that is ended by hand while it is deferred runs no more."""
+    told = "; ".join(look["reason"] for look in jobs.values() if look["reason"])
+    if not told and any(look["status"] == "canceled" for look in jobs.values()):
+        told = "its render was cancelled"
+    where = f"see the log of {task or 'its tasks'}"
+    return f"{told}; {where}" if told else where
+
+
+def report(
+    night: str,
+    entries: Sequence[Mapping[str, Any]],
+    *,
+    dry_run: Sequence[str] | None = None,
+    refused: str | None = None,
+) -> dict[str, Any]:
+    """The entries by state, with totals; small enough for XCom. What an earlier run of the night spent is not counted again.
+
+    Args:
+        night: its date.
+        entries: see `entries_of`.
+        dry_run: the shots that would be rendered; None when it was no dry run.
+        refused: why a dry run could plan nothing.
+    """
     found: dict[str, Any] = {"night": night}
     for state in STATES:
         of_state = [entry for entry in entries if entry["state"] == state]
-        found[state] = {entry["shot"]: entry.get("reason") or entry.get("movie") for entry in of_state}
+        found[state] = {entry["shot"]: _line(entry) for entry in of_state}
     own = [entry for entry in entries if not entry.get("carried_over")]
     found["frames"] = sum(entry["frames"] for entry in own if entry["state"] == "delivered")
     found["render_seconds"] = round(sum(entry.get("render_seconds", 0.0) for entry in own), 1)
-    return found | ({"would_render": list(dry_run)} if dry_run else {})
+    unknown = [job for entry in own for job, seconds in entry.get("spent", {}).items() if seconds is None]
+    found |= {"jobs_of_unknown_cost": unknown} if unknown else {}
+    found |= {"would_render": list(dry_run)} if dry_run is not None else {}
+    return found | ({"refused": refused} if refused else {})
+
+
+def _delivered(entry: Mapping[str, Any]) -> Any:
+    """Where the movie is, and what else was ordered and is not there."""
+    lost = [
+        f"frames {numbers(gap['frames'], 5)} of node {gap['node']} ({gap['layer']})" for gap in entry.get("missing", ())
+    ]
+    return f"{entry['movie']} (not complete: {'; '.join(lost)} are missing)" if lost else entry.get("movie")
 
 
 def as_text(found: Mapping[str, Any]) -> str:
     """A report as Markdown, which also reads well in a log."""
     lines = [f"# Night of {found['night']}", ""]
     counts = [f"{len(found[state])} {state}" for state in STATES]
-    lines.append(f"{', '.join(counts)}; {found['frames']} frames, {found['render_seconds']} render seconds")
+    unknown = len(found.get("jobs_of_unknown_cost", ()))
+    lines.append(
+        f"{', '.join(counts)}; {found['frames']} frames, {found['render_seconds']} render seconds"
+        + (f", and what {unknown} jobs cost that could not be asked" if unknown else "")
+    )
     for state in STATES:
         if found[state]:
             lines += ["", f"## {state.capitalize()}", ""]
             lines += [f"- **{shot}**: {told}" for shot, told in sorted(found[state].items())]
-    if found.get("would_render"):
-        lines += ["", "## Dry run: would be rendered", "", *(f"- **{shot}**" for shot in found["would_render"])]
+    if "would_render" in found:
+        would = [f"- **{shot}**" for shot in found["would_render"]] or [found.get("refused") or "Nothing."]
+        lines += ["", "## Dry run: would be rendered", "", *would]
     return "\n".join(lines) + "\n"
+
+
+def alarm(found: Mapping[str, Any]) -> str:
+    """For a run in which shots failed: which and why, what it cost, and what to do."""
+    failed = sorted(found["failed"].items())
+    count = "1 shot failed" if len(failed) == 1 else f"{len(failed)} shots failed"
+    shown = [f"{shot}: {reason}" for shot, reason in failed[:_MOST_SHOWN]]
+    shown += [f"... and {len(failed) - _MOST_SHOWN} more"] if len(failed) > _MOST_SHOWN else []
+    next_step = (
+        f"Next: Trigger renderjuice_rerender_failed with date {found['night']}: it renders only the frames that are missing. "
+        "To render a whole shot again, and pay it again, clear it from `create` on: click `create` of the shot, then Clear Task "
+        "Instance with Downstream."
+    )
+    money = f"This run spent {found['render_seconds']} render seconds, those of failed and killed renders included."
+    return "\n".join(
+        [f"{count}. {shown[0]}" if len(shown) == 1 else "\n".join([f"{count}:", *shown]), money, next_step]
+    )
 
 
 def keep(destination: str, night: str, entries: Sequence[Mapping[str, Any]]) -> str:
     """Write the night's `summary.json` and `summary.md`, and return where the first is.
 
     They tell of the whole night: a later run of the same night changes the entries of its own shots, and a shot that was delivered
-    stays so when the later run finds it unchanged.
+    stays so when the later run finds it unchanged. What a shot's earlier jobs cost is kept, for it was paid.
     """
     where = join(destination, "nights", night)
     shots = dict((read_json(join(where, "summary.json")) or {}).get("shots", {}))
     for entry in entries:
-        if not (entry["state"] == "skipped" and shots.get(entry["shot"], {}).get("state") == "delivered"):
-            shots[entry["shot"]] = {name: value for name, value in entry.items() if name != "carried_over"}
+        before = shots.get(entry["shot"], {})
+        if entry["state"] == "skipped" and before.get("state") == "delivered":
+            continue
+        spent = before.get("spent", {}) | entry.get("spent", {})
+        now = {name: value for name, value in entry.items() if name != "carried_over"}
+        shots[entry["shot"]] = now | ({"spent": spent, "render_seconds": _sum(spent)} if spent else {})
     put_text(where, "summary.md", as_text(report(night, list(shots.values()))))
     return put_json(where, "summary.json", {"night": night, "shots": shots})
+
+
+def _sum(spent: Mapping[str, float | None]) -> float:
+    return round(sum(seconds or 0.0 for seconds in spent.values()), 3)
+
+
+def _line(entry: Mapping[str, Any]) -> str:
+    """What a list of shots says of one."""
+    told = " ".join(str(entry.get("reason") or _delivered(entry)).split())
+    running = ", ".join(entry.get("still_rendering", ()))
+    return f"{told} (still rendering, and being paid: {running})" if running else told
 
 
 def _not_well(states: Mapping[str, str | None], index: int) -> list[str]:

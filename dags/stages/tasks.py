@@ -1,4 +1,4 @@
-"""The stages as Airflow tasks: thin, for what they do is in plain functions beside them, with tests of their own.
+"""The stages of one shot as Airflow tasks: thin, for what they do is in plain functions beside them, with tests of their own.
 
 Nothing heavy is imported here at the top: every task of a DAG reads this file when it starts.
 """
@@ -6,8 +6,8 @@ Nothing heavy is imported here at the top: every task of a DAG reads this file w
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,88 +15,18 @@ from airflow.sdk import task
 
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.operators.renderjuice import RenderjuiceJobOverError
-from renderjuice_provider.operators.waiting import JOB_KEY
 from stages.compat import (
     XCOM_SKIPMIXIN_FOLLOWED,
     XCOM_SKIPMIXIN_KEY,
-    AirflowFailException,
     AirflowSkipException,
     BaseBranchOperator,
     DownstreamTasksSkipped,
 )
+from stages.refusals import no_use_to_retry
 
 SHOT_NAME = "{{ ti.xcom_pull(task_ids='plan', key='names', map_indexes=-1)[ti.map_index] }}"
 """For `map_index_template`: the shot's name on every task of its group."""
 _log = logging.getLogger(__name__)
-
-
-@contextmanager
-def _no_use_to_retry() -> Iterator[None]:
-    """What our stages refuse is refused again tomorrow: fail at once."""
-    try:
-        yield
-    except ValueError as error:
-        raise AirflowFailException(str(error)) from error
-
-
-# Before the shots
-
-
-@task(task_id="plan")
-def plan_night(*, layers: Iterable[str], timezone: str, **context: Any) -> list[dict[str, Any]]:
-    """Read the shot list, and return what the group is expanded with: one shot each, none on a dry run."""
-    from stages import planning
-    from stages.shot_list import load_shot_list
-
-    params, ti = context["params"], context["ti"]
-    night = params["date"] or planning.night_of(context["dag_run"].run_after, timezone)
-    with _no_use_to_retry():
-        shots, problems = load_shot_list(params["shot_list"])
-        for problem in problems:
-            _log.error("%s, %s", params["shot_list"], problem)
-        planned = planning.plan_night(shots, problems, params, night)
-    if params["dry_run"]:
-        planned |= {"orders": [], "would_render": [order["shot"] for order in planned["orders"]]}
-    ti.xcom_push("night", planned)
-    return _rows(ti, layers, [{"order": order, "files": order["files"]} for order in planned["orders"]])
-
-
-@task(task_id="plan")
-def plan_repairs(*, layers: Iterable[str], renderjuice_conn_id: str, **context: Any) -> list[dict[str, Any]]:
-    """Fetch what the night's failed jobs left, and return what the group is expanded with: the shots that can be repaired."""
-    from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
-    from stages import rerender
-    from stages.storage import storage
-
-    params, ti = context["params"], context["ti"]
-
-    def salvage(job_id: str, folder: str) -> None:
-        RenderjuiceHook(renderjuice_conn_id).client.download_outputs(job_id, storage(folder))
-
-    with _no_use_to_retry():
-        planned = rerender.plan_repairs(params["destination"], params["date"], params["shots"], salvage)
-    repairs = planned["repairs"]
-    ti.xcom_push("night", planned | {"orders": [repair["order"] for repair in repairs]})
-    rows = []
-    for repair in repairs:
-        configs = repair["configs"]
-        files = {layer: file for layer, file in repair["order"]["files"].items() if configs[layer]}
-        more = {f"{layer}_config": configs.get(layer) for layer in layers}
-        rows.append({"order": repair["order"], "files": files, "decision": repair["decision"], **more})
-    return _rows(ti, layers, rows)
-
-
-def _rows(ti: Any, layers: Iterable[str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """With a column for each layer: the arguments of a mapped group cannot be taken apart inside it."""
-    ti.xcom_push("names", [row["order"]["shot"] for row in rows])
-    for row in rows:
-        files = row.pop("files")
-        row |= {f"{layer}_file": files.get(layer) for layer in layers}
-        row |= {f"{layer}_folder": f"{row['order']['work']}/{layer}" for layer in layers}
-    return rows
-
-
-# One shot
 
 
 class DecideOperator(BaseBranchOperator):
@@ -165,7 +95,6 @@ def note_failure(context: Any) -> None:
     """`on_failure_callback` of every task of a shot: leaves the reason for the summary."""
     ti, error = context["ti"], context.get("exception")
     stage = ti.task_id.rpartition(".")[2]
-    job = getattr(error, "job", None)
     refused = isinstance(error, (RenderjuiceInputError, RenderjuiceJobOverError)) and stage in {"upload", "validate"}
     ti.xcom_push(
         "failure",
@@ -175,8 +104,6 @@ def note_failure(context: Any) -> None:
             "reason": str(error or "it was killed")[:1000],
             # A scene that cannot be opened is the artist's to mend, like one without a camera.
             "rejects": refused,
-            "render_seconds": (job.normalized_seconds if job is not None and stage.startswith("render") else None)
-            or 0.0,
         },
     )
 
@@ -202,7 +129,7 @@ def composite(order: dict[str, Any], decision: dict[str, Any]) -> dict[str, Any]
             layer: stack.enter_context(local_copy(join(order["work"], layer, "frames"))) for layer in order["files"]
         }
         result = stack.enter_context(local_result(folder))
-        with _no_use_to_retry():
+        with no_use_to_retry(order["shot"], _repair(order)):
             found = composite_layers(layers, frame_numbers(decision["frames"]), result, preset=preset)
     return found | {"folder": folder}
 
@@ -213,73 +140,12 @@ def deliver(order: dict[str, Any], decision: dict[str, Any], composited: dict[st
     from stages.delivery import deliver as deliver_shot
     from stages.storage import local_copy
 
-    with local_copy(composited["folder"]) as frames:
+    with local_copy(composited["folder"]) as frames, no_use_to_retry(order["shot"], "Its frames are paid and kept"):
         return deliver_shot(order, decision, composited, Path(frames))
 
 
-# After the shots
-
-
-@task(trigger_rule="all_done")
-def summarize(**context: Any) -> dict[str, Any]:
-    """Tell what became of each shot, and fail if one failed: then the run is red, and on-call sees it.
-
-    Rejected shots leave the run green. They are the artists' to mend, and the summary tells them why.
-    """
-    return _tell(context, lambda ti, _planned: _pull(ti, "decide", "decision"))
-
-
-@task(trigger_rule="all_done", task_id="summarize")
-def summarize_repairs(**context: Any) -> dict[str, Any]:
-    """`summarize` for repairs. Jobs that were started now take the place of the failed ones: a next repair goes on from them."""
-
-    def decisions(ti: Any, planned: dict[str, Any]) -> list[dict[str, Any]]:
-        found = []
-        for index, repair in enumerate(planned["repairs"]):
-            jobs = {
-                layer: ti.xcom_pull(task_ids=f"shot.{layer}.render", key=JOB_KEY, map_indexes=index)
-                for layer, config in repair["configs"].items()
-                if config
-            }
-            decision = repair["decision"]
-            now = {layer: job for layer, job in jobs.items() if job}
-            found.append(decision | {"jobs": decision["jobs"] | now})
-        return found
-
-    return _tell(context, decisions)
-
-
-def _tell(context: Any, decisions: Callable[[Any, dict[str, Any]], list[dict[str, Any]]]) -> dict[str, Any]:
-    from stages import summary
-
-    ti, params = context["ti"], context["params"]
-    planned = ti.xcom_pull(task_ids="plan", key="night", map_indexes=-1)
-    if planned is None:
-        raise AirflowFailException("Nothing was planned; the log of `plan` says why")
-    states = ti.get_task_states(dag_id=ti.dag_id, task_group_id="shot", run_ids=[ti.run_id]).get(ti.run_id, {})
-    xcoms = {
-        "decisions": decisions(ti, planned),
-        "renders": _pull(ti, "render"),
-        "rejections": _pull(ti, "reject"),
-        "deliveries": _pull(ti, "deliver"),
-        "failures": _pull(ti, "", "failure"),
-    }
-    entries = planned["entries"] + summary.entries_of(planned["orders"], states, xcoms)
-    found = summary.report(planned["night"], entries, dry_run=planned.get("would_render", ()))
-    _log.info("\n%s", summary.as_text(found))
-    if not params.get("dry_run"):
-        found["summary"] = summary.keep(params["destination"], planned["night"], entries)
-    ti.xcom_push("return_value", found)
-    if found["failed"]:
-        raise AirflowFailException(f"{len(found['failed'])} shots failed: {', '.join(sorted(found['failed']))}")
-    return found
-
-
-def _pull(ti: Any, stage: str, key: str = "return_value") -> list[Any]:
-    """What all tasks of the group whose name begins with `stage` left, of all shots, in no order."""
-    ids = [
-        task_id
-        for task_id in ti.task.dag.task_ids
-        if task_id.startswith("shot.") and task_id.rpartition(".")[2].startswith(stage)
-    ]
-    return [value for value in ti.xcom_pull(task_ids=ids, key=key) or [] if value] if ids else []
+def _repair(order: dict[str, Any]) -> str:
+    return (
+        "What was rendered is paid and kept. Next: Trigger renderjuice_rerender_failed with date "
+        f"{order['night']}, which renders only what is missing."
+    )

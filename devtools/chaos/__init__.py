@@ -1,1 +1,1 @@
-"""`make chaos`: processes die, users change their minds and the network fails, on a real Airflow; then the bill is read."""
+"""`make chaos`: processes die, users change their minds, accidents happen, on a real Airflow; then the bill is read."""

@@ -9,12 +9,14 @@ import sys
 import time
 from pathlib import Path
 
+from devtools.chaos.accidents import accidents
 from devtools.chaos.decisions import decisions
 from devtools.chaos.driver import Report, judge, perform
 from devtools.chaos.kill_points import kill_points
 from devtools.chaos.machines import machines, machines_of_both_modes
 from devtools.chaos.stage import Stage
 from devtools.chaos.table import deviations, table
+from devtools.chaos.trials import trials
 from devtools.chaos.weather import outages, storm
 
 FOLDER = Path(__file__).parents[2] / ".run" / "chaos"
@@ -53,7 +55,7 @@ def _perform_all(stage: Stage, only: str, seed: int, say: _Clock) -> list[Report
     """Phase by phase: scenarios that disturb only themselves run side by side, those that disturb everyone one by one."""
     phases = (
         ("Kill points", list(kill_points()), 24),
-        ("Decisions, deadlines and outages", [*outages(), *decisions()], 24),
+        ("Decisions, deadlines, accidents and outages", [*outages(), *accidents(), *trials(), *decisions()], 28),
         ("Machines", list(machines()), 1),
         ("Machines, with tasks of both modes", list(machines_of_both_modes()), 2),
         ("The storm", list(storm(seed)), 100),

@@ -60,8 +60,7 @@ def _by_deadlines(operator: Operator, mode: Mode) -> Iterator[Scenario]:
     # It completes later than the deadline, by as much as it began late, and before the cancel gets through.
     delayed = (("cancel_job", ("429 retry-after=25", "stall 25")),)
     yield scenario("own timeout as the render completes", "short", Figures(), 20, faults=delayed)
-    if mode == "sync":
-        yield scenario("execution_timeout", "limited", STOPPED, ENDLESS)
+    yield scenario("execution_timeout", "limited", STOPPED, ENDLESS)
 
 
 def _before_there_is_a_job() -> Iterator[Scenario]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from devtools.chaos.scenario import Figures, Scenario
 from devtools.chaos.shots import Shot
 from devtools.chaos.stage import Stage
+from devtools.chaos.trials import shot_of
 
+MakeShot = Callable[[Stage, Scenario, int], Shot]
 _AT_ONCE = 8
 """Shots of one scenario that are started side by side: a job may have to be validated first."""
 _SETTLING = 60.0
@@ -31,8 +33,8 @@ class Report:
     deviations: list[str] = field(default_factory=list)
 
 
-def perform(stage: Stage, scenarios: Sequence[Scenario], at_once: int, make: type[Shot] = Shot) -> list[Report]:
-    """Perform all of them with shots of this kind, at most `at_once` at the same time."""
+def perform(stage: Stage, scenarios: Sequence[Scenario], at_once: int, make: MakeShot = shot_of) -> list[Report]:
+    """Perform all of them with shots made in this way, at most `at_once` at the same time."""
     with ThreadPoolExecutor(at_once) as pool:
         try:
             return list(pool.map(lambda scenario: _perform(stage, scenario, make), scenarios))
@@ -63,7 +65,7 @@ def _unmet(report: Report, shot: Shot) -> list[str]:
     return [f"{_where(shot)}: no request met {fault!r}" for fault in left]
 
 
-def _perform(stage: Stage, scenario: Scenario, make: type[Shot]) -> Report:
+def _perform(stage: Stage, scenario: Scenario, make: MakeShot) -> Report:
     report, started = Report(scenario), time.monotonic()
     try:
         stage.connect(scenario.connection, relayed=scenario.relayed)

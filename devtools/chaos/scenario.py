@@ -1,10 +1,10 @@
-"""What a scenario is. The scenarios themselves are in `kill_points`, `decisions`, `machines` and `weather`."""
+"""What a scenario is. They themselves are in `kill_points`, `decisions`, `accidents`, `trials`, `machines` and `weather`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from devtools.chaos.shots import Shot
@@ -61,8 +61,10 @@ class Scenario:
         frames, seconds: of the scene: how many frames, and how long each takes.
         faults: what the requests of each shot meet. A fault that is not met is a deviation: its point was not proven. Unless
         unsure: then at least one must be. What got through in spite of a fault is not asked again, and meets no second one.
+        ordered: what somebody else let the job render, before the task is started; only for the operator that is given a job.
         steps: what is done to the shots once they are started, in order.
         expect: what each shot must come to.
+        in_terminal: whether somebody tries it out with `airflow dags test`, instead of leaving it to a scheduler.
         connection: of Airflow. Who has one of their own is looked at alone.
         relayed: whether that connection leads through a relay, which can have outages.
         patience: seconds until it counts as hung.
@@ -79,8 +81,10 @@ class Scenario:
     seconds: float = 3.0
     faults: Faults = ()
     unsure: bool = False
+    ordered: Mapping[str, Any] | None = None
     steps: tuple[Step, ...] = ()
     expect: Figures = ONCE
+    in_terminal: bool = False
     connection: str = DIRECT
     relayed: bool = False
     patience: float = 300.0

@@ -15,6 +15,8 @@ from renderjuice_provider.api.client import RenderjuiceClient
 
 TASK = "shot"
 OVER = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+GONE = "gone"
+"""The state of a task instance that Airflow does not have any more."""
 
 
 class Shot:
@@ -45,8 +47,9 @@ class Shot:
         conf = {"connection": self.scenario.connection} | self.subject()
         for operation, texts in self.scenario.faults:
             self.stage.emulator.faults.add(operation, *texts, file_name=self.file_name)
-        body = {"logical_date": None, "conf": conf}
-        self.run_id = str(self.stage.tell("POST", f"/dags/{self.scenario.dag_id}/dagRuns", body)["dag_run_id"])
+        body = {"dag_run_id": Path(self.file_name).stem, "logical_date": None, "conf": conf}
+        self.stage.make(f"/dags/{self.scenario.dag_id}/dagRuns", body)
+        self.run_id = str(body["dag_run_id"])
 
     def subject(self) -> dict[str, Any]:
         """What the run is about: a scene, or a job that is validated already, by the client and not by Airflow."""
@@ -57,6 +60,8 @@ class Shot:
             self.stage.until(
                 lambda: client.get_job(job.id).status == "validated", 60, f"validation of {self.file_name}"
             )
+            if self.scenario.ordered:
+                client.start_render(job.id, self.scenario.ordered)
             return {"job_id": job.id}
 
     # What Airflow says
@@ -68,13 +73,21 @@ class Shot:
 
     def state(self) -> str:
         """Of the task, as Airflow has it now."""
-        return str(self.stage.airflow.api("GET", self.path)["state"])
+        try:
+            return str(self.stage.airflow.api("GET", self.path)["state"])
+        except RuntimeError as error:
+            if " 404 " not in str(error):
+                raise
+            return GONE
 
     def is_over(self) -> bool:
         """Whether Airflow is done with the run."""
         if (self.scenario.dag_id, self.run_id) in self.stage.active_runs():
             return False
-        return self.stage.airflow.run_state(self.scenario.dag_id, self.run_id) in STATES_AT_END and self.state() in OVER
+        state = self.state()
+        if state == GONE:  # with its run, since no task instance of a run that goes on stays away
+            return True
+        return state in OVER and self.stage.airflow.run_state(self.scenario.dag_id, self.run_id) in STATES_AT_END
 
     def logs(self) -> Path:
         """The folder of the logs of all tries."""

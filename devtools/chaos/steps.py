@@ -9,10 +9,13 @@ from functools import partial
 from typing import Literal
 
 from devtools.chaos.scenario import Step
-from devtools.chaos.shots import OVER, TASK, Shot
+from devtools.chaos.shots import GONE, OVER, TASK, Shot
 from devtools.chaos.stage import Stage
 
 _PATIENCE = 300.0
+_TO_TAKE_A_TRIGGER = 5.0
+"""Seconds that a triggerer needs at most, when it is not busy."""
+_POOL, _OCCUPANT = "chaos_narrow", "chaos_occupant"
 
 
 def until_job_is(status: str) -> Step:
@@ -114,6 +117,53 @@ def mark(state: Literal["success", "failed"]) -> Step:
             stage.tell("PATCH", shot.path, {"new_state": state})
 
     return act
+
+
+def pause_dag(stage: Stage, shots: Sequence[Shot]) -> None:
+    """As the switch beside the DAG does."""
+    _pause(stage, shots, paused=True)
+
+
+def unpause_dag(stage: Stage, shots: Sequence[Shot]) -> None:
+    """The same switch, in the other direction."""
+    _pause(stage, shots, paused=False)
+
+
+def _pause(stage: Stage, shots: Sequence[Shot], *, paused: bool) -> None:
+    for dag_id in {shot.scenario.dag_id for shot in shots}:
+        stage.tell("PATCH", f"/dags/{dag_id}", {"is_paused": paused})
+
+
+def delete_dag(stage: Stage, shots: Sequence[Shot]) -> None:
+    """As the button "delete DAG" does, once a triggerer has the trigger."""
+    time.sleep(_TO_TAKE_A_TRIGGER)
+    for dag_id in {shot.scenario.dag_id for shot in shots}:
+        stage.tell("DELETE", f"/dags/{dag_id}", {})
+
+
+def delete_task(stage: Stage, shots: Sequence[Shot]) -> None:
+    """As the button "delete task instance" does, once a triggerer has the trigger; returns when Airflow has made it anew."""
+    time.sleep(_TO_TAKE_A_TRIGGER)
+    for shot in shots:
+        stage.tell("DELETE", shot.path, {})
+    _until_each(lambda shot: shot.state() != GONE, "the task instance made anew")(stage, shots)
+
+
+def open_pool(stage: Stage, _shots: Sequence[Shot]) -> None:
+    """A pool of one slot, in which tasks that are deferred do not count."""
+    stage.make("/pools", {"name": _POOL, "slots": 1, "include_deferred": False})
+
+
+def fill_pool(stage: Stage, _shots: Sequence[Shot]) -> None:
+    """Another task takes the slot for a long time."""
+    stage.make(f"/dags/{_OCCUPANT}/dagRuns", {"dag_run_id": _OCCUPANT, "logical_date": None})
+    running = partial(stage.airflow.tasks, _OCCUPANT, _OCCUPANT, "running")
+    stage.until(running, _PATIENCE, "a full pool")
+
+
+def free_pool(stage: Stage, _shots: Sequence[Shot]) -> None:
+    """Whoever has the slot ends."""
+    stage.tell("PATCH", f"/dags/{_OCCUPANT}/dagRuns/{_OCCUPANT}/taskInstances/occupy", {"new_state": "success"})
 
 
 def clear(stage: Stage, shots: Sequence[Shot]) -> None:

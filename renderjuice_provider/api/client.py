@@ -21,9 +21,9 @@ from renderjuice_provider.api.models import Downloads, Job, UploadTarget
 from renderjuice_provider.api.origin import DEFAULT_BASE_URL, check_base_url
 from renderjuice_provider.api.progress import Progress
 from renderjuice_provider.api.protocol import Protocol, check_job_id
+from renderjuice_provider.api.report import DownloadReport
 from renderjuice_provider.api.retry import RetryPolicy
 from renderjuice_provider.api.settings import WireSettings
-from renderjuice_provider.api.transfer import DownloadReport
 from renderjuice_provider.api.wire import AsyncWire, Wire
 
 T = TypeVar("T")
@@ -85,9 +85,9 @@ class RenderjuiceClient(_Settings):
         """A presigned place for one `.blend` or `.zip`."""
         return self._wire.run(self.protocol.create_upload(file_name, file_type))
 
-    def upload(self, path: Path) -> UploadTarget:
+    def upload(self, path: Path, *, one_scene: bool = False) -> UploadTarget:
         """Check the file, ask for a target, and send the bytes; `target.slug` then stands for the scene."""
-        return self._wire.run(transfer.upload(self.protocol, path))
+        return self._wire.run(transfer.upload(self.protocol, path, one_scene=one_scene))
 
     def create_job(self, slug: str) -> Job:
         """A job from an uploaded scene. An answer lost on the way is told, not tried again: that could make two jobs."""
@@ -156,9 +156,9 @@ class AsyncRenderjuiceClient(_Settings):
         """A presigned place for one `.blend` or `.zip`."""
         return await self._wire.run(self.protocol.create_upload(file_name, file_type))
 
-    async def upload(self, path: Path) -> UploadTarget:
+    async def upload(self, path: Path, *, one_scene: bool = False) -> UploadTarget:
         """Check the file, ask for a target, and send the bytes; `target.slug` then stands for the scene."""
-        return await self._wire.run(transfer.upload(self.protocol, path))
+        return await self._wire.run(transfer.upload(self.protocol, path, one_scene=one_scene))
 
     async def create_job(self, slug: str) -> Job:
         """A job from an uploaded scene. An answer lost on the way is told, not tried again: that could make two jobs."""

@@ -7,21 +7,26 @@ decides. Source: the API reference's page on starting a render.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from renderjuice_provider.api.errors import RenderjuiceInputError
+from renderjuice_provider.api.lenient import digits, flag, frame_texts, is_template, number, parsed, sizes, text, words
 
-Text = Annotated[str, Field(min_length=1)]
-Count = Annotated[int, Field(gt=0)]
-Percent = Annotated[int, Field(ge=0, le=100)]
+_LEAST = '{"colorManagementPreset": "default"}'
+Text = Annotated[str, Field(min_length=1), BeforeValidator(text)]
+Digits = Annotated[str, Field(min_length=1), BeforeValidator(digits)]
+Count = Annotated[int, Field(gt=0), BeforeValidator(number)]
+Percent = Annotated[int, Field(ge=0, le=100), BeforeValidator(number)]
+Positive = Annotated[float, Field(gt=0), BeforeValidator(number)]
+Flag = Annotated[bool, BeforeValidator(flag)]
 
 
-class _Config(BaseModel):
-    """Strict, because a text where a number belongs is most often a Jinja template that was rendered to text."""
+class ConfigModel(BaseModel):
+    """Strict but for what `renderjuice_provider.api.lenient` understands: how Airflow delivers a number or a list as text."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -33,76 +38,130 @@ class _Config(BaseModel):
     )
 
 
-class OutputSettings(_Config):
+class OutputSettings(ConfigModel):
     """How images are written; the words are Blender's."""
 
     color_mode: Text | None = None
     """`BW`, `RGB` or `RGBA`."""
-    color_depth: Text | None = None
-    """A text, not a number: `"8"`, `"16"`, `"32"`."""
+    color_depth: Digits | None = None
+    """Sent as a text: `"8"`, `"16"`, `"32"`."""
     exr_codec: Text | None = None
     tiff_codec: Text | None = None
     compression: Percent | None = None
     quality: Percent | None = None
 
 
-class RenderConfig(_Config):
-    """What to render and how. Whatever is left out stays as validation found it in the scene."""
+class RenderConfig(ConfigModel):
+    """What to render and how. Whatever is left out stays as validation found it in the scene.
+
+    A field that is new here also goes into `CHANGES_PIXELS` or `CHANGES_NO_PIXEL`.
+    """
 
     color_management_preset: Text
     """`default`, or `aces` for an ACES project. There is no default here: the choice changes every pixel."""
-    frame_ranges: list[Text] | None = Field(default=None, min_length=1)
+    frame_ranges: Annotated[list[Text], Field(min_length=1), BeforeValidator(frame_texts)] | None = None
     """Such as `["1-10", "15"]`. The syntax is not documented; single frames and `first-last` are the safe forms."""
-    notes: str | None = None
+    notes: Annotated[str, BeforeValidator(words)] | None = None
     render_engine: Text | None = None
     compositor_device: Text | None = None
     compute_device_type: Text | None = None
     gpu_count: Count | None = None
     sample_count: Count | None = None
-    denoising_enabled: bool | None = None
+    denoising_enabled: Flag | None = None
     denoiser_type: Text | None = None
-    resolution: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
+    resolution: Annotated[list[Count], Field(min_length=2, max_length=2), BeforeValidator(sizes)] | None = None
     """`[width, height]` in pixels."""
-    resolution_percentage: Annotated[int, Field(ge=1, le=32767)] | None = None
+    resolution_percentage: Annotated[int, Field(ge=1, le=32767), BeforeValidator(number)] | None = None
     output_format: Text | None = None
-    fps: Annotated[float, Field(gt=0)] | None = None
-    use_tiling: bool | None = None
+    fps: Positive | None = None
+    use_tiling: Flag | None = None
     tile_size: Count | None = None
-    output_settings: OutputSettings | None = None
-    minimum_ram: Annotated[float, Field(gt=0)] | None = None
+    output_settings: Annotated[OutputSettings, BeforeValidator(parsed)] | None = None
+    minimum_ram: Positive | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The body that the API expects: camel case, and only what was set (never a null for "as detected")."""
         return self.model_dump(by_alias=True, exclude_none=True)
 
 
-def check_render_config(config: RenderConfig | Mapping[str, Any]) -> RenderConfig:
-    """`config` as a `RenderConfig`.
+CHANGES_PIXELS = frozenset(
+    {
+        "colorManagementPreset",
+        "frameRanges",
+        "renderEngine",
+        "compositorDevice",  # CPU and GPU compositors draw some nodes differently
+        "computeDeviceType",  # so do render devices: curves, for one
+        "sampleCount",
+        "denoisingEnabled",
+        "denoiserType",
+        "resolution",
+        "resolutionPercentage",
+        "outputFormat",
+        "fps",  # what moves by time in seconds moves by it
+        "outputSettings",
+    }
+)
+"""The fields that decide on what is in the files. A field that nobody here knows counts as one of them."""
+CHANGES_NO_PIXEL = frozenset(
+    {
+        "notes",  # read by people
+        "gpuCount",  # how many share the work
+        "useTiling",  # how memory is saved, and
+        "tileSize",  # by how much
+        "minimumRam",  # which machine
+        *("name", "description", "tags", "priority"),  # unknown to the API as yet; never about pixels
+    }
+)
+"""The fields that may change without making another order of it: a render is neither stopped nor paid again for them."""
+
+
+def check_render_config(config: RenderConfig | Mapping[str, Any] | str) -> RenderConfig:
+    """`config` as a `RenderConfig`; a text is read as JSON, or as Python writes a dict, which is what templates make of one.
 
     Raises:
         RenderjuiceInputError: naming every field that is wrong, and what it should be.
     """
     if isinstance(config, RenderConfig):
-        return _check_json(config)
-    if not isinstance(config, Mapping):
-        raise RenderjuiceInputError(f"render_config must be a dict or a RenderConfig, not {type(config).__name__}.")
-    if not config:
+        return _check_values(config)
+    fields = parsed(config)
+    if not isinstance(fields, Mapping):
+        hint = f"; as text, write it as JSON: {_LEAST}" if isinstance(config, str) else ""
         raise RenderjuiceInputError(
-            'render_config is empty, and Renderjuice refuses that. The least is {"colorManagementPreset": "default"}.'
+            f"render_config must be a dict or a RenderConfig, not {type(config).__name__}{hint}."
         )
+    if not fields:
+        raise RenderjuiceInputError(f"render_config is empty, and Renderjuice refuses that. The least is {_LEAST}.")
     try:
-        return _check_json(RenderConfig.model_validate(dict(config)))
+        return _check_values(RenderConfig.model_validate(dict(fields)))
     except ValidationError as error:
         raise RenderjuiceInputError(f"render_config: {'; '.join(map(_sentence, error.errors()))}.") from None
 
 
-def _check_json(config: RenderConfig) -> RenderConfig:
-    """Fields that we do not know pass unchecked, but what JSON cannot say cannot be sent."""
+def _check_values(config: RenderConfig) -> RenderConfig:
+    """Fields that we do not know pass unchecked, but what JSON cannot say cannot be sent, and what is to be rendered must be."""
+    content = config.to_json()
     try:
-        json.dumps(config.to_json(), ensure_ascii=False, allow_nan=False).encode()
+        json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise RenderjuiceInputError(f"render_config cannot be written as JSON: {error}.") from None
+    raw = next((name for name, value in _texts(content) if name != "notes" and is_template(value)), None)
+    if raw:
+        raise RenderjuiceInputError(
+            f"render_config: {raw} holds a Jinja template that nobody has rendered. Airflow renders the arguments of "
+            "operators, and no text that comes from an XCom or is passed to a client."
+        )
     return config
+
+
+def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield name, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts(item, f"{name}.{key}".lstrip("."))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item, name)
 
 
 def _sentence(detail: Any) -> str:
@@ -111,5 +170,6 @@ def _sentence(detail: Any) -> str:
         return f'{field} is missing (use "default", or "aces" if the project is ACES-managed)'
     hint = ""
     if detail["type"] in {"int_type", "float_type", "bool_type", "list_type"} and isinstance(detail["input"], str):
-        hint = " (a Jinja template renders to text: pass an XComArg, or render_template_as_native_obj=True on the DAG)"
-    return f"{field}: {detail['msg'][:1].lower()}{detail['msg'][1:]}{hint}"
+        hint = " (a Jinja template renders to text, and this one to no such value)"
+    message = detail["msg"].removeprefix("Value error, ")
+    return f"{field}: {message[:1].lower()}{message[1:]}{hint}"

@@ -117,7 +117,7 @@ class RenderjuiceTimeoutError(RenderjuiceError):
 
 
 class RenderjuiceIncompleteError(RenderjuiceError):
-    """Frames are missing from a delivery. The message names them."""
+    """Frames, views or outputs of the compositor are missing from a delivery. The message names them."""
 
 
 class RenderjuiceEventError(RenderjuiceError):

@@ -27,7 +27,7 @@ class Call:
 
 @dataclass(frozen=True)
 class PutFile:
-    """The bytes of a scene to a presigned URL. No key, no cookies, no redirects."""
+    """The bytes of a scene to a presigned URL. No key, no cookies. A redirect is an answer."""
 
     url: str = field(repr=False)
     scene: SceneFile
@@ -35,7 +35,7 @@ class PutFile:
 
 @dataclass(frozen=True)
 class FetchFile:
-    """A signed URL to a local file. No key."""
+    """A signed URL to a local file. No key, no cookies. A redirect is an answer."""
 
     url: str = field(repr=False)
     part: Path
@@ -87,10 +87,11 @@ class Received:
 
 @dataclass(frozen=True)
 class Lost:
-    """Nothing came back. `sent` is False only when the request certainly never left."""
+    """Nothing came back. `sent` is False only when the request certainly never left, `passing` where asking again is of no use."""
 
     reason: str
     sent: bool
+    passing: bool = True
 
 
 Step = Call | PutFile | FetchFile | Pause | Do | Together

@@ -12,11 +12,19 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    WrapValidator,
+    model_serializer,
+)
 from pydantic.alias_generators import to_camel
 
 from renderjuice_provider.api.errors import RenderjuiceResponseError
-from renderjuice_provider.api.redact import redact
+from renderjuice_provider.api.redact import redact, without_signatures
 
 T = TypeVar("T")
 
@@ -55,11 +63,18 @@ VALIDATION_OVER = frozenset({JobStatus.VALIDATED, *RENDER_STARTED})
 
 
 class ApiModel(BaseModel):
-    """Camel case outside, snake case inside; frozen; unknown fields kept, and kept out of `repr`."""
+    """Camel case outside, snake case inside; frozen; unknown fields kept, and kept out of `repr`.
+
+    As JSON (`model_dump(mode="json")`, and so as an XCom) it has lost the queries of all its URLs, which is where signatures live.
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="allow", alias_generator=to_camel, populate_by_name=True, hide_input_in_errors=True
     )
+
+    @model_serializer(mode="wrap", when_used="json")
+    def _without_signatures(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_signatures(handler(self))  # type: ignore[no-any-return]
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """Declared fields only: an unknown field may hold a signed URL."""

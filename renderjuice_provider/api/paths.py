@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -32,11 +32,23 @@ class PlannedFile:
     """`frame` or `composite`."""
     source: OutputFile
 
+    @property
+    def view(self) -> str | None:
+        """Of stereo and multiview renders."""
+        return self.source.view
+
+    @property
+    def node(self) -> str | None:
+        """Of the compositor."""
+        return self.source.composite_node_name
+
 
 def plan(downloads: Downloads) -> tuple[PlannedFile, ...]:
     """A place for every output: `frames/...` and `composites/...`, no two alike, even where case does not count."""
+    composites = downloads.composite_files
+    shared = _shared_paths(composites)
     wanted = [(_frame_place(file), "frame", file) for file in downloads.frame_files]
-    wanted += [(_composite_place(file), "composite", file) for file in downloads.composite_files]
+    wanted += [(_composite_place(file, shared), "composite", file) for file in composites]
     places = _Places()
     return tuple(PlannedFile(places.take(place), kind, file) for place, kind, file in wanted)
 
@@ -45,11 +57,35 @@ def _frame_place(file: OutputFile) -> PurePosixPath:
     return _place("frames", [file.view or ""], output_name(file))
 
 
-def _composite_place(file: OutputFile) -> PurePosixPath:
-    if file.relative_path:
-        *folders, name = re.split(r"[/\\]", file.relative_path)
-        return _place("composites", folders, name)
-    return _place("composites", [file.composite_node_name or "", file.view or ""], output_name(file))
+def _composite_place(file: OutputFile, shared: Collection[str]) -> PurePosixPath:
+    name = output_name(file)
+    if not file.relative_path:
+        return _place("composites", [file.composite_node_name or "", file.view or ""], name)
+    parts = [part for part in re.split(r"[/\\]", file.relative_path) if part.strip(" .")]
+    if parts and file.relative_path not in shared and _is_file(parts[-1], name, told=bool(file.file_name)):
+        name = parts.pop()
+    return _place("composites", parts, name)
+
+
+def _is_file(last: str, name: str, *, told: bool) -> bool:
+    """Whether a `relativePath` that ends so is the whole path of a file: the documentation leaves open whether it is a folder.
+
+    It is, where it ends with the file's own name, or at least with its extension; where we had to take the name from a URL, with
+    any extension.
+    """
+    suffix = PurePosixPath(last).suffix.casefold()
+    return last.casefold() == name.casefold() or bool(
+        suffix and (not told or suffix == PurePosixPath(name).suffix.casefold())
+    )
+
+
+def _shared_paths(files: Iterable[OutputFile]) -> set[str]:
+    """Those `relativePath`s that lead to files of several names, and so can only be folders."""
+    names: dict[str, set[str]] = {}
+    for file in files:
+        if file.relative_path:
+            names.setdefault(file.relative_path, set()).add(output_name(file))
+    return {path for path, of_path in names.items() if len(of_path) > 1}
 
 
 def _place(root: str, folders: Iterable[str], name: str) -> PurePosixPath:

@@ -8,8 +8,10 @@ means "no information", and only a job's status says that it is over.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from renderjuice_provider.api.redact import without_signatures
 
 _JOB = ("jobId", "id")
 _DONE = ("framesCompleted", "completedFrames", "framesDone", "framesRendered", "renderedFrames", "completed", "done")
@@ -28,6 +30,10 @@ class Progress:
     frames_failed: int | None = None
     percent: float | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def serialize(self) -> dict[str, Any]:
+        """As an XCom: Airflow asks for this. Counters that nobody here knows may hold anything."""
+        return asdict(self) | {"raw": without_signatures(dict(self.raw))}
 
     def __str__(self) -> str:
         parts = []

@@ -10,13 +10,16 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any
 
-from renderjuice_provider.api import errors
+from renderjuice_provider.api import errors, redirects
 from renderjuice_provider.api.flow import Answer, Lost
 from renderjuice_provider.api.models import Downloads, Job, UploadTarget, parse
 from renderjuice_provider.api.progress import Progress, read_progress
 from renderjuice_provider.api.redact import redact
+
+API = "Renderjuice"
 
 
 class Reader:
@@ -31,18 +34,18 @@ class Reader:
         self._api_key = api_key
         self._now = now
 
-    def failure(self, outcome: Answer | Lost) -> errors.RenderjuiceError | None:
-        """The error that `outcome` is, or None for a success."""
+    def failure(self, outcome: Answer | Lost, who: str = API) -> errors.RenderjuiceError | None:
+        """The error that `outcome` is, or None for a success. `who` was asked: the API, or a store."""
         if isinstance(outcome, Lost):
-            message = f"Renderjuice did not answer: {redact(outcome.reason, self._api_key)}"
-            return errors.RenderjuiceConnectionError(message, sent=outcome.sent)
+            reason = redact(outcome.reason, self._api_key)
+            if not outcome.passing:
+                return errors.RenderjuiceTransferError(f"{who} was not asked: {reason}")
+            return errors.RenderjuiceConnectionError(f"{who} did not answer: {reason}", sent=outcome.sent)
         if outcome.ok:
             return None
         status = outcome.status
-        explanation = self._explanation(outcome)
-        if 300 <= status < 400:
-            explanation = ", a redirect, which is not followed with the API key: check the base URL"
-        message = f"Renderjuice answered {status}{explanation}"
+        explanation = _known_cause(status, who) or self._explanation(outcome)
+        message = f"{who} answered {status}{explanation}"
         return _http_error(status)(message, status_code=status, retry_after=self._retry_after(outcome))
 
     def json(self, answer: Answer) -> Any:
@@ -138,6 +141,17 @@ def _message(body: Any) -> str:
     if isinstance(body, dict):
         return next(filter(None, (_message(body.get(key)) for key in ("message", "error", "errors", "detail"))), "")
     return ""
+
+
+def _known_cause(status: int, who: str) -> str:
+    """What a status says on its own, whatever the answer's text."""
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return ", which is a proxy's word: it wants a user and a password (HTTPS_PROXY=http://user:password@proxy:port)"
+    if not 300 <= status < 400:
+        return ""
+    if who == API:
+        return ", a redirect, which is not followed with the API key: check the base URL"
+    return f", a redirect that is not followed (at most {redirects.LONGEST} in a row are, and to https)"
 
 
 def _http_error(status: int) -> type[errors.RenderjuiceHTTPError]:

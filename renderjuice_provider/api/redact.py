@@ -1,19 +1,32 @@
-"""Texts that may be shown: without the API key, without the queries of URLs (where signatures live)."""
+"""What may be shown and stored: without the API key, without the queries of URLs (where signatures live), and fit to be kept."""
 
 from __future__ import annotations
 
 import logging
 import re
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
+T = TypeVar("T")
+
+# What a URL can hold, up to the next blank, quotation mark or angle bracket. Each pattern here looks at a character a few times at
+# most: a text of colons and slashes must not keep anyone busy.
+_WORD = re.compile(r"[^\s\"'<>]+")
 # Any scheme (`s3:`, `https:`), and one slash or more: a URL that was taken for a path has lost one.
-_URL_SECRET = re.compile(r"\b([a-z][a-z0-9+.-]{1,15}:/+[^\s\"'<>?#]*)[?#][^\s\"'<>]*", re.IGNORECASE)
-_URL_USER = re.compile(r"\b([a-z][a-z0-9+.-]{1,15}:/+)[^\s/@]+@", re.IGNORECASE)
+_SCHEME = re.compile(r"\b[a-z][a-z0-9+.-]{1,15}:/", re.IGNORECASE)
+_QUERY = re.compile(r"[?#]")
+_URL_USER = re.compile(r"(:/+)[^\s/]+@")
 _LOGGED_SECRET = re.compile(r"""(b'(?:location|set-cookie)', b)('[^']*'|"[^"]*")""", re.IGNORECASE)
 LONGEST = 300
 """Characters of a server's text that reach an error message: enough for a sentence, too few for a page of HTML."""
 _CONSIDERED = 4000
 """Characters that are looked at for it."""
+DEEPEST = 32
+"""Levels of lists and objects. Airflow's own JSON refuses some hundreds."""
+MOST = 1 << 20
+"""Characters and values of one thing that is stored: XComs and events are meant for some kilobytes."""
+_LARGEST = 2**63
+"""Databases count to here."""
 
 
 def redact(text: str, *secrets: str) -> str:
@@ -22,7 +35,7 @@ def redact(text: str, *secrets: str) -> str:
         if secret:
             text = text.replace(secret, "***")
     text = "".join(char if char.isprintable() else " " for char in text[:_CONSIDERED])
-    text = _URL_USER.sub(r"\1***@", _URL_SECRET.sub(r"\1?***", text))
+    text = _without_url_secrets(text)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
@@ -37,7 +50,7 @@ class _QueryFilter(logging.Filter):
             record.msg = _LOGGED_SECRET.sub(r"\1'***'", record.msg)
         if isinstance(record.args, tuple):
             record.args = tuple(
-                _URL_SECRET.sub(r"\1?***", str(arg)) if type(arg).__name__ == "URL" else arg for arg in record.args
+                _without_url_secrets(str(arg)) if type(arg).__name__ == "URL" else arg for arg in record.args
             )
         return True
 
@@ -51,12 +64,64 @@ def keep_queries_out_of_logs() -> None:
         logging.getLogger(name).addFilter(_QUERY_FILTER)
 
 
-def without_signatures(value: Any) -> Any:
-    """JSON that may be stored: every URL in it has lost its query."""
-    if isinstance(value, str):
-        return _URL_SECRET.sub(r"\1?***", value)
-    if isinstance(value, list):
-        return [without_signatures(item) for item in value]
-    if isinstance(value, dict):
-        return {key: without_signatures(item) for key, item in value.items()}
-    return value
+def storable(value: Any, *secrets: str) -> Any:
+    """`value` as JSON that every store takes: the one door for what came from outside to an XCom, an event, a record or a report.
+
+    Texts lose `secrets`, credentials and queries of URLs, and show what cannot be printed as an escape: PostgreSQL takes no NUL,
+    and UTF-8 no lone surrogate (an old Latin-1 file name has some). Numbers that JSON does not know become None. What lies deeper
+    than `DEEPEST`, or comes after `MOST` characters or values, becomes "…".
+    """
+    return _Door(secrets).let_in(value, DEEPEST)
+
+
+without_signatures = storable
+"""Its earlier name, by which others may import it."""
+
+
+class _Door:
+    def __init__(self, secrets: Sequence[str]) -> None:
+        self._secrets = [secret for secret in secrets if secret]
+        self._left = MOST
+
+    def let_in(self, value: Any, depth: int) -> Any:
+        self._left -= 1
+        if self._left < 0 or depth < 0:
+            return "…"
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, (int, float)):
+            return value if -_LARGEST < value < _LARGEST else None  # nor is NaN between them
+        if isinstance(value, Mapping):
+            return {self._text(key): self.let_in(item, depth - 1) for key, item in self._some(value.items())}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [self.let_in(item, depth - 1) for item in self._some(value)]
+        return self._text(value)
+
+    def _some(self, items: Iterable[T]) -> Iterator[T]:
+        for item in items:
+            if self._left < 0:
+                return
+            yield item
+
+    def _text(self, value: Any) -> str:
+        text = str(value)
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        if len(text) > self._left:
+            text = text[: max(0, self._left)] + "…"
+        self._left -= len(text)
+        if not text.isprintable():
+            text = "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text)
+        return _without_url_secrets(text)
+
+
+def _without_url_secrets(text: str) -> str:
+    """`text` without credentials in URLs, and without their queries and fragments."""
+    return _URL_USER.sub(r"\1***@", _WORD.sub(_without_query, text)) if ":/" in text else text
+
+
+def _without_query(word: re.Match[str]) -> str:
+    text = word[0]
+    scheme = _SCHEME.search(text)
+    query = _QUERY.search(text, scheme.end()) if scheme else None
+    return f"{text[: query.start()]}?***" if query else text

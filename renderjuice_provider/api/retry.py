@@ -77,4 +77,6 @@ def _certainly_not_done(failure: RenderjuiceError) -> bool:
 
 
 def _may_repeat(failure: RenderjuiceError, repeat: Repeat) -> bool:
+    if isinstance(failure, RenderjuiceServerError) and failure.status_code < 400:
+        return False  # a redirect: it may pass with somebody's maintenance, in hours, but not while a call waits
     return is_passing(failure) if repeat is Repeat.SAFELY else _certainly_not_done(failure)

@@ -6,21 +6,25 @@ Sources: the API reference's page on upload targets (file types, the 5 GiB limit
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+from renderjuice_provider.api.blend import HEAD, TAIL, ends, has_an_end, is_blend
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceTransferError
 from renderjuice_provider.api.redact import redact
+from renderjuice_provider.api.scene_zip import check_zip
 
 SIZE_LIMIT = 5 * 1024**3
 """Single-request uploads are for files smaller than this many bytes."""
 CHUNK = 1024**2
-_BLEND, _GZIP, _ZSTD = b"BLENDER", b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_SHOWN = 10
+"""So many names in a message."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,13 @@ class SceneFile:
         return extension.lower() if stem else ""
 
     @classmethod
-    def check(cls, source: str | os.PathLike[str] | Any) -> SceneFile:
+    def check(cls, source: str | os.PathLike[str] | Any, *, one_scene: bool = False) -> SceneFile:
         """Look at the file, before a byte is sent.
+
+        Args:
+            source: where it is.
+            one_scene: refuse a zip with several scenes, of which Renderjuice would render one that nobody has named. By default a
+                warning lists them.
 
         Raises:
             RenderjuiceInputError: what is wrong with it, and what would do.
@@ -59,7 +68,7 @@ class SceneFile:
             raise RenderjuiceInputError(f"A scene is given as a path, not as {type(source).__name__}.")
         path: Any = source if hasattr(source, "open") else Path(source)
         try:
-            return cls._check(path)
+            return cls._check(path, one_scene=one_scene)
         except RenderjuiceInputError:
             raise
         except (OSError, ValueError, ImportError) as error:
@@ -68,7 +77,7 @@ class SceneFile:
             raise RenderjuiceInputError(f"{redact(str(path))} cannot be read: {reason}.") from None
 
     @classmethod
-    def _check(cls, path: Any) -> SceneFile:
+    def _check(cls, path: Any, *, one_scene: bool) -> SceneFile:
         if not path.exists():
             raise RenderjuiceInputError(f"No such file: {redact(str(path))}")
         if not path.is_file():
@@ -83,7 +92,12 @@ class SceneFile:
             raise RenderjuiceInputError(
                 f"{scene.name} has {size / 1024**3:.2f} GiB; uploads must be smaller than 5 GiB. Pack fewer assets into it."
             )
-        _CHECKS[scene.type](scene)
+        scenes = _CHECKS[scene.type](scene)
+        if len(scenes) > 1:
+            text = _several(scene.name, scenes)
+            if one_scene:
+                raise RenderjuiceInputError(text)
+            _log.warning("%s", text)
         return scene
 
     def chunks(self) -> Iterator[bytes]:
@@ -127,61 +141,36 @@ def _look(path: Any) -> tuple[int, float | None]:
     return int(stat.st_size), modified
 
 
-def _check_blend(scene: SceneFile) -> None:
+def _check_blend(scene: SceneFile) -> list[str]:
     with scene.path.open("rb") as file:
-        if not _is_blend(file):
+        if not is_blend(start := file.read(HEAD)):
             raise RenderjuiceInputError(
                 f"{scene.name} is no Blender file: it begins with neither BLENDER nor a gzip or zstd header. "
                 "Save it from Blender again."
             )
+        if has_an_end(start):
+            file.seek(max(0, scene.size - TAIL))
+            if not ends(start, file.read(TAIL), lambda: scene.path.open("rb")):
+                raise RenderjuiceInputError(f"{scene.name} was cut short: its end is missing. Save or copy it again.")
+    return [scene.name]
 
 
-def _is_blend(file: BinaryIO) -> bool:
-    start = file.read(512)
-    if start.startswith(_GZIP):
-        try:
-            start = zlib.decompressobj(wbits=31).decompress(start, len(_BLEND))
-        except zlib.error:
-            return False
-    # Inside a zstd frame only a decompressor could look; Blender has written its compressed files like that since 3.0.
-    return start.startswith((_BLEND, _ZSTD))
-
-
-def _check_zip(scene: SceneFile) -> None:
+def _check_zip(scene: SceneFile) -> list[str]:
     try:
         with scene.path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            _check_no_overlap(scene, archive)
-            _check_members(scene, archive)
+            return check_zip(scene.name, archive)
     except RenderjuiceInputError:
         raise
     except Exception as error:  # noqa: BLE001 - each Python, and each decompressor, raises what it likes
         raise RenderjuiceInputError(f"{scene.name} is damaged or no zip file ({error}). Pack it again.") from None
 
 
-def _check_no_overlap(scene: SceneFile, archive: zipfile.ZipFile) -> None:
-    """Bytes that belong to two members are a zip bomb's: some versions of Python only warn of it, and some say nothing."""
-    end = 0
-    for member in sorted(archive.infolist(), key=lambda member: member.header_offset):
-        if member.header_offset < end:
-            raise RenderjuiceInputError(f"{scene.name} is damaged: members of it overlap. Pack it again.")
-        end = member.header_offset + zipfile.sizeFileHeader + member.compress_size  # type: ignore[attr-defined]
-
-
-def _check_members(scene: SceneFile, archive: zipfile.ZipFile) -> None:
-    if any(member.flag_bits & 0x1 for member in archive.infolist()):
-        raise RenderjuiceInputError(f"{scene.name} is encrypted. Pack it again without a password.")
-    damaged = archive.testzip()
-    if damaged:
-        raise RenderjuiceInputError(f"{scene.name} is damaged: {damaged} inside it cannot be read. Pack it again.")
-    blends = [m for m in archive.infolist() if m.filename.lower().endswith(".blend") and "__MACOSX" not in m.filename]
-    if not blends:
-        raise RenderjuiceInputError(
-            f"{scene.name} holds no .blend. Put the scene at the top of the zip, beside its assets."
-        )
-    for member in blends:
-        with archive.open(member) as file:
-            if not _is_blend(file):  # type: ignore[arg-type]
-                raise RenderjuiceInputError(f"{scene.name}: {member.filename} inside it is no Blender file.")
+def _several(name: str, scenes: list[str]) -> str:
+    shown = ", ".join([*scenes[:_SHOWN], "..."] if len(scenes) > _SHOWN else scenes)
+    return (
+        f"{name} holds several scenes, and Renderjuice cannot be told which one to render: {shown}. Leave one at the top of the "
+        "zip; what it links belongs in folders below it, or packed into it (File > External Data > Pack Linked Libraries)."
+    )
 
 
 _CHECKS = {"blend": _check_blend, "zip": _check_zip}

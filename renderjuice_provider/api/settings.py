@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from renderjuice_provider import __version__
+from renderjuice_provider.api.errors import RenderjuiceInputError
+from renderjuice_provider.api.origin import address_problem
+from renderjuice_provider.api.proxies import Proxy
 
 if TYPE_CHECKING:
     import ssl
+
+    import httpx
+
+    Client = TypeVar("Client", httpx.Client, httpx.AsyncClient)
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,12 @@ class WireSettings:
     allow_http: bool
     storage_timeout: float = 300.0
     """A store may think for minutes about the last byte of 5 GiB."""
+
+    def problem_of(self, url: str) -> str:
+        """Why a signed `url` must not be used; empty when it may be."""
+        downgrade = self.base_url.startswith("https:") and not url.startswith("https:") and not self.allow_http
+        problem = address_problem(url, allow_http=self.allow_http)
+        return problem or ("is plain http, and the API is not" if downgrade else "")
 
     def api_options(self) -> dict[str, Any]:
         """For the client that carries the key. Redirects are answers, never followed."""
@@ -44,12 +57,44 @@ class WireSettings:
         return target | {"headers": headers, "timeout": timeout}
 
 
+def open_client(kind: type[Client], options: dict[str, Any], proxy: Proxy | None) -> Client:
+    """A client of httpx that goes by way of `proxy`.
+
+    Raises:
+        RenderjuiceInputError: naming the variable of this machine's environment that cannot be used.
+    """
+    import httpx
+
+    if proxy is None:
+        return kind(**options, trust_env=False)
+    unusable = f"The environment variable {proxy.variable} of this machine names no proxy that can be used"
+    try:
+        address = httpx.Proxy(proxy.url)
+        has_host = bool(address.url.host)
+    except (httpx.InvalidURL, ValueError):
+        has_host = False
+    if not has_host:
+        raise RenderjuiceInputError(f"{unusable}: write it as http://proxy.example:3128.")
+    try:
+        return kind(**options, trust_env=False, proxy=address)
+    except ImportError:
+        raise RenderjuiceInputError(
+            f"{unusable}: SOCKS takes the package socksio (pip install 'httpx[socks]')."
+        ) from None
+
+
 @cache
 def _certificates() -> ssl.SSLContext:
     """One for all clients: reading the machine's certificates takes some 25 ms, and a triggerer has hundreds of clients."""
     import httpx
 
-    return httpx.create_ssl_context()
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:  # ssl.SSLError is one
+        raise RenderjuiceInputError(
+            "The environment variable SSL_CERT_FILE of this machine names no file of certificates that can be read: "
+            f"{error.strerror or type(error).__name__}."
+        ) from None
 
 
 def _user_agent() -> str:

@@ -11,7 +11,6 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -24,6 +23,8 @@ from renderjuice_provider.api.models import Downloads, Job, JobStatus, UploadTar
 from renderjuice_provider.api.paths import PlannedFile, plan
 from renderjuice_provider.api.protocol import Protocol
 from renderjuice_provider.api.redact import redact
+from renderjuice_provider.api.redirects import OF_A_GET, OF_A_PUT, Way
+from renderjuice_provider.api.report import DownloadedFile, DownloadReport
 from renderjuice_provider.api.retry import Repeat
 from renderjuice_provider.api.scene_file import SceneFile
 
@@ -33,16 +34,17 @@ _RENEWALS = 3
 _EMPTY_LOOKS = 4
 """Looks at an empty list of a completed job: outputs may be listed a few seconds late, and a job may truly have none."""
 _EXPIRED = frozenset({401, 403, 410})
+_STORE = "The store"
 
 
-def upload(protocol: Protocol, path: str | os.PathLike[str] | Any) -> Flow[UploadTarget]:
+def upload(protocol: Protocol, path: str | os.PathLike[str] | Any, *, one_scene: bool = False) -> Flow[UploadTarget]:
     """Check the scene, ask for a target, PUT the bytes; the target's slug then stands for the scene.
 
     Raises:
         RenderjuiceInputError: before anything is sent.
         RenderjuiceTransferError: when the bytes did not arrive, or the file changed under the upload.
     """
-    scene: SceneFile = yield Do(partial(SceneFile.check, path))
+    scene: SceneFile = yield Do(partial(SceneFile.check, path, one_scene=one_scene))
     for _ in range(_RENEWALS):
         target = yield from protocol.create_upload(scene.name, scene.type)
         if (yield from _put(protocol, scene, target)):
@@ -55,11 +57,14 @@ def upload(protocol: Protocol, path: str | os.PathLike[str] | Any) -> Flow[Uploa
 
 def _put(protocol: Protocol, scene: SceneFile, target: UploadTarget) -> Flow[bool]:
     """True once stored; False when the URL is of no use any more."""
+    way = Way(target.upload_url, OF_A_PUT)
     attempt = 0
     while True:
+        outcome = yield PutFile(way.url, scene)
+        if way.leads_on(outcome):
+            continue
         attempt += 1
-        outcome = yield PutFile(target.upload_url, scene)
-        failure = protocol.read.failure(outcome)
+        failure = protocol.read.failure(outcome, _STORE)
         if failure is None:
             return True
         if isinstance(outcome, Answer) and outcome.status in _EXPIRED:
@@ -147,46 +152,6 @@ def folder(destination: str | os.PathLike[str] | Any) -> Folder:
     return LocalFolder(getattr(destination, "path", destination))
 
 
-@dataclass(frozen=True)
-class DownloadedFile:
-    """One output that is whole and in its place."""
-
-    place: str
-    """Below the destination, with forward slashes."""
-    kind: str
-    size: int
-    sha256: str
-    view: str | None = None
-    node: str | None = None
-
-
-@dataclass(frozen=True)
-class DownloadReport:
-    """What a download brought: counts, bytes, where; never a URL."""
-
-    job_id: str
-    files: tuple[DownloadedFile, ...]
-
-    @property
-    def frames(self) -> tuple[DownloadedFile, ...]:
-        """The rendered frames."""
-        return tuple(file for file in self.files if file.kind == "frame")
-
-    @property
-    def composites(self) -> tuple[DownloadedFile, ...]:
-        """The compositor's outputs."""
-        return tuple(file for file in self.files if file.kind == "composite")
-
-    @property
-    def size(self) -> int:
-        """Bytes, all files together."""
-        return sum(file.size for file in self.files)
-
-    def to_json(self) -> dict[str, Any]:
-        """For a manifest file: every file with its SHA-256."""
-        return {"job_id": self.job_id, "bytes": self.size, "files": [asdict(file) for file in self.files]}
-
-
 def download(protocol: Protocol, job_id: str, destination: Folder) -> Flow[DownloadReport]:
     """Every output of a job that is over, each in a place of its own below `destination`.
 
@@ -264,11 +229,14 @@ class _Fetching:
         return DownloadedFile(place, planned.kind, received.size, received.sha256, source.view, node)
 
     def _receive(self, planned: PlannedFile, part: Path) -> Flow[Received | None]:
+        way = Way(self._urls[planned.place], OF_A_GET)
         attempt = 0
         while True:
+            outcome = yield FetchFile(way.url, part)
+            if way.leads_on(outcome):
+                continue
             attempt += 1
-            outcome = yield FetchFile(self._urls[planned.place], part)
-            failure = self._protocol.read.failure(outcome) or _no_file(outcome)
+            failure = self._protocol.read.failure(outcome, _STORE) or _no_file(outcome)
             if failure is None:
                 return outcome.received  # type: ignore[no-any-return]
             if isinstance(outcome, Answer) and outcome.status in _EXPIRED:
@@ -285,9 +253,9 @@ class _Fetching:
 def _no_file(answer: Answer) -> errors.RenderjuiceResponseError | None:
     """A success without a file: nothing at all, a piece of one, or the page of some proxy."""
     if answer.received is None:
-        return errors.RenderjuiceResponseError(f"Renderjuice answered {answer.status} without the file")
+        return errors.RenderjuiceResponseError(f"{_STORE} answered {answer.status} without the file")
     if answer.headers.get("content-type", "").startswith("text/html"):
-        return errors.RenderjuiceResponseError("Renderjuice answered with a page of HTML instead of the file")
+        return errors.RenderjuiceResponseError(f"{_STORE} answered with a page of HTML instead of the file")
     return None
 
 

@@ -1,6 +1,6 @@
 """Performing the steps of a flow with httpx: once synchronously, once asynchronously, and nothing decided here.
 
-Two httpx clients each: one that carries the API key and knows only the API's origin, one for signed URLs that has no key to leak.
+Two kinds of httpx clients: those that carry the API key know only the API's origin, those for signed URLs have no key to leak.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from functools import cached_property, partial
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from renderjuice_provider.api.body import Body
 from renderjuice_provider.api.flow import Answer, Call, Do, FetchFile, Flow, Lost, Pause, PutFile, Step, Together
-from renderjuice_provider.api.origin import address_problem
 from renderjuice_provider.api.part import PartWriter, beside_the_loop
+from renderjuice_provider.api.proxies import Proxy, proxy_for
 from renderjuice_provider.api.redact import keep_queries_out_of_logs
 from renderjuice_provider.api.scene_file import CHUNK, SceneFile
-from renderjuice_provider.api.settings import WireSettings
+from renderjuice_provider.api.settings import WireSettings, open_client
 
 if TYPE_CHECKING:
     import httpx
@@ -30,6 +30,8 @@ T = TypeVar("T")
 _AT_ONCE = 4
 """Files on their way at the same time: enough to hide latency, few enough for anyone's rate limit."""
 _WHOLE_FILE = 200
+_Purpose = tuple[str, Proxy | None]
+"""What one httpx client is for: the API or the stores, directly or by way of one proxy."""
 
 
 class Wire:
@@ -38,26 +40,25 @@ class Wire:
     def __init__(self, settings: WireSettings) -> None:
         keep_queries_out_of_logs()
         self._settings = settings
-        self._clients: dict[str, httpx.Client] = {}
+        self._clients: dict[_Purpose, httpx.Client] = {}
         self._opening = Lock()
 
-    @property
     def _api(self) -> httpx.Client:
-        return self._client("api", self._settings.api_options)
+        return self._client("api", self._settings.base_url, self._settings.api_options)
 
-    @property
-    def _storage(self) -> httpx.Client:
-        return self._client("storage", self._settings.storage_options)
+    def _storage(self, url: str) -> httpx.Client:
+        return self._client("storage", url, self._settings.storage_options)
 
-    def _client(self, name: str, options: Callable[[], dict[str, Any]]) -> httpx.Client:
+    def _client(self, name: str, url: str, options: Callable[[], dict[str, Any]]) -> httpx.Client:
         import httpx
 
+        purpose = (name, proxy_for(url))
         with self._opening:  # several threads may come first
-            if name not in self._clients:
-                client = self._clients[name] = httpx.Client(**options())
+            if purpose not in self._clients:
+                client = self._clients[purpose] = open_client(httpx.Client, options(), purpose[1])
                 # Operators have no end at which they could close a client; whoever forgets it leaves no socket behind.
                 weakref.finalize(self, client.close)
-            return self._clients[name]
+            return self._clients[purpose]
 
     def run(self, flow: Flow[T]) -> T:
         """The flow's result."""
@@ -73,7 +74,7 @@ class Wire:
     def _perform(self, step: Step) -> Any:
         match step:
             case Call():
-                return _attempt(lambda: self._call(step))
+                return _attempt(self._settings.base_url, lambda: self._call(step))
             case PutFile():
                 return self._guarded(step.url, lambda: self._put(step))
             case FetchFile():
@@ -88,19 +89,21 @@ class Wire:
         return None
 
     def _guarded(self, url: str, perform: Callable[[], Answer]) -> Answer | Lost:
-        return _unusable(url, self._settings) or _attempt(perform)
+        return _unusable(url, self._settings) or _attempt(url, perform)
 
     def _call(self, step: Call) -> Answer:
-        with self._api.stream(step.method, step.path, **_order(step)) as response:
+        with self._api().stream(step.method, step.path, **_order(step)) as response:
             return self._read(response)
 
     def _put(self, step: PutFile) -> Answer:
         scene = step.scene
-        with self._storage.stream("PUT", step.url, content=scene.chunks(), headers=_length(scene)) as response:
+        with self._storage(step.url).stream(
+            "PUT", step.url, content=scene.chunks(), headers=_length(scene)
+        ) as response:
             return self._read(response)
 
     def _fetch(self, step: FetchFile) -> Answer:
-        with self._storage.stream("GET", step.url, follow_redirects=True) as response:
+        with self._storage(step.url).stream("GET", step.url) as response:
             if response.status_code != _WHOLE_FILE:
                 return self._read(response)
             with PartWriter(step.part) as writer:
@@ -127,18 +130,21 @@ class AsyncWire:
     def __init__(self, settings: WireSettings) -> None:
         keep_queries_out_of_logs()
         self._settings = settings
+        self._clients: dict[_Purpose, httpx.AsyncClient] = {}
 
-    @cached_property
     def _api(self) -> httpx.AsyncClient:
+        return self._client("api", self._settings.base_url, self._settings.api_options)
+
+    def _storage(self, url: str) -> httpx.AsyncClient:
+        return self._client("storage", url, self._settings.storage_options)
+
+    def _client(self, name: str, url: str, options: Callable[[], dict[str, Any]]) -> httpx.AsyncClient:
         import httpx
 
-        return httpx.AsyncClient(**self._settings.api_options())
-
-    @cached_property
-    def _storage(self) -> httpx.AsyncClient:
-        import httpx
-
-        return httpx.AsyncClient(**self._settings.storage_options())
+        purpose = (name, proxy_for(url))
+        if purpose not in self._clients:
+            self._clients[purpose] = open_client(httpx.AsyncClient, options(), purpose[1])
+        return self._clients[purpose]
 
     async def run(self, flow: Flow[T]) -> T:
         """The flow's result."""
@@ -184,22 +190,22 @@ class AsyncWire:
 
     async def _call(self, step: Call) -> Answer | Lost:
         try:
-            async with self._api.stream(step.method, step.path, **_order(step)) as response:
+            async with self._api().stream(step.method, step.path, **_order(step)) as response:
                 return await self._read(response)
         except _transport_errors() as error:
-            return _lost(error)
+            return _lost(error, self._settings.base_url)
 
     async def _put(self, step: PutFile) -> Answer | Lost:
         try:
             content, headers = _chunks_beside_the_loop(step.scene), _length(step.scene)
-            async with self._storage.stream("PUT", step.url, content=content, headers=headers) as response:
+            async with self._storage(step.url).stream("PUT", step.url, content=content, headers=headers) as response:
                 return await self._read(response)
         except _transport_errors() as error:
-            return _lost(error)
+            return _lost(error, step.url)
 
     async def _fetch(self, step: FetchFile) -> Answer | Lost:
         try:
-            async with self._storage.stream("GET", step.url, follow_redirects=True) as response:
+            async with self._storage(step.url).stream("GET", step.url) as response:
                 if response.status_code != _WHOLE_FILE:
                     return await self._read(response)
                 async with PartWriter(step.part) as writer:
@@ -207,7 +213,7 @@ class AsyncWire:
                         await beside_the_loop(partial(writer.write, chunk))
                 return Answer(response.status_code, _headers(response), received=writer.received)
         except _transport_errors() as error:
-            return _lost(error)
+            return _lost(error, step.url)
 
     async def _read(self, response: httpx.Response) -> Answer:
         body = Body(self._settings.timeout)
@@ -217,9 +223,9 @@ class AsyncWire:
 
     async def close(self) -> None:
         """Close the connections that were opened."""
-        for name in ("_api", "_storage"):
-            if client := self.__dict__.pop(name, None):
-                await client.aclose()
+        while self._clients:
+            _, client = self._clients.popitem()
+            await client.aclose()
 
 
 async def _chunks_beside_the_loop(scene: SceneFile) -> AsyncIterator[bytes]:
@@ -241,11 +247,11 @@ def _headers(response: httpx.Response) -> dict[str, str]:
     return {key.lower(): value for key, value in response.headers.items()}
 
 
-def _attempt(perform: Callable[[], Answer]) -> Answer | Lost:
+def _attempt(url: str, perform: Callable[[], Answer]) -> Answer | Lost:
     try:
         return perform()
     except _transport_errors() as error:
-        return _lost(error)
+        return _lost(error, url)
 
 
 def _transport_errors() -> tuple[type[Exception], ...]:
@@ -254,13 +260,15 @@ def _transport_errors() -> tuple[type[Exception], ...]:
     return (httpx.HTTPError, httpx.InvalidURL)
 
 
-def _lost(error: Exception) -> Lost:
+def _lost(error: Exception, url: str) -> Lost:
     import httpx
 
     unsent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
-    return Lost(f"{type(error).__name__}: {error}", sent=not isinstance(error, unsent))
+    proxy = proxy_for(url)
+    by_way = f" (by way of the proxy that {proxy.variable} names)" if proxy else ""
+    return Lost(f"{type(error).__name__}: {error}{by_way}", sent=not isinstance(error, unsent))
 
 
 def _unusable(url: str, settings: WireSettings) -> Lost | None:
-    problem = address_problem(url, allow_http=settings.allow_http)
-    return Lost(f"the signed URL {problem}", sent=False) if problem else None
+    problem = settings.problem_of(url)
+    return Lost(f"the signed URL {problem}", sent=False, passing=False) if problem else None

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from renderjuice_provider.api.models import Job
 
 PREVIEW_KEY = "renderjuice_preview_url"
+_KEPT = "renderjuice_preview_is_kept"
 
 
 class RenderjuicePreviewLink(BaseOperatorLink):
@@ -23,7 +24,13 @@ class RenderjuicePreviewLink(BaseOperatorLink):
     xcom_key = PREVIEW_KEY
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
-        """What the operator stored. Airflow asks at the end of every worker phase and keeps the answer, so it must not vary."""
+        """What the operator stored. Airflow asks at the end of every worker phase and keeps the answer, so it must not vary.
+
+        It also asks when a task has failed before it had a job. Nothing is stored then, and looking for it would put an error into
+        the log that has nothing to do with the failure.
+        """
+        if not getattr(operator, _KEPT, False):
+            return ""
         from airflow.sdk.execution_time.xcom import XCom
 
         return XCom.get_value(key=self.xcom_key, ti_key=ti_key) or ""
@@ -32,11 +39,18 @@ class RenderjuicePreviewLink(BaseOperatorLink):
 def push_preview(context: Context, job: Job | None = None) -> None:
     """Give the task its button, if the job's preview may be stored: a URL with a query may be signed, which is a secret.
 
-    Without a preview an empty text is stored, since Airflow logs an error for a link that it does not find.
+    Without a preview an empty text is stored.
     """
     url, ti = (job.preview_url if job else None) or "", context.get("ti")
     if ti is not None:
         ti.xcom_push(key=PREVIEW_KEY, value=url if _may_be_stored(url) else "")
+        keep_preview(getattr(ti, "task", None))
+
+
+def keep_preview(operator: Any) -> None:
+    """Note that something is stored for this operator's link: by this phase of the task, or by one before."""
+    if operator is not None:
+        setattr(operator, _KEPT, True)
 
 
 def _may_be_stored(url: str) -> bool:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
+from renderjuice_provider.links.renderjuice import keep_preview
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
+
     from renderjuice_provider.api.client import RenderjuiceClient
 
 
@@ -23,15 +27,22 @@ class RenderjuiceOperator(BaseOperator):
 
     ui_color = "#ffe3c2"
     template_fields: Sequence[str] = ("renderjuice_conn_id",)
+    multiple_outputs = False
+    """Whether the operator returns a dict, whose keys are XComs of their own then: `render.output["job_id"]`."""
 
     def __init__(self, *, renderjuice_conn_id: str = RenderjuiceHook.default_conn_name, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"multiple_outputs": type(self).multiple_outputs} | kwargs)
         self.renderjuice_conn_id = renderjuice_conn_id
 
     @cached_property
     def hook(self) -> RenderjuiceHook:
         """The hook of this task; its client lives as long as the process."""
         return RenderjuiceHook(self.renderjuice_conn_id)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """As Airflow does it; what the phase before the deferral has stored for the link is there."""
+        keep_preview(self)
+        return super().resume_execution(next_method, next_kwargs, context)
 
     @property
     def client(self) -> RenderjuiceClient:
@@ -46,3 +57,12 @@ def storage_path(path: Any) -> Any:
 
         return ObjectStoragePath(path)
     return path
+
+
+def scene_path(path: Any) -> Any:
+    """As `storage_path`, but a file of this machine is a local path, however it is written.
+
+    Then a hash of its bytes stands for them, where fsspec would also count its name and its time.
+    """
+    found = storage_path(path)
+    return Path(found.path) if getattr(found, "protocol", None) == "file" else found

@@ -1,4 +1,4 @@
-"""Creating, validating and stopping a job: what costs nothing."""
+"""Creating and validating a job: what costs nothing."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider.api.errors import RenderjuiceNotFoundError
 from renderjuice_provider.api.models import Job
-from renderjuice_provider.api.redact import without_signatures
+from renderjuice_provider.api.redact import storable
+from renderjuice_provider.arguments import read_job_id
 from renderjuice_provider.operators.base import RenderjuiceOperator
 from renderjuice_provider.operators.memory import Memory
+from renderjuice_provider.operators.validation import shortened, tell
 from renderjuice_provider.operators.waiting import JobOperator
 from renderjuice_provider.waiting.record import fingerprint
 from renderjuice_provider.waiting.steps import Step, step_to_validated
@@ -39,11 +41,14 @@ class RenderjuiceCreateJobOperator(RenderjuiceOperator):
 
     def execute(self, context: Context) -> str:
         """The job's id: that of an earlier try, if it got so far with the same slug."""
-        memory, work = Memory(context), fingerprint(self.slug, self.renderjuice_conn_id, self.client.base_url)
+        slug = (
+            str(self.slug) if type(self.slug) is int else self.slug
+        )  # native rendering makes a number of a text of digits
+        memory, work = Memory(context), fingerprint(slug, self.renderjuice_conn_id, self.client.base_url)
         known = memory.recall(work)
         if known is not None and self._exists(known):
             return known
-        job_id = self.client.create_job(self.slug).id
+        job_id = self.client.create_job(slug).id
         memory.remember(work, job_id)
         return job_id
 
@@ -64,7 +69,8 @@ class RenderjuiceValidateJobOperator(JobOperator):
         timeout: seconds (or a timedelta); an hour by default.
         renderjuice_conn_id: see `RenderjuiceHook`.
 
-    Returns (XCom): `job_id`, `status`, and `analysis`, which is None when it is absent or longer than 16 KiB.
+    Returns (XCom): `job_id`, `status`, and `analysis`, which is None when it is absent or longer than 16 KiB,
+    even with only the first of its long lists.
 
     Raises:
         RenderjuiceJobOverError: when validation failed; the message holds Renderjuice's reason.
@@ -80,7 +86,7 @@ class RenderjuiceValidateJobOperator(JobOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Validate, and wait."""
-        return self.start(context, self.client.validate_job(self.job_id))
+        return self.start(context, self.client.validate_job(read_job_id(self.job_id)))
 
     def next_step(self, job: Job) -> Step:
         """See `JobOperator`."""
@@ -92,29 +98,13 @@ class RenderjuiceValidateJobOperator(JobOperator):
 
     def summary(self, job: Job) -> dict[str, Any]:
         """See the class."""
-        analysis = without_signatures(job.analysis)
+        analysis = storable(job.analysis)
+        tell(self.log, job)
+        if len(json.dumps(analysis)) > ANALYSIS_LIMIT:
+            analysis = shortened(analysis)
         if analysis is not None and len(json.dumps(analysis)) > ANALYSIS_LIMIT:
             self.log.info(
                 "The analysis is longer than %d bytes and stays out of XCom; read it with the hook", ANALYSIS_LIMIT
             )
             analysis = None
         return {"job_id": job.id, "status": job.status, "analysis": analysis}
-
-
-class RenderjuiceCancelJobOperator(RenderjuiceOperator):
-    """Stop a job, and return its status after: a job that is over already is left as it is.
-
-    Args:
-        job_id: any job.
-        renderjuice_conn_id: see `RenderjuiceHook`.
-    """
-
-    template_fields = (*RenderjuiceOperator.template_fields, "job_id")
-
-    def __init__(self, *, job_id: str | XComArg, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.job_id: Any = job_id
-
-    def execute(self, context: Context) -> str:
-        """The status after; `completed` when it was too late."""
-        return self.client.cancel_job(self.job_id).status

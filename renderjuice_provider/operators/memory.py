@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceNotFoundError
 from renderjuice_provider.api.models import Job
-from renderjuice_provider.waiting.record import JobRecord
+from renderjuice_provider.waiting.order import renders
+from renderjuice_provider.waiting.record import JobRecord, Work
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -83,29 +84,33 @@ class JobMemory:
         self._on_clear = on_clear
         self.record: JobRecord
 
-    def begin(self, work: str, content: str | None, timeout: float, job_id: str | None = None) -> None:
+    def knows(self, work: Work) -> bool:
+        """Whether an earlier try was about the same work, or may have been: without a store nobody can say."""
+        old = JobRecord.read(self._memory.load())
+        return not self._memory.lasts or (old is not None and old.is_about(work))
+
+    def begin(self, work: Work, timeout: float) -> None:
         """Take up what an earlier try left of the same work, or begin anew.
 
         A job that an earlier try left of other work (an edited DAG, a mapped task whose list has changed), or that a user's clear
         is to replace, is stopped first: one task instance never pays for two renders at a time.
 
         Args:
-            work: fingerprint of what is ordered.
-            content: fingerprint of the scene's bytes, where there is a scene.
+            work: what is ordered.
             timeout: seconds until the deadline of new work.
-            job_id: the job, where the order is about one that exists.
         """
         old, now, max_tries = JobRecord.read(self._memory.load()), time.time(), self._memory.max_tries
-        if old is not None and old.is_about(work, content) and not self._is_to_be_replaced(old, job_id):
+        is_same = old is not None and (old.is_about(work) or self._renders(old, work))
+        if old is not None and is_same and not self._is_to_be_replaced(old, work.job_id):
+            old = old.model_copy(update={"work": work.mark, "source": work.source})
             goes_on = old.job_id is not None and not old.was_cleared(max_tries)
             self.keep(old if goes_on else old.extended(now, timeout, max_tries))
             return
-        if old is not None and old.job_id not in {None, job_id}:
+        if old is not None and old.job_id not in {None, work.job_id}:
             self._stop(str(old.job_id))
-        deadline = now + timeout
-        self.keep(
-            JobRecord(work=work, content=content, job_id=job_id, started=now, deadline=deadline, max_tries=max_tries)
-        )
+        new = JobRecord(work=work.mark, started=now, deadline=now + timeout, max_tries=max_tries)
+        about = {"content": work.content, "source": work.source, "job_id": work.job_id}
+        self.keep(new.model_copy(update=about))
 
     def renew(self, timeout: float) -> None:
         """A deadline for this try, if that of the earlier ones has passed."""
@@ -127,7 +132,18 @@ class JobMemory:
         try:
             return self._client.get_job(self.record.job_id)
         except RenderjuiceNotFoundError:
+            _tell_that_it_is_unknown(self.record.job_id)
             return None
+
+    def _renders(self, old: JobRecord, work: Work) -> bool:
+        """Whether the job on record renders what is ordered now, although the order has changed: see `renders`."""
+        if old.job_id is None or work.content is None or old.content != work.content:
+            return False
+        try:
+            job = self._client.get_job(old.job_id)
+        except RenderjuiceNotFoundError:
+            return False
+        return renders(work.order, job.requested_config, job.final_config)
 
     def _is_to_be_replaced(self, old: JobRecord, job_id: str | None) -> bool:
         return job_id is None and self._on_clear == "resubmit" and old.was_cleared(self._memory.max_tries)
@@ -136,18 +152,26 @@ class JobMemory:
         try:
             job = self._client.cancel_job(job_id)
         except RenderjuiceNotFoundError:
+            _tell_that_it_is_unknown(job_id)
             return
         _log.info("Job %s of an earlier try is not wanted any more; it is %s", job.id, job.status)
 
 
-def check_on_clear(value: str) -> OnClear:
+def _tell_that_it_is_unknown(job_id: str) -> None:
+    _log.warning(
+        "Job %s of an earlier try is unknown to this connection. If it belongs to another account, look there whether it runs.",
+        job_id,
+    )
+
+
+def check_on_clear(value: str, name: str = "on_clear") -> OnClear:
     """`value`, if it is one of the two.
 
     Raises:
         RenderjuiceInputError: if it is not.
     """
     if value not in {"reattach", "resubmit"}:
-        raise RenderjuiceInputError(f'on_clear must be "reattach" or "resubmit", not {value!r}.')
+        raise RenderjuiceInputError(f'{name} must be "reattach" or "resubmit", not {value!r}.')
     return value  # type: ignore[return-value]
 
 

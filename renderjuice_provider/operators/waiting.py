@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import timedelta
-from threading import Thread
 from typing import TYPE_CHECKING, Any
-
-from airflow.sdk.exceptions import AirflowRuntimeError
 
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceJobError, RenderjuiceTimeoutError
 from renderjuice_provider.api.models import Job, JobStatus
-from renderjuice_provider.compat import AirflowTaskTimeout
+from renderjuice_provider.api.redact import redact
+from renderjuice_provider.arguments import Argument, truth
 from renderjuice_provider.deferral import (
     BACKSTOP,
     DEFAULT_POLL_INTERVAL,
     RenderjuiceJobOverError,
     deferrable_by_default,
+    earlier_deadline,
     job_trigger,
     seconds,
 )
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, push_preview
-from renderjuice_provider.operators.base import RenderjuiceOperator
-from renderjuice_provider.operators.memory import Memory, OnClear
-from renderjuice_provider.task_state import ENDED, task_state
-from renderjuice_provider.waiting.job_wait import JobWait
+from renderjuice_provider.operators.kills import KillableOperator
+from renderjuice_provider.operators.memory import Memory
+from renderjuice_provider.task_state import DEADLINE_KEY
+from renderjuice_provider.waiting.job_wait import JobWait, fate
 from renderjuice_provider.waiting.outcome import Ending, Outcome
 from renderjuice_provider.waiting.record import JobRecord
 from renderjuice_provider.waiting.steps import Step
+from renderjuice_provider.waiting.stopping import HOW_TO_STOP, after_stop, stop_all
 from renderjuice_provider.waiting.watch import watch
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+_CREATOR = "RenderjuiceCreateJobOperator"
 JOB_KEY = "renderjuice_job_id"
 """XCom key under which the job is known while the task is still waiting."""
 _TARGETS = {Step.WAIT_FOR_VALIDATION: JobStatus.VALIDATED, Step.WAIT_FOR_RENDER: JobStatus.COMPLETED}
@@ -43,11 +43,8 @@ _ALREADY_ORDERED = {Step.VALIDATE: Step.WAIT_FOR_VALIDATION, Step.RENDER: Step.W
 _SETTLING = 60.0
 """Seconds that a cancelled job has to become `canceled`, or `completed` after all, before we stop watching."""
 
-_ASKING = 4.0
-"""Seconds that a killed task asks Airflow why. It has five in all, and a cancel is sent within a moment."""
 
-
-class JobOperator(RenderjuiceOperator):
+class JobOperator(KillableOperator):
     """An operator that advances one job and waits for it.
 
     Args:
@@ -56,11 +53,17 @@ class JobOperator(RenderjuiceOperator):
             `[operators] default_deferrable`, set in the environment, overrules that default.
         poll_interval: seconds between two looks at the job (or a timedelta), at most: jobs that wait with the same connection are
             looked at together.
-        timeout: seconds (or a timedelta) after which the wait is given up, counted from the start of the task.
+        timeout: seconds (or a timedelta) after which the wait is given up, counted from the start of the task. Airflow's own
+            `execution_timeout`, which counts for each try, ends it too where that comes first.
         renderjuice_conn_id: see `RenderjuiceHook`.
     """
 
     operator_extra_links = (RenderjuicePreviewLink(),)
+    template_fields = (*KillableOperator.template_fields, "wait", "poll_interval", "timeout")
+    multiple_outputs = True
+    wait = Argument(truth)
+    poll_interval = Argument(seconds)
+    timeout = Argument(seconds)
 
     def __init__(
         self,
@@ -73,17 +76,10 @@ class JobOperator(RenderjuiceOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.wait = wait
-        self.deferrable = deferrable_by_default() if deferrable is None else deferrable
-        self.poll_interval = seconds(poll_interval, "poll_interval")
-        self.timeout = seconds(timeout, "timeout")
-        self._job: Job | None = None
-        self._ti: Any = None
-        self._killed = False
-        self._is_found_again = True
+        self.deferrable = deferrable_by_default() if deferrable is None else truth(deferrable, "deferrable")
+        self.poll_interval = poll_interval
+        self.timeout = timeout
 
-    cancel_on_kill = False
-    cancel_on_timeout = False
-    on_clear: OnClear = "reattach"
     last_wait = Step.WAIT_FOR_VALIDATION
     """The wait that `wait=False` leaves out."""
 
@@ -103,12 +99,28 @@ class JobOperator(RenderjuiceOperator):
     def summary(self, job: Job) -> dict[str, Any]:
         """What the task returns."""
 
-    def advance(self, context: Context, job: Job, started: float, deadline: float) -> dict[str, Any]:
-        """Go on with the job from its present status until it is where it should be."""
+    def advance(
+        self, context: Context, job: Job, started: float, deadline: float, limit: str = "timeout"
+    ) -> dict[str, Any]:
+        """Go on with the job from its present status until it is where it should be.
+
+        Args:
+            context: of the task.
+            job: as it is.
+            started: when the wait began, and
+            deadline: when it ends at the latest, in seconds since the epoch; this try's `execution_timeout` may end it sooner.
+            limit: the argument that set the deadline.
+        """
+        try:
+            return self._advance(context, job, started, *earlier_deadline(self, context, deadline, limit))
+        except KeyboardInterrupt as interrupt:
+            raise self.interrupted() from interrupt
+
+    def _advance(self, context: Context, job: Job, started: float, deadline: float, limit: str) -> dict[str, Any]:
         ordered: set[Step] = set()
         while True:
             self._remember(context, job)
-            self._obey_the_kill()
+            self.obey_the_kill()
             step = self.next_step(job)
             if step in ordered:  # the order was taken, its effect is not visible yet
                 step = _ALREADY_ORDERED[step]
@@ -117,7 +129,7 @@ class JobOperator(RenderjuiceOperator):
             if step is Step.GIVE_UP:
                 raise self.over(job)
             if step in _TARGETS:
-                job = self._after(self._wait(job.id, _TARGETS[step], started, deadline))
+                job = self._after(self._wait(context, job.id, _TARGETS[step], started, deadline, limit))
             else:
                 ordered.add(step)
                 job = self.take(step, job)
@@ -135,16 +147,18 @@ class JobOperator(RenderjuiceOperator):
         Args:
             context: of the task.
             event: an `Outcome`.
-            waits_for: `job_id`, `started` and `deadline` of the wait that was deferred; None where Airflow loses it (`dag.test()`).
+            waits_for: `job_id`, `started`, `deadline` and `limit` of the wait that was deferred; None where Airflow loses it
+                (`dag.test()`).
         """
         outcome = Outcome.from_event(event)
         if waits_for and waits_for["job_id"] != outcome.job_id:
             # With SQLite, Airflow gives the id of a trigger that was removed to the next one, and a triggerer that has not noticed
             # yet goes on with the old one.
             self.log.warning("Airflow resumed this task with the event of another, about job %s", outcome.job_id)
-            job = self.client.get_job(waits_for["job_id"])
-            return self.advance(context, job, waits_for["started"], waits_for["deadline"])
-        return self.advance(context, self._after(outcome), outcome.started, outcome.deadline)
+            times = {name: waits_for[name] for name in ("started", "deadline", "limit") if name in waits_for}
+            return self.advance(context, self.client.get_job(waits_for["job_id"]), **times)
+        job = self._after(outcome)
+        return self.advance(context, job, outcome.started, outcome.deadline, outcome.limit)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """As Airflow does it, but a deferral that Airflow itself timed out does not leave the job running."""
@@ -157,113 +171,100 @@ class JobOperator(RenderjuiceOperator):
             job_id = record.job_id if record else context["ti"].xcom_pull(task_ids=self.task_id, key=JOB_KEY)
             if not job_id:
                 raise
-            return self.summary(self._timed_out(job_id, f"Job {job_id}: the trigger did not answer in time"))
-
-    def on_kill(self) -> None:
-        """Stop the bill when the task is killed on the worker.
-
-        Airflow calls this from a signal handler and lets the task run on for some seconds, so nothing may be ordered after it.
-        """
-        self._killed = True
-        self._stop_the_bill()
-
-    def _obey_the_kill(self) -> None:
-        if self._killed:
-            self._stop_the_bill()  # the kill may have come before there was a job
-            raise RenderjuiceError("The task was killed: it orders nothing any more.")
-
-    def _stop_the_bill(self) -> None:
-        if not self.cancel_on_kill or self._job is None or self._job.is_over:
-            return
-        if not self._is_to_stop():
-            self.log.info("The task goes on without this process: its next try takes up job %s", self._job.id)
-            return
-        self._job = self.client.cancel_job(self._job.id)
-        self.log.info("The task was killed; job %s is %s", self._job.id, self._job.status)
-
-    def _is_to_stop(self) -> bool:
-        """Whether the job is to end, and not this process alone.
-
-        Airflow also ends a process whose task was taken for dead and given to another, or was cleared: its job is theirs. It takes
-        tasks for dead when it is overloaded, and then it may not answer in time either: so without an answer it is the end only if
-        no try is left that could take the job up. A clear that is to resubmit stops the job here: the next try knows a clear by
-        `max_tries`, which Airflow raises, but for a task that was running it may lose that again. A job that the next try would
-        not find is stopped in any case.
-        """
-        if isinstance(sys.exception(), AirflowTaskTimeout) or not self._is_found_again:
-            return True
-        states: list[str | None] = []
-
-        def ask() -> None:
-            try:
-                states.append(task_state(self._ti))
-            except AirflowRuntimeError as error:
-                self.log.info("Airflow does not say what becomes of this task: %s", error)
-            except Exception:  # noqa: BLE001 - there is no Airflow that could give the task to another
-                states.append("removed")
-
-        asking = Thread(target=ask, daemon=True)
-        asking.start()
-        asking.join(_ASKING)  # what the signal interrupted may hold the line to Airflow, and cannot let go of it now
-        if not states or states[0] == "running":
-            return self._ti is None or self._ti.try_number > self._ti.max_tries
-        return states[0] in ENDED or (states[0] == "restarting" and self.on_clear == "resubmit")
+            return self.summary(self._timed_out(job_id, "timed out: its trigger did not answer in time"))
 
     def over(self, job: Job) -> RenderjuiceError:
         """The error for a job that is over and was no success."""
-        reason = f": {job.reason}" if job.status == JobStatus.FAILED else ""
-        return self.no_success(
-            job, f"Job {job.id} is {job.status}{reason}. Nothing is running; what was rendered is billed."
-        )
+        return self.no_success(job, f"{self._shot()} {fate(job)}. Nothing is running; {self.bill(job)}.")
 
     def no_success(self, job: Job, message: str) -> RenderjuiceError:
         """An error that says what a retry would do: by default nothing, since the same job cannot succeed any more."""
-        return RenderjuiceJobOverError(f"{message} A retry cannot help this job: create a new one.", job=job)
+        creator = self._creator()
+        what = f"clear this shot from `{creator}` on, which costs again" if creator else "create a new one"
+        return RenderjuiceJobOverError(f"{message} A retry cannot help this job: {what}. (job {job.id})", job=job)
 
-    def _wait(self, job_id: str, target: str, started: float, deadline: float) -> Outcome:
-        times: dict[str, Any] = {"poll_interval": self.poll_interval, "started": started, "deadline": deadline}
+    def _creator(self) -> str | None:
+        """The task that created the job, as far as the DAG shows: where to clear from."""
+        if not self.has_dag():  # type: ignore[no-untyped-call]
+            return None
+        before = self.get_flat_relatives(upstream=True)
+        return next((task.task_id for task in before if task.task_type == _CREATOR), None)
+
+    def bill(self, job: Job) -> str:
+        """What the job has cost, for messages."""
+        if job.normalized_seconds:
+            return f"{job.normalized_seconds:g} normalized seconds are billed"
+        if job.normalized_seconds == 0 or not self.spends_money:
+            return "nothing was rendered, so nothing is billed"
+        ordered = job.requested_config is not None or job.final_config is not None
+        return "what was rendered is billed" if ordered else "what was rendered, if anything, is billed"
+
+    def _shot(self) -> str:
+        """What the artist calls it: the label of a mapped task, or the scene's file."""
+        label = getattr(self._ti, "rendered_map_index", None)
+        path = redact(str(getattr(self, "file_path", "") or "")).replace("\\", "/")
+        return label or path.rpartition("/")[2] or "The job"
+
+    def _wait(self, context: Context, job_id: str, target: str, started: float, deadline: float, limit: str) -> Outcome:
+        times: dict[str, Any] = {"started": started, "deadline": deadline, "limit": limit}
         if self.deferrable:
             trigger = job_trigger(
                 renderjuice_conn_id=self.renderjuice_conn_id,
                 job_id=job_id,
                 target=str(target),
+                poll_interval=self.poll_interval,
                 cancel_on_kill=self.cancel_on_kill,
+                cancel_on_timeout=self.cancel_on_timeout,
                 **times,
             )
+            if self.cancel_on_timeout and context.get("ti") is not None:
+                context["ti"].xcom_push(key=DEADLINE_KEY, value=deadline)  # so that no older trigger stops this job
             backstop = max(0.0, deadline - time.time()) + BACKSTOP
-            waits_for = {"job_id": job_id, "started": started, "deadline": deadline}
             self.defer(
                 trigger=trigger,
                 method_name="execute_complete",
-                kwargs={"waits_for": waits_for},
+                kwargs={"waits_for": {"job_id": job_id} | times},
                 timeout=timedelta(seconds=backstop),
             )
-        return self.client.run(watch(self.client.protocol, JobWait(job_id, str(target), **times), self.log.info))
+        wait = JobWait(job_id, str(target), poll_interval=self.poll_interval, **times)
+        return self.client.run(watch(self.client.protocol, wait, self.log.info))
 
     def _after(self, outcome: Outcome) -> Job:
         if outcome.ending is Ending.TIMED_OUT:
-            return self._timed_out(outcome.job_id, outcome.message)
+            return self._timed_out(outcome.job_id, outcome.message, stopped=outcome.stopped)
         if outcome.ending is Ending.REFUSED:
             raise RenderjuiceJobError(
-                f"{outcome.message}. Job {outcome.job_id} was left as it is and may be running: a retry looks at it again."
+                f"{outcome.message}. The job was left as it is and may be running: a retry looks at it again. "
+                f"(job {outcome.job_id})"
             )
+        late = outcome.status == JobStatus.CANCELED and time.time() >= outcome.deadline
+        if outcome.ending is Ending.OVER and late and self.cancel_on_timeout:  # by a triggerer that then died
+            return self._timed_out(outcome.job_id, f"timed out ({outcome.limit})", stopped=True)
         return self.client.get_job(outcome.job_id)
 
-    def _timed_out(self, job_id: str, message: str) -> Job:
-        """Our deadline passed: stop the job if that is wished, and rejoice if it was just done."""
+    def _timed_out(self, job_id: str, message: str, *, stopped: bool | None = None) -> Job:
+        """Our deadline passed: stop the job if that is wished and not done yet, and rejoice if it was just done."""
         if not self.cancel_on_timeout:
-            raise RenderjuiceTimeoutError(f"{message}. The job was left running: a retry re-attaches to it.")
-        job = self.client.cancel_job(job_id)
-        if not job.is_over:
+            raise RenderjuiceTimeoutError(
+                f"{self._shot()} {message}. The job was left running: a retry re-attaches to it. (job {job_id})"
+            )
+        if not stopped:
             now = time.time()
-            settling = JobWait(job_id, JobStatus.CANCELED, poll_interval=2.0, started=now, deadline=now + _SETTLING)
-            self.client.run(watch(self.client.protocol, settling, self.log.info))
-            job = self.client.get_job(job_id)
+            stopping = stop_all(
+                self.client.protocol, [job_id], poll_interval=2.0, until=now + _SETTLING, say=self.log.info
+            )
+            seen = self.client.run(stopping)[job_id]
+            outcome = Outcome(ending=Ending.TIMED_OUT, job_id=job_id, message=message, started=now, deadline=now)
+            outcome = after_stop(outcome, seen)
+            if outcome.stopped is False:
+                raise RenderjuiceTimeoutError(
+                    f"{self._shot()} {outcome.message}. It may be running, and costs money: {HOW_TO_STOP}; "
+                    f"a retry tries that, too. (job {job_id})"
+                )
+        job = self.client.get_job(job_id)
         if job.status == JobStatus.COMPLETED:
             return job
-        raise self.no_success(
-            job, f"{message}. It was cancelled and is {job.status}; what was rendered until then is billed."
-        )
+        raise self.no_success(job, f"{self._shot()} {message}. It was cancelled and is {job.status}; {self.bill(job)}.")
 
     def _remember(self, context: Context, job: Job) -> None:
         """For kills, for the UI, and for a resume that brings no event. XComs are wiped at each try, so this is no memory."""

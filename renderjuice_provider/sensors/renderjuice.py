@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from renderjuice_provider.api.errors import RenderjuiceError
+from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceInputError
 from renderjuice_provider.api.models import JobStatus
-from renderjuice_provider.api.protocol import check_job_id
-from renderjuice_provider.compat import AirflowSensorTimeout
+from renderjuice_provider.arguments import Argument, is_unknown, read_job_id, truth
+from renderjuice_provider.compat import AirflowSensorTimeout, AirflowSkipException, AirflowTaskTimeout
 from renderjuice_provider.deferral import (
     BACKSTOP,
     DEFAULT_POLL_INTERVAL,
     RenderjuiceJobOverError,
     deferrable_by_default,
+    earlier_deadline,
     job_trigger,
     seconds,
 )
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
-from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, push_preview
-from renderjuice_provider.waiting.job_wait import JobWait, Over
+from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, keep_preview, push_preview
+from renderjuice_provider.waiting.job_wait import JobWait, Over, Waiting
 from renderjuice_provider.waiting.look import look
 from renderjuice_provider.waiting.outcome import Ending, Outcome
+from renderjuice_provider.waiting.stopping import HOW_TO_STOP
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
+
+_WHILE_UNKNOWN = 1.0
+"""Seconds that Airflow's own sensor is given as long as ours are a template."""
+
+
+class _NoLookError(RenderjuiceJobOverError):
+    """Renderjuice refuses to show the job. That is no answer about it, so `soft_fail` does not make a skip of it."""
 
 
 class RenderjuiceJobSensor(BaseSensorOperator):
@@ -38,39 +49,50 @@ class RenderjuiceJobSensor(BaseSensorOperator):
         job_id: the job.
         target_status: what to wait for, `completed` by default; a status further along the way counts too.
         deferrable: wait in the triggerer, without a worker slot: True by default, see `JobOperator`. Otherwise the sensor pokes on
-            the worker, in either `mode`.
-        poll_interval: seconds between two looks (or a timedelta).
+            the worker, in either `mode`. Whoever defers has looked once before: a job that is there already is told at once.
+        poll_interval: seconds between two looks (or a timedelta). Airflow's own `poke_interval` means the same, and of the two an
+            argument of this task counts before one in `default_args`. `exponential_backoff` and `max_wait` are for the worker.
         timeout: seconds (or a timedelta) after which the sensor fails, without retry; Airflow's own default is a week.
         renderjuice_conn_id: see `RenderjuiceHook`.
 
     Returns (XCom): the job's status.
 
     Raises:
-        RenderjuiceJobOverError: when the job ended in another way; not retried.
+        RenderjuiceInputError: when `target_status` is no status: as an import error of the DAG, or before the first look
+            where a template says it.
+        RenderjuiceJobOverError: when the job ended in another way; not retried. Airflow's `soft_fail` and `never_fail` make a skip
+            of this and of a time-out; a key that is refused, or a job that is unknown, fails all the same.
     """
 
-    template_fields = ("renderjuice_conn_id", "job_id", "target_status")
+    template_fields = ("renderjuice_conn_id", "job_id", "target_status", "poll_interval", "timeout")
     operator_extra_links = (RenderjuicePreviewLink(),)
     ui_color = "#ffe3c2"
+    poll_interval = Argument(seconds)
+    timeout: Any = Argument(lambda value, name: 0.0 if value == 0 else seconds(value, name))
 
     def __init__(
         self,
         *,
         job_id: str | XComArg,
-        target_status: str = JobStatus.COMPLETED,
+        target_status: str | XComArg = JobStatus.COMPLETED,
         deferrable: bool | None = None,
-        poll_interval: float | timedelta = DEFAULT_POLL_INTERVAL,
+        poll_interval: float | timedelta | str | XComArg | None = None,
+        poke_interval: float | timedelta | str | XComArg | None = None,
+        timeout: float | timedelta | str | XComArg | None = None,
         renderjuice_conn_id: str = RenderjuiceHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
-        interval = seconds(poll_interval, "poll_interval")
-        super().__init__(poke_interval=interval, **kwargs)
+        interval = _interval(poll_interval, poke_interval, kwargs.get("default_args") or {})
+        for_airflow = None if timeout is None else _WHILE_UNKNOWN
+        super().__init__(poke_interval=_WHILE_UNKNOWN, timeout=for_airflow, **kwargs)
         self.job_id: Any = job_id
-        self.target_status = str(target_status)
-        self.deferrable = deferrable_by_default() if deferrable is None else deferrable
+        self.target_status: Any = str(target_status) if isinstance(target_status, str) else target_status
+        self.deferrable = deferrable_by_default() if deferrable is None else truth(deferrable, "deferrable")
         self.poll_interval = interval
+        if timeout is not None:
+            self.timeout = timeout
         self.renderjuice_conn_id = renderjuice_conn_id
-        self._pause = interval
+        self._least_pause = 0.0
 
     @cached_property
     def hook(self) -> RenderjuiceHook:
@@ -84,21 +106,49 @@ class RenderjuiceJobSensor(BaseSensorOperator):
             self.job_id, self.target_status, poll_interval=self.poll_interval, started=now, deadline=now + self.timeout
         )
 
+    def prepare_template(self) -> None:
+        """Airflow calls this when it reads the DAG: a slip in what is known by then is an import error.
+
+        In `dag.test()` it is left to the sensor, so that all other tasks can be tried.
+        """
+        super().prepare_template()
+        if _airflow_reads_this() and not is_unknown(self.target_status):
+            check_target(self.target_status)
+
     def execute(self, context: Context) -> Any:
-        """Wait in the triggerer, or poke on the worker."""
-        check_job_id(self.job_id)
+        """Look; then wait in the triggerer, or poke on the worker."""
+        check_target(self.target_status)
+        self.job_id = read_job_id(self.job_id)
+        self.poke_interval = self.poll_interval
         push_preview(context)
+        # A connection that cannot be used is told here: Airflow's sensor could take it for a poke that failed.
+        _ = self.hook.client
         if not self.deferrable:
-            return super().execute(context)
+            return self._skipping_less(lambda: super(RenderjuiceJobSensor, self).execute(context))
+        verdict = self._first_look()
+        if isinstance(verdict, Over):
+            return self._result(context, verdict.outcome)
+        self._defer(context)
+
+    def _first_look(self) -> Waiting | Over:
+        try:
+            return self._wait.on_job(self.hook.client.get_job(self.job_id), None, time.time())
+        except RenderjuiceError as error:
+            return self._wait.on_error(error, time.time())
+
+    def _defer(self, context: Context) -> None:
+        deadline, limit = earlier_deadline(self, context, self._wait.deadline)
         trigger = job_trigger(
             renderjuice_conn_id=self.renderjuice_conn_id,
             job_id=self.job_id,
             target=self.target_status,
             poll_interval=self.poll_interval,
             started=self._wait.started,
-            deadline=self._wait.deadline,
+            deadline=deadline,
+            limit=limit,
         )
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout + BACKSTOP))
+        backstop = timedelta(seconds=max(0.0, deadline - self._wait.started) + BACKSTOP)
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=backstop)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """One look, judged like every look of the trigger: a failure that may pass is no failure."""
@@ -107,32 +157,104 @@ class RenderjuiceJobSensor(BaseSensorOperator):
         if verdict.news:
             self.log.info(verdict.news)
         if not isinstance(verdict, Over):
-            self._pause = verdict.pause
+            self._least_pause = self._least(verdict)
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._result(context, verdict.outcome))
 
+    def _least(self, verdict: Waiting) -> float:
+        """Airflow's own backoff, where it is wished, knows how to wait; what Renderjuice asks for it does not know."""
+        return verdict.quiet if self.exponential_backoff else verdict.pause
+
     def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
         """Airflow's interval, or what the wait asks for where that is longer: it obeys Retry-After."""
-        return max(super()._get_next_poke_interval(*args, **kwargs), self._pause)
+        return max(super()._get_next_poke_interval(*args, **kwargs), self._least_pause)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """As Airflow does it, but `soft_fail` and `never_fail` hide nothing that says nothing of the job."""
+        self.job_id = read_job_id(self.job_id)
+        keep_preview(self)
+        return self._skipping_less(
+            lambda: super(RenderjuiceJobSensor, self).resume_execution(next_method, next_kwargs, context)
+        )
 
     def execute_complete(self, context: Context, event: Any = None) -> str | None:
         """Resume after the trigger fired."""
         outcome = Outcome.from_event(event)
         if outcome.job_id != self.job_id:  # see `JobOperator.execute_complete`
             self.log.warning("Airflow resumed this sensor with the event of another, about job %s", outcome.job_id)
-            self.execute(context)
+            self._defer(context)
         return self._result(context, outcome)
+
+    def on_kill(self) -> None:
+        """Say what goes on: this sensor has started nothing, so it stops nothing."""
+        self.log.warning(
+            "This sensor was stopped and only watches: job %s goes on, and costs money while it renders: %s.",
+            self.job_id,
+            HOW_TO_STOP,
+        )
 
     def _result(self, context: Context, outcome: Outcome) -> str | None:
         if outcome.ending is Ending.REACHED:
             self._link_preview(context)
             return outcome.status
-        if outcome.ending is Ending.TIMED_OUT:
-            raise AirflowSensorTimeout(f"{outcome.message}. The job was left as it is: this sensor only watches.")
-        raise RenderjuiceJobOverError(f"{outcome.message}. This sensor only watches; the job was left as it is.")
+        what = outcome.message if outcome.ending is Ending.REFUSED else f"The job {outcome.message}"
+        message = f"{what}. It was left as it is: this sensor only watches. (job {outcome.job_id})"
+        if outcome.ending is Ending.REFUSED:
+            raise _NoLookError(message)
+        if self.soft_fail or self.never_fail:
+            raise AirflowSkipException(message)
+        if outcome.ending is Ending.TIMED_OUT and outcome.limit == "execution_timeout":
+            raise AirflowTaskTimeout(message)  # as on the worker, where a retry may follow
+        raise AirflowSensorTimeout(message) if outcome.ending is Ending.TIMED_OUT else RenderjuiceJobOverError(message)
+
+    def _skipping_less(self, run: Callable[[], Any]) -> Any:
+        """Airflow makes a skip of any error. It remains one where time has passed; what is wrong is raised as what it is."""
+        try:
+            return run()
+        except AirflowSkipException as skip:
+            cause = skip.__cause__
+            if cause is None or isinstance(cause, (AirflowSkipException, AirflowSensorTimeout, AirflowTaskTimeout)):
+                raise
+            raise cause from None
 
     def _link_preview(self, context: Context) -> None:
         try:
             push_preview(context, self.hook.client.get_job(self.job_id))
         except RenderjuiceError as error:  # a picture is not worth failing for
             self.log.info("No preview: %s", error)
+
+
+def _airflow_reads_this() -> bool:
+    """Whether this is a process of Airflow's that reads DAGs, and not someone's script: only the former has a supervisor."""
+    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    return type(getattr(runner, "SUPERVISOR_COMMS", None)).__name__ == "CommsDecoder"
+
+
+def check_target(status: Any) -> None:
+    """Nothing, if jobs have such a status.
+
+    Raises:
+        RenderjuiceInputError: naming the ones that there are: no job would ever become another.
+    """
+    known = [str(status) for status in JobStatus]
+    if status not in known:
+        raise RenderjuiceInputError(f"target_status: no job becomes {status!r}. It is one of {', '.join(known)}.")
+
+
+def _interval(ours: Any, airflows: Any, defaults: Mapping[str, Any]) -> Any:
+    """What the author means: the argument of the task before that of `default_args`, and our name before Airflow's.
+
+    Raises:
+        RenderjuiceInputError: when the task has both, and they differ.
+    """
+    if airflows is None or ours is None:
+        return next((value for value in (ours, airflows) if value is not None), DEFAULT_POLL_INTERVAL)
+    if "poke_interval" in defaults and defaults["poke_interval"] is airflows:
+        return ours
+    if "poll_interval" in defaults and defaults["poll_interval"] is ours:
+        return airflows
+    if is_unknown(ours) or is_unknown(airflows) or seconds(ours, "poll_interval") != seconds(airflows, "poke_interval"):
+        raise RenderjuiceInputError(
+            f"poll_interval={ours!r} and poke_interval={airflows!r} mean the same and differ: keep poll_interval."
+        )
+    return ours

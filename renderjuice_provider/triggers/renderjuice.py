@@ -10,13 +10,16 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from renderjuice_provider.api.errors import RenderjuiceError
+from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.api.protocol import check_job_id
 from renderjuice_provider.api.redact import redact
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
-from renderjuice_provider.task_state import ENDED, task_state
+from renderjuice_provider.task_state import DELETED, ENDED, is_in_process, task_state, waits_until
 from renderjuice_provider.triggers.lookout import lookout
 from renderjuice_provider.waiting.job_wait import JobWait, Waiting
-from renderjuice_provider.waiting.outcome import Outcome
+from renderjuice_provider.waiting.outcome import Ending, Outcome
+from renderjuice_provider.waiting.stopping import HOW_TO_STOP, after_stop, stop_all
 
 FIRST_LOOK = 5.0
 """Seconds before the first look, at least, however often one looks later: the operator has just looked. And Airflow takes a task
@@ -26,6 +29,10 @@ _AIRFLOW_TELLS_OF_KILLS = hasattr(BaseTrigger, "on_kill")
 """Before 3.3 Airflow merely cancels `run()`, which it also does when it shuts down or when another triggerer takes over."""
 _KILL_TIMEOUT = 30.0
 """Seconds, as Airflow 3.3 gives `on_kill`: a triggerer that shuts down may get no answer any more."""
+_STOPPING = 240.0
+"""Seconds after the deadline that go into stopping the job: Airflow's own deadline comes at 300 (`BACKSTOP`)."""
+_LOOKS = 2.0
+"""Seconds between two looks at a job that was cancelled."""
 _AT_WORK: set[asyncio.Task[None]] = set()
 """Event loops hold their tasks weakly; these must not be lost half-way."""
 
@@ -33,8 +40,9 @@ _AT_WORK: set[asyncio.Task[None]] = set()
 class RenderjuiceJobTrigger(BaseTrigger):
     """Fires once, when the job has reached `target`, is over, or the deadline has passed.
 
-    It owns the deadline, tells progress in the task's log, waits out every failure that may pass, and cancels the job only when a
-    user ends the task. Its arguments are stored and logged: ids and numbers only, never a key or a signed URL.
+    It tells progress in the task's log, waits out every failure that may pass, and cancels the job only when a user ends the task,
+    or when the deadline has passed: that it owns, since a worker may not come (a paused DAG, a full pool). Its arguments are stored
+    and logged: ids, words and numbers only, never a key or a signed URL.
 
     Args:
         renderjuice_conn_id: the connection, looked up in the triggerer.
@@ -44,6 +52,8 @@ class RenderjuiceJobTrigger(BaseTrigger):
         started: when the wait began, in seconds since the epoch.
         deadline: when it ends at the latest, likewise.
         cancel_on_kill: stop the job when a user marks the deferred task failed or successful.
+        cancel_on_timeout: stop the job when the deadline has passed.
+        limit: the argument that set the deadline, for messages.
         version: of these arguments, so that a later release can still run what this one stored.
     """
 
@@ -57,6 +67,8 @@ class RenderjuiceJobTrigger(BaseTrigger):
         started: float,
         deadline: float,
         cancel_on_kill: bool = False,
+        cancel_on_timeout: bool = False,
+        limit: str = "timeout",
         version: int = 1,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -67,6 +79,8 @@ class RenderjuiceJobTrigger(BaseTrigger):
         self.started = started
         self.deadline = deadline
         self.cancel_on_kill = cancel_on_kill
+        self.cancel_on_timeout = cancel_on_timeout
+        self.limit = limit
         self.version = version
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -79,6 +93,8 @@ class RenderjuiceJobTrigger(BaseTrigger):
             "started",
             "deadline",
             "cancel_on_kill",
+            "cancel_on_timeout",
+            "limit",
             "version",
         )
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
@@ -87,8 +103,12 @@ class RenderjuiceJobTrigger(BaseTrigger):
         """Watch the job, together with all others that use its connection: see `renderjuice_provider.triggers.lookout`."""
         try:
             outcome = await self._watch()
+            if outcome.ending is Ending.TIMED_OUT and self.cancel_on_timeout and await self._is_ours():
+                outcome = await self._stop_at_the_deadline(outcome)
         except asyncio.CancelledError:
-            if not _AIRFLOW_TELLS_OF_KILLS:
+            if is_in_process():
+                await self._tell_or_stop("interrupted (Ctrl-C)")  # nobody else will
+            elif not _AIRFLOW_TELLS_OF_KILLS:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.on_kill(), _KILL_TIMEOUT)
             raise
@@ -97,38 +117,95 @@ class RenderjuiceJobTrigger(BaseTrigger):
     async def _watch(self) -> Outcome:
         check_job_id(self.job_id)
         wait = JobWait(
-            self.job_id, self.target, poll_interval=self.poll_interval, started=self.started, deadline=self.deadline
+            self.job_id,
+            self.target,
+            poll_interval=self.poll_interval,
+            started=self.started,
+            deadline=self.deadline,
+            limit=self.limit,
         )
         pause = min(max(FIRST_LOOK, self.poll_interval), max(0.0, self.deadline - time.time()))
         first = Waiting(pause, early=max(0.0, pause - FIRST_LOOK))
         return await lookout(self.renderjuice_conn_id).watch(wait, first, self.log.info)
 
+    async def _is_ours(self) -> bool:
+        """Whether the job is still this trigger's to stop.
+
+        A trigger may outlive its deferral: its triggerer stalled, and meanwhile the task was tried again or cleared, and waits for
+        the same job until a later deadline. Where Airflow does not say, the deadline counts: it has passed for whoever waits.
+        """
+        try:
+            state, until = await self._task_state(), await self._waits_until()
+        except Exception as error:  # noqa: BLE001 - a deadline does not depend on Airflow's health
+            self.log.info("Airflow does not say what became of this task: %s", redact(str(error)))
+            return True
+        moved_on = until is not None and until > self.deadline
+        return state in {None, "deferred"} | ENDED and not moved_on
+
+    async def _stop_at_the_deadline(self, outcome: Outcome) -> Outcome:
+        until = max(self.deadline + _STOPPING, time.time() + _KILL_TIMEOUT)
+        try:
+            async with await RenderjuiceHook(self.renderjuice_conn_id).get_async_client() as client:
+                found = await client.run(
+                    stop_all(client.protocol, [self.job_id], poll_interval=_LOOKS, until=until, say=self.log.info)
+                )
+            return after_stop(outcome, found[self.job_id])
+        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+            return after_stop(outcome, RenderjuiceError(f"{type(error).__name__}: {error}"))
+
     async def on_kill(self) -> None:
         """Stop the bill when a user ended the task (Airflow 3.3 and later call this; before that `run` does).
 
         Airflow also calls it when another triggerer took this trigger over, and after a clear, when the next try may already have
-        taken up the same job. So the job is cancelled only if the task instance itself is over.
+        taken up the same job. So the job is cancelled only if the task instance itself is over, or gone with its DAG run.
 
         Airflow repeats its cancellation every second until the trigger has ended, and the second one would interrupt the
         first one's work. So that work is a task of its own, which goes on.
         """
-        if self.cancel_on_kill:
-            work = asyncio.create_task(self._stop_the_bill())
-            _AT_WORK.add(work)
-            work.add_done_callback(_AT_WORK.discard)
-            await asyncio.shield(work)
+        work = asyncio.create_task(self._on_kill())
+        _AT_WORK.add(work)
+        work.add_done_callback(_AT_WORK.discard)
+        await asyncio.shield(work)
 
-    async def _stop_the_bill(self) -> None:
+    async def _on_kill(self) -> None:
         try:
-            if await self._task_state() in ENDED:
-                async with await RenderjuiceHook(self.renderjuice_conn_id).get_async_client() as client:
-                    job = await client.cancel_job(self.job_id)
-                self.log.info("The task was ended by a user; job %s is %s", job.id, job.status)
+            state = await self._task_state()
         except Exception as error:  # noqa: BLE001 - nobody waits for this, and a failing trigger would fail whoever took it over
-            what = f"Job {self.job_id} was not stopped and may be running: {type(error).__name__}: {error}"
-            self.log.error("%s", redact(what))  # noqa: TRY400 - a traceback could show more than what is said
+            self._warn(f"Airflow does not say why this task was stopped ({type(error).__name__}: {error})")
+            return
+        if state in ENDED:
+            await self._tell_or_stop(f"ended by a user ({state})")
+        elif state == DELETED:
+            self._warn("The task instance was deleted, its DAG run was not: made anew, it takes its job up")
+        elif state is None:
+            self._warn("The task was stopped, and Airflow does not say which task it was")
+
+    async def _tell_or_stop(self, why: str) -> None:
+        if not self.cancel_on_kill:
+            if self.target == JobStatus.VALIDATED:
+                self.log.info("The task was %s; job %s goes on, which costs nothing until it renders", why, self.job_id)
+            else:
+                self._warn(f"The task was {why}, and leaves its job alone")
+            return
+        try:
+            async with await RenderjuiceHook(self.renderjuice_conn_id).get_async_client() as client:
+                job = await client.cancel_job(self.job_id)
+            self.log.info("The task was %s; job %s was cancelled and is %s", why, job.id, job.status)
+        except BaseException as error:
+            self._warn(f"The task was {why}, and its job was not stopped: {type(error).__name__}: {error}")
+            if not isinstance(error, Exception):
+                raise
+
+    def _warn(self, what: str) -> None:
+        self.log.warning("%s. Job %s may be running, and costs money: %s", redact(what), self.job_id, HOW_TO_STOP)
 
     async def _task_state(self) -> str | None:
+        """What Airflow says of the task instance; None in a trigger that has none."""
         from asgiref.sync import sync_to_async
 
         return await sync_to_async(task_state)(self.task_instance) if self.task_instance is not None else None
+
+    async def _waits_until(self) -> float | None:
+        from asgiref.sync import sync_to_async
+
+        return await sync_to_async(waits_until)(self.task_instance) if self.task_instance is not None else None

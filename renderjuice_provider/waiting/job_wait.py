@@ -55,6 +55,7 @@ class JobWait:
         poll_interval: seconds between two looks; up to a tenth is added at random, so that many waits spread out.
         started: when the wait began, and
         deadline: when it ends at the latest, both in seconds since the epoch (they travel between machines).
+        limit: the argument that set the deadline, for messages.
         jitter: a number between 0 and 1.
 
     Attributes:
@@ -69,6 +70,7 @@ class JobWait:
         poll_interval: float,
         started: float,
         deadline: float,
+        limit: str = "timeout",
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.job_id = job_id
@@ -76,6 +78,7 @@ class JobWait:
         self.poll_interval = poll_interval
         self.started = started
         self.deadline = deadline
+        self.limit = limit
         self._jitter = jitter
         longest = max(poll_interval, min(LONGEST_PAUSE, 10 * poll_interval))
         self._backoff = RetryPolicy(first_pause=poll_interval, longest_pause=longest, jitter=jitter)
@@ -93,8 +96,7 @@ class JobWait:
         if has_reached(job.status, self.target):
             return self._over(Ending.REACHED, state, news)
         if job.status in TERMINAL:
-            reason = f": {job.reason}" if job.status == JobStatus.FAILED else ""
-            return self._over(Ending.OVER, f"Job {self.job_id} is {job.status}{reason}", news)
+            return self._over(Ending.OVER, fate(job), news)
         if now >= self.deadline:
             return self._timed_out(now)
         pause = self._pause(self.poll_interval * (1 + 0.1 * self._jitter()), now)
@@ -129,8 +131,8 @@ class JobWait:
 
     def _timed_out(self, now: float) -> Over:
         seen = f"it is {redact(self.status)}" if self.status else "it could not be seen"
-        message = f"Job {self.job_id} did not become {self.target} within {_duration(now - self.started)}: {seen}"
-        return self._over(Ending.TIMED_OUT, message, message)
+        message = f"timed out ({self.limit}): not {self.target} within {_duration(now - self.started)}, {seen}"
+        return self._over(Ending.TIMED_OUT, message, f"Job {self.job_id} {message}")
 
     def _over(self, ending: Ending, message: str, news: str) -> Over:
         outcome = Outcome(
@@ -140,8 +142,14 @@ class JobWait:
             message=message,
             started=self.started,
             deadline=self.deadline,
+            limit=self.limit,
         )
         return Over(outcome, news)
+
+
+def fate(job: Job) -> str:
+    """What became of a job, reason first, to follow its name: the web UI cuts long lines."""
+    return f"failed: {job.reason}" if job.status == JobStatus.FAILED else f"is {redact(job.status)}"
 
 
 def _duration(seconds: float) -> str:

@@ -17,7 +17,7 @@ class Ending(StrEnum):
     OVER = "over"
     """The job ended in another way than the one that was waited for."""
     TIMED_OUT = "timed_out"
-    """Our deadline passed; the job may still be running."""
+    """Our deadline passed; `stopped` says what became of the job."""
     REFUSED = "refused"
     """Renderjuice will not tell us about the job: a wrong key, an unknown job."""
 
@@ -36,6 +36,10 @@ class Outcome(BaseModel):
     started: float
     """When the wait began, in seconds since the epoch."""
     deadline: float
+    limit: str = "timeout"
+    """The argument that set the deadline: `timeout`, or Airflow's `execution_timeout` where that ends earlier."""
+    stopped: bool | None = None
+    """After a time-out: whether the job was cancelled and is over. None when nobody has tried."""
 
     def to_event(self) -> dict[str, Any]:
         """As JSON values, for a trigger event."""

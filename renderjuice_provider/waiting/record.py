@@ -8,17 +8,44 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is ordered.
+
+    Who is billed is no part of it: a key sees the jobs of its own account only, so a job that can be read is one of ours, whatever
+    the connection is called by now.
+
+    Attributes:
+        mark: fingerprint of what decides on pixels.
+        order: the render configuration.
+        formerly: the mark as records of version 0.1.0 hold it: with the path, all fields, and the connection.
+        content: fingerprint of the scene's bytes; None where there is no scene, or none any more.
+        source: where the scene lies; it stands for the bytes once they are gone.
+        job_id: the job, where the order is about one that exists already.
+    """
+
+    mark: str
+    order: Mapping[str, Any]
+    formerly: str
+    content: str | None = None
+    source: str | None = None
+    job_id: str | None = None
 
 
 class JobRecord(BaseModel):
     """One order of one task instance.
 
     Attributes:
-        work: fingerprint of what was ordered, and on whose account: see `fingerprint`.
+        work: fingerprint of what was ordered: `Work.mark`.
         content: fingerprint of the scene's bytes; None where the order is about a job that exists already.
+        source: where that scene lay.
         slug: the uploaded scene, once it is uploaded.
         job_id: the job, once there is one.
         started: when the work began, in seconds since the epoch, and
@@ -31,6 +58,7 @@ class JobRecord(BaseModel):
     version: Literal[1] = 1
     work: str
     content: str | None = None
+    source: str | None = None
     slug: str | None = None
     job_id: str | None = None
     started: float
@@ -45,9 +73,12 @@ class JobRecord(BaseModel):
         except ValidationError:
             return None
 
-    def is_about(self, work: str, content: str | None) -> bool:
+    def is_about(self, work: Work) -> bool:
         """Whether this is the record of the same work. A scene that is gone by now counts as unchanged: it was uploaded."""
-        return self.work == work and (content is None or self.content == content)
+        if self.work == work.formerly:
+            return work.content is None or self.content == work.content
+        same_scene = self.source == work.source if work.content is None else self.content == work.content
+        return self.work == work.mark and same_scene
 
     def was_cleared(self, max_tries: int) -> bool:
         """Whether a user has cleared the task since this was written."""

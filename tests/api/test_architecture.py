@@ -26,9 +26,10 @@ MAY_IMPORT = {
     "hooks": BELOW,
     "triggers": BELOW,
     "links": BELOW,
+    "arguments": {"api"},
     "deferral": {"triggers"} | BELOW,
-    "operators": {"deferral", "links", "triggers"} | BELOW,
-    "sensors": {"deferral", "links", "triggers"} | BELOW,
+    "operators": {"arguments", "deferral", "links", "triggers"} | BELOW,
+    "sensors": {"arguments", "deferral", "links", "triggers"} | BELOW,
 }
 WITHOUT_AIRFLOW = ("renderjuice_provider.api", "renderjuice_provider.waiting")
 

@@ -231,10 +231,10 @@ def test_frame_ranges_and_unknown_words_are_passed_on_untouched(new_client):
 
 @pytest.mark.parametrize("place", ["http://127.0.0.1:1/elsewhere", "https://elsewhere.test/"])
 def test_a_redirect_from_the_api_is_not_followed(client, emulator, place):
-    emulator.faults.add("list_jobs", *[f"redirect {place}"] * 5)
+    emulator.faults.add("list_jobs", f"redirect {place}")
     with pytest.raises(RenderjuiceServerError, match="307, a redirect, which is not followed with the API key"):
         client.list_jobs()
-    assert operations(emulator) == ["list_jobs"] * 5
+    assert operations(emulator) == ["list_jobs"]  # asking again at once would not mend it
 
 
 @pytest.mark.parametrize("fraction", [True, False])

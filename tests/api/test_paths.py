@@ -228,3 +228,38 @@ def test_ten_thousand_outputs_of_one_name_are_placed_in_no_time():
     started = time.perf_counter()
     assert len(set(places([a_frame("image")] * 10_000))) == 10_000
     assert time.perf_counter() - started < 15  # quadratic would be minutes
+
+
+@pytest.mark.parametrize(
+    ("relative_path", "file_name", "place"),
+    [
+        ("ao/beauty", "0001.exr", "ao/beauty/0001.exr"),
+        ("ao/beauty/", "0001.exr", "ao/beauty/0001.exr"),
+        ("ao\\beauty\\", "0001.exr", "ao/beauty/0001.exr"),
+        ("./ao//beauty", "0001.exr", "ao/beauty/0001.exr"),
+        ("ao/beauty/0001.exr", "0001.exr", "ao/beauty/0001.exr"),
+        ("ao/beauty/0001.EXR", "0001.exr", "ao/beauty/0001.exr"),
+        ("ao\\beauty\\0001.exr", "0001.exr", "ao/beauty/0001.exr"),
+        ("ao/beauty/0001.exr/", "0001.exr", "ao/beauty/0001.exr"),
+        ("ao/beauty.v2", "0001.exr", "ao/beauty.v2/0001.exr"),
+        ("ao/renamed_0001.exr", "0001.exr", "ao/renamed_0001.exr"),
+        ("ao/0001.exr/beauty.exr", "beauty.exr", "ao/0001.exr/beauty.exr"),
+        ("./", "0001.exr", "0001.exr"),
+        ("..", "0001.exr", "0001.exr"),
+        ("ao/0001.exr", None, "ao/0001.exr"),
+        ("ao/beauty", None, "ao/beauty/from_url.exr"),
+    ],
+)
+def test_a_relative_path_may_be_a_folder_or_a_whole_path(relative_path, file_name, place):
+    file = OutputFile(url="https://store.test/from_url.exr?token=x", file_name=file_name, relative_path=relative_path)
+
+    (found,) = places(composites=[file])
+
+    assert str(found).casefold() == f"composites/{place}".casefold()
+
+
+def test_a_relative_path_of_several_names_is_their_folder_even_if_it_looks_like_a_file():
+    frames = [f"{number:04d}.exr" for number in range(1, 4)]
+    files = [OutputFile.model_construct(url="u", file_name=name, relative_path="ao/beauty.exr") for name in frames]
+
+    assert places(composites=files) == [PurePosixPath("composites/ao/beauty.exr", name) for name in frames]

@@ -48,6 +48,13 @@ def test_which_failure_is_followed_by_another_attempt(failure, safely, if_not_do
     assert may_be_done(failure) is doubt
 
 
+def test_a_redirect_may_pass_in_hours_but_not_while_a_call_waits():
+    redirect = errors.RenderjuiceServerError("302", status_code=302)
+    assert RetryPolicy().pause(redirect, 1, Repeat.SAFELY) is None
+    assert is_passing(redirect)
+    assert may_be_done(redirect)
+
+
 def test_five_attempts_and_no_more():
     policy = RetryPolicy()
     assert [policy.pause(BROKEN, attempt, Repeat.SAFELY) is not None for attempt in range(1, 7)] == [True] * 4 + [

@@ -89,7 +89,7 @@ ACCEPTED = [
     ("shöt-灯.blend", BLEND),
     ("shot.zip", pack({"shot.blend": BLEND, "textures/a.png": b"PNG"})),
     ("shot.zip", pack({"project/shot.blend": gzip.compress(BLEND)})),
-    ("shot.zip", pack({"one.blend": BLEND, "two.blend": ZSTD})),
+    ("shot.zip", pack({"one.blend": BLEND, "lib/two.blend": ZSTD})),
     ("shot.ZIP", pack({"shot.blend": BLEND}, zipfile.ZIP_LZMA)),
     ("shot.zip", pack({"shot.blend": BLEND}, zipfile.ZIP_BZIP2)),
 ]

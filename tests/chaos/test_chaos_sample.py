@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 
+from devtools.chaos.accidents import accidents
 from devtools.chaos.decisions import ENDLESS, STOPPED, decisions
 from devtools.chaos.driver import Report, judge, perform
 from devtools.chaos.kill_points import kill_points
@@ -21,7 +22,7 @@ from devtools.chaos.steps import for_seconds, mark, no_leaks, send, until_job_is
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
 TRIGGERERS = ("triggerer", "triggerer-2")
-EVERYTHING = {scenario.name: scenario for scenario in itertools.chain(kill_points(), decisions())}
+EVERYTHING = {scenario.name: scenario for scenario in itertools.chain(kill_points(), decisions(), accidents())}
 SIDE_BY_SIDE = [
     replace(EVERYTHING[name], seconds=2)
     for name in (
@@ -31,6 +32,9 @@ SIDE_BY_SIDE = [
         "render-sync-get_job-1-kill-before",
         "run-deferred-marked-failed",
         "render-deferred-cleared",
+        "run-deferred-DAG-deleted",
+        "run-deferred-a-note-that-each-try-changes",
+        "render-deferred-already-renders-with-another-configuration",
     )
 ]
 TRIGGERER_KILLED = Scenario(

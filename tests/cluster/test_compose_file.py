@@ -10,7 +10,6 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from stages.defaults import POOL
 
 from devtools.compose import Service, load, resolve
 from renderjuice_provider.api.client import RenderjuiceClient
@@ -49,7 +48,7 @@ def test_the_schema_would_notice_a_mistake():
         jsonschema.validate(mistaken, schema())
 
 
-def test_every_secret_comes_from_the_environment_and_is_required():
+def test_every_secret_comes_from_the_environment():
     written = {
         (name, key): str(value)
         for name, service in RAW["services"].items()
@@ -58,7 +57,7 @@ def test_every_secret_comes_from_the_environment_and_is_required():
     }
     assert len(written) > 10
     for place, value in written.items():
-        assert re.fullmatch(r"\$\{\w+:\?[^}]*\}", value), place
+        assert re.fullmatch(r"\$\{\w+:(\?[^}]*|-)\}", value), place  # required, or nothing by default
 
 
 def test_no_address_or_connection_has_a_password_written_into_it():
@@ -77,7 +76,38 @@ def test_the_file_does_not_start_without_a_secret():
 def test_the_example_environment_has_every_variable_and_no_secret():
     used = set(re.findall(r"(?<!\$)\$\{(\w+)", TEXT)) | {"COMPOSE_PROFILES"}
     assert set(EXAMPLE) == used
-    assert {name: value for name, value in EXAMPLE.items() if value} == {"COMPOSE_PROFILES": "emulator"}
+    filled = {name: value for name, value in EXAMPLE.items() if value}
+    assert filled == {"COMPOSE_PROFILES": "emulator", "RENDERJUICE_ALLOW_HTTP": "true"}
+
+
+def test_plain_http_is_allowed_for_the_emulator_alone():
+    def extra(**variables: str) -> dict[str, object]:
+        service = load(FILE, VARIABLES | variables)["airflow-worker"]
+        return json.loads(service.environment["AIRFLOW_CONN_RENDERJUICE_DEFAULT"])["extra"]
+
+    assert extra() == {"allow_http": False}
+    assert extra(RENDERJUICE_ALLOW_HTTP=EXAMPLE["RENDERJUICE_ALLOW_HTTP"]) == {"allow_http": True}
+
+
+@pytest.mark.parametrize("name", RAW["services"])
+def test_a_container_has_no_privileges_and_cannot_take_the_whole_machine(name):
+    service = RAW["services"][name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["mem_limit"]
+    assert service["pids_limit"]
+    assert service.get("user", "root") != "root"
+
+
+def test_no_secret_is_an_argument_that_others_on_the_machine_can_see():
+    secrets = {name: f"planted-{name}" for name in REQUIRED} | {"EMULATOR_CONTROL_TOKEN": "planted-token"}
+    for service in load(FILE, VARIABLES | secrets).values():
+        assert "planted-" not in " ".join(service.command), service.name
+
+
+def test_images_are_of_one_exact_version():
+    for service in SERVICES.values():
+        assert re.search(r":\d+\.\d+(\.\d+)?(-\w+)?$", service.image), service.image
 
 
 @pytest.mark.parametrize("service", LASTING, ids=lambda service: service.name)
@@ -116,13 +146,16 @@ def test_no_more_tasks_are_queued_than_the_workers_have_slots():
 def test_the_connection_is_one_that_the_client_accepts():
     connection = json.loads(SERVICES["airflow-worker"].environment["AIRFLOW_CONN_RENDERJUICE_DEFAULT"])
     assert connection["host"] == "http://emulator:8787/api/external/v1"
-    with RenderjuiceClient(connection["password"], connection["host"], **connection["extra"]):
+    with RenderjuiceClient(connection["password"], connection["host"], allow_http=True):
         pass
 
 
 def test_the_pool_of_the_dags_is_made_and_counts_deferred_renders():
     script = SERVICES["airflow-init"].command[-1]
-    assert re.search(rf"airflow pools set {POOL} .* --include-deferred", script)
+    assert re.search(r'airflow pools set "\$RENDERJUICE_POOL" "\$RENDERJUICE_RENDERS" .* --include-deferred', script)
+    assert {service.environment.get("RENDERJUICE_POOL") for name, service in SERVICES.items() if "airflow" in name} == {
+        "renderjuice"
+    }
 
 
 def test_every_setting_is_one_that_airflow_knows():

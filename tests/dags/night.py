@@ -13,7 +13,7 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from renderjuice_emulator.fast import FastRenderer
 from renderjuice_emulator.rendering import RenderFailedError
@@ -105,7 +105,7 @@ class Studio:
         """One run, and what it did to the world."""
         started, told = self.emulator.ledger.renders_started(), len(Tracker.told)
         uploads = self.emulator.ledger.count("create_upload")
-        files = self._files()
+        files, seconds = self._files(), self._seconds()
         run = self.dags[dag_id].test(run_conf=conf)
         return {
             "state": run.state,
@@ -113,6 +113,7 @@ class Studio:
                 f"{ti.task_id}[{ti.map_index}]": [ti.state, ti.rendered_map_index] for ti in run.get_task_instances()
             },
             "renders": self.emulator.ledger.renders_started() - started,
+            "seconds": self._seconds() - seconds,
             "uploads": self.emulator.ledger.count("create_upload") - uploads,
             "orders": [
                 [job.upload.file_name, job.requested_config]
@@ -122,7 +123,24 @@ class Studio:
             "told": Tracker.told[told:],
             "changed": sorted(path for path, stamp in self._files().items() if files.get(path) != stamp),
             "summary": self._summary(),
+            "told_in_log": self._report(run),
         }
+
+    def _seconds(self) -> float:
+        """What all renders so far would be billed for."""
+        return sum(job.normalized_seconds for job in self.emulator.jobs.values())
+
+    def _report(self, run: Any) -> dict:
+        """What `summarize` or `collect` returned."""
+        from airflow.models.xcom import XComModel
+        from airflow.utils.session import create_session
+
+        told = XComModel.get_many(
+            run_id=run.run_id, key="return_value", task_ids=["summarize", "collect"], dag_ids=run.dag_id
+        )
+        with create_session() as session:
+            found = session.scalars(told).first()
+            return XComModel.deserialize_value(found) if found else {}
 
     def _files(self) -> dict[str, int]:
         out = self.folder / "out"
@@ -144,6 +162,9 @@ def main(folder: Path, result: Path) -> None:
         "eve": studio.run("renderjuice_nightly", **nightly | {"date": "2026-11-22", "shots": ["still"]}),
         "night": studio.run("renderjuice_nightly", **nightly),
         "again": studio.run("renderjuice_nightly", **nightly),
+        "dry run of a bad night": studio.run("renderjuice_nightly", **nightly | {"dry_run": True}),
+        "dry run of nothing": studio.run("renderjuice_nightly", **nightly | {"dry_run": True, "shots": ["still"]}),
+        "dry run of no list": studio.run("renderjuice_nightly", **nightly | {"dry_run": True, "shot_list": "/no/list"}),
     }
     MoodyRenderer.bad_night = False
     done["repair"] = studio.run("renderjuice_rerender_failed", date=NIGHT, destination=destination)

@@ -8,17 +8,26 @@ from pathlib import Path
 
 import pytest
 from airflow.sdk import DAG, TaskGroup, task, task_group
+from pages import blocks
 
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("dags", "devtools/chaos/dags", "benchmarks/dags")
+FOLDERS = ("dags", "devtools/chaos/dags", "benchmarks/dags", "documentation")
 
 
-def load(folder):
+@pytest.fixture(params=FOLDERS)
+def dags(request, tmp_path):
+    """All DAGs of a folder, or of the documentation."""
     from airflow.dag_processing.dagbag import DagBag
 
-    bag = DagBag(str(ROOT / folder))
+    folder = ROOT / request.param
+    if request.param == "documentation":
+        folder = tmp_path
+        for block in blocks("python"):
+            if block.kind == "dag":
+                (tmp_path / f"{block.name}.py").write_text(block.code)
+    bag = DagBag(str(folder))
     assert (bag.import_errors, bag.captured_warnings) == ({}, {})
     assert bag.dags
     return bag.dags.values()
@@ -67,16 +76,14 @@ def task_ids(nodes):
             yield node["id"]
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_grid_and_graph_show_every_task_of_every_dag(folder):
-    for dag in load(folder):
+def test_grid_and_graph_show_every_task_of_every_dag(dags):
+    for dag in dags:
         for shown in grid_and_graph(dag):
             assert sorted(task_ids(shown)) == sorted(dag.task_ids)
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_the_members_of_every_task_group_can_be_put_in_order(folder):
-    for dag in load(folder):
+def test_the_members_of_every_task_group_can_be_put_in_order(dags):
+    for dag in dags:
         sort_groups(dag)
 
 

@@ -7,12 +7,6 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "pipelines.md").read_text()
 
 
-def test_the_page_quotes_the_nightly_as_it_is():
-    (quote,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-
-    assert quote in (ROOT / "dags" / "renderjuice_nightly.py").read_text()
-
-
 def test_the_page_names_every_param_and_every_variable():
     code = "".join((ROOT / "dags" / name).read_text() for name in ("renderjuice_nightly.py", "stages/defaults.py"))
 

@@ -38,6 +38,28 @@ def test_a_dry_run_sends_nothing_and_writes_nothing(runs):
     assert (runs["dry run"]["uploads"], runs["dry run"]["changed"], runs["dry run"]["state"]) == (0, [], "success")
 
 
+def test_a_dry_run_is_green_whatever_it_has_to_tell(runs):
+    names = ("dry run of a bad night", "dry run of nothing", "dry run of no list")
+
+    for name in names:
+        assert (runs[name]["state"], runs[name]["uploads"], runs[name]["changed"]) == ("success", 0, []), name
+    bad, nothing, no_list = (runs[name]["told_in_log"] for name in names)
+    assert set(bad["failed"]) == {"ice", "holes"}
+    assert nothing["would_render"] == no_list["would_render"] == []
+    assert "/no/list cannot be read" in no_list["refused"]
+
+
+def test_renders_that_failed_are_counted_as_what_they_cost(runs):
+    night, repair = (runs[name]["summary"]["shots"]["ice"] for name in ("night", "repair"))
+
+    assert night["render_seconds"] > 0
+    assert len(repair["spent"]) == 2
+    assert repair["render_seconds"] == pytest.approx(sum(repair["spent"].values()), abs=0.01)
+    assert repair["render_seconds"] > night["render_seconds"]
+    total = sum(entry.get("render_seconds", 0.0) for entry in runs["night"]["summary"]["shots"].values())
+    assert total == pytest.approx(runs["night"]["seconds"], abs=0.01)
+
+
 def test_each_shot_of_a_night_ends_as_it_should_and_no_bad_one_stops_another(runs):
     assert outcome(runs["night"]) == {
         "juice": "delivered",
@@ -180,3 +202,6 @@ def test_bulk_renders_every_scene_once_names_its_tasks_by_file_and_tells_which_f
         f"bulk/{name}.blend/frames/{number:04d}.png" for name in ("one", "more/three") for number in (1, 2)
     }
     assert bulk["state"] == "failed"
+    told = bulk["told_in_log"]
+    assert (told["failed"], told["rendered"], "jobs_of_unknown_cost" in told) == (["two.blend"], 2, False)
+    assert told["render_seconds"] == pytest.approx(bulk["seconds"], abs=0.01)

@@ -62,11 +62,33 @@ def test_the_nightly_can_be_started_without_filling_in_anything_and_checks_what_
             params[name] = wrong
 
 
-@pytest.mark.parametrize("dag_id", ["renderjuice_nightly", "renderjuice_rerender_failed", "renderjuice_bulk"])
-def test_every_render_is_in_the_pool_and_nothing_else_is(dags, dag_id):
-    for task in dags[dag_id].tasks:
-        renders = task.task_id.rpartition(".")[2].startswith("render")
-        assert task.pool == ("renderjuice" if renders else "default_pool"), task.task_id
+def test_every_render_stops_the_bill_when_its_task_is_ended(dags):
+    """What starts a render waits for it: a sensor leaves alone what something else has started."""
+    for dag in dags.values():
+        renders = [task for task in dag.tasks if task.task_id.rpartition(".")[2].startswith("render")]
+        assert renders, dag.dag_id
+        for render in renders:
+            kept = render.partial_kwargs if hasattr(render, "partial_kwargs") else vars(render)
+            assert (kept.get("wait", True), kept.get("cancel_on_kill", True)) == (True, True), render.task_id
+
+
+def test_every_dag_runs_in_an_airflow_that_nobody_has_prepared(dags):
+    """A pool that does not exist lets nothing run, and says nothing."""
+    assert {task.pool for dag in dags.values() for task in dag.tasks} == {"default_pool"}
+
+
+def test_every_render_is_in_the_pool_that_was_asked_for_and_nothing_else_is(monkeypatch):
+    from airflow.dag_processing.dagbag import DagBag
+    from stages import defaults
+
+    assert defaults.pool_note() == ""
+    monkeypatch.setattr(defaults, "POOL", "farm")
+
+    for dag_id in IDS - {"renderjuice_quickstart"}:  # one render, with nothing around it that has to be set up
+        for task in DagBag(str(DAGS / f"{dag_id}.py")).dags[dag_id].tasks:
+            renders = task.task_id.rpartition(".")[2].startswith("render")
+            assert task.pool == ("farm" if renders else "default_pool"), task.task_id
+    assert 'airflow pools set farm 8 "Renders at once" --include-deferred' in defaults.pool_note()
 
 
 @pytest.mark.parametrize("dag_id", ["renderjuice_nightly", "renderjuice_rerender_failed"])

@@ -129,22 +129,6 @@ async def test_validation_tells_a_foreground_plate_by_its_transparent_film(build
 
 
 @blender_test
-async def test_validation_tells_which_textures_are_missing(altered, renderer, tmp_path):
-    scene = altered("""
-        for path in ("//textures/peel.png", "//textures/pith.<UDIM>.exr"):
-            image = bpy.data.images.new(path, 1, 1, tiled="<UDIM>" in path)
-            image.source, image.filepath, image.use_fake_user = "TILED" if "<UDIM>" in path else "FILE", path, True
-    """)
-
-    assert (await renderer.analyze(scene)).missing_files == ("textures/peel.png", "textures/pith.<UDIM>.exr")
-
-    (tmp_path / "textures").mkdir()
-    for name in ("peel.png", "pith.1001.exr"):
-        (tmp_path / "textures" / name).touch()
-    assert (await renderer.analyze(scene)).missing_files == ()
-
-
-@blender_test
 async def test_a_scene_renders_to_frames_and_composites(build, renderer, tmp_path):
     files = await render(renderer, order_for(build(), tmp_path))
 
@@ -228,6 +212,24 @@ async def test_a_compositor_without_an_output_fails_instead_of_passing_off_an_ol
     with pytest.raises(RenderFailedError, match="no image for frame 1") as failure:
         await render(renderer, order_for(scene, tmp_path))
     assert failure.value.type == "RENDER_ERROR"
+
+
+@blender_test
+async def test_like_named_outputs_stay_apart_and_inside(altered, renderer, tmp_path):
+    scene = altered(f"""
+        tree = scene.compositing_node_group
+        layers = next(node for node in tree.nodes if node.type == "R_LAYERS")
+        for name in ("A.B", "A:B", "a_b"):
+            node = tree.nodes.new("CompositorNodeOutputFile")
+            node.name, node.directory, node.file_name = name, {str(tmp_path / "artist" / "x")!r}, "../../{{blend_name}}_"
+            node.format.media_type, node.format.file_format = "IMAGE", "PNG"
+            node.file_output_items.new("RGBA", "beauty")
+            tree.links.new(layers.outputs["Image"], node.inputs[0])
+    """)
+    files = await render(renderer, order_for(scene, tmp_path / "out", frameRanges=["1"]))
+    places = sorted(file.relative_path for file in files if file.node not in (None, "Depth", "Glow"))
+    assert places == [f"{node}/altered_beauty0001.png" for node in ("A_B", "Compositor_A_B", "Compositor_a_b_2")]
+    assert not list((tmp_path / "artist").rglob("*.png"))
 
 
 @blender_test
@@ -370,6 +372,12 @@ def test_a_blender_that_was_asked_for_is_the_only_one_tried(monkeypatch, tmp_pat
     assert find_blender() == [sys.executable, "-P", str(JOB_SCRIPT)]
 
 
+def test_a_blender_named_from_here_is_found_from_elsewhere(monkeypatch, tmp_path):
+    (tmp_path / "blender").touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    assert find_blender("./blender")[0] == str(tmp_path / "blender")
+
+
 def test_a_blender_executable_is_told_to_run_the_job_in_the_background(tmp_path):
     blender = tmp_path / "blender-5.0"
     blender.touch(mode=0o755)
@@ -381,6 +389,8 @@ def test_a_blender_executable_is_told_to_run_the_job_in_the_background(tmp_path)
 def test_the_environment_beside_the_project_is_found_from_below(monkeypatch, tmp_path):
     monkeypatch.delenv("RENDERJUICE_BLENDER", raising=False)
     (tmp_path / ".venv-blender" / "lib" / "python3.11" / "site-packages" / "bpy").mkdir(parents=True)
+    (tmp_path / ".venv-blender" / "bin").mkdir()
+    (tmp_path / ".venv-blender" / "bin" / "python").touch()
     (tmp_path / "shots" / "010").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "shots" / "010")
     assert find_blender()[0] == str(tmp_path / ".venv-blender" / "bin" / "python")

@@ -245,7 +245,9 @@ def test_a_stalled_request_does_not_hold_up_the_end() -> None:
     with Emulator() as emulator:
         emulator.faults.add("list_jobs", "stall 60")
         with pytest.raises(httpx.ReadTimeout):
-            httpx.get(f"{emulator.base_url}/jobs", timeout=0.05)
+            httpx.get(
+                f"{emulator.base_url}/jobs", headers={"Authorization": f"Bearer {emulator.api_key}"}, timeout=0.05
+            )
         started = time.monotonic()
     assert time.monotonic() - started < 1
 

@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from studio import Studio
 
 from renderjuice_emulator.rendering import RenderFailedError, expand_frame_ranges
 from renderjuice_emulator.scenes import SceneDescription, open_upload, read_scene, write_scene
@@ -96,3 +97,31 @@ def test_an_archive_whose_compressed_bytes_are_damaged_fails(tmp_path: Path, com
     path.write_bytes(content)
     with pytest.raises(RenderFailedError, match="cannot be unpacked"):
         open_upload(path, tmp_path / "scene")
+
+
+def test_validation_tells_when_an_archive_held_several_scenes(studio: Studio, tmp_path: Path) -> None:
+    path = tmp_path / "project.zip"
+    with zipfile.ZipFile(path, "w") as target:
+        for name in ("a.blend", "b.blend"):
+            target.write(write_scene(tmp_path / name), name)
+    job = studio.job(studio.validated(path))
+    assert job["sceneFile"]["name"] == "a.blend"
+    assert job["analysis"]["warnings"] == ["Of several scenes in the archive a.blend was taken: a.blend, b.blend."]
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("sh010_lighting.blend", "sh010_lighting.blend"),
+        ("../../sh010.blend", "sh010.blend"),
+        ("C:\\shots\\sh010.blend", "sh010.blend"),
+        ("x" * 300 + ".blend", "slug.blend"),
+        ("sh\0.blend", "slug.blend"),
+        ("..", "slug.blend"),
+    ],
+)
+def test_a_scene_has_the_name_that_its_client_gave_it(tmp_path: Path, name: str, kept: str) -> None:
+    upload = write_scene(tmp_path / "slug.blend")
+    scene = open_upload(upload, tmp_path / "scene", name)
+    assert scene.name == kept
+    assert scene.read_bytes() == upload.read_bytes()

@@ -47,7 +47,8 @@ def studio(emulator: Emulator, tmp_path: Path) -> Iterator[Studio]:
 
 def blenders() -> list[psutil.Process]:
     children = psutil.Process().children(recursive=True)
-    return [child for child in children if str(JOB_SCRIPT) in " ".join(child.cmdline())]
+    inside = [child for child in children if child.name() != "bwrap"]  # not the fence around it
+    return [child for child in inside if str(JOB_SCRIPT) in " ".join(child.cmdline())]
 
 
 def wait_for_a_frame(studio: Studio, job_id: str) -> None:

@@ -176,7 +176,7 @@ def test_a_retry_gives_an_overdue_render_more_time_where_it_is_not_to_be_cancell
 
 
 def test_other_work_in_the_same_place_stops_the_old_job_first(emulator, runner, tmp_path):
-    one = write_scene(tmp_path / "one.blend", seconds_per_frame=1e6)
+    one = write_scene(tmp_path / "one.blend", frame_end=9, seconds_per_frame=1e6)
     other = write_scene(tmp_path / "other.blend", seconds_per_frame=1e6)
     runner.run(run_job(one, wait=False, deferrable=False))
     runner.run(run_job(other, wait=False, deferrable=False))

@@ -12,6 +12,8 @@ from pathlib import Path
 import airflow
 import jsonschema
 import pytest
+from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+from airflow.providers_manager import ProvidersManager
 from provider.runner import connect
 
 from renderjuice_provider.api.errors import RenderjuiceInputError
@@ -57,7 +59,7 @@ def test_without_a_host_it_is_renderjuices_own(monkeypatch):
         ({"password": "RJ-secret", "host": "http://farm.example"}, "plain http"),
         ({"password": "RJ-secret", "extra": {"timeout": "long"}}, "'timeout' must be a number"),
         ({"password": "RJ-secret", "extra": {"max_attempts": True}}, "'max_attempts' must be a whole number"),
-        ({"password": "RJ-secret", "extra": {"allow_http": "yes"}}, "'allow_http' must be true or false"),
+        ({"password": "RJ-secret", "extra": {"allow_http": "perhaps"}}, "'allow_http' must be true or false"),
         ({"password": "RJ-secret", "extra": {"timeout": 0}}, "above 0"),
     ],
 )
@@ -96,3 +98,19 @@ def test_reading_a_dag_file_imports_neither_triggers_nor_media_libraries():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+@pytest.mark.skipif(not hasattr(ProvidersManager, "_to_api_format"), reason="this Airflow's form shows no extras")
+def test_the_form_shows_a_help_text_for_every_extra_and_hides_no_port():
+    """As the web UI asks for it: `GET /ui/connections/hook_meta`."""
+    form = next(form for form in HookMetaService.hook_meta_data() if form.connection_type == "renderjuice")
+    assert set(form.extra_fields) == {"timeout", "max_attempts", "webhook_secret", "allow_http"}
+    for name, field in form.extra_fields.items():
+        assert field["description"].endswith("."), name
+        assert field["schema"]["title"], name
+    fields = form.standard_fields
+    assert fields.login.hidden
+    assert fields.url_schema.hidden
+    # Airflow's button compares the port that it sends with the stored one, and sends 0 for none.
+    assert not fields.port.hidden
+    assert "Test button" in fields.port.placeholder

@@ -14,7 +14,7 @@ from provider.runner import CONFIG, needs_store
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.compat import AirflowTaskTimeout
-from renderjuice_provider.operators import waiting
+from renderjuice_provider.operators import kills
 from renderjuice_provider.operators.renderjuice import RenderjuiceRunJobOperator
 from renderjuice_provider.triggers.renderjuice import RenderjuiceJobTrigger
 
@@ -63,7 +63,7 @@ def test_a_retry_that_is_killed_before_it_has_found_its_job_stops_it(emulator, r
 
 @needs_store
 def test_a_clear_leaves_the_job_to_the_next_try(emulator, runner, slow, rendering, monkeypatch):
-    monkeypatch.setattr(waiting, "task_state", lambda _ti: "restarting")
+    monkeypatch.setattr(kills, "task_state", lambda _ti: "restarting")
     rendering.on_kill()
     assert len(emulator.ledger.jobs_left_running()) == 1
     runner.ti.max_tries += 1
@@ -77,7 +77,7 @@ def test_a_job_that_the_next_try_would_not_find_is_stopped(emulator, runner, slo
     runner.ti.max_tries = 3
     operator = run_job(slow, wait=False)
     runner.run(operator)
-    monkeypatch.setattr(waiting, "task_state", lambda _ti: state)
+    monkeypatch.setattr(kills, "task_state", lambda _ti: state)
     operator.on_kill()
     assert emulator.ledger.jobs_left_running() == []
 
@@ -86,7 +86,7 @@ def test_a_job_that_the_next_try_would_not_find_is_stopped(emulator, runner, slo
 def test_a_clear_to_resubmit_replaces_the_job(emulator, runner, slow, monkeypatch, raised):
     operator = run_job(slow, wait=False, on_clear="resubmit")
     runner.run(operator)
-    monkeypatch.setattr(waiting, "task_state", lambda _ti: "restarting")
+    monkeypatch.setattr(kills, "task_state", lambda _ti: "restarting")
     operator.on_kill()
     assert emulator.ledger.jobs_left_running() == []
     runner.ti.max_tries += raised
@@ -101,7 +101,7 @@ def test_a_worker_that_was_taken_for_dead_leaves_the_job_to_the_next_try(
     emulator, runner, rendering, monkeypatch, state
 ):
     runner.ti.max_tries = 3
-    monkeypatch.setattr(waiting, "task_state", lambda _ti: state)
+    monkeypatch.setattr(kills, "task_state", lambda _ti: state)
     rendering.on_kill()
     assert len(emulator.ledger.jobs_left_running()) == 1
 
@@ -123,12 +123,12 @@ def does_not_answer(_ti):
 
 
 @pytest.mark.parametrize("tries", [0, 3])
-@pytest.mark.parametrize("answer", [say("failed"), say("success"), say("skipped"), say("removed"), nobody_is_there])
+@pytest.mark.parametrize("answer", [say("failed"), say("success"), say("skipped"), say("gone"), nobody_is_there])
 def test_a_task_that_is_ended_stops_the_bill_whatever_tries_it_had_left(
     emulator, runner, rendering, monkeypatch, answer, tries
 ):
     runner.ti.max_tries = tries
-    monkeypatch.setattr(waiting, "task_state", answer)
+    monkeypatch.setattr(kills, "task_state", answer)
     rendering.on_kill()
     assert emulator.ledger.jobs_left_running() == []
 
@@ -137,18 +137,47 @@ def test_a_task_that_is_ended_stops_the_bill_whatever_tries_it_had_left(
 @pytest.mark.parametrize(("tries", "running"), [(0, 0), (3, 1)], ids=["no try left", "a try left"])
 @pytest.mark.parametrize("answer", [say("running"), cannot_say, does_not_answer])
 def test_in_doubt_the_job_is_left_to_the_next_try_if_there_is_one(
-    emulator, runner, rendering, monkeypatch, answer, tries, running
+    emulator, runner, rendering, monkeypatch, capsys, answer, tries, running
 ):
-    monkeypatch.setattr(waiting, "_ASKING", 0.05)
+    monkeypatch.setattr(kills, "_ASKING", 0.05)
     runner.ti.max_tries = tries
-    monkeypatch.setattr(waiting, "task_state", answer)
+    monkeypatch.setattr(kills, "task_state", answer)
     rendering.on_kill()
     assert len(emulator.ledger.jobs_left_running()) == running
+    left_in_the_dark = bool(running) and answer in {cannot_say, does_not_answer}
+    assert ("may be running, and costs money" in capsys.readouterr().out) is left_in_the_dark
 
 
-def test_an_execution_timeout_stops_the_bill_although_the_task_goes_on(emulator, runner, rendering, monkeypatch):
+@needs_store
+def test_a_task_instance_that_was_deleted_may_come_back_for_its_job_and_that_is_said(
+    emulator, runner, rendering, monkeypatch, capsys
+):
+    monkeypatch.setattr(kills, "task_state", say("deleted"))
+    rendering.on_kill()
+    (job_id,) = emulator.ledger.jobs_left_running()
+    assert f"Job {job_id} may be running, and costs money: stop it at Renderjuice" in capsys.readouterr().out
+
+
+def test_a_job_that_a_kill_could_not_stop_is_said_with_how_to_stop_it(emulator, rendering, capsys):
+    emulator.faults.add("cancel_job", "401")
+    with pytest.raises(RenderjuiceError):
+        rendering.on_kill()
+    (job_id,) = emulator.ledger.jobs_left_running()
+    assert f"Job {job_id} may be running, and costs money: stop it at Renderjuice" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("cancel", "running"),
+    [({"cancel_on_kill": False}, 0), ({}, 0), ({"cancel_on_timeout": False}, 1)],
+    ids=["a timeout is no kill", "by default", "not on a timeout"],
+)
+def test_an_execution_timeout_on_the_worker_is_a_timeout_although_the_task_goes_on(
+    emulator, runner, slow, monkeypatch, cancel, running
+):
+    rendering = run_job(slow, wait=False, **cancel)
+    runner.run(rendering)
     runner.ti.max_tries = 3
-    monkeypatch.setattr(waiting, "task_state", lambda _ti: "running")
+    monkeypatch.setattr(kills, "task_state", lambda _ti: "running")
 
     def execute():
         raise AirflowTaskTimeout
@@ -157,7 +186,7 @@ def test_an_execution_timeout_stops_the_bill_although_the_task_goes_on(emulator,
         execute()
     except AirflowTaskTimeout:
         rendering.on_kill()
-    assert emulator.ledger.jobs_left_running() == []
+    assert len(emulator.ledger.jobs_left_running()) == running
 
 
 class SlowToLearn(RenderjuiceJobTrigger):

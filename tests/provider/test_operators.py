@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG
 from provider.runner import CONFIG, Runner
 
 from renderjuice_emulator.scenes import write_scene
@@ -17,7 +18,9 @@ from renderjuice_provider.api.errors import (
     RenderjuiceJobError,
     RenderjuiceTimeoutError,
 )
+from renderjuice_provider.api.models import Job
 from renderjuice_provider.compat import AirflowFailException, TaskDeferralTimeout, TaskDeferred
+from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.operators.renderjuice import (
     RenderjuiceCancelJobOperator,
     RenderjuiceCreateJobOperator,
@@ -91,7 +94,10 @@ def test_a_render_that_fails_says_why_and_what_a_retry_costs(emulator, runner, t
     operator = RenderjuiceRunJobOperator(
         task_id="run", file_path=str(broken), render_config=CONFIG, deferrable=deferrable, **FAST
     )
-    with pytest.raises(RenderjuiceJobError, match=r"is failed: .+ billed. A retry starts a new job") as caught:
+    with pytest.raises(
+        RenderjuiceJobError,
+        match=r"^broken\.blend failed: .+ billed. A retry starts a new job: clear this task. \(job ",
+    ) as caught:
         runner.run(operator)
     assert not isinstance(caught.value, AirflowFailException)
     assert caught.value.job.failed_reason is not None
@@ -113,8 +119,42 @@ def test_validation_that_fails_says_why(emulator, runner, tmp_path, deferrable):
     broken = write_scene(tmp_path / "broken.blend", fail_validation=("the file is from the future", "SCENE_UNREADABLE"))
     slug = runner.run(RenderjuiceUploadOperator(task_id="upload", file_path=str(broken)))
     job_id = runner.run(RenderjuiceCreateJobOperator(task_id="create", slug=slug))
-    with pytest.raises(RenderjuiceJobOverError, match="from the future"):
+    with pytest.raises(RenderjuiceJobOverError, match=r"^The job failed: .+from the future.+nothing is billed"):
         runner.run(RenderjuiceValidateJobOperator(task_id="validate", job_id=job_id, deferrable=deferrable, **FAST))
+
+
+def test_a_job_that_cannot_succeed_any_more_says_which_task_to_clear(emulator, validated, runner):
+    with DAG("shot", schedule=None):
+        create = RenderjuiceCreateJobOperator(task_id="create", slug="s")
+        rendering = render(create.output)
+    rendering.job_id = validated
+    RenderjuiceHook().client.cancel_job(validated)
+    with pytest.raises(RenderjuiceJobOverError, match=r"clear this shot from `create` on.+\(job .+\)$"):
+        runner.run(rendering)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"normalizedSeconds": 12.5}, "12.5 normalized seconds are billed"),
+        ({"normalizedSeconds": 0}, "nothing was rendered, so nothing is billed"),
+        ({"requestedConfig": {}}, "what was rendered is billed"),
+        ({}, "what was rendered, if anything, is billed"),
+    ],
+)
+def test_a_bill_that_nobody_knows_is_never_said_to_be_nothing(fields, words):
+    job = Job.model_validate({"id": "j", "status": "failed"} | fields)
+    assert render("j").bill(job) == words
+    validating = RenderjuiceValidateJobOperator(task_id="validate", job_id="j")
+    assert validating.bill(Job(id="j", status="failed")) == "nothing was rendered, so nothing is billed"
+
+
+@pytest.mark.parametrize(("label", "name"), [("sq010_sh020", "sq010_sh020"), (None, "broken.blend")])
+def test_a_message_begins_with_the_shot_and_the_reason(emulator, runner, tmp_path, label, name):
+    broken = write_scene(tmp_path / "broken.blend", frame_end=3, fail_at_frame=2)
+    runner.ti.rendered_map_index = label
+    with pytest.raises(RenderjuiceJobError, match=rf"^{name} failed: "):
+        runner.run(RenderjuiceRunJobOperator(task_id="run", file_path=str(broken), render_config=CONFIG, **FAST))
 
 
 def test_rendering_a_job_that_nobody_validated_says_what_to_do(job_id, runner):
@@ -145,7 +185,9 @@ def test_our_deadline_cancels_the_job_and_says_what_it_cost(emulator, runner, tm
     operator = RenderjuiceRunJobOperator(
         task_id="run", file_path=str(slow), render_config=CONFIG, deferrable=deferrable, timeout=0.6, **FAST
     )
-    with pytest.raises(RenderjuiceJobError, match=r"did not become completed.+cancelled.+billed"):
+    with pytest.raises(
+        RenderjuiceJobError, match=r"^slow\.blend timed out \(timeout\): not completed .+cancelled.+billed"
+    ):
         runner.run(operator)
     assert emulator.ledger.jobs_left_running() == []
 
@@ -262,10 +304,103 @@ def test_missing_frames_are_named_and_the_delivery_is_not_called_complete(emulat
     summary = runner.run(RenderjuiceRunJobOperator(task_id="run", file_path=str(holes), render_config=config, **FAST))
     assert summary["frames_missing"] == [2, 4]
     arguments = {"task_id": "download", "job_id": summary["job_id"], "destination": str(tmp_path / "out")}
-    with pytest.raises(RenderjuiceIncompleteError, match="frames 2, 4 are missing"):
+    with pytest.raises(RenderjuiceIncompleteError, match="Frames 2, 4 are missing"):
         runner.run(RenderjuiceDownloadOperator(**arguments))
     manifest = runner.run(RenderjuiceDownloadOperator(**arguments, allow_missing=True))
     assert (manifest["frames"], manifest["missing_frames"], manifest["complete"]) == (3, [2, 4], False)
+
+
+def a_job(runner, tmp_path, config=CONFIG, **description):
+    scene = write_scene(tmp_path / "job.blend", frame_end=3, **description)
+    return runner.run(RenderjuiceRunJobOperator(task_id="run", file_path=str(scene), render_config=config, **FAST))
+
+
+def download(job_id, tmp_path, **arguments):
+    return RenderjuiceDownloadOperator(
+        task_id="download", job_id=job_id, destination=str(tmp_path / "out"), **arguments
+    )
+
+
+def lose(emulator, job_id, lost):
+    outputs = emulator.jobs[job_id].outputs
+    outputs[:] = [file for file in outputs if not lost(file)]
+
+
+def manifest_of(tmp_path):
+    return json.loads((tmp_path / "out" / "manifest.json").read_text())
+
+
+def test_a_delivery_that_lacks_an_eye_is_not_complete_and_says_which(emulator, runner, tmp_path):
+    job_id = a_job(runner, tmp_path, views=("left", "right"))["job_id"]
+    lose(emulator, job_id, lambda file: file.view == "right" and file.frame > 1)
+
+    with pytest.raises(RenderjuiceIncompleteError, match=r"^Frames 2, 3 of view right are missing"):
+        runner.run(download(job_id, tmp_path))
+    assert manifest_of(tmp_path)["missing"] == [{"view": "right", "frames": [2, 3]}]
+
+    lose(emulator, job_id, lambda file: file.view == "right")
+    found = runner.run(download(job_id, tmp_path, allow_missing=True))
+    assert (found["complete"], found["missing_frames"]) == (False, [1, 2, 3])
+
+
+@pytest.mark.parametrize("relative_path", ["path", "folder"])
+def test_a_compositor_node_that_lost_frames_or_wrote_nothing_is_told(emulator, runner, tmp_path, relative_path):
+    emulator.switches.relative_path = relative_path
+    job = a_job(runner, tmp_path, compositor_outputs=("Beauty", "Depth"))
+    assert (job["complete"], job["missing"]) == (True, [])
+    assert runner.run(download(job["job_id"], tmp_path))["complete"] is True
+
+    lose(emulator, job["job_id"], lambda file: file.node == "Depth" and file.frame > 1)
+    with pytest.raises(RenderjuiceIncompleteError, match=r"^Frames 2, 3 of node Depth are missing"):
+        runner.run(download(job["job_id"], tmp_path))
+
+    lose(emulator, job["job_id"], lambda file: file.node == "Beauty")
+    assert manifest_of(tmp_path)["complete"] is False
+    found = runner.run(download(job["job_id"], tmp_path, allow_missing=True))
+    assert {"node": "Beauty", "frames": [1, 2, 3]} in found["missing"]
+
+
+def test_a_render_s_summary_names_what_is_missing_by_node_too(emulator, runner, tmp_path):
+    holes = {"compositor_outputs": ("Depth",), "missing_output_frames": (2,)}
+    job = a_job(runner, tmp_path, CONFIG | {"frameRanges": ["1-3"]}, **holes)
+
+    assert (job["complete"], job["frames_missing"]) == (False, [2])
+    assert job["missing"] == [{"frames": [2]}, {"node": "Depth", "frames": [2]}]
+
+
+def test_a_file_without_a_byte_is_not_there(emulator, runner, tmp_path):
+    job_id = a_job(runner, tmp_path)["job_id"]
+    next(file for file in emulator.jobs[job_id].outputs if file.frame == 2).path.write_bytes(b"")
+
+    with pytest.raises(
+        RenderjuiceIncompleteError, match=r"^1 files are empty \(frames/0002.png\); frames 2 are missing"
+    ):
+        runner.run(download(job_id, tmp_path))
+    found = runner.run(download(job_id, tmp_path, allow_missing=True))
+    assert (found["complete"], found["missing_frames"], found["empty"]) == (False, [2], ["frames/0002.png"])
+    assert (manifest_of(tmp_path)["complete"], manifest_of(tmp_path)["empty"]) == (False, ["frames/0002.png"])
+
+
+def test_whether_a_delivery_is_complete_is_unknown_when_nobody_knows_the_order(emulator, runner, tmp_path):
+    job_id = a_job(runner, tmp_path)["job_id"]
+    job = emulator.jobs[job_id]
+    job.requested_config = job.final_config = {"frameRanges": ["every other"]}
+
+    found = runner.run(download(job_id, tmp_path))
+    assert (found["frames"], found["missing_frames"], found["complete"]) == (3, [], None)
+    assert (manifest_of(tmp_path)["complete"], manifest_of(tmp_path)["requested_frames"]) == (None, None)
+    assert runner.run(download(job_id, tmp_path, expected_frames="1-3"))["complete"] is True
+    with pytest.raises(RenderjuiceIncompleteError, match=r"^Frames 4 are missing"):
+        runner.run(download(job_id, tmp_path, expected_frames=["1-4"]))
+
+
+@pytest.mark.parametrize("frames", ["all", ["1..3"], [], 1.5])
+def test_expected_frames_that_are_no_ranges_are_refused_before_anything_is_downloaded(
+    emulator, runner, tmp_path, frames
+):
+    with pytest.raises(RenderjuiceInputError, match="expected_frames"):
+        runner.run(download("3c90c3cc-0d44-4b50-8888-8dd25736052a", tmp_path, expected_frames=frames))
+    assert emulator.ledger.entries == []
 
 
 def test_the_default_is_to_defer_unless_the_configuration_says_otherwise(monkeypatch):

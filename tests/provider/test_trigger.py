@@ -53,13 +53,13 @@ def killed(job_id, state, **arguments):
     asyncio.run(trigger.on_kill())
 
 
-@pytest.mark.parametrize("state", ["failed", "success", "skipped", "upstream_failed", "removed"])
+@pytest.mark.parametrize("state", ["failed", "success", "skipped", "upstream_failed", "removed", "gone"])
 def test_a_user_who_ends_the_task_stops_the_bill(emulator, job_id, state):
     killed(job_id, state)
     assert emulator.ledger.jobs_left_running() == []
 
 
-@pytest.mark.parametrize("state", ["deferred", "queued", "scheduled", "running", "up_for_retry", None])
+@pytest.mark.parametrize("state", ["deferred", "queued", "scheduled", "running", "up_for_retry", "None"])
 def test_a_trigger_that_merely_moved_never_stops_a_render(emulator, job_id, state):
     killed(job_id, state)
     assert emulator.ledger.jobs_left_running() == [job_id]
@@ -102,17 +102,46 @@ def test_since_airflow_3_3_a_trigger_that_is_cancelled_is_merely_gone(emulator, 
 def test_a_bill_that_cannot_be_stopped_is_told(emulator, job_id, capsys):
     emulator.faults.add("cancel_job", "401")
     killed(job_id, "failed")
-    assert f"Job {job_id} was not stopped and may be running" in capsys.readouterr().out
+    assert still_costs_money(job_id) in capsys.readouterr().out
 
 
-def test_a_kill_may_be_told_to_leave_the_render_alone(emulator, job_id):
+def still_costs_money(job_id):
+    return f"Job {job_id} may be running, and costs money: stop it at Renderjuice"
+
+
+def test_a_kill_may_be_told_to_leave_the_render_alone_and_says_so(emulator, job_id, capsys):
     killed(job_id, "failed", cancel_on_kill=False)
     assert emulator.ledger.jobs_left_running() == [job_id]
+    assert still_costs_money(job_id) in capsys.readouterr().out
 
 
-def test_without_a_task_instance_nothing_is_stopped(emulator, job_id):
+def test_a_validation_that_is_left_alone_is_not_said_to_cost_anything(emulator, job_id, capsys):
+    killed(job_id, "failed", cancel_on_kill=False, target="validated")
+    said = capsys.readouterr().out
+    assert f"job {job_id} goes on, which costs nothing until it renders" in said
+    assert "costs money" not in said
+
+
+def test_a_task_instance_that_was_deleted_may_come_back_for_its_job_and_that_is_said(emulator, job_id, capsys):
+    killed(job_id, "deleted")
+    assert emulator.ledger.jobs_left_running() == [job_id]
+    assert still_costs_money(job_id) in capsys.readouterr().out
+
+
+def test_where_airflow_does_not_answer_nothing_is_stopped_and_that_is_said(emulator, job_id, capsys, monkeypatch):
+    async def no_answer(_self):
+        raise RuntimeError
+
+    monkeypatch.setattr(InState, "_task_state", no_answer)
+    killed(job_id, "failed")
+    assert emulator.ledger.jobs_left_running() == [job_id]
+    assert still_costs_money(job_id) in capsys.readouterr().out
+
+
+def test_without_a_task_instance_nothing_is_stopped_and_that_is_said(emulator, job_id, capsys):
     asyncio.run(RenderjuiceJobTrigger(**STORED_BY_0_1 | {"job_id": job_id}).on_kill())
     assert emulator.ledger.jobs_left_running() == [job_id]
+    assert still_costs_money(job_id) in capsys.readouterr().out
 
 
 def test_a_trigger_that_an_older_release_stored_still_runs(emulator, job_id):

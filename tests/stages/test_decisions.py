@@ -119,3 +119,32 @@ def test_an_analysis_of_an_unknown_shape_is_not_held_against_a_shot_that_says_it
 def test_frames_are_asked_for_without_steps_since_only_plain_ranges_are_safe():
     assert frame_ranges([1, 3, 5, 6, 7]) == ["1", "3", "5-7"]
     assert decide(ORDER, found(frame_step=3))["configs"]["base"]["frameRanges"] == ["1", "4", "7", "10"]
+
+
+def test_what_the_render_settings_say_is_what_movie_size_and_weight_follow():
+    def decided(files, render, **report):
+        order = ORDER | {"files": files, "render": {"colorManagementPreset": "default"} | render}
+        return decide(order, found(**report) | found("over", film_transparent=True, resolution=(100, 100)))
+
+    alone, both = ORDER["files"], LAYERED["files"]
+    decision = decided(alone, {"fps": 30})
+    assert (decision["fps"], decision["configs"]["base"]["fps"]) == (30, 30)
+    assert decided(both, {})["branch"] == "reject"
+    assert decided(both, {"resolution": [640, 360], "resolutionPercentage": 50})["branch"] == "economical"
+    assert decided(alone, {"resolution": [8192, 8192], "sampleCount": 512})["branch"] == "final"
+    assert decided(alone, {"resolutionPercentage": 1}, resolution=(8192, 8192), samples=512)["branch"] == "economical"
+    assert "denoisingEnabled" not in decided(alone, {"renderEngine": "BLENDER_EEVEE"})["configs"]["base"]
+
+
+def test_two_rates_for_one_shot_are_a_contradiction_before_either_is_paid():
+    order = ORDER | {"fps": 25.0, "render": {"colorManagementPreset": "default", "fps": 30}}
+
+    assert decide(order, found())["reasons"] == ["fps: 25 for the movie, but `render` says 30: write one of them"]
+    assert decide(order | {"fps": 30.0}, found())["branch"] == "economical"
+
+
+def test_a_percentage_of_a_size_is_rounded_as_blender_rounds_it():
+    base = found(resolution=(100, 50), resolution_percentage=29)
+    over = found("over", film_transparent=True, resolution=(29, 14))
+
+    assert decide(LAYERED, base | over)["branch"] == "economical"

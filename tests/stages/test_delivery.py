@@ -9,6 +9,7 @@ import pytest
 from stages import delivery
 from stages.delivery import current_delivery, deliver, publish
 from stages.storage import storage
+from stages.summary import report
 
 ORDER = {"shot": "juice", "show": "citrus", "night": "2026-11-23", "content": {"base": "0" * 64}}
 DECISION = {"fps": 24.0, "branch": "final", "frames": ["1-5"], "jobs": {"base": "job-1"}}
@@ -169,3 +170,38 @@ def test_a_manifest_holds_no_signed_url_and_no_key(tmp_path, frames):
     told = deliver(order(str(tmp_path)), DECISION, COMPOSITED, frames)
 
     assert "token" not in json.dumps(current_delivery(f"{tmp_path}/juice")) + json.dumps(told)
+
+
+def test_only_the_frames_that_were_decided_on_are_delivered_and_all_of_them(tmp_path, sequence):
+    frames = sequence("frames", [-1, 0, 1, 2, 9])
+    (frames / "-001.png").rename(frames / "-0001.png")
+    decision = DECISION | {"frames": ["-1-2"]}
+
+    told = deliver(order(str(tmp_path)), decision, COMPOSITED | {"frames": 4}, frames)
+    names = [file["path"] for file in current_delivery(f"{tmp_path}/juice")["files"]]
+    assert [name for name in names if name.startswith("frames/")] == [
+        "frames/juice.-0001.png",
+        *(f"frames/juice.{number:04d}.png" for number in (0, 1, 2)),
+    ]
+    assert (told["complete"], told["missing"]) == (True, [])
+
+    with pytest.raises(ValueError, match=r"^Composited frames 3, 4 of juice are not there"):
+        deliver(order(str(tmp_path), "2"), DECISION | {"frames": ["1-4"]}, COMPOSITED, frames)
+
+
+def test_passes_that_the_compositor_did_not_write_are_told_in_manifest_and_summary(tmp_path, frames):
+    work = tmp_path / "work"
+    (work / "base").mkdir(parents=True)
+    gaps = [{"node": "Depth", "frames": [2, 3]}, {"frames": [9]}]
+    (work / "base" / "manifest.json").write_text(json.dumps({"missing": gaps}))
+    shot = order(str(tmp_path / "shots")) | {"files": {"base": "a.blend", "over": "b.blend"}, "work": str(work)}
+
+    told = deliver(shot, DECISION, COMPOSITED, frames)
+
+    manifest = current_delivery(f"{tmp_path}/shots/juice")
+    lost = [{"layer": "base", "node": "Depth", "frames": [2, 3]}]
+    assert (told["complete"], told["missing"]) == (manifest["complete"], manifest["missing"]) == (False, lost)
+    again = deliver(shot, DECISION, COMPOSITED, frames)
+    assert (again["new"], again["complete"], again["missing"]) == (False, False, lost)
+    found = report("2026-11-23", [told | {"state": "delivered"}])
+    assert found["delivered"]["juice"].endswith("(not complete: frames 2, 3 of node Depth (base) are missing)")

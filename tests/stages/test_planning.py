@@ -89,6 +89,15 @@ def test_every_setting_of_the_shot_is_in_its_fingerprint(juice, change):
     assert fingerprint(replace(juice, **change), content, "auto") != fingerprint(juice, content, "auto")
 
 
+def test_neither_a_note_to_the_farm_nor_another_way_to_write_the_frames_renders_a_shot_again(juice):
+    before = fingerprint(juice, {"base": "0"}, "auto")
+
+    noted = replace(juice, render=juice.render | {"notes": "version 7"})
+    assert fingerprint(noted, {"base": "0"}, "auto") == before
+    for frames in (["1", "2-3"], ["001-003"], ["3", "1-2"], ["1-3:1"]):
+        assert fingerprint(replace(juice, frames=frames), {"base": "0"}, "auto") == before
+
+
 def test_quality_and_the_pipelines_own_settings_are_in_the_fingerprint(juice, monkeypatch):
     before = fingerprint(juice, {"base": "0"}, "auto")
     assert fingerprint(juice, {"base": "0"}, "final") != before
@@ -137,8 +146,16 @@ def test_a_subset_is_planned_alone_and_a_name_that_is_not_in_the_list_is_an_erro
     other = replace(juice, name="ice")
     assert [order["shot"] for order in planned([juice, other], params | {"shots": ["ice"]})[0]] == ["ice"]
 
+    assert len(planned([juice, other], params | {"shots": [" ice ", ""]})[0]) == 1  # as a form hands it over
     with pytest.raises(ValueError, match="has no iec"):
         planned([juice, other], params | {"shots": ["iec"]})
+
+
+def test_a_night_is_named_in_one_way_only(juice, params):
+    assert plan_night([juice], [], params, " 2026-11-23 ")["night"] == NIGHT
+    for wrong in ("20261123", "2026-W48-1", "../2026"):
+        with pytest.raises(ValueError, match="is no date: write it as 2026-11-23"):
+            plan_night([juice], [], params, wrong)
 
 
 def test_a_night_ends_at_noon():

@@ -3,15 +3,22 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from stages.summary import as_text, entries_of, keep, report
+from stages.spending import NOBODY_KNOWS, look_of
+from stages.summary import alarm, as_text, entries_of, keep, report
+
+from renderjuice_provider.api.models import Job
 
 NIGHT = "2026-11-23"
-NOTHING = {"decisions": [], "renders": [], "rejections": [], "deliveries": [], "failures": []}
+NOTHING = {"decisions": [], "rejections": [], "deliveries": [], "failures": []}
 
 
-def entries(states, **xcoms):
+def entries(states, looks=None, **xcoms):
     orders = [{"shot": name} for name in ("a", "b", "c")]
-    return entries_of(orders, states, NOTHING | xcoms)
+    return entries_of(orders, states, NOTHING | xcoms, looks or {})
+
+
+def look(seconds, status="completed", running=False, reason=""):
+    return {"status": status, "running": running, "seconds": seconds, "reason": reason}
 
 
 def decision(shot, job):
@@ -27,8 +34,8 @@ def test_each_shot_ends_in_one_state_with_its_reason_and_its_seconds():
             "shot.render_base.render_final_2": "failed",
             "shot.deliver_2": "upstream_failed",
         },
+        looks={"a": {"1": look(4.5)}, "c": {"3": look(1.5, "failed")}},
         decisions=[decision("a", "1"), decision("b", "2"), decision("c", "3")],
-        renders=[{"job_id": "1", "normalized_seconds": 4.5}],
         rejections=[{"shot": "b", "reasons": ["no usable camera", "zero frames"]}],
         deliveries=[{"shot": "a", "frames": 24, "movie": "a.mp4"}],
         failures=[
@@ -37,7 +44,6 @@ def test_each_shot_ends_in_one_state_with_its_reason_and_its_seconds():
                 "task": "shot.render_base.render_final",
                 "reason": "frame 4",
                 "rejects": False,
-                "render_seconds": 1.5,
             }
         ],
     )
@@ -53,6 +59,82 @@ def test_each_shot_ends_in_one_state_with_its_reason_and_its_seconds():
     assert report(NIGHT, found)["render_seconds"] == 6.0
 
 
+def test_a_render_that_was_killed_or_of_which_nobody_knows_is_no_free_render():
+    found = entries(
+        {"shot.render_base.render_final_0": "failed", "shot.render_base.render_final_1": "failed"},
+        looks={
+            "a": {"1": look(183.0, "canceled")},
+            "b": {"2": dict(NOBODY_KNOWS), "3": look(2.0, "rendering", running=True)},
+        },
+        decisions=[decision("a", "1"), decision("b", "2")],
+    )
+
+    assert found[0]["reason"] == "its render was cancelled; see the log of shot.render_base.render_final"
+    told = report(NIGHT, found)
+    assert (told["render_seconds"], told["jobs_of_unknown_cost"]) == (185.0, ["2"])
+    assert told["failed"]["b"].endswith("(still rendering, and being paid: 3)")
+    assert "185.0 render seconds, and what 1 jobs cost that could not be asked" in as_text(told)
+
+
+def test_a_job_that_was_never_ordered_to_render_cost_nothing_and_one_that_was_is_never_free():
+    def seconds(status, config=None, cost=None):
+        fields = {"id": "1", "status": status, "requestedConfig": config, "normalizedSeconds": cost}
+        return look_of(Job.model_validate(fields))["seconds"]
+
+    assert [seconds("validated"), seconds("canceled"), seconds("failed")] == [0.0, 0.0, 0.0]
+    assert [seconds("canceled", {"notes": ""}), seconds("rendering", {"notes": ""}), seconds("suspended")] == [None] * 3
+    assert seconds("failed", {"notes": ""}, 183.5) == 183.5
+    assert [look_of(Job(id="1", status=status))["running"] for status in ("validated", "rendering", "failed")] == [
+        False,
+        True,
+        False,
+    ]
+
+
+def test_what_earlier_jobs_of_the_night_cost_is_not_forgotten_and_not_counted_twice(tmp_path):
+    failed = {"shot": "a", "state": "failed", "reason": "frame 4", "spent": {"1": 183.0}, "render_seconds": 183.0}
+    keep(str(tmp_path), NIGHT, [failed])
+    keep(str(tmp_path), NIGHT, [failed | {"carried_over": True}])
+    repaired = {
+        "shot": "a",
+        "state": "delivered",
+        "frames": 3,
+        "movie": "m",
+        "spent": {"2": 7.0},
+        "render_seconds": 7.0,
+    }
+
+    kept = json.loads(Path(keep(str(tmp_path), NIGHT, [repaired])).read_text())
+
+    assert kept["shots"]["a"]["render_seconds"] == 190.0
+    assert "3 frames, 190.0 render seconds" in Path(tmp_path, "nights", NIGHT, "summary.md").read_text()
+    assert report(NIGHT, [repaired])["render_seconds"] == 7.0
+
+
+def test_the_alarm_begins_with_shot_and_reason_and_ends_with_what_to_do():
+    one = {
+        "shot": "ice",
+        "state": "failed",
+        "reason": "RENDER_ERROR: frame 4\ncould not be rendered",
+        "render_seconds": 9.0,
+    }
+
+    lines = alarm(report(NIGHT, [one])).splitlines()
+
+    assert lines[0] == "1 shot failed. ice: RENDER_ERROR: frame 4 could not be rendered"
+    assert "9.0 render seconds" in lines[1]
+    assert "renderjuice_rerender_failed with date 2026-11-23" in lines[2]
+    many = alarm(report(NIGHT, [one | {"shot": f"s{number:02}"} for number in range(30)])).splitlines()
+    assert (many[0], many[1].partition(":")[0], many[21]) == ("30 shots failed:", "s00", "... and 10 more")
+
+
+def test_a_dry_run_tells_what_it_would_do_also_when_that_is_nothing_or_is_refused():
+    assert "## Dry run: would be rendered\n\n- **a**" in as_text(report(NIGHT, [], dry_run=["a"]))
+    assert as_text(report(NIGHT, [], dry_run=[])).endswith("would be rendered\n\nNothing.\n")
+    assert as_text(report(NIGHT, [], dry_run=[], refused="no YAML")).endswith("would be rendered\n\nno YAML\n")
+    assert "Dry run" not in as_text(report(NIGHT, []))
+
+
 def test_a_killed_task_leaves_no_reason_and_is_found_by_its_state():
     found = entries({"shot.render_base.render_final_1": "failed", "shot.deliver_1": "upstream_failed"})
 
@@ -66,7 +148,6 @@ def test_a_scene_that_renderjuice_cannot_open_is_rejected():
         "task": "shot.check_base.validate",
         "reason": "not a scene",
         "rejects": True,
-        "render_seconds": 0.0,
     }
 
     assert entries({"shot.check_base.validate_0": "failed"}, failures=[failure])[0]["state"] == "rejected"
@@ -87,6 +168,7 @@ def test_map_indexes_above_nine_are_not_mistaken():
         [{"shot": str(n)} for n in range(12)],
         {"shot.check_base.create_11": "failed", "shot.check_base.create_1": "success"},
         NOTHING,
+        {},
     )
 
     assert found[11]["task"] == "shot.check_base.create"

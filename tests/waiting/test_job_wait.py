@@ -114,7 +114,13 @@ def test_the_last_look_is_at_the_deadline_and_not_after_it():
     assert wait.on_job(a_job("rendering"), None, NOW + HOUR - 2).pause == 2
     over = wait.on_job(a_job("rendering"), None, NOW + HOUR)
     assert over.outcome.ending is Ending.TIMED_OUT
-    assert over.outcome.message == "Job job did not become completed within 1 h 00 min: it is rendering"
+    assert over.outcome.message == "timed out (timeout): not completed within 1 h 00 min, it is rendering"
+
+
+def test_a_wait_that_is_over_says_which_argument_ended_it():
+    over = a_wait(limit="execution_timeout").on_job(a_job("rendering"), None, NOW + HOUR)
+    assert over.outcome.message.startswith("timed out (execution_timeout): not completed within 1 h 00 min")
+    assert over.outcome.limit == "execution_timeout"
 
 
 def test_what_is_done_at_the_deadline_is_done():
@@ -123,7 +129,7 @@ def test_what_is_done_at_the_deadline_is_done():
 
 def test_a_deadline_that_passes_in_the_dark_says_so():
     over = a_wait().on_error(PASSING[0], NOW + HOUR)
-    assert over.outcome.message.endswith("within 1 h 00 min: it could not be seen")
+    assert over.outcome.message.endswith("within 1 h 00 min, it could not be seen")
     assert over.outcome.status is None
 
 
@@ -184,7 +190,7 @@ def test_a_status_cannot_write_into_the_log_what_it_likes():
 )
 def test_a_failure_is_told_in_renderjuice_s_words(reason, words):
     over = a_wait().on_job(a_job("failed", failedReason=reason), None, NOW)
-    assert over.outcome.message == f"Job job is failed: {words}"
+    assert over.outcome.message == f"failed: {words}"
 
 
 looks = st.lists(st.sampled_from([*STATUSES, *PASSING, *FINAL]), min_size=1, max_size=40)

@@ -19,6 +19,8 @@ outcomes = st.builds(
     message=st.text(),
     started=st.floats(0, 1e10),
     deadline=st.floats(0, 1e10),
+    limit=st.sampled_from(["timeout", "execution_timeout"]),
+    stopped=st.none() | st.booleans(),
 )
 
 
@@ -38,8 +40,23 @@ def test_the_event_of_this_version_is_fixed():
         "message": "m",
         "started": 1.0,
         "deadline": 2.0,
+        "limit": "timeout",
+        "stopped": None,
     }
     assert {str(ending) for ending in Ending} == {"reached", "over", "timed_out", "refused"}
+
+
+def test_an_event_of_release_0_1_says_nothing_of_what_it_did_not_know():
+    event = {
+        "version": 1,
+        "ending": "timed_out",
+        "job_id": "j",
+        "status": None,
+        "message": "",
+        "started": 1,
+        "deadline": 2,
+    }
+    assert (Outcome.from_event(event).limit, Outcome.from_event(event).stopped) == ("timeout", None)
 
 
 def test_fields_that_a_later_version_adds_are_passed_over():

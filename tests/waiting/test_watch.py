@@ -94,7 +94,7 @@ def test_a_deadline_ends_the_wait_and_leaves_the_job_alone(client, emulator, tmp
     outcome, lines = waiting(client, job.id, seconds=0.2)
     assert 0.2 <= time.monotonic() - started < 2
     assert outcome.ending is Ending.TIMED_OUT
-    assert lines[-1] == outcome.message
+    assert lines[-1] == f"Job {job.id} {outcome.message}"
     assert emulator.ledger.jobs_left_running() == [job.id]
     assert emulator.ledger.count("cancel_job") == 0
 

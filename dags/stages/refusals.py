@@ -1,0 +1,39 @@
+"""What a task refuses: at once, without a retry, and in words that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from renderjuice_provider.api.errors import RenderjuiceInputError
+from renderjuice_provider.compat import conf
+from stages.compat import AirflowFailException
+
+
+@contextmanager
+def no_use_to_retry(about: str = "", then: str = "") -> Iterator[None]:
+    """What our stages refuse is refused again tomorrow: fail at once.
+
+    Args:
+        about: begins the message, such as a shot's name.
+        then: ends it: what happened to the money, and what to do next.
+    """
+    try:
+        yield
+    except (ValueError, RenderjuiceInputError) as error:
+        told = f"{about}: {error}" if about else str(error)
+        raise AirflowFailException(f"{told.rstrip('.')}. {then}" if then else told) from error
+
+
+def check_map_length(count: int, what: str, instead: str) -> None:
+    """Refuse what Airflow would refuse after it was planned, and only as an error of its own API.
+
+    Raises:
+        ValueError: when one task would be expanded into more than `[core] max_map_length`; it says what to do `instead`.
+    """
+    most = conf.getint("core", "max_map_length", fallback=1024)
+    if count > most:
+        raise ValueError(
+            f"{count} {what} are more than the {most} that [core] max_map_length lets Airflow make of one task. Set it to at least "
+            f"{count} (AIRFLOW__CORE__MAX_MAP_LENGTH, for the API server and the workers), or {instead}."
+        )

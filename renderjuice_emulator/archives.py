@@ -1,0 +1,128 @@
+"""What a farm makes of an upload before Blender sees it: archives are unpacked with care, and only one scene is the scene."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import stat
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from renderjuice_emulator.rendering import RenderFailedError
+
+_MAX_UNPACKED = 64 << 30
+_MAX_MEMBERS = 100_000
+_MAX_PART, _MAX_PATH = 255, 1024
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
+
+_LITTER = re.compile(
+    r"""__macosx | \._.* | \.ds_store | \.appledouble | \.lsoverride | \.apdisk | icon\r | \.fseventsd | \.spotlight-v100
+    | \.temporaryitems | \.documentrevisions-v100 | \.volumeicon\.icns | \.com\.apple\.timemachine\.donotpresent
+    | thumbs\.db | ehthumbs(_vista)?\.db | desktop\.ini | \$recycle\.bin | recycle[rd] | system\ volume\ information
+    | lost\+found | \.directory | \.trash.* | \.nfs[0-9a-f]{8,} | \.fuse_hidden.* | \.~lock\..*\# | ~\$.*
+    | @eadir | [\#@]recycle | \#snapshot | @recently-snapshot
+    | .*\.blend(\d+|@)""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+"""Names of files and folders that systems and programs leave behind, Blender's own backups among them."""
+
+
+def unpack(upload: Path, folder: Path) -> Path:
+    """Unpack an archive into `folder`, and return the scene in it.
+
+    Of several `.blend` the one nearest to the archive's root is taken, then the first by name.
+
+    Raises:
+        RenderFailedError: for a broken, encrypted or hostile archive, or one without a scene.
+    """
+    try:
+        with zipfile.ZipFile(upload) as archive:
+            _check_no_overlap(archive)
+            members = _members(archive)
+            scene = _scene([path for path in members if path.suffix.lower() == ".blend"])
+            for path, info in members.items():
+                target = folder.joinpath(*path.parts)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(info) as source, target.open("wb") as copy:
+                    shutil.copyfileobj(source, copy, 1 << 20)
+    except RenderFailedError:
+        raise
+    except Exception as error:  # each Python, and each decompressor, raises what it likes
+        raise RenderFailedError(f"the archive cannot be unpacked: {error}", "INVALID_ARCHIVE") from error
+    return folder.joinpath(*scene.parts)
+
+
+def safe_name(name: str) -> str:
+    """A client's name of a `.blend` as that of a file here; empty where it is none."""
+    last = re.split(r"[/\\]", name)[-1]
+    return last if last.lower().endswith(".blend") and "\0" not in last and len(last.encode()) <= _MAX_PART else ""
+
+
+def _check_no_overlap(archive: zipfile.ZipFile) -> None:
+    ends = 0
+    for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
+        if info.header_offset < ends:
+            raise RenderFailedError("members of the archive overlap", "INVALID_ARCHIVE")
+        ends = info.header_offset + 30 + info.compress_size  # 30: what a local header has at least
+
+
+def _members(archive: zipfile.ZipFile) -> dict[PurePosixPath, zipfile.ZipInfo]:
+    members: dict[PurePosixPath, zipfile.ZipInfo] = {}
+    for info in archive.infolist():
+        name = _name(info)
+        if name.endswith("/") or any(_LITTER.fullmatch(part) for part in name.split("/")):
+            continue
+        _check_safe(name, info)
+        path = PurePosixPath(name)
+        if path in members:
+            raise RenderFailedError(f"the archive holds {name!r} twice", "INVALID_ARCHIVE")
+        members[path] = info
+    if any(parent in members for path in members for parent in path.parents):
+        raise RenderFailedError("the archive holds a file where it also holds a folder", "INVALID_ARCHIVE")
+    if len(members) > _MAX_MEMBERS or sum(info.file_size for info in members.values()) > _MAX_UNPACKED:
+        raise RenderFailedError("the archive is too large when unpacked", "INVALID_ARCHIVE")
+    return members
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """As the packer wrote it: many write UTF-8 and do not flag it, which `zipfile` reads as code page 437."""
+    raw = info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437")
+    rest = info.extra
+    while len(rest) >= 4:
+        kind, size = int.from_bytes(rest[:2], "little"), int.from_bytes(rest[2:4], "little")
+        field, rest = rest[4 : 4 + size], rest[4 + size :]
+        # Info-ZIP's Unicode path: version, checksum of the name that it stands for, the name.
+        if kind == 0x7075 and field[:1] == b"\1" and int.from_bytes(field[1:5], "little") == zlib.crc32(raw):
+            return field[5:].decode()
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return info.orig_filename
+
+
+def _check_safe(name: str, info: zipfile.ZipInfo) -> None:
+    path = PurePosixPath(name)
+    unsafe = path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", name) or "\\" in name or "\0" in name
+    if unsafe or not path.name:
+        raise RenderFailedError(f"the archive holds an unsafe name {name!r}", "INVALID_ARCHIVE")
+    if len(name.encode()) > _MAX_PATH or any(len(part.encode()) > _MAX_PART for part in path.parts):
+        raise RenderFailedError(f"the archive holds a name that is too long, {name[:80]!r}...", "INVALID_ARCHIVE")
+    if stat.S_IFMT(info.external_attr >> 16) not in {0, stat.S_IFREG}:
+        raise RenderFailedError(f"the archive holds {name!r}, a symbolic link or a device", "INVALID_ARCHIVE")
+    if info.compress_type not in _METHODS or info.flag_bits & 1:
+        raise RenderFailedError(f"the archive is encrypted, or compresses {name!r} like few do", "INVALID_ARCHIVE")
+
+
+def several_scenes(folder: Path) -> list[str]:
+    """What may be the scene of an archive that was unpacked into `folder`; empty when there is no doubt."""
+    blends = [PurePosixPath(path.relative_to(folder)) for path in folder.rglob("*") if path.suffix.lower() == ".blend"]
+    top = _scene(blends)
+    rivals = [path for path in blends if len(path.parts) == len(top.parts) or top.parent not in path.parents]
+    return sorted(map(str, rivals)) if len(rivals) > 1 else []
+
+
+def _scene(blends: list[PurePosixPath]) -> PurePosixPath:
+    if not blends:
+        raise RenderFailedError("the archive holds no .blend", "NO_SCENE_FILE")
+    return min(blends, key=lambda path: (len(path.parts), path))

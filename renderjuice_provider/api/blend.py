@@ -1,0 +1,82 @@
+"""What can be told of a `.blend` without Blender: whether it is one, and whether it was cut short."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import IO
+
+HEAD, TAIL = 512, 64
+"""Bytes of its beginning and of its end that are looked at."""
+_PLAIN, _GZIP, _ZSTD = b"BLENDER", b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_FIRST_BLOCK = re.compile(rb"BLENDER([-_][vV]\d{3}|\d\d-\d\dv\d{4})REND")
+_LAST_BLOCK = b"ENDB"
+_SEEK_TABLE = b"\xb1\xea\x92\x8f"
+"""With which Blender ends what it compresses."""
+_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)
+_RLE = 1
+
+
+def is_blend(start: bytes) -> bool:
+    """Whether a file that begins like this may be one of Blender's: plain, gzip (before 3.0) or zstd."""
+    if start.startswith(_GZIP):
+        try:
+            start = zlib.decompressobj(wbits=31).decompress(start, len(_PLAIN))
+        except zlib.error:
+            return False
+    # Inside a zstd frame only a decompressor could look; Blender has written its compressed files like that since 3.0.
+    return start.startswith((_PLAIN, _ZSTD))
+
+
+def has_an_end(start: bytes) -> bool:
+    """Whether a file that begins like this ends in a way that is known."""
+    # A zstd frame that does not say how large it is was streamed: by another program than Blender, which ends it as it likes.
+    return _FIRST_BLOCK.match(start) is not None or (start.startswith(_ZSTD) and start[4:5] > b"\x1f")
+
+
+def ends(start: bytes, tail: bytes, reopen: Callable[[], AbstractContextManager[IO[bytes]]]) -> bool:
+    """Whether a file that `has_an_end` has it, and was not cut short by a copy that broke off.
+
+    Args:
+        start: its first `HEAD` bytes, or more.
+        tail: its last `TAIL` bytes, or more.
+        reopen: opens it once more. Only needed for what another program compressed, which has no mark at its end.
+    """
+    if not start.startswith(_ZSTD):
+        return _LAST_BLOCK in tail[-TAIL:]
+    if tail.endswith(_SEEK_TABLE):
+        return True
+    with reopen() as file:
+        return _zstd_ends(file)
+
+
+def _zstd_ends(file: IO[bytes]) -> bool:
+    """Whether every frame has its last block, going from header to header (RFC 8878, section 3)."""
+    place = 0
+    while magic := _read(file, place, 8):
+        if _SKIPPABLE.match(magic):
+            place += 8 + int.from_bytes(magic[4:8], "little")
+        elif not magic.startswith(_ZSTD) or len(magic) < 5:
+            return False
+        else:
+            descriptor = magic[4]
+            one_segment, checksum = descriptor >> 5 & 1, descriptor >> 2 & 1
+            place += 5 + (0, 1, 2, 4)[descriptor & 3] + (one_segment, 2, 4, 8)[descriptor >> 6] + (1 - one_segment)
+            last = False
+            while not last:
+                if len(header := _read(file, place, 3)) < 3:
+                    return False
+                block = int.from_bytes(header, "little")
+                last = bool(block & 1)
+                place += 3 + (1 if block >> 1 & 3 == _RLE else block >> 3)
+            place += 4 * checksum
+        if not _read(file, place - 1, 1):
+            return False
+    return True
+
+
+def _read(file: IO[bytes], place: int, size: int) -> bytes:
+    file.seek(place)
+    return file.read(size)

@@ -1,0 +1,56 @@
+"""What a download brought."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class DownloadedFile:
+    """One output that is whole and in its place."""
+
+    place: str
+    """Below the destination, with forward slashes."""
+    kind: str
+    size: int
+    sha256: str
+    view: str | None = None
+    node: str | None = None
+
+
+@dataclass(frozen=True)
+class DownloadReport:
+    """What a download brought: counts, bytes, where; never a URL."""
+
+    job_id: str
+    files: tuple[DownloadedFile, ...]
+
+    @property
+    def frames(self) -> tuple[DownloadedFile, ...]:
+        """The rendered frames."""
+        return tuple(file for file in self.files if file.kind == "frame")
+
+    @property
+    def composites(self) -> tuple[DownloadedFile, ...]:
+        """The compositor's outputs."""
+        return tuple(file for file in self.files if file.kind == "composite")
+
+    @property
+    def size(self) -> int:
+        """Bytes, all files together."""
+        return sum(file.size for file in self.files)
+
+    def to_json(self) -> dict[str, Any]:
+        """For a manifest file: every file with its SHA-256."""
+        return {"job_id": self.job_id, "bytes": self.size, "files": [asdict(file) for file in self.files]}
+
+    def serialize(self) -> dict[str, Any]:
+        """As an XCom: Airflow asks for this, and hands it to `deserialize` in the next task."""
+        return self.to_json()
+
+    @classmethod
+    def deserialize(cls, data: Mapping[str, Any], _version: int) -> Self:
+        """The report out of what `serialize` gave."""
+        return cls(data["job_id"], tuple(DownloadedFile(**file) for file in data["files"]))

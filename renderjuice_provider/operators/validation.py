@@ -1,0 +1,37 @@
+"""What validation found, for people and for the tasks after.
+
+The shape of an analysis is not documented: these read the emulator's names, and what is not there is not missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from renderjuice_provider.api.redact import redact
+
+if TYPE_CHECKING:
+    from renderjuice_provider.api.models import Job
+
+_LONGEST_LIST = 50
+
+
+def tell(log: Any, job: Job) -> None:
+    """Into the log: which scene was opened, and what in it will look different from what the artist saw."""
+    if isinstance(job.scene_file, Mapping) and job.scene_file.get("name"):
+        log.info("The scene is %s", redact(str(job.scene_file["name"])))
+    warnings = job.analysis.get("warnings") if isinstance(job.analysis, Mapping) else None
+    for warning in warnings if isinstance(warnings, list) else ():
+        log.warning("Validation warns: %s", redact(str(warning)))
+
+
+def shortened(analysis: Any) -> Any:
+    """An analysis whose long lists are cut: of a thousand missing files the tasks after must know that there are some."""
+    if not isinstance(analysis, Mapping):
+        return analysis
+    return {
+        name: [*value[:_LONGEST_LIST], f"... and {len(value) - _LONGEST_LIST} more"]
+        if isinstance(value, list) and len(value) > _LONGEST_LIST
+        else value
+        for name, value in analysis.items()
+    }

@@ -1,0 +1,140 @@
+"""Which frame a file is, read from its name as Blender and artists write them.
+
+`sh010_0001_2k.png` holds three numbers. Which of them counts the frames is seen from all names together: it is the one that
+takes the values that were ordered, then the one that changes most from file to file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+_RUN = re.compile(r"-?\d+")
+_LONGEST = 11
+"""Digits of a number that can be a frame's."""
+_PADDED = 4
+"""Digits that Blender pads to where the artist does not say."""
+_NO_FRAME = re.compile(r"(?<![^\W_])v\d+(?![^\W_])|\d+(?:k|p|px|mm|bit|fps|d)(?![^\W_])", re.IGNORECASE)
+"""Versions (`v0003`) and measures (`2160p`)."""
+_EYES = {"l": "left", "r": "right", "left": "left", "right": "right"}
+_SUFFIX = re.compile(r"[_. -]([^\W_]+)$")
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """One number in a name taken for the frame's."""
+
+    value: int
+    likely: bool
+    """Stands alone or is as long as Blender makes them, and is no version, measure or view."""
+    rank: tuple[bool, int, int]
+    """Decides between readings that explain equally much: more is better."""
+    template: tuple[str, str]
+    """What stands before and after: alike for the files of one sequence."""
+
+
+class Numbers(dict[str, int]):
+    """Frame numbers by name; names without one are absent."""
+
+    def __init__(self, readings: Iterable[tuple[str, _Reading]]) -> None:
+        self._readings = dict(readings)
+        super().__init__({name: reading.value for name, reading in self._readings.items()})
+
+    def sequence(self, name: str) -> tuple[str, str]:
+        """What stands before and after the number: alike for the files of one sequence."""
+        return self._readings[name].template
+
+
+def read_numbers(names: Iterable[str], wanted: Collection[int] = (), *, view: str | None = None) -> Numbers:
+    """The frame of each of `names`, which are of one kind: one view's, say, or one node's.
+
+    Args:
+        names: file names, or paths whose last part is one.
+        wanted: the frames that were ordered, if that is known.
+        view: of these files; its own digits are no frame's.
+    """
+    wanted = frozenset(wanted)
+    readings = {name: _readings(name, view) for name in names}
+    sequences: dict[tuple[str, str], set[int]] = defaultdict(set)
+    shapes: dict[str, list[str]] = defaultdict(list)
+    for name, found in readings.items():
+        for reading in found:
+            sequences[reading.template].add(reading.value)
+        if found:
+            shapes[re.sub(r"\d+", "#", PurePosixPath(name).name)].append(name)
+
+    def merit(column: Iterable[_Reading]) -> tuple[bool, int, int, int, int, tuple[bool, int, int]]:
+        column = list(column)
+        values = [reading.value for reading in column]
+        return (
+            any(reading.likely for reading in column),
+            len(wanted.intersection(values)),
+            sum(value in wanted for value in values),
+            len(set(values)),
+            sum(len(wanted & sequences[reading.template]) for reading in column),
+            max(reading.rank for reading in column),
+        )
+
+    chosen: list[tuple[str, _Reading]] = []
+    for alike in shapes.values():
+        columns = list(zip(*(readings[name] for name in alike), strict=True))
+        chosen += zip(alike, max(columns, key=merit), strict=True)
+    return Numbers((name, reading) for name, reading in chosen if abs(reading.value) < 10**_LONGEST)
+
+
+def padded(number: int) -> str:
+    """A frame's number as Blender writes it: at least four digits, after the sign."""
+    return f"{'-' if number < 0 else ''}{abs(number):04d}"
+
+
+def view_of(name: str, view: str | None, views: Sequence[str]) -> str | None:
+    """The view of a file: what it says, else what its name ends with; as one of `views` where it is one of them.
+
+    Blender's own suffixes are `_L` and `_R`, for views that are called left and right.
+    """
+    label = (view or "").strip("_. -")
+    if not label:
+        suffix = _SUFFIX.search(_stem(name))
+        label = suffix[1] if suffix and _known(suffix[1], views) else ""
+    return _known(label, views) or label or None
+
+
+def _known(label: str, views: Sequence[str]) -> str | None:
+    key = label.casefold()
+    for view in views:
+        if view.casefold().strip("_. -") in {key, _EYES.get(key)}:
+            return view
+    return _EYES.get(key)
+
+
+def _readings(name: str, view: str | None) -> list[_Reading]:
+    """Equally many, in the same order, for all names that differ in nothing but digits."""
+    path = PurePosixPath(name)
+    folder, stem = name.removesuffix(path.name), _stem(path.name)
+    ending = path.name.removeprefix(stem)
+    other = [match.span() for match in _NO_FRAME.finditer(stem)]
+    if view:
+        other += [match.span() for match in re.finditer(rf"(?<!\d){re.escape(view)}(?!\d)", stem)]
+    readings = []
+    for run in _RUN.finditer(stem):
+        start, end = run.span()
+        first = start + run[0].startswith("-")
+        digits = stem[first:end]
+        alone = not stem[start - 1 : start].isalnum() and not stem[end : end + 1].isalnum()
+        likely = (alone or len(digits) >= _PADDED) and not any(a <= first and end <= b for a, b in other)
+        after = stem[end:] + ending
+        value = int(digits[: _LONGEST + 1])
+        for sign, before in ((1, stem[:first]), (-1, stem[:start])) if first > start else ((1, stem[:first]),):
+            # A minus after a letter or a digit is more often a hyphen.
+            usual = (sign < 0) == (first > start and not stem[start - 1 : start].isalnum())
+            readings.append(_Reading(sign * value, likely, (usual, len(digits), start), (folder + before, after)))
+    return readings
+
+
+def _stem(name: str) -> str:
+    """Without its extension, which is not all digits: `shot.0007` has none."""
+    stem, _, suffix = name.rpartition(".")
+    return name if not stem or suffix.isdigit() else stem

@@ -1,0 +1,446 @@
+"""What validation finds in odd scenes, with a real Blender: files that are missing, and what will look different."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from renderjuice_emulator.blender import find_blender
+
+SCRIPT = Path(__file__).with_name("scenes_in_blender.py")
+COMMAND = find_blender()
+PYTHON = COMMAND[0] if COMMAND and Path(COMMAND[0]).name.startswith("python") else None
+pytestmark = [
+    pytest.mark.blender,
+    pytest.mark.skipif(not PYTHON, reason="no bpy: install it into .venv-blender, or let RENDERJUICE_BLENDER name one"),
+]
+
+MISSING: dict[str, tuple[str, list[str]]] = {
+    # What rendering needs
+    "a texture": ("textured(image('//tex/a.png'))", ["tex/a.png"]),
+    "a texture that is there": ("textured(image('//tex/a.png')); touch(folder, 'tex/a.png')", []),
+    "a texture named on Windows": ("textured(image('//tex\\\\a.png')); touch(folder, 'tex/a.png')", []),
+    "an absolute path": ("textured(image('/nowhere/a.png'))", ["/nowhere/a.png"]),
+    "a folder where a file is expected": ("textured(image('//tex')); (folder / 'tex').mkdir()", ["tex"]),
+    "folders only": ("textured(image('//' + '../' * 20))", ["../" * 20]),
+    "marks of a pattern in a name": (
+        "textured(image('//tex/[a]*?.png')); touch(folder, 'tex/a.png')",
+        ["tex/[a]*?.png"],
+    ),
+    "all tiles": ("textured(image('//tex/a.<UDIM>.png', 'TILED'))", ["tex/a.<UDIM>.png"]),
+    "one tile": (
+        """
+        tiles = image('//tex/a.<UDIM>.png', 'TILED')
+        tiles.tiles.new(1002), tiles.tiles.new(1011)
+        textured(tiles)
+        touch(folder, 'tex/a.1001.png', 'tex/a.1011.png')
+        """,
+        ["tex/a.1002.png"],
+    ),
+    "a tile by its place": (
+        """
+        tiles = image('//tex/a.<UVTILE>.png', 'TILED')
+        tiles.tiles.new(1012)
+        textured(tiles)
+        touch(folder, 'tex/a.u1_v1.png')
+        """,
+        ["tex/a.u2_v2.png"],
+    ),
+    "a frame of a sequence": (
+        """
+        _, (node,) = textured(image('//tex/sea_001.png', 'SEQUENCE'))
+        node.image_user.frame_duration, node.image_user.frame_start = 9, 1
+        touch(folder, 'tex/sea_001.png', 'tex/sea_003.png')
+        """,
+        ["tex/sea_002.png"],
+    ),
+    "no frame of a sequence": (
+        """
+        _, (node,) = textured(image('//tex/sea_001.png', 'SEQUENCE'))
+        node.image_user.frame_duration = 9
+        """,
+        ["tex/sea_001.png"],
+    ),
+    "frames beyond the scene are not needed": (
+        """
+        _, (node,) = textured(image('//tex/sea_001.png', 'SEQUENCE'))
+        node.image_user.frame_duration, node.image_user.frame_start, node.image_user.frame_offset = 50, 1, 10
+        touch(folder, *(f'tex/sea_{n:03d}.png' for n in (11, 12, 13)))
+        """,
+        [],
+    ),
+    "a sequence that begins again": (
+        """
+        _, (node,) = textured(image('//tex/sea_001.png', 'SEQUENCE'))
+        node.image_user.frame_duration, node.image_user.frame_start, node.image_user.use_cyclic = 2, 2, True
+        touch(folder, 'tex/sea_001.png')
+        """,
+        ["tex/sea_002.png"],
+    ),
+    "many frames": (
+        """
+        scene.frame_end = 100
+        _, (node,) = textured(image('//tex/sea_001.png', 'SEQUENCE'))
+        node.image_user.frame_duration = 100
+        touch(folder, 'tex/sea_001.png')
+        """,
+        [*(f"tex/sea_{n:03d}.png" for n in range(2, 22)), "tex/sea_001.png (99 of its 100 files)"],
+    ),
+    "a movie": ("textured(image('//tex/sea.mp4', 'MOVIE'))", ["tex/sea.mp4"]),
+    "the sky": (
+        """
+        scene.world = bpy.data.worlds.new("World")
+        if not scene.world.node_tree: scene.world.use_nodes = True
+        tree = scene.world.node_tree
+        node = tree.nodes.new("ShaderNodeTexEnvironment"); node.image = image('//sky.exr')
+        tree.links.new(node.outputs[0], next(n for n in tree.nodes if n.type == 'BACKGROUND').inputs[0])
+        """,
+        ["sky.exr"],
+    ),
+    "an image in the compositor": (
+        """
+        tree = compositor(); node = tree.nodes.new("CompositorNodeImage"); node.image = image('//grain.png')
+        tree.links.new(node.outputs[0], tree.nodes.new("CompositorNodeViewer").inputs[0])
+        """,
+        ["grain.png"],
+    ),
+    "an image in a group of nodes": (
+        """
+        inner = bpy.data.node_groups.new("Inner", "ShaderNodeTree")
+        inner.interface.new_socket("Color", in_out="OUTPUT", socket_type="NodeSocketColor")
+        node = inner.nodes.new("ShaderNodeTexImage"); node.image = image('//inner.png')
+        inner.links.new(node.outputs[0], inner.nodes.new("NodeGroupOutput").inputs[0])
+        thing_, _ = textured()
+        thing_.active_material.node_tree.nodes.new("ShaderNodeGroup").node_tree = inner
+        """,
+        ["inner.png"],
+    ),
+    "an image of a displacement": (
+        """
+        made = thing(mesh()); texture = bpy.data.textures.new("T", "IMAGE"); texture.image = image('//bump.png')
+        made.modifiers.new("D", "DISPLACE").texture = texture
+        """,
+        ["bump.png"],
+    ),
+    "a font": (
+        """
+        made = bpy.data.curves.new("Text", "FONT"); thing(made)
+        touch(folder, 'x.ttf')
+        import shutil, glob
+        fonts = glob.glob(bpy.utils.resource_path('LOCAL') + '/datafiles/fonts/*')
+        shutil.copy(next(f for f in fonts if 'Mono' in f), folder / 'brand.woff2')
+        made.font = bpy.data.fonts.load(str(folder / 'brand.woff2'))
+        made.font.filepath = '//brand.woff2'
+        afterwards = (folder / 'brand.woff2').unlink
+        """,
+        ["brand.woff2"],
+    ),
+    "the built-in font": ("thing(bpy.data.curves.new('Text', 'FONT'))", []),
+    "a volume": ("v = bpy.data.volumes.new('V'); v.filepath = '//smoke.vdb'; thing(v)", ["smoke.vdb"]),
+    "a volume of a sequence": (
+        """
+        v = bpy.data.volumes.new('V'); v.filepath = '//vdb/smoke_0001.vdb'; v.is_sequence = True; v.frame_duration = 3
+        thing(v); touch(folder, 'vdb/smoke_0001.vdb', 'vdb/smoke_0002.vdb')
+        """,
+        ["vdb/smoke_0003.vdb"],
+    ),
+    "a volume that goes back and forth": (
+        """
+        v = bpy.data.volumes.new('V'); v.filepath = '//vdb/smoke_0001.vdb'; v.is_sequence = True; v.frame_duration = 2
+        v.sequence_mode = 'PING_PONG'; thing(v); touch(folder, 'vdb/smoke_0001.vdb', 'vdb/smoke_0002.vdb')
+        """,
+        [],
+    ),
+    "a cache of meshes": (
+        "m = thing(mesh()).modifiers.new('M', 'MESH_CACHE'); m.filepath = '//walk.pc2'",
+        ["walk.pc2"],
+    ),
+    "an Alembic": (
+        """
+        m = thing(mesh()).modifiers.new('M', 'MESH_SEQUENCE_CACHE')
+        touch(folder, 'walk.abc')
+        bpy.ops.cachefile.open(filepath=str(folder / 'walk.abc'))
+        m.cache_file = bpy.data.cache_files[0]; m.cache_file.filepath = '//walk.abc'
+        afterwards = (folder / 'walk.abc').unlink
+        """,
+        ["walk.abc"],
+    ),
+    "a baked fluid": (
+        """
+        m = thing(mesh()).modifiers.new('F', 'FLUID'); m.fluid_type = 'DOMAIN'
+        m.domain_settings.cache_type = 'ALL'; m.domain_settings.cache_directory = '//cache_fluid'
+        """,
+        ["cache_fluid"],
+    ),
+    "particles from another file": (
+        """
+        made = thing(mesh()); made.modifiers.new('P', 'PARTICLE_SYSTEM'); cache = made.particle_systems[0].point_cache
+        cache.use_external, cache.filepath = True, '//sparks/'
+        """,
+        ["sparks/"],
+    ),
+    "what geometry nodes import": (
+        """
+        tree = bpy.data.node_groups.new('G', 'GeometryNodeTree')
+        tree.interface.new_socket('Geometry', in_out='OUTPUT', socket_type='NodeSocketGeometry')
+        if hasattr(bpy.types, 'GeometryNodeImportSTL'):
+            node = tree.nodes.new('GeometryNodeImportSTL'); node.inputs['Path'].default_value = '//rock.stl'
+            tree.links.new(node.outputs[0], tree.nodes.new('NodeGroupOutput').inputs[0])
+            touch(folder, 'rock.stl')
+            afterwards = (folder / 'rock.stl').unlink
+        else:
+            textured(image('//rock.stl'))  # an older Blender has no such node
+        thing(mesh()).modifiers.new('G', 'NODES').node_group = tree
+        """,
+        ["rock.stl"],
+    ),
+    "light profiles": (
+        """
+        lamp = bpy.data.lights.new("L", "POINT"); lamp.use_nodes = True; thing(lamp); tree = lamp.node_tree
+        node = tree.nodes.new("ShaderNodeTexIES"); node.mode = 'EXTERNAL'; node.filepath = '//lamp.ies'
+        tree.links.new(node.outputs[0], next(n for n in tree.nodes if n.type == 'EMISSION').inputs[1])
+        """,
+        ["lamp.ies"],
+    ),
+    "an instance of a collection": (
+        """
+        inner = bpy.data.collections.new("Inner"); textured(image('//inner.png'), collection=inner)
+        made = thing(); made.instance_type, made.instance_collection = 'COLLECTION', inner
+        """,
+        ["inner.png"],
+    ),
+    "what an animation shows": (
+        """
+        made, _ = textured(image('//a.png'))
+        made.hide_render = False; made.keyframe_insert('hide_render', frame=2)
+        made.hide_render = True; made.keyframe_insert('hide_render', frame=1)
+        """,
+        ["a.png"],
+    ),
+    "a strip": (
+        """
+        touch(folder, 'cut/a.png')
+        strip = new_strip('image', 'S', filepath=str(folder / 'cut/a.png'), channel=1, frame_start=1)
+        strip.directory = '//cut/'
+        afterwards = (folder / 'cut/a.png').unlink
+        """,
+        ["cut/a.png"],
+    ),
+    "a library": (
+        """
+        library(folder / 'lib/props.blend', lambda: textured(image('//tex/a.png')))
+        thing(link(folder / 'lib/props.blend', 'meshes', 'Quad'))
+        afterwards = (folder / 'lib/props.blend').unlink
+        """,
+        ["lib/props.blend"],
+    ),
+    "a texture of a library": (
+        """
+        library(folder / 'lib/props.blend', lambda: textured(image('//tex/a.png')))
+        thing(link(folder / 'lib/props.blend', 'meshes', 'Quad'))
+        """,
+        ["lib/tex/a.png"],
+    ),
+    "what a library lost": (
+        """
+        library(folder / 'lib/props.blend', lambda: textured())
+        thing(link(folder / 'lib/props.blend', 'meshes', 'Quad'))
+        def afterwards():
+            library(folder / 'lib/props.blend', lambda: bpy.context.scene)
+        """,
+        ["lib/props.blend (mesh Quad)"],
+    ),
+    "a library of a library": (
+        """
+        library(folder / 'lib/deep/materials.blend', lambda: textured(image('//a.png')))
+        def props():
+            save(folder / 'lib/props.blend')
+            made = mesh('Chair'); made.use_fake_user = True
+            made.materials.append(link(folder / 'lib/deep/materials.blend', 'materials', 'Material'))
+        library(folder / 'lib/props.blend', props)
+        thing(link(folder / 'lib/props.blend', 'meshes', 'Chair'))
+        afterwards = (folder / 'lib/deep/materials.blend').unlink
+        """,
+        ["lib/deep/materials.blend"],
+    ),
+    # What it does not
+    "an image that nobody uses": ("image('//a.png').use_fake_user = True", []),
+    "a material that nobody uses": (
+        "made, _ = textured(image('//a.png')); made.active_material.use_fake_user = True; bpy.data.objects.remove(made)",
+        [],
+    ),
+    "a loose node": ("textured(image('//a.png'), linked=False)", []),
+    "a muted node": ("textured(image('//a.png'), muted=True)", []),
+    "an image that is generated": ("textured(image('//a.png', 'GENERATED'))", []),
+    "a packed image": (
+        """
+        packed = bpy.data.images.new('P', 4, 4); packed.pack(); packed.filepath = '//gone.png'
+        textured(packed)
+        """,
+        [],
+    ),
+    "what is hidden from renders": ("made, _ = textured(image('//a.png')); made.hide_render = True", []),
+    "what lies in a hidden collection": (
+        """
+        inner = bpy.data.collections.new("Inner"); scene.collection.children.link(inner)
+        textured(image('//a.png'), collection=inner); inner.hide_render = True
+        """,
+        [],
+    ),
+    "what is excluded from the view layer": (
+        """
+        inner = bpy.data.collections.new("Inner"); scene.collection.children.link(inner)
+        textured(image('//a.png'), collection=inner)
+        bpy.context.view_layer.layer_collection.children[0].exclude = True
+        """,
+        [],
+    ),
+    "another scene": ("bpy.context.window.scene = scene; s = bpy.data.scenes.new('Other'); s.world = None", []),
+    "the background of a camera": (
+        """
+        camera = thing(bpy.data.cameras.new('C')); scene.camera = camera
+        camera.data.background_images.new().image = image('//plate.png')
+        """,
+        [],
+    ),
+    "a reference": ("made = thing(); made.empty_display_type, made.data = 'IMAGE', image('//ref.png')", []),
+    "a stencil": ("scene.tool_settings.image_paint.stencil_image = image('//stencil.png')", []),
+    "a sound": (
+        """
+        import wave
+        with wave.open(str(folder / 'a.wav'), 'w') as w:
+            w.setnchannels(1), w.setsampwidth(2), w.setframerate(8000), w.writeframes(bytes(1000))
+        if bpy.app.build_options.audaspace:
+            made = bpy.data.speakers.new('S'); made.sound = bpy.data.sounds.load(str(folder / 'a.wav')); thing(made)
+            new_strip('sound', 'S', filepath=str(folder / 'a.wav'), channel=1, frame_start=1)
+        afterwards = (folder / 'a.wav').unlink
+        """,
+        [],
+    ),
+    "strips where no edit is rendered": (
+        """
+        touch(folder, 'a.png')
+        new_strip('image', 'S', filepath=str(folder / 'a.png'), channel=1, frame_start=1)
+        scene.render.use_sequencer = False
+        afterwards = (folder / 'a.png').unlink
+        """,
+        [],
+    ),
+    "an image of a compositor that is off": (
+        """
+        tree = compositor(); node = tree.nodes.new("CompositorNodeImage"); node.image = image('//grain.png')
+        tree.links.new(node.outputs[0], tree.nodes.new("CompositorNodeViewer").inputs[0])
+        scene.render.use_compositing = False
+        """,
+        [],
+    ),
+    "where the scene renders to": ("scene.render.filepath = '//renders/####'", []),
+    "a library of nothing that is rendered": (
+        """
+        library(folder / 'lib/brushes.blend', lambda: textured())
+        link(folder / 'lib/brushes.blend', 'materials', 'Material').use_fake_user = True
+        afterwards = (folder / 'lib/brushes.blend').unlink
+        """,
+        [],
+    ),
+    "Blender's own start-up scene": ("bpy.ops.wm.read_factory_settings(use_empty=False)", []),
+}
+
+DRIVER = """
+made, _ = textured()
+driver = made.driver_add('location', 0).driver
+driver.type, driver.expression = 'SCRIPTED', {!r}
+"""
+WARNED: dict[str, tuple[str, str]] = {
+    "a driver in Python": (DRIVER.format("bpy.context.scene.frame_current / 3"), "Drivers in Python do not run.*Thing"),
+    "a driver in a material": (
+        """
+        made, _ = textured(); tree = made.active_material.node_tree; shader = tree.nodes[0]
+        driver = tree.driver_add(f'nodes["{shader.name}"].location', 0).driver
+        driver.type, driver.expression = 'SCRIPTED', '[1, 2][0]'
+        """,
+        "Drivers in Python do not run.*Material",
+    ),
+    "a script": (
+        "t = bpy.data.texts.new('rig_ui.py'); t.use_module = True",
+        "Scripts that register themselves.*rig_ui.py",
+    ),
+    "a script node": (
+        """
+        made, _ = textured(); tree = made.active_material.node_tree; node = tree.nodes.new('ShaderNodeScript')
+        tree.links.new(tree.nodes.new('ShaderNodeValue').outputs[0], tree.nodes[0].inputs[1])
+        node.script = bpy.data.texts.new('s.osl'); node.script.write('shader s(output float o = 1) { o = 1; }')
+        node.outputs.new('NodeSocketFloat', 'o'); tree.links.new(node.outputs[0], tree.nodes[0].inputs[2])
+        """,
+        r"Script nodes \(OSL\).*Material",
+    ),
+    "cloth that is not baked": ("thing(mesh()).modifiers.new('C', 'CLOTH')", "Simulations that are not baked.*Thing"),
+    "rigid bodies that are not baked": (
+        """
+        made = thing(mesh()); bpy.ops.rigidbody.world_add()
+        scene.rigidbody_world.collection = bpy.data.collections.new('R'); scene.rigidbody_world.collection.objects.link(made)
+        """,
+        "Simulations that are not baked.*Scene",
+    ),
+    "an engine for GPUs": ("scene.render.engine = 'BLENDER_WORKBENCH'", "needs a GPU.*BLENDER_WORKBENCH"),
+    "modules of Freestyle": (
+        """
+        scene.render.use_freestyle = True; layer = scene.view_layers[0]
+        layer.use_freestyle = True; layer.freestyle_settings.mode = 'SCRIPT'
+        """,
+        "Freestyle modules.*ViewLayer",
+    ),
+}
+QUIET = {
+    "a driver that is a simple expression": DRIVER.format("frame / 3 + sin(2)"),
+    "a driver of nothing that is rendered": DRIVER.format("bpy.app.version[0]")
+    + "made.hide_render = True; made.animation_data.drivers[0].mute = True",
+    "a text that is only read": "bpy.data.texts.new('notes.txt').write('ask Ann')",
+    "a plain scene": "textured()",
+}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The analysis of every scene above, by its name."""
+    snippets = {name: code for name, (code, _) in (MISSING | WARNED).items()} | QUIET
+    order = {
+        "folder": str(tmp_path_factory.mktemp("scenes")),
+        "snippets": {k: textwrap.dedent(v) for k, v in snippets.items()},
+    }
+    done = subprocess.run(
+        [str(PYTHON), "-P", str(SCRIPT)],
+        input=json.dumps(order),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)["found"]
+
+
+@pytest.mark.parametrize("what", MISSING)
+def test_what_rendering_needs_and_does_not_find_is_missing_and_nothing_else(found, what):
+    assert "error" not in found[what], found[what]
+    assert found[what]["missing_files"] == sorted(MISSING[what][1])
+    assert not [warning for warning in found[what]["warnings"] if "could not be checked" in warning]
+
+
+@pytest.mark.parametrize("what", WARNED)
+def test_what_will_look_different_is_warned_of(found, what):
+    assert "error" not in found[what], found[what]
+    (warning,) = found[what]["warnings"]
+    assert re.search(WARNED[what][1], warning), warning
+
+
+@pytest.mark.parametrize("what", QUIET)
+def test_what_looks_as_the_artist_saw_it_is_not_warned_of(found, what):
+    assert "error" not in found[what], found[what]
+    assert found[what]["warnings"] == []
