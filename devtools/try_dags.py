@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def _try_all(folder: Path) -> list[str]:
-    scene = {"frame_end": 2, "resolution": (64, 36)}
+    scene: dict[str, Any] = {"frame_end": 2, "resolution": (64, 36)}
     write_scene(folder / "base.blend", **scene)
     write_scene(folder / "over.blend", **scene, film_transparent=True, samples=UNLUCKY)
     (folder / "shots.yaml").write_text(SHOTS)
