@@ -10,7 +10,7 @@ UV := $(RUN) -m uv
 WORKERS ?= 2
 FIND_BPY := $(shell $(PYTHON) -c 'import sys; print(int(sys.version_info[:2] == (3, 11)))' 2>/dev/null)
 
-.PHONY: help install blender blenders check format test unit chaos cluster-test demo look up down scale bench bench-chaos clean
+.PHONY: help install blender blenders check format test unit matrix chaos cluster-test demo look up down scale bench bench-chaos clean
 
 help:
 	@echo "make install   the environment for development, in $(VENV)"
@@ -18,6 +18,7 @@ help:
 	@echo "make up        the same, left running with its web UI; make down ends it"
 	@echo "make look      a browser looks at the DAGs in Airflow's web UI while they run; pictures in demo/look (needs a Chromium)"
 	@echo "make test      all tests; make unit: those that take a minute or two"
+	@echo "make matrix    example DAGs and kills on each Airflow and Python that we claim; CELLS=\"3.1 3.4-py3.12\" selects"
 	@echo "make cluster-test   docker-compose.yaml without Docker: 40 shots while a worker and a triggerer are killed"
 	@echo "make chaos     every misfortune on a real Airflow, then the bill: up to 25 minutes, two triggerers, no account"
 	@echo "make check     format, lint, types"
@@ -72,6 +73,10 @@ test: install
 # What a change is tried with: no Airflow of its own, no Blender, nothing slow.
 unit: install
 	$(VENV)/bin/pytest -n $(WORKERS) -q -m 'not airflow and not blender and not slow'
+
+# CELLS="3.1-py3.12 3.4" for some of them; MATRIX=--quick without the kills.
+matrix: install
+	$(RUN) -m devtools.matrix $(MATRIX) $(CELLS)
 
 chaos: install
 	$(RUN) -m devtools.chaos $(CHAOS)
