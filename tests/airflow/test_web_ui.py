@@ -82,7 +82,9 @@ def scenes(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("scenes")
     for name in ("first", "second"):
         write_scene(folder / f"{name}.blend", frame_end=4, seconds_per_frame=600)
-    (folder / "shots.yaml").write_text("show: citrus\nshots:\n  - {name: cit_010, file: first.blend}\n")
+    (folder / "shots.yaml").write_text(
+        "show: citrus\ndefaults: {render: {colorManagementPreset: default}}\nshots:\n  - {name: cit_010, file: first.blend}\n"
+    )
     return folder
 
 
@@ -98,8 +100,8 @@ def runs(airflow, scenes) -> dict[str, str]:
     }
     runs = {dag: airflow.trigger(dag, confs[dag]) for dag in DAGS}
     for dag, run in runs.items():
-        wanted = ("up_for_retry",) if dag == "renderjuice_rerender_failed" else ("deferred",)
-        until(partial(airflow.tasks, dag, run, *wanted), 180, f"{wanted} of {dag}")
+        wanted = "failed" if dag == "renderjuice_rerender_failed" else "deferred"
+        until(partial(airflow.tasks, dag, run, wanted), 180, f"a {wanted} task of {dag}")
     return runs
 
 
