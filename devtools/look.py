@@ -37,7 +37,7 @@ FORMS = {
     RERENDER: ("date", "The night", "destination", "shots", "Only these"),
 }
 """Words of the forms that start a run."""
-TASKS = {QUICKSTART: "rendered", NIGHTLY: "render_base", BULK: "render", RERENDER: "render"}
+TASKS = {QUICKSTART: "contact_sheet", NIGHTLY: "render_base", BULK: "collect", RERENDER: "download"}
 """What the grid of a run has to show once all groups are open."""
 CONNECTION = "renderjuice_look"
 FIELDS = ("Time-out (s)", "Attempts per call", "Webhook secret", "Allow plain http")
