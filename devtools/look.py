@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date
 from typing import Any
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -36,7 +37,7 @@ FORMS = {
     RERENDER: ("date", "The night", "destination", "shots", "Only these"),
 }
 """Words of the forms that start a run."""
-TASKS = {QUICKSTART: "rendered", NIGHTLY: "render_base", BULK: "render", RERENDER: "render"}
+TASKS = {QUICKSTART: "contact_sheet", NIGHTLY: "render_base", BULK: "collect", RERENDER: "download"}
 """What the grid of a run has to show once all groups are open."""
 CONNECTION = "renderjuice_look"
 FIELDS = ("Time-out (s)", "Attempts per call", "Webhook secret", "Allow plain http")
@@ -146,8 +147,10 @@ def look_at_connection(looker: Looker, emulator: LocalEmulator) -> None:
     page.keyboard.type("renderjuice")
     page.get_by_role("option", name="Renderjuice").click()
     looker.take("connection-form", "Base URL", "API key", dialog=True)
-    page.get_by_label("Base URL").or_(page.locator("input[name=host]")).first.fill(emulator.base_url)
+    page.locator("input[name=host]").fill(emulator.base_url)
     page.locator("input[name=password]").fill(KEY)
+    if (port := page.locator("input[name=port]")).is_visible():  # without one, some versions of the test button fail
+        port.fill(str(urlsplit(emulator.base_url).port))
     page.get_by_role("button", name="Extra Fields", exact=True).click()
     looker.take("connection-form-extra", *FIELDS, *help_texts(), dialog=True)
     page.get_by_role("button", name="Save").click()

@@ -82,8 +82,11 @@ class Looker:
             words: each has to be somewhere on the page.
             dialog: whether it is about a dialog, of which all is to be seen, also what is scrolled out of sight.
         """
-        problems = [f"does not show {word!r}" for word in words if not self._shows(word)]
         self._settle()
+        problems: list[str] = []
+        for word in words:
+            patience = _PATIENCE_MS if not problems else _SETTLING_MS  # the rest has had the same time to come
+            problems += [] if self._shows(word, patience) else [f"does not show {word!r}"]
         if dialog:
             self._make_room(self.page.get_by_role("dialog").last)
         self.page.screenshot(path=self._folder / f"{name}.png")
@@ -98,11 +101,11 @@ class Looker:
         self.problems += [f"{name}: {problem}" for problem in problems]
         self._say(f"{name}.png" + "".join(f"\n            {problem}" for problem in problems))
 
-    def _shows(self, word: str) -> bool:
+    def _shows(self, word: str, patience_ms: float) -> bool:
         from playwright.sync_api import TimeoutError as NotInTime
 
         try:
-            self.page.get_by_text(word).first.wait_for(state="attached", timeout=_PATIENCE_MS)
+            self.page.get_by_text(word).first.wait_for(state="attached", timeout=patience_ms)
         except NotInTime:
             return False
         return True
