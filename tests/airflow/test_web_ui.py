@@ -62,8 +62,6 @@ OF_A_DAG = (
     "/api/v2/eventLogs?dag_id={dag}",
 )
 OF_A_TASK = (
-    "/ui/grid/structure/{dag}?root={task}",
-    "/ui/structure/structure_data?dag_id={dag}&root={task}",
     "/api/v2/dags/{dag}/tasks/{task}",
     "/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries?map_index={index}",
     "/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}/links?map_index={index}",
