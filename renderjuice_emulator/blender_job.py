@@ -134,7 +134,7 @@ def render(scene: Any, destination: Path, frames: list[int], config: dict[str, A
         for path, view in _frame_paths(scene, frame):
             if not path.exists():
                 raise JobError(
-                    "RENDER_ERROR", f"Blender wrote no image for frame {frame}: has the compositor an output?"
+                    "RENDER_ERROR", f"frame {frame}: Blender wrote no image; has the compositor an output?"
                 )
             yield {"path": str(path), "frame": frame, "kind": "frame", "view": view}
         for folder in folders:
@@ -156,10 +156,10 @@ def _render_frame(scene: Any, frame: int) -> None:
     scene.frame_set(frame)  # Markers may switch the camera here, and animation may switch view layers off.
     if not is_edit(scene):
         if scene.camera is None:
-            raise JobError("NO_CAMERA", f"the scene {scene.name!r} has no active camera at frame {frame}")
+            raise JobError("NO_CAMERA", f"frame {frame}: the scene {scene.name!r} has no active camera")
         if not any(layer.use for layer in scene.view_layers):
             # Blender would go on and write an empty image. Nobody wants to pay for that one.
-            raise JobError("RENDER_ERROR", f"all view layers are disabled for rendering at frame {frame}")
+            raise JobError("RENDER_ERROR", f"frame {frame}: all view layers are disabled for rendering")
     for path, _ in _frame_paths(scene, frame):
         path.unlink(missing_ok=True)  # An earlier render's image must not pass for this one's.
     try:

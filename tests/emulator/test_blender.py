@@ -218,7 +218,7 @@ async def test_a_second_render_into_the_same_folder_reports_its_own_files_only(b
 async def test_a_compositor_without_an_output_fails_instead_of_passing_off_an_old_image(altered, renderer, tmp_path):
     (tmp_path / "0001.png").touch()
     scene = altered("scene.compositing_node_group.nodes.clear()")
-    with pytest.raises(RenderFailedError, match="no image for frame 1") as failure:
+    with pytest.raises(RenderFailedError, match="frame 1: Blender wrote no image") as failure:
         await render(renderer, order_for(scene, tmp_path))
     assert failure.value.type == "RENDER_ERROR"
 

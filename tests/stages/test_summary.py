@@ -128,6 +128,11 @@ def test_the_alarm_begins_with_shot_and_reason_and_ends_with_what_to_do():
     assert (many[0], many[1].partition(":")[0], many[21]) == ("30 shots failed:", "s00", "... and 10 more")
 
 
+def test_a_shot_is_named_once_in_its_line():
+    entry = {"shot": "a", "state": "failed", "reason": "a failed: frame 7: no camera.", "frames": 0, "task": "render"}
+    assert report(NIGHT, [entry])["failed"] == {"a": "frame 7: no camera."}
+
+
 def test_a_dry_run_tells_what_it_would_do_also_when_that_is_nothing_or_is_refused():
     assert "## Dry run: would be rendered\n\n- **a**" in as_text(report(NIGHT, [], dry_run=["a"]))
     assert as_text(report(NIGHT, [], dry_run=[])).endswith("would be rendered\n\nNothing.\n")
