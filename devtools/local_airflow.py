@@ -81,8 +81,10 @@ class LocalAirflow(AirflowApi):
 
     def prepare(self) -> None:
         """Make the home and the database."""
-        self.home.mkdir(parents=True, exist_ok=True)
-        (self.home / "passwords.json").write_text(json.dumps({"admin": self.password}))
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)  # its database and logs are nobody else's
+        passwords = self.home / "passwords.json"
+        passwords.touch(0o600)
+        passwords.write_text(json.dumps({"admin": self.password}))
         self.command("db", "migrate")
         if (self.home / "airflow.db").exists():
             _use_no_trigger_id_twice(self.home / "airflow.db")

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from devtools.local_airflow import _use_no_trigger_id_twice
+from devtools.local_airflow import LocalAirflow, _use_no_trigger_id_twice
 
 COLUMNS = 'CREATE TABLE "trigger" (id INTEGER NOT NULL, queue VARCHAR(256), triggerer_id INTEGER'
 KEY = "CONSTRAINT trigger_pkey PRIMARY KEY (id)"
@@ -34,3 +34,14 @@ def test_the_id_of_a_trigger_that_is_gone_is_not_given_again(tmp_path, table):
             database.execute('DELETE FROM "trigger"')
         assert last == 2
         assert database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'of_queue'").fetchone() == (1,)
+
+
+def test_nobody_else_can_read_the_password(tmp_path, monkeypatch):
+    airflow = LocalAirflow(tmp_path / "home", tmp_path, password="sesame")
+    monkeypatch.setattr(airflow, "command", lambda *_: "")
+
+    airflow.prepare()
+
+    (password,) = (path for path in airflow.home.rglob("*") if path.is_file() and "sesame" in path.read_text())
+    assert password.stat().st_mode & 0o077 == 0
+    assert airflow.home.stat().st_mode & 0o077 == 0
