@@ -59,7 +59,10 @@ def _fields_to_leave_alone(fields: Any, arguments: Mapping[str, Any]) -> frozens
         fields: the template fields of the operator.
         arguments: what Airflow makes the mapped task's operator with, by name.
     """
-    mapped = arguments["dag"].get_task(arguments["task_id"])
+    dag = arguments.get("dag")
+    mapped = dag.task_dict.get(arguments["task_id"]) if dag else None
+    if mapped is None:  # outside a DAG nobody can tell, and nothing is run
+        return frozenset(fields)
     written = {name for name, value in arguments.items() if _is_written(name, value, mapped)}
     arrived = arguments.keys() - written - {"_airflow_from_mapped"}
     if arrived - set(fields) - _airflows_own():

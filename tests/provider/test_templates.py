@@ -55,7 +55,8 @@ class TaskInstance:
     map_index = 0
     dag_id = "dag"
 
-    def __init__(self, returned: Any) -> None:
+    def __init__(self, task: Any, returned: Any) -> None:
+        self.task = task
         self.returned = returned
 
     def xcom_pull(self, **_: Any) -> Any:
@@ -77,7 +78,7 @@ class Night:
     def rendered(self, task_id: str, returned: Any) -> Any:
         """The operator that runs, when the task before has returned `returned`."""
         task = self.dag.get_task(task_id).prepare_for_execution()
-        ti = TaskInstance(returned)
+        ti = TaskInstance(task, returned)
         context: Any = {
             "dag": self.dag, "dag_run": SimpleNamespace(conf={}), "ti": ti, "task": task, "params": {}, "trap": self.trap
         }  # fmt: skip
