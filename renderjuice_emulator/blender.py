@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from renderjuice_emulator.fence import fenced, limits, only_ours, trusted_program
+from renderjuice_emulator.fence import fenced, only_ours, trusted_program
 from renderjuice_emulator.rendering import RenderedFile, RenderFailedError, RenderOrder, SceneReport, inside
 
 JOB_SCRIPT = Path(__file__).with_name("blender_job.py")
@@ -112,7 +112,6 @@ class BlenderRenderer:
         command = fenced(self._command, readable=[scene.parent], writable=destination)
         process = await asyncio.create_subprocess_exec(
             *command,
-            preexec_fn=limits,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -30,6 +30,7 @@ from renderjuice_emulator.blender_files import missing_files
 from renderjuice_emulator.blender_needs import is_edit, needed
 from renderjuice_emulator.blender_outputs import file_outputs, redirect
 from renderjuice_emulator.blender_warnings import warnings
+from renderjuice_emulator.fence import limits
 
 sys.path.pop()
 
@@ -133,9 +134,7 @@ def render(scene: Any, destination: Path, frames: list[int], config: dict[str, A
         _render_frame(scene, frame)
         for path, view in _frame_paths(scene, frame):
             if not path.exists():
-                raise JobError(
-                    "RENDER_ERROR", f"frame {frame}: Blender wrote no image; has the compositor an output?"
-                )
+                raise JobError("RENDER_ERROR", f"frame {frame}: Blender wrote no image; has the compositor an output?")
             yield {"path": str(path), "frame": frame, "kind": "frame", "view": view}
         for folder in folders:
             for path in _unseen(destination / folder, seen):
@@ -282,6 +281,7 @@ def _end_with_parent() -> None:
 
 def main() -> None:
     """Take the order, answer it, end."""
+    limits()
     # Blender chats on standard output. Keep the channel for ourselves and send the chat where the errors go.
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)

@@ -57,7 +57,7 @@ def fenced(command: Sequence[str], *, readable: Iterable[Path], writable: Path |
 
 
 def limits() -> None:
-    """In the child, before it becomes Blender: what holds with a fence and without one."""
+    """For this process and its children: what holds with a fence and without one. Blender's script asks for it first of all."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for what, most in (
         (resource.RLIMIT_DATA, memory),

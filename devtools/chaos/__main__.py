@@ -32,6 +32,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="of the storm (%(default)s)")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # In the background of a shell it is ignored, and whatever is started here would ignore it, too: Ctrl-C is one of the accidents.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     shutil.rmtree(BEFORE, ignore_errors=True)
     if FOLDER.exists():
         FOLDER.rename(BEFORE)

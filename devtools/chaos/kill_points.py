@@ -70,8 +70,9 @@ def _of_kind(operator: Operator, mode: Mode, point: str) -> Iterator[Scenario]:
 
 
 def _killed_cancel(operator: Operator, mode: Mode, point: str) -> Scenario:
-    # Once the deadline has cancelled a job, the retry of an operator that makes jobs orders it anew: that is its contract.
-    again = operator == "run" and point == "kill-after"
+    # Once the deadline has cancelled a job, the retry of an operator that makes jobs orders it anew: that is its contract. The
+    # trigger keeps a deferred task's deadline, and the death of a triggerer takes no try from the task.
+    again = operator == "run" and (point == "kill-after" or mode == "deferred")
     orders = 2 if again else 1
     return Scenario(
         f"{operator}, {mode}: {point}" + (" (cancelled, ordered anew)" if again else " (own timeout)"),

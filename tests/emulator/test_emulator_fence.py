@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
 import subprocess
 import sys
@@ -204,3 +206,14 @@ def wait_until(studio: Studio, job_id: str, *statuses: str) -> None:
     while studio.status(job_id) not in statuses:
         assert time.monotonic() < deadline, studio.job(job_id)
         time.sleep(0.05)
+
+
+def test_memory_files_and_processes_are_limited() -> None:
+    script = "from renderjuice_emulator.fence import limits; import resource as r; limits(); "
+    script += "print([r.getrlimit(what)[1] for what in (r.RLIMIT_DATA, r.RLIMIT_FSIZE, r.RLIMIT_NPROC, r.RLIMIT_CORE)])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    memory, longest, processes, core = json.loads(done.stdout)
+    assert 0 < memory <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert 0 < longest < 1 << 40
+    assert 0 < processes < 10_000
+    assert core == 0
