@@ -11,6 +11,7 @@ from renderjuice_provider import __version__
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.api.origin import address_problem
 from renderjuice_provider.api.proxies import Proxy
+from renderjuice_provider.api.unpacking import CODING
 
 if TYPE_CHECKING:
     import ssl
@@ -42,6 +43,7 @@ class WireSettings:
         import httpx
 
         headers = {"Authorization": f"Bearer {self.api_key}", "Accept": "application/json", "User-Agent": _user_agent()}
+        headers["Accept-Encoding"] = CODING
         timeout = httpx.Timeout(self.timeout, connect=min(self.timeout, 10))
         target = {"base_url": self.base_url, "verify": _certificates(), "follow_redirects": False}
         return target | {"headers": headers, "timeout": timeout}
@@ -58,29 +60,33 @@ class WireSettings:
 
 
 def open_client(kind: type[Client], options: dict[str, Any], proxy: Proxy | None) -> Client:
-    """A client of httpx that goes by way of `proxy`.
+    """A client of httpx that goes by way of `proxy`. One that blocks takes no longer than the attempt of its thread.
 
     Raises:
         RenderjuiceInputError: naming the variable of this machine's environment that cannot be used.
     """
     import httpx
 
-    if proxy is None:
-        return kind(**options, trust_env=False)
-    unusable = f"The environment variable {proxy.variable} of this machine names no proxy that can be used"
+    from renderjuice_provider.api.timed import TimedTransport
+
+    address, unusable = None, ""
+    if proxy is not None:
+        unusable = f"The environment variable {proxy.variable} of this machine names no proxy that can be used"
+        try:
+            address = httpx.Proxy(proxy.url)
+            has_host = bool(address.url.host)
+        except (httpx.InvalidURL, ValueError):
+            has_host = False
+        if not has_host:
+            raise RenderjuiceInputError(f"{unusable}: write it as http://proxy.example:3128.")
     try:
-        address = httpx.Proxy(proxy.url)
-        has_host = bool(address.url.host)
-    except (httpx.InvalidURL, ValueError):
-        has_host = False
-    if not has_host:
-        raise RenderjuiceInputError(f"{unusable}: write it as http://proxy.example:3128.")
-    try:
-        return kind(**options, trust_env=False, proxy=address)
+        opened: Any = httpx.AsyncHTTPTransport if kind is httpx.AsyncClient else TimedTransport
+        transport = opened(verify=options["verify"], trust_env=False, proxy=address)
     except ImportError:
         raise RenderjuiceInputError(
             f"{unusable}: SOCKS takes the package socksio (pip install 'httpx[socks]')."
         ) from None
+    return kind(**options, trust_env=False, transport=transport)
 
 
 @cache
