@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from renderjuice_provider import __version__
 from renderjuice_provider.api.errors import RenderjuiceInputError
-from renderjuice_provider.api.origin import address_problem
+from renderjuice_provider.api.origin import address_problem, is_loopback
 from renderjuice_provider.api.proxies import Proxy
 from renderjuice_provider.api.unpacking import CODING
 
@@ -33,10 +34,14 @@ class WireSettings:
     """A store may think for minutes about the last byte of 5 GiB."""
 
     def problem_of(self, url: str) -> str:
-        """Why a signed `url` must not be used; empty when it may be."""
-        downgrade = self.base_url.startswith("https:") and not url.startswith("https:") and not self.allow_http
+        """Why a signed `url` must not be used; empty when it may be. Asked for each hop of a redirect, too."""
         problem = address_problem(url, allow_http=self.allow_http)
-        return problem or ("is plain http, and the API is not" if downgrade else "")
+        if problem or self.allow_http:
+            return problem
+        if self.base_url.startswith("https:") and not url.lower().startswith("https:"):
+            return "is plain http, and the API is not"
+        inwards = is_loopback(urlsplit(url).hostname or "") and not is_loopback(urlsplit(self.base_url).hostname or "")
+        return "is on this machine, and the API is not" if inwards else ""
 
     def api_options(self) -> dict[str, Any]:
         """For the client that carries the key. Redirects are answers, never followed."""
