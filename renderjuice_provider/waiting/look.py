@@ -21,7 +21,8 @@ from renderjuice_provider.waiting.job_wait import JobWait, Over, Waiting
 FEW = 8
 """Jobs up to which each is asked for by itself: lists cost some requests, too."""
 LONGEST = 60.0
-"""Seconds after which a sweep reads no further list, and as many after which it asks for nobody else. An API may be slow; who was seen should not wait for all the others."""
+"""Seconds after which a sweep reads no further list, and as many after which it asks for nobody else. An API may be slow; who was
+seen should not wait for all the others."""
 _AT_WORK = (JobStatus.RENDERING, JobStatus.BOOTING, JobStatus.FINALIZING, JobStatus.VALIDATING)
 _JOBS_PER_PAGE = 4
 """A page of a list has to save at least so many requests: an account may hold thousands of jobs that nobody here waits for."""
