@@ -39,7 +39,7 @@ class JobListing:
         """The jobs of the next page that were not seen before and have the status that was asked for."""
         self._page += 1
         body = yield from self._ask()
-        jobs = [parse(Job, item, "job") for item in body["jobs"]]
+        jobs = body["jobs"]
         pagination = body.get("pagination")
         fresh = list(self._fresh(jobs))
         answered = _number(pagination, "page", self._page if fresh else 0)
@@ -70,7 +70,7 @@ class JobListing:
         body = unwrap(self._protocol.read.json(answer), "jobs")
         if not isinstance(body, dict) or not isinstance(body.get("jobs"), list):
             raise RenderjuiceResponseError("Renderjuice's answer is no list of jobs")
-        return body
+        return body | {"jobs": [parse(Job, item, "job") for item in body["jobs"]]}
 
 
 def _total_pages(pagination: Any) -> int:
