@@ -28,7 +28,7 @@ _MOST_FOLDERS = 32
 """Above one file; with more, too, it loses them. A hundred thousand files are planned in a second or two."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PlannedFile:
     """One output and its place below the destination."""
 

@@ -65,7 +65,7 @@ class Reader:
             raise errors.RenderjuiceResponseError(f"Renderjuice's answer holds more than {MOST_VALUES} values")
         try:
             # With hooks in Python, other threads get their turn between two values of a long list.
-            hooks = {"object_hook": _as_it_is, "parse_int": _int} if len(answer.body) > LONG else {}
+            hooks: dict[str, Any] = {"object_hook": _as_it_is, "parse_int": _int} if len(answer.body) > LONG else {}
             return json.loads(answer.body, **hooks)
         except (ValueError, RecursionError):
             kind = answer.headers.get("content-type", "no content type")

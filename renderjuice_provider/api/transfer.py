@@ -165,8 +165,7 @@ def download(protocol: Protocol, job_id: str, destination: Folder) -> Flow[Downl
     arrived: dict[PurePosixPath, DownloadedFile] = {}
     while left:
         fetching = _Fetching(protocol, destination, urls)
-        flows = yield Do(partial(list, map(fetching.fetch, left)))
-        files: Sequence[DownloadedFile | None] = yield Together(flows)
+        files: Sequence[DownloadedFile | None] = yield Together(map(fetching.fetch, left))
         missing: list[PlannedFile] = yield Do(partial(_keep, arrived, left, files))
         if missing:
             renewals = 1 if len(missing) < len(left) else renewals + 1

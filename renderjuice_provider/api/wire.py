@@ -196,7 +196,7 @@ class AsyncWire:
         return None
 
     async def _together(self, step: Together) -> list[Any]:
-        results: list[Any] = [None] * len(step.flows)
+        results: dict[int, Any] = {}
         left = iter(enumerate(step.flows))  # a task for each of 100,000 flows would hold up the loop
 
         async def some() -> None:
@@ -206,7 +206,7 @@ class AsyncWire:
         tasks = [asyncio.ensure_future(some()) for _ in range(_AT_ONCE)]
         try:
             await asyncio.gather(*tasks)
-            return results
+            return [results[place] for place in range(len(results))]
         finally:
             for task in tasks:
                 task.cancel()
