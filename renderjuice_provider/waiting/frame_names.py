@@ -15,6 +15,8 @@ from pathlib import PurePosixPath
 _RUN = re.compile(r"-?\d+")
 _LONGEST = 11
 """Digits of a number that can be a frame's."""
+_MOST_RUNS = 8
+"""Numbers of one name that are considered, from its end: where names hold more, the frame's is among the last."""
 _PADDED = 4
 """Digits that Blender pads to where the artist does not say."""
 _NO_FRAME = re.compile(r"(?<![^\W_])v\d+(?![^\W_])|\d+(?:k|p|px|mm|bit|fps|d)(?![^\W_])", re.IGNORECASE)
@@ -23,7 +25,7 @@ _EYES = {"l": "left", "r": "right", "left": "left", "right": "right"}
 _SUFFIX = re.compile(r"[_. -]([^\W_]+)$")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Reading:
     """One number in a name taken for the frame's."""
 
@@ -66,6 +68,10 @@ def read_numbers(names: Iterable[str], wanted: Collection[int] = (), *, view: st
         if found:
             shapes[re.sub(r"\d+", "#", PurePosixPath(name).name)].append(name)
 
+    ordered: dict[tuple[str, str], int] = {}
+    if wanted:
+        ordered = {template: len(wanted & values) for template, values in sequences.items()}
+
     def merit(column: Iterable[_Reading]) -> tuple[bool, int, int, int, int, tuple[bool, int, int]]:
         column = list(column)
         values = [reading.value for reading in column]
@@ -74,7 +80,7 @@ def read_numbers(names: Iterable[str], wanted: Collection[int] = (), *, view: st
             len(wanted.intersection(values)),
             sum(value in wanted for value in values),
             len(set(values)),
-            sum(len(wanted & sequences[reading.template]) for reading in column),
+            sum(ordered.get(reading.template, 0) for reading in column),
             max(reading.rank for reading in column),
         )
 
@@ -119,7 +125,7 @@ def _readings(name: str, view: str | None) -> list[_Reading]:
     if view:
         other += [match.span() for match in re.finditer(rf"(?<!\d){re.escape(view)}(?!\d)", stem)]
     readings = []
-    for run in _RUN.finditer(stem):
+    for run in list(_RUN.finditer(stem))[-_MOST_RUNS:]:
         start, end = run.span()
         first = start + run[0].startswith("-")
         digits = stem[first:end]
