@@ -83,6 +83,13 @@ _ENDS = {"png": b"IEND\xaeB`\x82", "jpeg": b"\xff\xd9", "targa": b"TRUEVISION-XF
 """How files end that OpenImageIO reads in part without a complaint."""
 
 
+MOST_PIXELS = 1 << 26
+"""Of one picture: 8192 by 8192, a gigabyte of floats. A few kilobytes of PNG can claim a hundred times as many."""
+MOST_VALUES = 1 << 29
+"""Of one part of a file, over all of its channels: two gigabytes of floats."""
+MOST_PARTS = 1000
+
+
 class PictureError(ValueError):
     """A picture that cannot be used, in words for those who made it."""
 
@@ -135,6 +142,7 @@ def read_picture(path: Path) -> Picture:
     import OpenImageIO as oiio
 
     specs = _specs(path)
+    _check_size(path, specs)
     group = _picture(path, specs)
     space = _space(path, specs[group.part])
     # PNG keeps colour apart from alpha. Left as it is, for multiplying the two before sRGB's curve is off gives dark edges.
@@ -164,14 +172,19 @@ def is_linear(path: Path) -> bool:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a file can be read to its last byte: every part of it, every channel, and its end."""
+    """Whether a file can be read to its last byte: every part of it, every channel, and its end.
+
+    Raises:
+        PictureError: when it is too large to look: it may well be whole, and need not be rendered again.
+    """
     import OpenImageIO as oiio
 
     try:
-        parts = len(_specs(path))
+        specs = _specs(path)
     except PictureError:
         return False
-    for part in range(parts):
+    _check_size(path, specs)
+    for part in range(len(specs)):
         image = oiio.ImageBuf(str(path), part, 0)
         whole = image.read(part, 0, force=True) and not image.has_error
         image.geterror()  # said or not, it is dealt with
@@ -179,6 +192,19 @@ def is_whole(path: Path) -> bool:
             return False
     end, tail = _ENDS.get(image.file_format_name), _tail(path)
     return end is None or tail.endswith(end) or tail.rstrip(b"\0\r\n ").endswith(end)
+
+
+def _check_size(path: Path, specs: Sequence[Any]) -> None:
+    """What a file says of itself, before a pixel of it is read."""
+    for spec in specs:
+        pixels = max(spec.width * spec.height * spec.depth, spec.full_width * spec.full_height * spec.full_depth)
+        if pixels > MOST_PIXELS or pixels * spec.nchannels > MOST_VALUES:
+            raise PictureError(
+                f"{path} is too large to be read here: {spec.width} x {spec.height} with {spec.nchannels} channels. "
+                "The limits are MOST_PIXELS and MOST_VALUES in stages.pictures"
+            )
+    if len(specs) >= MOST_PARTS:
+        raise PictureError(f"{path} has {MOST_PARTS} parts or more. The limit is MOST_PARTS in stages.pictures")
 
 
 def _tail(path: Path) -> bytes:
@@ -195,7 +221,7 @@ def _specs(path: Path) -> list[Any]:
     if file is None:
         raise PictureError(f"{path} cannot be read: {oiio.geterror()}")
     specs: list[Any] = []
-    while file.seek_subimage(len(specs), 0):
+    while len(specs) < MOST_PARTS and file.seek_subimage(len(specs), 0):
         specs.append(file.spec())
         if file.format_name() != "openexr":
             break  # further ones are pages or thumbnails

@@ -8,6 +8,7 @@ What each call sends, and what it does with a lost or odd answer, is decided onc
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Self, TypeVar
@@ -16,17 +17,20 @@ from renderjuice_provider.api import transfer
 from renderjuice_provider.api.config import RenderConfig
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.api.flow import Flow
+from renderjuice_provider.api.ids import check_job_id
 from renderjuice_provider.api.listing import JobListing
 from renderjuice_provider.api.models import Downloads, Job, UploadTarget
 from renderjuice_provider.api.origin import DEFAULT_BASE_URL, check_base_url
 from renderjuice_provider.api.progress import Progress
-from renderjuice_provider.api.protocol import Protocol, check_job_id
+from renderjuice_provider.api.protocol import Protocol
 from renderjuice_provider.api.report import DownloadReport
 from renderjuice_provider.api.retry import RetryPolicy
 from renderjuice_provider.api.settings import WireSettings
 from renderjuice_provider.api.wire import AsyncWire, Wire
 
 T = TypeVar("T")
+_JOBS_IN_A_TURN = 100
+"""Of a list: they are read in some milliseconds, and then the event loop is free for others."""
 Path = str | os.PathLike[str] | Any
 """A local path, or an fsspec path such as `ObjectStoragePath`."""
 
@@ -172,7 +176,9 @@ class AsyncRenderjuiceClient(_Settings):
         """All jobs, or those of one status, over all pages."""
         listing = JobListing(self.protocol, status)
         while listing.more:
-            for job in await self._wire.run(listing.next_page()):
+            for place, job in enumerate(await self._wire.run(listing.next_page())):
+                if place % _JOBS_IN_A_TURN == 0:
+                    await asyncio.sleep(0)
                 yield job
 
     async def validate_job(self, job_id: str) -> Job:

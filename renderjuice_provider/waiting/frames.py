@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 from renderjuice_provider.waiting.frame_names import read_numbers, view_of
 
-_RANGE = re.compile(r"(-?\d+)(?:\s*-\s*(-?\d+)(?:\s*[:x]\s*([1-9]\d*))?)?")
+_RANGE = re.compile(r"(-?\d{1,9})(?:\s*-\s*(-?\d{1,9})(?:\s*[:x]\s*([1-9]\d{0,8}))?)?")
 _MOST = 1_000_000
-"""Frames in one range that we are willing to count: half a day of film. More is a typing slip."""
+"""Frames of one order that we are willing to count: half a day of film. More is a typing slip."""
 _COPY = re.compile(r"/copy-\d+/(?=[^/]+$)")
 """Where `api.paths` puts the second file of one name: here no part of a sequence's name."""
 _MOVIES = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm", ".ogv", ".mpg"})
@@ -238,13 +238,11 @@ def ordered_frames(config: Any) -> frozenset[int] | None:
     ranges = config.get("frameRanges") if isinstance(config, Mapping) else None
     if not isinstance(ranges, (list, tuple)) or not ranges:
         return None
-    frames: set[int] = set()
-    for part in (part for text in ranges for part in str(text).split(",")):
-        found = expand(part)
-        if found is None:
-            return None
-        frames.update(found)
-    return frozenset(frames)
+    found = [expand(part) for text in ranges for part in str(text).split(",")]
+    known = [frames for frames in found if frames is not None]
+    if len(known) < len(found) or sum(map(len, known)) > _MOST:
+        return None
+    return frozenset().union(*known)
 
 
 def expand(text: str) -> range | None:
