@@ -118,7 +118,7 @@ class Trial:
         hosts = dict.fromkeys(plan.CONNECTIONS, f"http://127.0.0.1:{self._server.port}/api/external/v1")
         for name, host in (hosts | {plan.INNOCENT: self._emulator.base_url}).items():
             key = self._emulator.api_key if name == plan.INNOCENT else answers.KEY
-            extra = json.dumps({"timeout": 5})
+            extra = json.dumps({"timeout": 2})
             body = {"connection_id": name, "conn_type": "renderjuice", "host": host, "password": key, "extra": extra}
             self._airflow.make("/connections", body)
         before = self._triggerer()
