@@ -9,11 +9,10 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Body, Depends, Query, Request
 from fastapi import Path as PathParameter
-from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 from starlette.responses import Response
 
-from renderjuice_emulator.answers import iso, job_body, job_response
+from renderjuice_emulator.answers import JSONResponse, iso, job_body, job_response
 from renderjuice_emulator.downloads import downloads_body
 from renderjuice_emulator.emulation import Emulated, Emulation
 from renderjuice_emulator.farm import RefusalError

@@ -14,7 +14,9 @@ from functools import cached_property
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
@@ -25,9 +27,11 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from renderjuice_provider.api.errors import RenderjuiceResponseError
-from renderjuice_provider.api.redact import redact, without_signatures
+from renderjuice_provider.api.redact import redact, storable
 
 T = TypeVar("T")
+LONGEST_SLUG = 2000
+"""Characters. It goes to the next task and comes back as it was, so one that may not be stored is refused at once."""
 
 
 def _or_none(value: Any, handler: Any) -> Any:
@@ -39,6 +43,20 @@ def _or_none(value: Any, handler: Any) -> Any:
 
 Lenient = Annotated[T | None, WrapValidator(_or_none)]
 """A field that is None when it is absent, null, or not what it should be."""
+
+
+def _printable(value: Any) -> Any:
+    return redact(value) if isinstance(value, str) else value
+
+
+Word = Annotated[str, Field(min_length=1), BeforeValidator(_printable)]
+"""A text that is compared, logged, sent in events and kept everywhere: short and printable from the beginning."""
+
+
+def _as_it_is(value: str) -> str:
+    if redact(value, longest=LONGEST_SLUG) != value:
+        raise ValueError("it cannot be kept as it is")
+    return value
 
 
 class JobStatus(StrEnum):
@@ -74,8 +92,14 @@ class ApiModel(BaseModel):
     )
 
     @model_serializer(mode="wrap", when_used="json")
-    def _without_signatures(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return without_signatures(handler(self))  # type: ignore[no-any-return]
+    def _storable(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Fields of any shape pass the door before the serializer, which takes no depth and no lone surrogate; the rest after."""
+        any_shape = {name: storable(value) for name, value in self if isinstance(value, (dict, list, str))}
+        plain = self.model_copy(
+            update={name: value for name, value in any_shape.items() if name in type(self).model_fields}
+        )
+        object.__setattr__(plain, "__pydantic_extra__", storable(self.model_extra or {}))
+        return storable(handler(plain))  # type: ignore[no-any-return]
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """Declared fields only: an unknown field may hold a signed URL."""
@@ -85,8 +109,8 @@ class ApiModel(BaseModel):
 class FailedReason(ApiModel):
     """Why a job failed. The vocabulary is not published: show both texts, branch on neither."""
 
-    name: Lenient[str] = None
-    type: Lenient[str] = None
+    name: Lenient[Annotated[str, BeforeValidator(_printable)]] = None
+    type: Lenient[Annotated[str, BeforeValidator(_printable)]] = None
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.type, self.name) if part) or "no reason given"
@@ -101,8 +125,8 @@ class JobOutput(ApiModel):
 class Job(ApiModel):
     """One render job. Only `id` and `status` are sure to be there."""
 
-    id: str = Field(min_length=1)
-    status: str = Field(min_length=1)
+    id: Word
+    status: Word
     workspace_id: Lenient[str] = None
     created_at: Lenient[datetime] = None
     updated_at: Lenient[datetime] = None
@@ -135,7 +159,7 @@ class UploadTarget(ApiModel):
     """Where to PUT a scene once, and the slug that stands for it afterwards."""
 
     upload_url: str = Field(min_length=1, repr=False)
-    slug: str = Field(min_length=1)
+    slug: Annotated[str, Field(min_length=1), AfterValidator(_as_it_is)]
     expires_at: Lenient[datetime] = None
 
 
