@@ -22,6 +22,7 @@ from renderjuice_emulator.clock import Clock
 from renderjuice_emulator.farm import Farm
 from renderjuice_emulator.jobs import Job, Upload, new_id
 from renderjuice_emulator.operations import Routes
+from renderjuice_emulator.rendering import RenderFailedError, inside
 from renderjuice_emulator.signing import Signer
 from renderjuice_emulator.switches import Switches
 
@@ -114,13 +115,16 @@ class Storage:
         job = self._farm.jobs.get(job_id)
         if job is None:
             return storage_error(404, "NoSuchKey", "The specified key does not exist")
-        path = job.outputs[int(what)].path if what.isdigit() else await asyncio.to_thread(_pack, job, what)
+        try:
+            path = _own(job, int(what)) if what.isdigit() else await asyncio.to_thread(_pack, job, what)
+        except RenderFailedError:
+            return storage_error(404, "NoSuchKey", "The specified key does not exist")
         return _LargeFileResponse(path)
 
     async def _get_preview(self, request: Request) -> Response:
         job, name = self._farm.jobs.get(request.path_params["job"]), request.path_params["name"]
         file = _preview(job) if job else None
-        if job is None or file is None or Path(name).stem != job.preview_id:
+        if job is None or file is None or Path(name).stem != job.preview_id or file.is_symlink():
             return storage_error(404, "NoSuchKey", "The specified key does not exist")
         return FileResponse(file)
 
@@ -167,13 +171,18 @@ def _preview(job: Job) -> Path | None:
     return next(shown, None)
 
 
+def _own(job: Job, place: int) -> Path:
+    """The output at this place, if it is still one: what renders a scene may have put a link there since it was announced."""
+    return inside(job.folder, job.outputs[place].path)
+
+
 def _pack(job: Job, kind: str) -> Path:
     archive = job.folder / f"{kind}s.zip"
     if not archive.exists():
         partial = archive.with_suffix(".partial")
         with zipfile.ZipFile(partial, "w") as target:
-            for file in job.outputs:
+            for place, file in enumerate(job.outputs):
                 if file.kind == kind:
-                    target.write(file.path, file.relative_path or file.path.name)
+                    target.write(_own(job, place), file.relative_path or file.path.name)
         partial.replace(archive)
     return archive

@@ -139,6 +139,20 @@ def test_the_fast_renderer_writes_nowhere_else(tmp_path: Path, description: dict
     assert outside == {tmp_path / "shot.blend"}
 
 
+def test_a_link_that_took_an_outputs_place_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "diary").write_text("mine")
+    with Emulator() as emulator, Studio(emulator, tmp_path) as studio:
+        job_id = studio.completed(frame_end=1)
+        urls = studio.downloads(job_id)
+        output = emulator.jobs[job_id].outputs[0].path
+        output.unlink()
+        output.symlink_to(tmp_path / "diary")
+        for url in (urls["frames"][0], urls["transforms"]["framesZip"], studio.job(job_id)["previewUrl"]):
+            answer = studio.store.get(url)
+            assert answer.status_code == 404
+            assert "mine" not in answer.text
+
+
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, socket.socket]]:
     """Hostile scenes in one folder, with the prey that they are after, and a port that they try to call."""
