@@ -1,7 +1,7 @@
 """Arguments as DAG authors and Airflow hand them over: numbers as text, flags as text, and some only at run time.
 
 An `Argument` is checked as soon as its value is known: when the DAG is read, or, where it is a template or an XComArg, once Airflow
-has rendered it.
+has rendered it. Then it is checked whatever it looks like: see `renderjuice_provider.templates`.
 """
 
 from __future__ import annotations
@@ -45,12 +45,18 @@ class Argument(Generic[T]):
             raise AttributeError(self._name) from None
 
     def __set__(self, operator: object, value: Any) -> None:
-        operator.__dict__[self._name] = value if is_unknown(value) else self._read(value, self._name)
+        is_known = getattr(operator, "is_rendered", False) or not is_unknown(value)
+        operator.__dict__[self._name] = self._read(value, self._name) if is_known else value
 
 
 def is_unknown(value: Any) -> bool:
     """Whether only the run will tell: a template, or an XComArg."""
-    return is_template(value) or (hasattr(value, "resolve") and hasattr(value, "iter_references"))
+    return is_template(value) or is_reference(value)
+
+
+def is_reference(value: Any) -> bool:
+    """Whether it stands for what a task will return: an XComArg, or the argument of a mapped task group."""
+    return hasattr(value, "resolve") and hasattr(value, "iter_references")
 
 
 def truth(value: Any, name: str) -> bool:
@@ -59,7 +65,7 @@ def truth(value: Any, name: str) -> bool:
     Raises:
         RenderjuiceInputError: for anything else: a text that is not empty would count as true, also "no".
     """
-    found = flag(value)
+    found = None if is_template(value) else flag(value)
     if not isinstance(found, bool):
         raise RenderjuiceInputError(f'{name} must be True or False, or the text "true" or "false"; got {value!r}.')
     return found
@@ -83,22 +89,10 @@ def plain_path(value: Any, _name: str) -> Any:
 
 
 def plain_config(value: Any, _name: str) -> Any:
-    """A `RenderConfig` as a dict: Airflow renders templates in dicts only.
-
-    What holds none is passed on as the very object that it is: Airflow knows by that which values came from an XCom, and renders
-    no template in those.
-    """
-    return _plain(value) if _holds_model(value) else value
-
-
-def _holds_model(value: Any) -> bool:
-    return isinstance(value, ConfigModel) or (isinstance(value, dict) and any(map(_holds_model, value.values())))
-
-
-def _plain(value: Any) -> Any:
+    """A `RenderConfig` as a dict, also one inside a dict: Airflow renders templates in dicts only."""
     if isinstance(value, ConfigModel):
         return value.model_dump(by_alias=True, exclude_none=True)
-    return {key: _plain(item) for key, item in value.items()} if isinstance(value, dict) else value
+    return {key: plain_config(item, _name) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def read_job_id(value: Any) -> str:

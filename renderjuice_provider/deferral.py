@@ -40,10 +40,11 @@ def seconds(value: float | timedelta, name: str) -> float:
     Raises:
         RenderjuiceInputError: unless it is above zero.
     """
-    number = value.total_seconds() if isinstance(value, timedelta) else lenient.number(value)
-    if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 < number < float("inf"):
+    number = value.total_seconds() if isinstance(value, timedelta) else value
+    found = None if lenient.is_template(number) else lenient.number(number)
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 < found < float("inf"):
         raise RenderjuiceInputError(f"{name} must be a number of seconds above 0, or a timedelta; got {value!r}.")
-    return float(number)
+    return float(found)
 
 
 def earlier_deadline(task: Any, context: Any, deadline: float, limit: str = "timeout") -> tuple[float, str]:

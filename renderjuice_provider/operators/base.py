@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator
 
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.links.renderjuice import keep_preview
+from renderjuice_provider.templates import OnlyWrittenTemplates
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from renderjuice_provider.api.client import RenderjuiceClient
 
 
-class RenderjuiceOperator(BaseOperator):
-    """An operator with a Renderjuice connection.
+class RenderjuiceOperator(OnlyWrittenTemplates, BaseOperator):
+    """An operator with a Renderjuice connection. Templates are rendered in what the DAG file says, and in nothing else.
 
     Args:
         renderjuice_conn_id: see `RenderjuiceHook`.

@@ -26,6 +26,7 @@ from renderjuice_provider.deferral import (
 )
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, keep_preview, push_preview
+from renderjuice_provider.templates import OnlyWrittenTemplates
 from renderjuice_provider.waiting.job_wait import JobWait, Over, Waiting
 from renderjuice_provider.waiting.look import look
 from renderjuice_provider.waiting.outcome import Ending, Outcome
@@ -42,7 +43,7 @@ class _NoLookError(RenderjuiceJobOverError):
     """Renderjuice refuses to show the job. That is no answer about it, so `soft_fail` does not make a skip of it."""
 
 
-class RenderjuiceJobSensor(BaseSensorOperator):
+class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
     """Waits until a job has a status, or is past it. It only watches: it never cancels.
 
     Args:

@@ -102,6 +102,15 @@ def test_every_task_of_a_shot_shows_its_name_is_guarded_and_notes_its_failure(da
             assert task.on_failure_callback == [note_failure]
 
 
+def test_no_example_renders_what_comes_by_mapping(dags):
+    from renderjuice_provider.templates import OnlyWrittenTemplates
+
+    mapped = {task.task_id: task for dag in dags.values() for task in dag.tasks if hasattr(task, "expand_input")}
+
+    assert set(mapped) == {"render"}  # what a mapped group hands to its tasks, Airflow renders for nobody
+    assert all(issubclass(task.operator_class, OnlyWrittenTemplates) for task in mapped.values())
+
+
 def test_whatever_comes_after_the_decision_is_directly_downstream_of_it(dags):
     """Only then can the branch skip it, and `guard` know of it."""
     nightly = dags["renderjuice_nightly"]
