@@ -10,7 +10,7 @@ UV := $(RUN) -m uv
 WORKERS ?= 2
 FIND_BPY := $(shell $(PYTHON) -c 'import sys; print(int(sys.version_info[:2] == (3, 11)))' 2>/dev/null)
 
-.PHONY: help install blender blenders check format test unit matrix chaos cluster-test demo look up down scale bench bench-chaos clean
+.PHONY: help install blender blenders check format test unit matrix chaos hostile cluster-test demo look up down scale bench bench-chaos clean
 
 help:
 	@echo "make install   the environment for development, in $(VENV)"
@@ -21,6 +21,7 @@ help:
 	@echo "make matrix    example DAGs and kills on each Airflow and Python that we claim; CELLS=\"3.1 3.4-py3.12\" selects"
 	@echo "make cluster-test   docker-compose.yaml without Docker: 40 shots while a worker and a triggerer are killed"
 	@echo "make chaos     every misfortune on a real Airflow, then the bill: up to 25 minutes, two triggerers, no account"
+	@echo "make hostile   an API that wants to do harm, against a real Airflow on PostgreSQL: five minutes"
 	@echo "make check     format, lint, types"
 	@echo "make scale     60 shots in a night and 300 files in bulk, on SQLite"
 	@echo "make bench     measurements, as ratios"
@@ -80,6 +81,9 @@ matrix: install
 
 chaos: install
 	$(RUN) -m devtools.chaos $(CHAOS)
+
+hostile: install
+	$(RUN) -m devtools.hostile
 
 cluster-test: install
 	$(RUN) -m devtools.cluster_test

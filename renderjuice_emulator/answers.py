@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from xml.sax.saxutils import escape
 
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
+from starlette.responses import JSONResponse as StarletteJSONResponse
 
 from renderjuice_emulator.jobs import Job
 from renderjuice_emulator.switches import ErrorShape, JobShape, Switches
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+
+def plain(value: Any) -> Any:
+    """`value` as every client can read it: a scene may hold texts that are no UTF-8 (old file names), and numbers that are none.
+
+    One answer that cannot be written would be a 500 to everybody who lists jobs.
+    """
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {plain(str(key)): plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+class JSONResponse(StarletteJSONResponse):
+    """JSON, whatever a scene or a client has put into it."""
+
+    def render(self, content: Any) -> bytes:
+        """As bytes."""
+        return super().render(plain(content))
 
 
 def iso(moment: datetime, *, fraction: bool = True) -> str:

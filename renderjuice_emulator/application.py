@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from renderjuice_emulator import api, control
-from renderjuice_emulator.answers import error_response
+from renderjuice_emulator.answers import JSONResponse, error_response
 from renderjuice_emulator.emulation import Emulation
 from renderjuice_emulator.farm import RefusalError
 from renderjuice_emulator.openapi import description
@@ -20,7 +20,12 @@ from renderjuice_emulator.openapi import description
 @cache
 def application() -> FastAPI:
     """The application, made once: it serves every emulation of the process, each by the `scope` of its requests."""
-    app = FastAPI(docs_url=None, redoc_url=None, generate_unique_id_function=lambda route: route.name)
+    app = FastAPI(
+        docs_url=None,
+        redoc_url=None,
+        default_response_class=JSONResponse,
+        generate_unique_id_function=lambda route: route.name,
+    )
     app.include_router(api.router)
     app.include_router(control.router)
     app.openapi = lambda: description(app)  # type: ignore[method-assign]

@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow.sdk import task
 
+from renderjuice_provider.api.redact import storable
 from renderjuice_provider.operators.waiting import JOB_KEY
 from stages.compat import AirflowFailException
 from stages.defaults import pool_note
@@ -37,6 +38,7 @@ def plan_night(*, layers: Iterable[str], timezone: str, **context: Any) -> list[
             planned = {"night": night, "orders": [], "entries": [], "refused": str(error)}
     if params["dry_run"]:
         planned |= {"orders": [], "would_render": [order["shot"] for order in planned["orders"]]}
+    planned = storable(planned, most=float("inf"), urls=False)
     ti.xcom_push("night", planned)
     return _rows(ti, layers, [{"order": order, "files": order["files"]} for order in planned["orders"]])
 
@@ -69,6 +71,7 @@ def plan_repairs(*, layers: Iterable[str], renderjuice_conn_id: str, **context: 
 
     with no_use_to_retry():
         planned = rerender.plan_repairs(params["destination"], params["date"], params["shots"], salvage)
+        planned = storable(planned, most=float("inf"), urls=False)
         repairs = planned["repairs"]
         check_map_length(len(repairs), "shots", "start this DAG once for each part of them, by its param `shots`")
     ti.xcom_push("night", planned | {"orders": [repair["order"] for repair in repairs]})

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from renderjuice_provider.api.redact import storable
 from renderjuice_provider.api.transfer import folder
 
 
@@ -43,13 +44,14 @@ def put_text(root: str, name: str, text: str) -> str:
     """Write `text` to `name` below `root` so that nobody ever sees half of it, and return where it is."""
     target = folder(storage(root))
     part = target.part(PurePosixPath(name))
-    part.write_text(text, encoding="utf-8")
+    part.write_text(text, encoding="utf-8", errors="backslashreplace")
     target.keep(part, PurePosixPath(name))
     return join(root, name)
 
 
 def put_json(root: str, name: str, content: Any) -> str:
     """`put_text` for JSON, for people to read as well."""
+    content = storable(content, most=float("inf"), urls=False)
     return put_text(root, name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 

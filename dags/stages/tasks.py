@@ -14,6 +14,7 @@ from typing import Any
 from airflow.sdk import task
 
 from renderjuice_provider.api.errors import RenderjuiceInputError
+from renderjuice_provider.api.redact import redact, storable
 from renderjuice_provider.operators.renderjuice import RenderjuiceJobOverError
 from stages.compat import (
     XCOM_SKIPMIXIN_FOLLOWED,
@@ -55,7 +56,7 @@ class DecideOperator(BaseBranchOperator):
         """The task ids to go on with."""
         from stages.decisions import decide
 
-        decision = decide(self.order, self.found)
+        decision = storable(decide(self.order, self.found))
         ti = context["ti"]
         ti.xcom_push("decision", decision)
         configs = decision.get("configs", {})
@@ -101,7 +102,7 @@ def note_failure(context: Any) -> None:
         {
             "map_index": ti.map_index,
             "task": ti.task_id,
-            "reason": str(error or "it was killed")[:1000],
+            "reason": redact(str(error or "it was killed"), longest=1000),
             # A scene that cannot be opened is the artist's to mend, like one without a camera.
             "rejects": refused,
         },

@@ -22,8 +22,13 @@ def find_leaks(home: Path, fernet_key: str, secrets: Iterable[str]) -> list[str]
     Every column of every table is looked at, whatever its type, and the arguments of triggers are decrypted first. So are all
     files: logs, settings, and the database's own file, where what was deleted may still be read.
     """
+    database = home / "airflow.db"
+    return find([*database_values(database), *trigger_arguments(database, fernet_key), *files(home)], secrets)
+
+
+def find(places: Iterable[Place], secrets: Iterable[str]) -> list[str]:
+    """The places that hold one of `secrets` or a signed URL."""
     needles = re.compile(b"|".join([*(re.escape(secret.encode()) for secret in secrets), SIGNED.pattern]))
-    places = [*database_values(home / "airflow.db"), *trigger_arguments(home / "airflow.db", fernet_key), *_files(home)]
     return sorted(
         {f"{where}: {found[0][:8].decode()}..." for where, text in places for found in needles.finditer(text)}
     )
@@ -55,7 +60,8 @@ def _open(database: Path) -> sqlite3.Connection:
     return connection
 
 
-def _files(home: Path) -> Iterator[Place]:
+def files(home: Path) -> Iterator[Place]:
+    """Every file below `home`."""
     for path in home.rglob("*"):
         if path.is_file():
             yield str(path), path.read_bytes()

@@ -26,12 +26,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from renderjuice_provider.api.redact import story
+
 if TYPE_CHECKING:
     from renderjuice_provider.api.models import Job
 
 
 class RenderjuiceError(Exception):
-    """The root of the tree; catch this to catch all of it."""
+    """The root of the tree; catch this to catch all of it.
+
+    Its message is fit for a log, a database and a web page, whatever it quotes: see `renderjuice_provider.api.redact`.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(story(str(message)))
 
 
 class RenderjuiceInputError(RenderjuiceError, ValueError):

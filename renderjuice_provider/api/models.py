@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -24,9 +25,11 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from renderjuice_provider.api.errors import RenderjuiceResponseError
-from renderjuice_provider.api.redact import redact, without_signatures
+from renderjuice_provider.api.redact import redact, storable
 
 T = TypeVar("T")
+LONGEST_SLUG = 2000
+"""Characters. It goes to the next task and comes back as it was, so one that may not be stored is refused at once."""
 
 
 def _or_none(value: Any, handler: Any) -> Any:
@@ -38,6 +41,14 @@ def _or_none(value: Any, handler: Any) -> Any:
 
 Lenient = Annotated[T | None, WrapValidator(_or_none)]
 """A field that is None when it is absent, null, or not what it should be."""
+Word = Annotated[str, Field(min_length=1), AfterValidator(redact)]
+"""A text that is compared, logged, sent in events and kept everywhere: short and printable from the beginning."""
+
+
+def _as_it_is(value: str) -> str:
+    if redact(value, longest=LONGEST_SLUG) != value:
+        raise ValueError("it cannot be kept as it is")
+    return value
 
 
 class JobStatus(StrEnum):
@@ -74,7 +85,7 @@ class ApiModel(BaseModel):
 
     @model_serializer(mode="wrap", when_used="json")
     def _without_signatures(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return without_signatures(handler(self))  # type: ignore[no-any-return]
+        return storable(handler(self))  # type: ignore[no-any-return]
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """Declared fields only: an unknown field may hold a signed URL."""
@@ -100,8 +111,8 @@ class JobOutput(ApiModel):
 class Job(ApiModel):
     """One render job. Only `id` and `status` are sure to be there."""
 
-    id: str = Field(min_length=1)
-    status: str = Field(min_length=1)
+    id: Word
+    status: Word
     workspace_id: Lenient[str] = None
     created_at: Lenient[datetime] = None
     updated_at: Lenient[datetime] = None
@@ -134,7 +145,7 @@ class UploadTarget(ApiModel):
     """Where to PUT a scene once, and the slug that stands for it afterwards."""
 
     upload_url: str = Field(min_length=1, repr=False)
-    slug: str = Field(min_length=1)
+    slug: Annotated[str, Field(min_length=1), AfterValidator(_as_it_is)]
     expires_at: Lenient[datetime] = None
 
 

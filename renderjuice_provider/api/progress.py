@@ -8,10 +8,10 @@ means "no information", and only a job's status says that it is over.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from renderjuice_provider.api.redact import without_signatures
+from renderjuice_provider.api.redact import storable
 
 _JOB = ("jobId", "id")
 _DONE = ("framesCompleted", "completedFrames", "framesDone", "framesRendered", "renderedFrames", "completed", "done")
@@ -33,7 +33,7 @@ class Progress:
 
     def serialize(self) -> dict[str, Any]:
         """As an XCom: Airflow asks for this. Counters that nobody here knows may hold anything."""
-        return asdict(self) | {"raw": without_signatures(dict(self.raw))}
+        return storable(asdict(replace(self, raw={})) | {"raw": self.raw})  # type: ignore[no-any-return]
 
     def __str__(self) -> str:
         parts = []

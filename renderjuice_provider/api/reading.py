@@ -17,7 +17,7 @@ from renderjuice_provider.api import errors, redirects
 from renderjuice_provider.api.flow import Answer, Lost
 from renderjuice_provider.api.models import Downloads, Job, UploadTarget, parse
 from renderjuice_provider.api.progress import Progress, read_progress
-from renderjuice_provider.api.redact import redact
+from renderjuice_provider.api.redact import redact, without_secret
 
 API = "Renderjuice"
 
@@ -49,18 +49,23 @@ class Reader:
         return _http_error(status)(message, status_code=status, retry_after=self._retry_after(outcome))
 
     def json(self, answer: Answer) -> Any:
-        """The body as JSON.
+        """The body as JSON, without the key: what is read here may be stored in many places that do not know it.
 
         Raises:
             RenderjuiceResponseError: for HTML, half a document, or nothing.
         """
         try:
-            return json.loads(answer.body)
+            value = json.loads(answer.body)
+            return without_secret(value, self._api_key) if self._may_hold_the_key(answer.body) else value
         except (ValueError, RecursionError):
             kind = answer.headers.get("content-type", "no content type")
             raise errors.RenderjuiceResponseError(
                 f"Renderjuice's answer is not JSON ({redact(kind, self._api_key)}, {len(answer.body)} bytes)"
             ) from None
+
+    def _may_hold_the_key(self, body: bytes) -> bool:
+        """Whether it is there, or may be: in escapes, or in UTF-16. Few answers are, so few are looked through."""
+        return self._api_key.encode() in body or b"\\u00" in body or b"\0" in body
 
     def job(self, answer: Answer) -> Job:
         """The job in `answer`, bare or inside `data`."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from renderjuice_provider.api.redact import storable
+
 
 @dataclass(frozen=True)
 class DownloadedFile:
@@ -44,7 +46,8 @@ class DownloadReport:
 
     def to_json(self) -> dict[str, Any]:
         """For a manifest file: every file with its SHA-256."""
-        return {"job_id": self.job_id, "bytes": self.size, "files": [asdict(file) for file in self.files]}
+        found = {"job_id": self.job_id, "bytes": self.size, "files": [asdict(file) for file in self.files]}
+        return storable(found, most=float("inf"))  # type: ignore[no-any-return]
 
     def serialize(self) -> dict[str, Any]:
         """As an XCom: Airflow asks for this, and hands it to `deserialize` in the next task."""

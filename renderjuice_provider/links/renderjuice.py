@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from airflow.sdk import BaseOperatorLink
 
+from renderjuice_provider.api.redact import redact
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.types import TaskInstanceKey
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from renderjuice_provider.api.models import Job
 
 PREVIEW_KEY = "renderjuice_preview_url"
+LONGEST = 2000
+"""Characters of an address; browsers and proxies agree on about so many."""
+_WEB = ("https://", "http://")
 _KEPT = "renderjuice_preview_is_kept"
 
 
@@ -55,6 +60,6 @@ def keep_preview(operator: Any) -> None:
 
 def _may_be_stored(url: str) -> bool:
     try:
-        return url.startswith(("https://", "http://")) and not urlsplit(url).query
+        return bool(urlsplit(url).hostname) and url.startswith(_WEB) and redact(url, longest=LONGEST) == url
     except ValueError:
         return False

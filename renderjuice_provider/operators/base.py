@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from renderjuice_provider.api.redact import storable
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.links.renderjuice import keep_preview
 from renderjuice_provider.templates import OnlyWrittenTemplates
@@ -31,6 +32,12 @@ class RenderjuiceOperator(OnlyWrittenTemplates, BaseOperator):
     multiple_outputs = False
     """Whether the operator returns a dict, whose keys are XComs of their own then: `render.output["job_id"]`."""
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Whatever an operator returns is an XCom, and can be stored: also that of an operator that is made from ours."""
+        super().__init_subclass__(**kwargs)
+        if "execute" in vars(cls):
+            cls.execute = _storable_result(cls.execute)  # type: ignore[method-assign]
+
     def __init__(self, *, renderjuice_conn_id: str = RenderjuiceHook.default_conn_name, **kwargs: Any) -> None:
         super().__init__(**{"multiple_outputs": type(self).multiple_outputs} | kwargs)
         self.renderjuice_conn_id = renderjuice_conn_id
@@ -43,12 +50,20 @@ class RenderjuiceOperator(OnlyWrittenTemplates, BaseOperator):
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """As Airflow does it; what the phase before the deferral has stored for the link is there."""
         keep_preview(self)
-        return super().resume_execution(next_method, next_kwargs, context)
+        return storable(super().resume_execution(next_method, next_kwargs, context))
 
     @property
     def client(self) -> RenderjuiceClient:
         """The hook's blocking client."""
         return self.hook.client
+
+
+def _storable_result(execute: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(execute)
+    def through_the_door(*args: Any, **kwargs: Any) -> Any:
+        return storable(execute(*args, **kwargs))
+
+    return through_the_door
 
 
 def storage_path(path: Any) -> Any:

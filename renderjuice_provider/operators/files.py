@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider.api.errors import RenderjuiceIncompleteError, RenderjuiceInputError
+from renderjuice_provider.api.redact import storable, story
 from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.arguments import Argument, frames, plain_path, read_job_id, truth
 from renderjuice_provider.operators.base import RenderjuiceOperator, storage_path
@@ -152,7 +153,7 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
                 f"{told}. To render again (and pay again), clear the task that creates the job, with Downstream; to go on with "
                 f"what is there, pass allow_missing=True. Job {self.job_id}."
             )
-        self.log.warning("%s. Job %s.", told, self.job_id)
+        self.log.warning("%s. Job %s.", story(told), self.job_id)
 
 
 def _expected(frames: Any) -> dict[str, Any]:
@@ -172,7 +173,7 @@ def _write_manifest(destination: Any, report: DownloadReport, count: FrameCount,
     from renderjuice_provider.api.transfer import folder
 
     requested = None if count.requested is None else sorted(count.requested)
-    content = report.to_json() | {"requested_frames": requested, **found}
+    content = report.to_json() | storable({"requested_frames": requested, **found}, most=float("inf"))
     target = folder(destination)
     part = target.part(MANIFEST)
     part.write_text(json.dumps(content, indent=2) + "\n")

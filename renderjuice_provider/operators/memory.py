@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceNotFoundError
 from renderjuice_provider.api.models import Job
+from renderjuice_provider.api.redact import storable
 from renderjuice_provider.waiting.order import renders
 from renderjuice_provider.waiting.record import JobRecord, Work
 
@@ -55,7 +56,7 @@ class Memory:
         if self._store is not None:
             from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined, unused-ignore]
 
-            self._store.set(self._key, dict(value), retention=NEVER_EXPIRE)
+            self._store.set(self._key, storable(value), retention=NEVER_EXPIRE)
 
     def recall(self, work: str) -> str | None:
         """What an earlier try of the same `work` arrived at, unless a user has cleared the task since: then they want it anew."""

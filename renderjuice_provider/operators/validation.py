@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from renderjuice_provider.api.redact import redact
+from renderjuice_provider.api.redact import redact, storable
 
 if TYPE_CHECKING:
     from renderjuice_provider.api.models import Job
@@ -18,10 +18,11 @@ _LONGEST_LIST = 50
 
 def tell(log: Any, job: Job) -> None:
     """Into the log: which scene was opened, and what in it will look different from what the artist saw."""
-    if isinstance(job.scene_file, Mapping) and job.scene_file.get("name"):
-        log.info("The scene is %s", redact(str(job.scene_file["name"])))
-    warnings = job.analysis.get("warnings") if isinstance(job.analysis, Mapping) else None
-    for warning in warnings if isinstance(warnings, list) else ():
+    scene, analysis = storable(job.scene_file), storable(job.analysis)
+    if isinstance(scene, Mapping) and scene.get("name"):
+        log.info("The scene is %s", redact(str(scene["name"])))
+    warnings = analysis.get("warnings") if isinstance(analysis, Mapping) else None
+    for warning in warnings[:_LONGEST_LIST] if isinstance(warnings, list) else ():
         log.warning("Validation warns: %s", redact(str(warning)))
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from renderjuice_provider.api.errors import RenderjuiceEventError
+from renderjuice_provider.api.redact import story
+
+_Text = Annotated[str, AfterValidator(story)]
+"""A triggerer ends, with all its waits, when its database takes an event for no text; so no outcome holds one that is none."""
 
 
 class Ending(StrEnum):
@@ -29,21 +33,21 @@ class Outcome(BaseModel):
 
     version: Literal[1] = 1
     ending: Ending = Field(strict=False)
-    job_id: str = Field(min_length=1)
-    status: str | None = None
+    job_id: _Text = Field(min_length=1)
+    status: _Text | None = None
     """The job's status when last seen; None when it was never seen."""
-    message: str = ""
+    message: _Text = ""
     started: float
     """When the wait began, in seconds since the epoch."""
     deadline: float
-    limit: str = "timeout"
+    limit: _Text = "timeout"
     """The argument that set the deadline: `timeout`, or Airflow's `execution_timeout` where that ends earlier."""
     stopped: bool | None = None
     """After a time-out: whether the job was cancelled and is over. None when nobody has tried."""
 
     def to_event(self) -> dict[str, Any]:
-        """As JSON values, for a trigger event."""
-        return self.model_dump(mode="json")
+        """As JSON values, for a trigger event; checked again, since a changed copy is not."""
+        return type(self).model_validate(self.model_dump()).model_dump(mode="json")
 
     @classmethod
     def from_event(cls, event: Any) -> Outcome:

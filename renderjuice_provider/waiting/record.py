@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from renderjuice_provider.api.redact import storable
+
 
 @dataclass(frozen=True)
 class Work:
@@ -77,8 +79,12 @@ class JobRecord(BaseModel):
         """Whether this is the record of the same work. A scene that is gone by now counts as unchanged: it was uploaded."""
         if self.work == work.formerly:
             return work.content is None or self.content == work.content
-        same_scene = self.source == work.source if work.content is None else self.content == work.content
+        same_scene = self._same_source(work) if work.content is None else self.content == work.content
         return self.work == work.mark and same_scene
+
+    def _same_source(self, work: Work) -> bool:
+        """As far as a record may say where a scene lay."""
+        return bool(storable(self.source) == storable(work.source))
 
     def was_cleared(self, max_tries: int) -> bool:
         """Whether a user has cleared the task since this was written."""

@@ -1,0 +1,1 @@
+"""A real Airflow on PostgreSQL, waiting for jobs of an API that wants to harm it."""
