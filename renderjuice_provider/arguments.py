@@ -13,8 +13,8 @@ from typing import Any, Generic, TypeVar, overload
 
 from renderjuice_provider.api.config import ConfigModel
 from renderjuice_provider.api.errors import RenderjuiceInputError
+from renderjuice_provider.api.ids import check_job_id
 from renderjuice_provider.api.lenient import flag, frame_texts, is_template, parsed
-from renderjuice_provider.api.protocol import check_job_id
 
 T = TypeVar("T")
 

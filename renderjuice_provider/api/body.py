@@ -1,47 +1,40 @@
-"""The body of an answer, as far as anyone should read it.
+"""The body of an answer, as far as anyone should read it: one that never ends would fill the memory.
 
-A time-out counts the seconds between two bytes, so an answer that drips would last for ever, and one that never ends would fill the
-memory. Renderjuice's answers are JSON of some kilobytes; the list of a long shot's signed URLs has some megabytes.
+Renderjuice's answers are JSON of some kilobytes; the list of a long shot's signed URLs has some megabytes.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from io import BytesIO
 
-LONGEST = 256 << 20
-"""Bytes: the signed URLs of 100,000 frames, and room."""
-PATIENCE = 4.0
-"""Times the time-out: seconds that a whole body may take."""
+LONGEST = 64 << 20
+"""Bytes of an answer: 100,000 jobs, and room."""
+LONGEST_LIST = 128 << 20
+"""Bytes of a list of signed URLs: 100,000 frames with two URLs of 600 characters each."""
 
 
 class Body:
-    """Collects a body, and gives it up as lost when it is too long or takes too long.
+    """Collects a body, and gives it up as lost when it is too long.
 
     Args:
-        timeout: seconds between two bytes that the connection allows.
-        clock: in seconds.
+        longest: bytes; `LONGEST` by default.
     """
 
-    def __init__(self, timeout: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._read = bytearray()
-        self._seconds = PATIENCE * timeout
-        self._clock = clock
-        self._end = clock() + self._seconds
+    def __init__(self, longest: int | None = None) -> None:
+        self._read = BytesIO()
+        self._longest = LONGEST if longest is None else longest
 
-    def add(self, chunk: bytes) -> None:
+    def add(self, piece: bytes) -> None:
         """One more piece.
 
         Raises:
-            httpx.ReadError, httpx.ReadTimeout: as if the connection had failed.
+            httpx.ReadError: as if the connection had failed.
         """
-        import httpx
+        if self._read.tell() + len(piece) > self._longest:
+            import httpx
 
-        if len(self._read) + len(chunk) > LONGEST:
-            raise httpx.ReadError(f"the answer is longer than {LONGEST >> 20} MiB")
-        if self._clock() > self._end:
-            raise httpx.ReadTimeout(f"the answer did not end within {self._seconds:.0f} s")
-        self._read += chunk
+            raise httpx.ReadError(f"the answer is longer than {self._longest >> 20} MiB")
+        self._read.write(piece)
 
     def __bytes__(self) -> bytes:
-        return bytes(self._read)
+        return self._read.getvalue()  # without a copy

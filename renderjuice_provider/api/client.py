@@ -16,11 +16,12 @@ from renderjuice_provider.api import transfer
 from renderjuice_provider.api.config import RenderConfig
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.api.flow import Flow
+from renderjuice_provider.api.ids import check_job_id
 from renderjuice_provider.api.listing import JobListing
 from renderjuice_provider.api.models import Downloads, Job, UploadTarget
 from renderjuice_provider.api.origin import DEFAULT_BASE_URL, check_base_url
 from renderjuice_provider.api.progress import Progress
-from renderjuice_provider.api.protocol import Protocol, check_job_id
+from renderjuice_provider.api.protocol import Protocol
 from renderjuice_provider.api.report import DownloadReport
 from renderjuice_provider.api.retry import RetryPolicy
 from renderjuice_provider.api.settings import WireSettings

@@ -17,12 +17,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Call:
-    """A request to the API itself: the only kind that carries the key."""
+    """A request to the API itself: the only kind that carries the key.
+
+    Attributes:
+        longest: bytes of an answer that are worth reading; by default what `renderjuice_provider.api.body` says.
+        within: seconds after which its answer is of little use; it gets the connection's time-out in any case.
+    """
 
     method: str
     path: str
     body: Any = None
     params: Mapping[str, str] = field(default_factory=dict)
+    longest: int | None = None
+    within: float | None = None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from urllib.parse import urlsplit
 
 from renderjuice_provider.api.errors import RenderjuiceInputError
@@ -39,15 +40,22 @@ def address_problem(url: str, *, allow_http: bool) -> str:
         return "is no http or https address"
     if parts.username or parts.password:
         return "holds credentials: put the API key into the connection's password"
-    if parts.scheme == "http" and not allow_http and not _is_loopback(host):
+    if parts.scheme == "http" and not allow_http and not is_loopback(host):
         return "is plain http to another machine, which shows everything to the network: use https (or allow_http)"
     return ""
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine, in any of the ways in which a system's own resolver reads an address: `127.1`, `0`, `::1`."""
+    host = host.rstrip(".").lower()
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return False
+        try:
+            address = ipaddress.ip_address(socket.inet_aton(host))
+        except (OSError, ValueError):  # UnicodeError is a ValueError
+            return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified

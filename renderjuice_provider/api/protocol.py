@@ -7,16 +7,18 @@ status) and the start-render page (idempotency).
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from renderjuice_provider.api import errors
+from renderjuice_provider.api.body import LONGEST_LIST
 from renderjuice_provider.api.config import RenderConfig, check_render_config
-from renderjuice_provider.api.flow import Answer, Call, Flow, Pause, Step
+from renderjuice_provider.api.flow import Answer, Call, Do, Flow, Pause
+from renderjuice_provider.api.ids import check_answer, check_job_id, same_job
 from renderjuice_provider.api.models import RENDER_STARTED, Downloads, Job, JobStatus, UploadTarget
 from renderjuice_provider.api.progress import Progress
 from renderjuice_provider.api.reading import Reader
@@ -24,6 +26,8 @@ from renderjuice_provider.api.redact import redact
 from renderjuice_provider.api.retry import Repeat, RetryPolicy, is_passing, may_be_done
 
 T = TypeVar("T")
+AT_ONCE = 64 << 10
+"""Bytes of an answer that are read within a few milliseconds. Longer ones are read beside an event loop."""
 _UNSEEN = 2
 """How often a 404 for a job that was just created is asked about again: reads may lag behind writes."""
 
@@ -43,11 +47,17 @@ class Protocol:
         self.now = now
         self.read = Reader(api_key, now)
         self._unseen: set[str] = set()
+        self._until: Callable[[], float] | None = None
 
-    def once(self) -> Self:
-        """The same conversation with one attempt for each call: for who repeats calls at times of their own."""
+    def once(self, until: Callable[[], float] | None = None) -> Self:
+        """The same conversation with one attempt for each call: for who repeats calls at times of their own.
+
+        Args:
+            until: when the answer of a call is of little use any more, in seconds since the epoch; asked before each call.
+        """
         same = copy(self)
         same.policy = replace(self.policy, max_attempts=1)
+        same._until = until  # noqa: SLF001 - our own
         return same
 
     # Uploads
@@ -100,7 +110,7 @@ class Protocol:
         return (yield from self._see_job(job_id))
 
     def _see_job(self, job_id: str) -> Flow[Job]:
-        job = yield from self.ask(Call("GET", f"/jobs/{job_id}"), self.read.job)
+        job = yield from self.ask(Call("GET", f"/jobs/{job_id}"), _about(job_id, self.read.job))
         self._unseen.discard(job_id)
         return job
 
@@ -125,7 +135,9 @@ class Protocol:
 
     def _start_render(self, job_id: str, body: dict[str, Any]) -> Flow[Job]:
         try:
-            job = yield from self.ask(Call("POST", f"/jobs/{job_id}/render", body), self.read.job_or_none)
+            job = yield from self.ask(
+                Call("POST", f"/jobs/{job_id}/render", body), _about(job_id, self.read.job_or_none)
+            )
         except errors.RenderjuiceError as failure:
             if not (isinstance(failure, errors.RenderjuiceRefusedError) or may_be_done(failure)):
                 raise
@@ -145,7 +157,9 @@ class Protocol:
             failure = self.read.failure(outcome) or self.read.nonsense(outcome)
             if failure is None:
                 job = self.read.job_if_readable(outcome)
-                return job if job is not None else (yield from self._get_job(job_id, unseen))
+                return (
+                    job if job is not None and same_job(job.id, job_id) else (yield from self._get_job(job_id, unseen))
+                )
             if isinstance(failure, errors.RenderjuiceNotFoundError) and attempt <= unseen:
                 yield Pause(self.policy.backoff(attempt))
                 continue
@@ -166,22 +180,28 @@ class Protocol:
 
     def get_progress(self, job_id: str | None = None) -> Flow[tuple[Progress, ...]]:
         """`GET /jobs/{id}/progress`, or of all running jobs. Empty means "no information", never "done"."""
-        path = "/jobs/progress" if job_id is None else f"/jobs/{check_job_id(job_id)}/progress"
-        return self.ask(Call("GET", path), self.read.progress)
+        if job_id is None:
+            return self.ask(Call("GET", "/jobs/progress"), self.read.progress)
+        job_id = check_job_id(job_id)
+        return self.ask(Call("GET", f"/jobs/{job_id}/progress"), partial(self.read.progress, job_id=job_id))
 
     def get_downloads(self, job_id: str) -> Flow[Downloads]:
         """`GET /jobs/{id}/downloads`. Empty until outputs are ready."""
-        return self.ask(Call("GET", f"/jobs/{check_job_id(job_id)}/downloads"), self.read.downloads)
+        job_id = check_job_id(job_id)
+        call = Call("GET", f"/jobs/{job_id}/downloads", longest=LONGEST_LIST)
+        return self.ask(call, partial(self.read.downloads, job_id=job_id))
 
-    def ask(self, call: Step, read: Callable[[Answer], T], repeat: Repeat = Repeat.SAFELY) -> Flow[T]:
+    def ask(self, call: Call, read: Callable[[Answer], T], repeat: Repeat = Repeat.SAFELY) -> Flow[T]:
         """Perform `call` until an answer comes that `read` understands, or the policy gives up."""
         attempt = 0
         while True:
             attempt += 1
-            outcome = yield call
+            outcome = yield self._in_time(call)
             failure = self.read.failure(outcome)
             if failure is None:
                 try:
+                    if len(outcome.body) > AT_ONCE:
+                        return (yield Do(partial(read, outcome)))  # type: ignore[no-any-return]
                     return read(outcome)
                 except errors.RenderjuiceResponseError as nonsense:
                     failure = nonsense
@@ -190,23 +210,20 @@ class Protocol:
                 raise failure
             yield Pause(pause)
 
-
-def check_job_id(job_id: str) -> str:
-    """`job_id` in the usual form of a UUID.
-
-    Raises:
-        RenderjuiceInputError: when it is none. It goes into a path, so this also keeps `../` and the like out of URLs.
-    """
-    try:
-        return str(uuid.UUID(job_id)) if isinstance(job_id, str) else _no_uuid(job_id)
-    except ValueError:
-        return _no_uuid(job_id)
+    def _in_time(self, call: Call) -> Call:
+        return call if self._until is None else replace(call, within=self._until() - self.now().timestamp())
 
 
-def _no_uuid(job_id: Any) -> str:
-    raise errors.RenderjuiceInputError(
-        f"A job id is a UUID, such as RenderjuiceCreateJobOperator returns; got {redact(repr(job_id))[:80]}."
-    )
+def _about(job_id: str, read: Callable[[Answer], T]) -> Callable[[Answer], T]:
+    """`read`, which takes an answer about another job for nonsense."""
+
+    def checked(answer: Answer) -> T:
+        job = read(answer)
+        if isinstance(job, Job):
+            check_answer(job.id, job_id)
+        return job
+
+    return checked
 
 
 def _is_text(value: str) -> bool:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass_environment  # type: ignore[attr-defined]
 
+from renderjuice_provider.api.origin import is_loopback
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -24,11 +26,18 @@ class Proxy(NamedTuple):
 
 
 def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> Proxy | None:
-    """The proxy on the way to `url`, or None. `environment`: as `urllib.request.getproxies` gives it, which is the default."""
+    """The proxy on the way to `url`, or None: to this machine there is none, whatever the environment says.
+
+    `environment`: as `urllib.request.getproxies` gives it, which is the default.
+    """
     known = getproxies() if environment is None else environment
     parts = urlsplit(url)
     scheme = next((name for name in (parts.scheme, "all") if known.get(name)), None)
-    if scheme is None or _is_exempt(parts.hostname or "", parts.port, known.get("no", "")):
+    if (
+        scheme is None
+        or is_loopback(parts.hostname or "")
+        or _is_exempt(parts.hostname or "", parts.port, known.get("no", ""))
+    ):
         return None
     address = known[scheme]
     return Proxy(address if "://" in address else f"http://{address}", f"{scheme.upper()}_PROXY")

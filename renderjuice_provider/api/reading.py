@@ -15,11 +15,16 @@ from typing import Any
 
 from renderjuice_provider.api import errors, redirects
 from renderjuice_provider.api.flow import Answer, Lost
+from renderjuice_provider.api.ids import check_answer, same_job
 from renderjuice_provider.api.models import Downloads, Job, UploadTarget, parse
 from renderjuice_provider.api.progress import Progress, read_progress
 from renderjuice_provider.api.redact import redact, without_secret
 
 API = "Renderjuice"
+MOST_VALUES = 1 << 21
+"""Values in one answer: 100,000 jobs of 20 fields. Empty objects, of which a megabyte holds 300,000, take 20 times their text."""
+LONGEST_ERROR = 1 << 20
+"""Bytes of an error's body that may hold a sentence: the rest is a page of somebody's."""
 
 
 class Reader:
@@ -52,10 +57,13 @@ class Reader:
         """The body as JSON, without the key: what is read here may be stored in many places that do not know it.
 
         Raises:
-            RenderjuiceResponseError: for HTML, half a document, or nothing.
+            RenderjuiceResponseError: for HTML, half a document, nothing, or more than anyone needs.
         """
+        if _values(answer.body) > MOST_VALUES:
+            raise errors.RenderjuiceResponseError(f"Renderjuice's answer holds more than {MOST_VALUES} values")
         try:
-            value = json.loads(answer.body)
+            # With a hook in Python, other threads get their turn between two objects of a long list.
+            value = json.loads(answer.body, object_hook=dict)
             return without_secret(value, self._api_key) if self._may_hold_the_key(answer.body) else value
         except (ValueError, RecursionError):
             kind = answer.headers.get("content-type", "no content type")
@@ -79,13 +87,21 @@ class Reader:
         """Where to put a scene."""
         return parse(UploadTarget, unwrap(self.json(answer), "slug"), "upload target")
 
-    def progress(self, answer: Answer) -> tuple[Progress, ...]:
-        """Counters, however they are wrapped; empty when there are none."""
-        return read_progress(self.json(answer))
+    def progress(self, answer: Answer, job_id: str | None = None) -> tuple[Progress, ...]:
+        """Counters, however they are wrapped; empty when there are none. Of `job_id` alone, where that is given."""
+        found = read_progress(self.json(answer))
+        return tuple(item for item in found if None in {job_id, item.job_id} or same_job(str(item.job_id), str(job_id)))
 
-    def downloads(self, answer: Answer) -> Downloads:
-        """The outputs of a job."""
-        downloads = parse(Downloads, unwrap(self.json(answer), "frames"), "download list")
+    def downloads(self, answer: Answer, job_id: str | None = None) -> Downloads:
+        """The outputs of a job.
+
+        Raises:
+            RenderjuiceResponseError: when there is no list, or it says that it is of another job than `job_id`.
+        """
+        told = unwrap(self.json(answer), "frames")
+        if isinstance(told, dict) and isinstance(told.get("jobId"), str):
+            check_answer(told["jobId"], job_id)
+        downloads = parse(Downloads, told, "download list")
         # Both can be read, or the answer is nonsense and asked for again.
         _ = downloads.frame_files, downloads.composite_files
         return downloads
@@ -108,7 +124,7 @@ class Reader:
 
     def _explanation(self, answer: Answer) -> str:
         try:
-            text = _message(json.loads(answer.body))
+            text = _message(json.loads(answer.body)) if len(answer.body) <= LONGEST_ERROR else ""
         except (ValueError, RecursionError):
             text = ""
         return f": {redact(text, self._api_key)}" if text else ""
@@ -118,16 +134,27 @@ class Reader:
         try:
             seconds = float(text)
         except ValueError:
-            return self._seconds_until(text)
+            return self._seconds_until(text, answer)
         return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
-    def _seconds_until(self, text: str) -> float | None:
-        try:
-            date = parsedate_to_datetime(text)
-        except (ValueError, TypeError, OverflowError, IndexError):
-            return None
-        date = date if date.tzinfo else date.replace(tzinfo=UTC)
-        return max(0.0, (date - self._now()).total_seconds())
+    def _seconds_until(self, text: str, answer: Answer) -> float | None:
+        """By the server's own clock where the answer tells it, for one of the two clocks may be wrong."""
+        date = _date(text)
+        now = _date(answer.headers.get("date", "")) or self._now()
+        return None if date is None else max(0.0, (date - now).total_seconds())
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+def _values(body: bytes) -> int:
+    """At least as many as the values in a JSON text: what it takes in memory is known before it is parsed."""
+    return body.count(b",") + body.count(b"[") + body.count(b"{")
 
 
 def unwrap(value: Any, key: str) -> Any:

@@ -1,7 +1,7 @@
 """Try again? After how long? A pure decision, taken in one place for every request.
 
-Politeness first: what the server asks for in `Retry-After` is never shortened; without it the pause doubles, with jitter, so that
-many clients that failed together do not come back together.
+Politeness first: what the server asks for in `Retry-After` is not shortened, up to a ceiling; without it the pause doubles, with
+jitter, so that many clients that failed together do not come back together.
 """
 
 from __future__ import annotations
@@ -19,6 +19,11 @@ from renderjuice_provider.api.errors import (
     RenderjuiceResponseError,
     RenderjuiceServerError,
 )
+
+LONGEST_QUIET = 3600.0
+"""Seconds for which one `Retry-After` is believed. Rate limits count in seconds, minutes or full hours. What asks for more is
+maintenance, which costs one request an hour to look in on, or a wrong clock, which must not silence a connection for a night
+(urllib3 believes 6 hours, Stainless' clients one minute)."""
 
 
 class Repeat(Enum):
@@ -56,8 +61,9 @@ class RetryPolicy:
 
 
 def asked_pause(failure: RenderjuiceError) -> float | None:
-    """Seconds that the server asks to be left alone; None when it does not say."""
-    return failure.retry_after if isinstance(failure, RenderjuiceHTTPError) else None
+    """Seconds that the server asks to be left alone, `LONGEST_QUIET` at most; None when it does not say."""
+    asked = failure.retry_after if isinstance(failure, RenderjuiceHTTPError) else None
+    return None if asked is None else min(asked, LONGEST_QUIET)
 
 
 def is_passing(failure: RenderjuiceError) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,8 +156,8 @@ def _check_blend(scene: SceneFile) -> list[str]:
 
 def _check_zip(scene: SceneFile) -> list[str]:
     try:
-        with scene.path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            return check_zip(scene.name, archive)
+        with scene.path.open("rb") as file:
+            return check_zip(scene.name, file, scene.size)
     except RenderjuiceInputError:
         raise
     except Exception as error:  # noqa: BLE001 - each Python, and each decompressor, raises what it likes

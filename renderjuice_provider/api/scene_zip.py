@@ -11,30 +11,37 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import PurePosixPath
+from typing import IO
 
-from renderjuice_provider.api.blend import TAIL, ends, has_an_end, is_blend
+from renderjuice_provider.api.blend import HEAD, TAIL, ends, has_an_end, is_blend
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.api.litter import is_litter
+from renderjuice_provider.api.zip_reading import BoundedFile, UnpackedFile, unpacked
 
 MAX_FILES = 100_000
 MAX_UNPACKED = 64 * 1024**3
 """Bytes."""
+FREE, MAX_RATIO = 64 << 20, 100
+"""Bytes that any zip may unpack to, and how many times its own size is added: textures and caches shrink to a tenth, and what
+shrinks to a thousandth is empty. Reading it would only take time."""
+MAX_FOLDERS = 64
+"""Folders above a file."""
 MAX_NAME, MAX_PATH = 255, 1024
 """Bytes of one name, and of a path: what file systems take, with room for the folder that a farm unpacks into."""
 _READABLE = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 _METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 93: "Zstandard", 95: "XZ", 96: "JPEG", 97: "WavPack", 98: "PPMd"}
 _UNICODE_PATH = 0x7075
-_CHUNK = 1024**2
 
 
-def check_zip(name: str, archive: zipfile.ZipFile) -> list[str]:
+def check_zip(name: str, file: IO[bytes], size: int) -> list[str]:
     """Look at every file that is not litter, and read it to its end.
 
     Args:
         name: what the errors call the zip.
-        archive: the zip, open for reading.
+        file: the zip, open for reading.
+        size: its bytes.
 
     Returns:
         What may be the scene. It is one, unless no `.blend` stands above all others.
@@ -42,8 +49,14 @@ def check_zip(name: str, archive: zipfile.ZipFile) -> list[str]:
     Raises:
         RenderjuiceInputError: what is wrong with it, and what would do.
     """
+    with zipfile.ZipFile(BoundedFile(name, file)) as archive:
+        return _check(name, archive, size)
+
+
+def _check(name: str, archive: zipfile.ZipFile, size: int) -> list[str]:
     _check_no_overlap(name, archive)
     members = _members(name, archive)
+    _check_size(name, list(members.values()), size)
     scenes = _scenes(name, [path for path in members if path.suffix.lower() == ".blend"])
     for path, member in members.items():
         _check_readable(name, path, member)
@@ -70,10 +83,11 @@ def member_name(member: zipfile.ZipInfo) -> str:
 
 
 def _extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
-    while len(extra) >= 4:
-        kind, size = struct.unpack_from("<HH", extra)
-        yield kind, extra[4 : 4 + size]
-        extra = extra[4 + size :]
+    place = 0
+    while place + 4 <= len(extra):
+        kind, size = struct.unpack_from("<HH", extra, place)
+        yield kind, extra[place + 4 : place + 4 + size]
+        place += 4 + size
 
 
 def _check_no_overlap(name: str, archive: zipfile.ZipFile) -> None:
@@ -98,15 +112,34 @@ def _members(name: str, archive: zipfile.ZipFile) -> dict[PurePosixPath, zipfile
         if path in members:
             raise RenderjuiceInputError(f"{name} holds {inside!r} twice. Pack it again from a folder.")
         members[path] = member
-    if both := next((parent for path in members for parent in path.parents if parent in members), None):
+    if both := next((folder for folder in _folders(members) if folder in members), None):
         raise RenderjuiceInputError(f"{name} holds '{both}' as a file and as a folder. Pack it again from a folder.")
-    unpacked = sum(member.file_size for member in members.values())
+    return members
+
+
+def _folders(paths: Iterable[PurePosixPath]) -> set[PurePosixPath]:
+    folders: set[PurePosixPath] = set()
+    for path in paths:
+        folder = path.parent
+        while folder not in folders and folder.name:
+            folders.add(folder)
+            folder = folder.parent
+    return folders
+
+
+def _check_size(name: str, members: Collection[zipfile.ZipInfo], size: int) -> None:
+    """What the zip says of itself, before a byte is unpacked. That it does not say too little is seen on the way."""
+    unpacked = sum(member.file_size for member in members)
     if len(members) > MAX_FILES or unpacked > MAX_UNPACKED:
         raise RenderjuiceInputError(
             f"{name} holds {len(members)} files of {unpacked / 1024**3:.1f} GiB; "
             f"at most {MAX_FILES} files of {MAX_UNPACKED // 1024**3} GiB are unpacked. Pack only what the scene needs."
         )
-    return members
+    if unpacked > FREE + MAX_RATIO * size:
+        raise RenderjuiceInputError(
+            f"{name} says that its {size:,} bytes unpack to {unpacked:,}, which no scene does. Pack only what the scene needs "
+            f"(the limit is MAX_RATIO in {__name__})."
+        )
 
 
 def _trouble(inside: str, member: zipfile.ZipInfo) -> str | None:
@@ -125,7 +158,9 @@ def _trouble(inside: str, member: zipfile.ZipInfo) -> str | None:
         in inside.split("/"),
         "is a link or a device, not a file. Pack the file itself": kind not in {0, stat.S_IFREG},
         f"is too long a path: at most {MAX_NAME} bytes a name and {MAX_PATH} in all. Use fewer or shorter folders": (
-            len(inside.encode()) > MAX_PATH or any(len(part.encode()) > MAX_NAME for part in inside.split("/"))
+            len(inside.encode()) > MAX_PATH
+            or any(len(part.encode()) > MAX_NAME for part in inside.split("/"))
+            or inside.count("/") > MAX_FOLDERS
         ),
     }
     return next((trouble for trouble, found in checks.items() if found), None)
@@ -152,10 +187,10 @@ def _check_readable(name: str, path: PurePosixPath, member: zipfile.ZipInfo) -> 
 
 def _read(name: str, archive: zipfile.ZipFile, path: PurePosixPath, member: zipfile.ZipInfo) -> None:
     try:
-        with archive.open(member) as file:
-            start = tail = file.read(_CHUNK)
-            while chunk := file.read(_CHUNK):
-                tail = (tail + chunk)[-TAIL:]
+        start = tail = b""
+        for piece in unpacked(archive, member):
+            start = start if len(start) >= HEAD else (start + piece)[:HEAD]
+            tail = (tail + piece)[-TAIL:]
     except (NotImplementedError, RuntimeError) as error:
         raise RenderjuiceInputError(
             f"{name}: {path} inside it cannot be read here ({error}). Pack it again with Deflate, without a password."
@@ -167,5 +202,5 @@ def _read(name: str, archive: zipfile.ZipFile, path: PurePosixPath, member: zipf
     if path.suffix.lower() == ".blend":
         if not is_blend(start):
             raise RenderjuiceInputError(f"{name}: {path} inside it is no Blender file. Save it from Blender again.")
-        if has_an_end(start) and not ends(start, tail, lambda: archive.open(member)):
+        if has_an_end(start) and not ends(start, tail, lambda: UnpackedFile(archive, member)):
             raise RenderjuiceInputError(f"{name}: {path} inside it was cut short. Save it from Blender again.")

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from renderjuice_provider import __version__
 from renderjuice_provider.api.errors import RenderjuiceInputError
-from renderjuice_provider.api.origin import address_problem
+from renderjuice_provider.api.origin import address_problem, is_loopback
 from renderjuice_provider.api.proxies import Proxy
+from renderjuice_provider.api.unpacking import CODING
 
 if TYPE_CHECKING:
     import ssl
@@ -32,16 +34,21 @@ class WireSettings:
     """A store may think for minutes about the last byte of 5 GiB."""
 
     def problem_of(self, url: str) -> str:
-        """Why a signed `url` must not be used; empty when it may be."""
-        downgrade = self.base_url.startswith("https:") and not url.startswith("https:") and not self.allow_http
+        """Why a signed `url` must not be used; empty when it may be. Asked for each hop of a redirect, too."""
         problem = address_problem(url, allow_http=self.allow_http)
-        return problem or ("is plain http, and the API is not" if downgrade else "")
+        if problem or self.allow_http:
+            return problem
+        if self.base_url.startswith("https:") and not url.lower().startswith("https:"):
+            return "is plain http, and the API is not"
+        inwards = is_loopback(urlsplit(url).hostname or "") and not is_loopback(urlsplit(self.base_url).hostname or "")
+        return "is on this machine, and the API is not" if inwards else ""
 
     def api_options(self) -> dict[str, Any]:
         """For the client that carries the key. Redirects are answers, never followed."""
         import httpx
 
         headers = {"Authorization": f"Bearer {self.api_key}", "Accept": "application/json", "User-Agent": _user_agent()}
+        headers["Accept-Encoding"] = CODING
         timeout = httpx.Timeout(self.timeout, connect=min(self.timeout, 10))
         target = {"base_url": self.base_url, "verify": _certificates(), "follow_redirects": False}
         return target | {"headers": headers, "timeout": timeout}
@@ -58,29 +65,33 @@ class WireSettings:
 
 
 def open_client(kind: type[Client], options: dict[str, Any], proxy: Proxy | None) -> Client:
-    """A client of httpx that goes by way of `proxy`.
+    """A client of httpx that goes by way of `proxy`. One that blocks takes no longer than the attempt of its thread.
 
     Raises:
         RenderjuiceInputError: naming the variable of this machine's environment that cannot be used.
     """
     import httpx
 
-    if proxy is None:
-        return kind(**options, trust_env=False)
-    unusable = f"The environment variable {proxy.variable} of this machine names no proxy that can be used"
+    from renderjuice_provider.api.timed import TimedTransport
+
+    address, unusable = None, ""
+    if proxy is not None:
+        unusable = f"The environment variable {proxy.variable} of this machine names no proxy that can be used"
+        try:
+            address = httpx.Proxy(proxy.url)
+            has_host = bool(address.url.host)
+        except (httpx.InvalidURL, ValueError):
+            has_host = False
+        if not has_host:
+            raise RenderjuiceInputError(f"{unusable}: write it as http://proxy.example:3128.")
     try:
-        address = httpx.Proxy(proxy.url)
-        has_host = bool(address.url.host)
-    except (httpx.InvalidURL, ValueError):
-        has_host = False
-    if not has_host:
-        raise RenderjuiceInputError(f"{unusable}: write it as http://proxy.example:3128.")
-    try:
-        return kind(**options, trust_env=False, proxy=address)
+        opened: Any = httpx.AsyncHTTPTransport if kind is httpx.AsyncClient else TimedTransport
+        transport = opened(verify=options["verify"], trust_env=False, proxy=address)
     except ImportError:
         raise RenderjuiceInputError(
             f"{unusable}: SOCKS takes the package socksio (pip install 'httpx[socks]')."
         ) from None
+    return kind(**options, trust_env=False, transport=transport)
 
 
 @cache

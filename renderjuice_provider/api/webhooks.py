@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceResponseError, RenderjuiceWebhookError
-from renderjuice_provider.api.protocol import check_job_id
+from renderjuice_provider.api.ids import check_job_id
 
 SIGNATURE = "x-renderjuice-signature"
 TIMESTAMP = "x-renderjuice-timestamp"

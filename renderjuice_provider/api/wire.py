@@ -15,6 +15,7 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from renderjuice_provider.api.attempt import ENOUGH, PATIENCE, Attempt, attempt, loop_attempt
 from renderjuice_provider.api.body import Body
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.flow import Answer, Call, Do, FetchFile, Flow, Lost, Pause, PutFile, Step, Together
@@ -23,6 +24,7 @@ from renderjuice_provider.api.proxies import Proxy, proxy_for
 from renderjuice_provider.api.redact import keep_queries_out_of_logs
 from renderjuice_provider.api.scene_file import CHUNK, SceneFile
 from renderjuice_provider.api.settings import WireSettings, open_client
+from renderjuice_provider.api.unpacking import Unpacker
 
 if TYPE_CHECKING:
     import httpx
@@ -96,29 +98,42 @@ class Wire:
         return _unusable(url, self._settings) or _attempt(url, perform)
 
     def _call(self, step: Call) -> Answer:
-        with self._api().stream(step.method, step.path, **_order(step)) as response:
-            return self._read(response)
+        api, order = self._api(), _order(step)
+        with attempt(_patience(self._settings, step)) as current, api.stream(**order) as response:
+            return self._read(response, current, step.longest)
 
     def _put(self, step: PutFile) -> Answer:
-        scene = step.scene
-        with self._storage(step.url).stream(
-            "PUT", step.url, content=scene.chunks(), headers=_length(scene)
-        ) as response:
-            return self._read(response)
+        store, headers = self._storage(step.url), _length(step.scene)
+        with attempt(self._settings.storage_timeout) as current:
+            content = _counted(step.scene.chunks(), current)
+            with store.stream("PUT", step.url, content=content, headers=headers) as response:
+                current.allow(PATIENCE * self._settings.timeout)
+                return self._read(response, current)
 
     def _fetch(self, step: FetchFile) -> Answer:
-        with self._storage(step.url).stream("GET", step.url) as response:
+        store = self._storage(step.url)
+        with attempt(self._settings.storage_timeout) as current, store.stream("GET", step.url) as response:
             if response.status_code != _WHOLE_FILE:
-                return self._read(response)
+                current.allow(PATIENCE * self._settings.timeout)
+                return self._read(response, current)
+            unpacker = Unpacker(response.headers)
             with PartWriter(step.part) as writer:
-                for chunk in response.iter_bytes(CHUNK):
-                    writer.write(chunk)
+                for chunk in response.iter_raw(CHUNK):
+                    for piece in unpacker.pieces(chunk):
+                        current.check()
+                        with current.stopped():
+                            writer.write(piece)
+                        current.moved(len(piece))
+                unpacker.end()
             return Answer(response.status_code, _headers(response), received=writer.received)
 
-    def _read(self, response: httpx.Response) -> Answer:
-        body = Body(self._settings.timeout)
-        for chunk in response.iter_bytes():
-            body.add(chunk)
+    def _read(self, response: httpx.Response, current: Attempt, longest: int | None = None) -> Answer:
+        body, unpacker = Body(longest), Unpacker(response.headers)
+        for chunk in response.iter_raw():
+            for piece in unpacker.pieces(chunk):
+                current.check()
+                body.add(piece)
+        unpacker.end()
         return Answer(response.status_code, _headers(response), bytes(body))
 
     def close(self) -> None:
@@ -197,35 +212,54 @@ class AsyncWire:
 
     async def _call(self, step: Call) -> Answer | Lost:
         try:
-            async with self._api().stream(step.method, step.path, **_order(step)) as response:
-                return await self._read(response)
+            async with (
+                loop_attempt(_patience(self._settings, step)) as current,
+                self._api().stream(**_order(step)) as response,
+            ):
+                return await self._read(response, current, step.longest)
         except _transport_errors() as error:
             return _lost(error, self._settings.base_url)
 
     async def _put(self, step: PutFile) -> Answer | Lost:
         try:
-            content, headers = _chunks_beside_the_loop(step.scene), _length(step.scene)
-            async with self._storage(step.url).stream("PUT", step.url, content=content, headers=headers) as response:
-                return await self._read(response)
+            async with loop_attempt(self._settings.storage_timeout) as current:
+                content, headers = _chunks_beside_the_loop(step.scene, current), _length(step.scene)
+                store = self._storage(step.url)
+                async with store.stream("PUT", step.url, content=content, headers=headers) as response:
+                    current.allow(PATIENCE * self._settings.timeout)
+                    return await self._read(response, current)
         except _transport_errors() as error:
             return _lost(error, step.url)
 
     async def _fetch(self, step: FetchFile) -> Answer | Lost:
         try:
-            async with self._storage(step.url).stream("GET", step.url) as response:
+            async with (
+                loop_attempt(self._settings.storage_timeout) as current,
+                self._storage(step.url).stream("GET", step.url) as response,
+            ):
                 if response.status_code != _WHOLE_FILE:
-                    return await self._read(response)
+                    current.allow(PATIENCE * self._settings.timeout)
+                    return await self._read(response, current)
+                unpacker = Unpacker(response.headers)
                 async with PartWriter(step.part) as writer:
-                    async for chunk in response.aiter_bytes(CHUNK):
-                        await beside_the_loop(partial(writer.write, chunk))
+                    async for chunk in response.aiter_raw(CHUNK):
+                        for piece in unpacker.pieces(chunk):
+                            current.check()
+                            with current.stopped():
+                                await beside_the_loop(partial(writer.write, piece))
+                            current.moved(len(piece))
+                    unpacker.end()
                 return Answer(response.status_code, _headers(response), received=writer.received)
         except _transport_errors() as error:
             return _lost(error, step.url)
 
-    async def _read(self, response: httpx.Response) -> Answer:
-        body = Body(self._settings.timeout)
-        async for chunk in response.aiter_bytes():
-            body.add(chunk)
+    async def _read(self, response: httpx.Response, current: Attempt, longest: int | None = None) -> Answer:
+        body, unpacker = Body(longest), Unpacker(response.headers)
+        async for chunk in response.aiter_raw():
+            for piece in unpacker.pieces(chunk):
+                current.check()
+                body.add(piece)
+        unpacker.end()
         return Answer(response.status_code, _headers(response), bytes(body))
 
     async def close(self) -> None:
@@ -235,10 +269,34 @@ class AsyncWire:
             await client.aclose()
 
 
-async def _chunks_beside_the_loop(scene: SceneFile) -> AsyncIterator[bytes]:
-    chunks: Iterator[bytes] = scene.chunks()
-    while chunk := await beside_the_loop(partial(next, chunks, b"")):
+def _counted(chunks: Iterator[bytes], current: Attempt) -> Iterator[bytes]:
+    while chunk := _next(chunks, current):
         yield chunk
+        current.moved(len(chunk))
+    current.moved(ENOUGH)  # a store may think for minutes about the last byte
+
+
+def _next(chunks: Iterator[bytes], current: Attempt) -> bytes:
+    with current.stopped():
+        return next(chunks, b"")
+
+
+async def _chunks_beside_the_loop(scene: SceneFile, current: Attempt) -> AsyncIterator[bytes]:
+    chunks: Iterator[bytes] = scene.chunks()
+    while True:
+        with current.stopped():
+            chunk = await beside_the_loop(partial(next, chunks, b""))
+        if not chunk:
+            current.moved(ENOUGH)
+            return
+        yield chunk
+        current.moved(len(chunk))
+
+
+def _patience(settings: WireSettings, call: Call) -> float:
+    """Seconds for the whole of a call."""
+    seconds = PATIENCE * settings.timeout
+    return seconds if call.within is None else min(seconds, max(call.within, settings.timeout))
 
 
 def _length(scene: SceneFile) -> dict[str, str]:
@@ -247,7 +305,8 @@ def _length(scene: SceneFile) -> dict[str, str]:
 
 
 def _order(call: Call) -> dict[str, Any]:
-    return {"params": dict(call.params)} | ({} if call.body is None else {"json": call.body})
+    order = {"method": call.method, "url": call.path, "params": dict(call.params)}
+    return order | ({} if call.body is None else {"json": call.body})
 
 
 def _headers(response: httpx.Response) -> dict[str, str]:

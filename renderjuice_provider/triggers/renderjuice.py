@@ -11,8 +11,8 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from renderjuice_provider.api.errors import RenderjuiceError
+from renderjuice_provider.api.ids import check_job_id
 from renderjuice_provider.api.models import JobStatus
-from renderjuice_provider.api.protocol import check_job_id
 from renderjuice_provider.api.redact import redact
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.task_state import DELETED, ENDED, is_in_process, task_state, waits_until

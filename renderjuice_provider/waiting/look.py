@@ -21,7 +21,8 @@ from renderjuice_provider.waiting.job_wait import JobWait, Over, Waiting
 FEW = 8
 """Jobs up to which each is asked for by itself: lists cost some requests, too."""
 LONGEST = 60.0
-"""Seconds after which a sweep asks for nobody else. An API may be slow; who was seen should not wait for all the others."""
+"""Seconds after which a sweep reads no further list, and as many after which it asks for nobody else. An API may be slow; who was
+seen should not wait for all the others."""
 _AT_WORK = (JobStatus.RENDERING, JobStatus.BOOTING, JobStatus.FINALIZING, JobStatus.VALIDATING)
 _JOBS_PER_PAGE = 4
 """A page of a list has to save at least so many requests: an account may hold thousands of jobs that nobody here waits for."""
@@ -47,12 +48,12 @@ def look_at_all(protocol: Protocol, waits: Sequence[JobWait], tell: Tell) -> Flo
     those at work; whoever is not there has moved on, and is asked for by itself. In a sweep that takes too long some are told
     nothing, and are to be looked at again soon.
     """
-    return _Sweep(protocol.once(), waits, tell).sweep()
+    return _Sweep(protocol, waits, tell).sweep()
 
 
 class _Sweep:
-    def __init__(self, once: Protocol, waits: Sequence[JobWait], tell: Tell) -> None:
-        self._once = once
+    def __init__(self, protocol: Protocol, waits: Sequence[JobWait], tell: Tell) -> None:
+        self._once = protocol.once(self._first_deadline)
         self._tell = tell
         self._unseen: dict[str, list[JobWait]] = {}
         for wait in waits:
@@ -71,6 +72,11 @@ class _Sweep:
         for wait, job in self._rendering:
             self._tell(wait, wait.on_job(job, progress.get(job.id), self._now()))
 
+    def _first_deadline(self) -> float:
+        """Of those who have not been told: no request of a sweep may hold them up for long after it."""
+        left = (wait.deadline for waits in self._unseen.values() for wait in waits)
+        return min(left, default=min((wait.deadline for wait, _ in self._rendering), default=float("inf")))
+
     def _now(self) -> float:
         return self._once.now().timestamp()
 
@@ -87,10 +93,11 @@ class _Sweep:
     def _read_lists(self) -> Flow[None]:
         """Where the jobs were last seen, then where else they may be, as long as that is worth its requests."""
         pages = len(self._unseen) // _JOBS_PER_PAGE
+        end = self._now() + LONGEST
         last_seen = Counter(wait.status for waits in self._unseen.values() for wait in waits if wait.status)
         for status in dict.fromkeys([status for status, _ in last_seen.most_common()] + list(_AT_WORK)):
             listing = JobListing(self._once, status)
-            while listing.more and pages > 0 and len(self._unseen) > FEW:
+            while listing.more and pages > 0 and len(self._unseen) > FEW and self._now() < end:
                 pages -= 1
                 try:
                     jobs = yield from listing.next_page()

@@ -86,9 +86,15 @@ def test_an_ipv6_network_in_no_proxy_breaks_nothing(client, monkeypatch):
 def test_a_proxy_is_used_and_gets_the_whole_address(new_client, monkeypatch):
     with serving(lambda _: answer(a_job())) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        client = new_client(base_url="http://farm.localhost:8787/api")
+        client = new_client(base_url="http://farm.test:8787/api", allow_http=True)
         assert client.get_job(JOB_ID).id == JOB_ID
-        assert proxy.requests[0].path == f"http://farm.localhost:8787/api/jobs/{JOB_ID}"
+        assert proxy.requests[0].path == f"http://farm.test:8787/api/jobs/{JOB_ID}"
+
+
+@pytest.mark.parametrize("host", ["localhost", "farm.localhost", "127.0.0.1", "127.1", "[::1]"])
+def test_no_proxy_ever_sees_what_is_for_this_machine(host):
+    assert proxy_for(f"http://{host}:8787/api", PROXIES | {"all": "http://any.test"}) is None
+    assert proxy_for("http://127.example:8787/api", PROXIES) is not None
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY"])
@@ -109,7 +115,7 @@ def test_a_proxy_that_cannot_be_used_is_called_by_its_name_and_not_tried_again(
     if why == "socksio":
         monkeypatch.setitem(sys.modules, "socksio", None)
     monkeypatch.setenv(variable, value)
-    client = new_client(base_url="http://127.0.0.1:1")
+    client = new_client(base_url="http://farm.test:1", allow_http=True)
     client.protocol.policy = None  # nothing is asked for a second attempt
     with pytest.raises(RenderjuiceInputError, match=f"{variable} of this machine .*{why}") as caught:
         client.list_jobs()
@@ -118,7 +124,7 @@ def test_a_proxy_that_cannot_be_used_is_called_by_its_name_and_not_tried_again(
 
 def test_a_wait_hears_of_such_a_setting_and_ends_in_words_of_its_own(new_client, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "ftp://proxy.test")
-    client = new_client(base_url="http://farm.localhost")
+    client = new_client(base_url="http://farm.test", allow_http=True)
     now = time.time()
     wait = JobWait(JOB_ID, "completed", poll_interval=1, started=now, deadline=now + 60)
     outcome = client.run(watch(client.protocol, wait, str))
@@ -131,7 +137,7 @@ def test_a_proxy_that_does_not_answer_is_named(new_client, monkeypatch):
     with pytest.raises(
         RenderjuiceConnectionError, match=r"ConnectError.*by way of the proxy that HTTP_PROXY"
     ) as caught:
-        new_client(base_url="http://farm.localhost", max_attempts=1).list_jobs()
+        new_client(base_url="http://farm.test", allow_http=True, max_attempts=1).list_jobs()
     assert "secret" not in str(caught.value)
 
 

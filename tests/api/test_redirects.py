@@ -109,8 +109,18 @@ def test_a_download_does_not_go_in_circles(new_client, tmp_path):
 def test_an_https_api_may_not_hand_out_plain_http_on_this_machine(new_client):
     client = new_client(api_key=KEY, base_url="https://farm.example")
     settings = client.client._wire._settings
-    assert settings.problem_of("https://127.0.0.1:1/x") == ""
+    assert settings.problem_of("https://store.example/x") == ""
     assert settings.problem_of("http://127.0.0.1:1/x") == "is plain http, and the API is not"
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "a.localhost.", "[::1]", "[::ffff:127.0.0.1]", "127.1", "0", "2130706433"]
+)
+def test_an_api_elsewhere_sends_nobody_to_a_service_on_this_machine(new_client, host):
+    settings = new_client(api_key=KEY, base_url="https://farm.example").client._wire._settings
+    assert settings.problem_of(f"https://{host}/x") == "is on this machine, and the API is not"
+    here = new_client(api_key=KEY, base_url="https://localhost:8787").client._wire._settings
+    assert here.problem_of(f"https://{host}/x") == ""
 
 
 @pytest.mark.parametrize("place", ["http://127.0.0.1/x", "//[", "", "https://a.test/1"])

@@ -1,0 +1,52 @@
+"""The ids of jobs: what we send, and whether an answer is about the job that was asked for."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceResponseError
+from renderjuice_provider.api.redact import redact
+
+
+def check_job_id(job_id: str) -> str:
+    """`job_id` in the usual form of a UUID.
+
+    Raises:
+        RenderjuiceInputError: when it is none. It goes into a path, so this also keeps `../` and the like out of URLs.
+    """
+    try:
+        return str(uuid.UUID(job_id)) if isinstance(job_id, str) else _no_uuid(job_id)
+    except ValueError:
+        return _no_uuid(job_id)
+
+
+def _no_uuid(job_id: Any) -> str:
+    raise RenderjuiceInputError(
+        f"A job id is a UUID, such as RenderjuiceCreateJobOperator returns; got {redact(repr(job_id))[:80]}."
+    )
+
+
+def same_job(one: str, other: str) -> bool:
+    """Whether both name one job, however they are written."""
+    return _plain(one) == _plain(other)
+
+
+def check_answer(answered: str, asked: str | None) -> None:
+    """Is the answer about the job that was asked for?
+
+    Raises:
+        RenderjuiceResponseError: when it is not: a cache, a proxy or a mix-up at the farm. Nothing may be ordered, cancelled or
+            paid on account of it.
+    """
+    if asked is not None and not same_job(answered, asked):
+        raise RenderjuiceResponseError(
+            f"Renderjuice's answer is about another job ({redact(answered)[:80]}) than the one that was asked for ({asked})"
+        )
+
+
+def _plain(job_id: str) -> str:
+    try:
+        return str(uuid.UUID(job_id))
+    except ValueError:
+        return job_id
