@@ -146,7 +146,12 @@ def point_to(delivery: str, manifest: Mapping[str, Any]) -> None:
 def current_delivery(delivery: str) -> dict[str, Any] | None:
     """The manifest of what is valid now; None when nothing was delivered yet, or it was removed since."""
     pointer = read_json(join(delivery, POINTER))
-    return read_json(join(delivery, pointer["manifest"])) if pointer else None
+    place = pointer.get("manifest") if isinstance(pointer, Mapping) else None
+    if not isinstance(place, str) or ".." in PurePosixPath(place).parts or PurePosixPath(place).is_absolute():
+        return None  # it is not of ours: what is delivered anew puts it right
+    manifest = read_json(join(delivery, place))
+    is_whole = isinstance(manifest, Mapping) and all(isinstance(manifest.get(key), str) for key in ("fingerprint", "night"))
+    return dict(manifest) if is_whole else None
 
 
 def version_of(fingerprint: str) -> str:

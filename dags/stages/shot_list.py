@@ -159,7 +159,11 @@ class _Source:
         import yaml
 
         # A tab is white space in JSON and an error in YAML; inside a JSON text it has to be written as \t.
-        loader = _text_loader()(text.replace("\t", "  ") if text.lstrip().startswith("{") else text)
+        text_of_yaml = text.replace("\t", "  ") if text.lstrip().startswith("{") else text
+        try:
+            loader = _text_loader()(text_of_yaml)  # it looks for characters that YAML does not know
+        except yaml.YAMLError as error:
+            raise _NotYamlError(error) from error
         try:
             node = loader.get_single_node()
             self._lines: dict[tuple[Any, ...], int] = {}

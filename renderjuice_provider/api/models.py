@@ -85,7 +85,11 @@ class ApiModel(BaseModel):
 
     @model_serializer(mode="wrap", when_used="json")
     def _without_signatures(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return storable(handler(self))  # type: ignore[no-any-return]
+        try:
+            plain = handler(self)
+        except ValueError:  # deeper than pydantic goes, which is deeper than what is kept
+            plain = dict(self)
+        return storable(plain)  # type: ignore[no-any-return]
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """Declared fields only: an unknown field may hold a signed URL."""

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from renderjuice_provider.api.config import CHANGES_NO_PIXEL, RenderConfig
-from renderjuice_provider.api.lenient import parsed
+from renderjuice_provider.api.lenient import is_deep, parsed
 from renderjuice_provider.waiting.frames import ordered_frames
 
 _PRESET = "colorManagementPreset"
@@ -102,6 +102,8 @@ def _as_written_here(config: Any) -> dict[str, Any]:
     config = parsed(config)
     fields: dict[str, Any] = {}
     for key, value in config.items() if isinstance(config, Mapping) else ():
+        if is_deep(value):
+            continue
         name = to_camel(str(key)) if "_" in str(key) else str(key)
         try:
             read = RenderConfig.model_validate({_PRESET: "unread", name: value}).to_json()

