@@ -133,9 +133,7 @@ def render(scene: Any, destination: Path, frames: list[int], config: dict[str, A
         _render_frame(scene, frame)
         for path, view in _frame_paths(scene, frame):
             if not path.exists():
-                raise JobError(
-                    "RENDER_ERROR", f"frame {frame}: Blender wrote no image; has the compositor an output?"
-                )
+                raise JobError("RENDER_ERROR", f"frame {frame}: Blender wrote no image; has the compositor an output?")
             yield {"path": str(path), "frame": frame, "kind": "frame", "view": view}
         for folder in folders:
             for path in _unseen(destination / folder, seen):

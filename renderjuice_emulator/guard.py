@@ -50,7 +50,11 @@ class Guard:
         if path == HEALTH:
             return path
         token, _, rest = path.removeprefix(f"{CONTROLS}/").partition("/")
-        return f"{CONTROLS}/{rest}" if secrets.compare_digest(token.encode(errors="replace"), self.token.encode()) else None
+        return (
+            f"{CONTROLS}/{rest}"
+            if secrets.compare_digest(token.encode(errors="replace"), self.token.encode())
+            else None
+        )
 
     def _is_ours(self, host: str) -> bool:
         try:

@@ -26,7 +26,9 @@ def movie_rate(fps: float) -> Fraction:
         ValueError: for a rate at which no movie runs.
     """
     if not SLOWEST <= fps <= FASTEST:
-        raise ValueError(f"A movie cannot run at {fps:.10g} frames per second: set `fps` between {SLOWEST} and {FASTEST}.")
+        raise ValueError(
+            f"A movie cannot run at this rate: set `fps` between {SLOWEST} and {FASTEST} frames per second."
+        )
     of_television = Fraction(round(fps * 1.001) * 1000, 1001)
     if fps != round(fps) and abs(fps - of_television) < _AS_WRITTEN * fps:
         return of_television

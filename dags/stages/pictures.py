@@ -9,6 +9,7 @@ Two kinds of pictures come in:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -83,6 +84,13 @@ _ENDS = {"png": b"IEND\xaeB`\x82", "jpeg": b"\xff\xd9", "targa": b"TRUEVISION-XF
 """How files end that OpenImageIO reads in part without a complaint."""
 
 
+MOST_PIXELS = 1 << 28
+"""Of a picture: 16K and square. In memory each takes 16 bytes. Raise it for larger ones, on workers that have the memory."""
+_DENSEST = 4096
+"""Pixels a byte of the file, above which a picture of more than `_UNDOUBTED` pixels is a damaged header rather than one colour."""
+_UNDOUBTED = 1 << 22
+
+
 class PictureError(ValueError):
     """A picture that cannot be used, in words for those who made it."""
 
@@ -126,12 +134,26 @@ class _Group:
         return 2 if last == "combined" else 3 if last in _BEAUTY else 4
 
 
+@contextmanager
+def _in_words(path: Path) -> Iterator[None]:
+    """OpenImageIO hands over the texts of a damaged file as they are, and Python cannot read all of them."""
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise PictureError(f"{path} cannot be read: it is damaged, its texts are none") from None
+
+
 def read_picture(path: Path) -> Picture:
     """The picture in a file, as floats.
 
     Raises:
         PictureError: when it cannot be read, holds no picture or several, or is in a colour space that nobody knows.
     """
+    with _in_words(path):
+        return _read_picture(path)
+
+
+def _read_picture(path: Path) -> Picture:
     import OpenImageIO as oiio
 
     specs = _specs(path)
@@ -159,18 +181,24 @@ def is_linear(path: Path) -> bool:
     Raises:
         PictureError: as `read_picture`.
     """
-    specs = _specs(path)
-    return _space(path, specs[_picture(path, specs).part]) in _LINEAR_SPACES
+    with _in_words(path):
+        specs = _specs(path)
+        return _space(path, specs[_picture(path, specs).part]) in _LINEAR_SPACES
 
 
 def is_whole(path: Path) -> bool:
     """Whether a file can be read to its last byte: every part of it, every channel, and its end."""
-    import OpenImageIO as oiio
-
     try:
-        parts = len(_specs(path))
+        with _in_words(path):
+            return _is_whole(path)
     except PictureError:
         return False
+
+
+def _is_whole(path: Path) -> bool:
+    import OpenImageIO as oiio
+
+    parts = len(_specs(path))
     for part in range(parts):
         image = oiio.ImageBuf(str(path), part, 0)
         whole = image.read(part, 0, force=True) and not image.has_error
@@ -197,11 +225,20 @@ def _specs(path: Path) -> list[Any]:
     specs: list[Any] = []
     while file.seek_subimage(len(specs), 0):
         specs.append(file.spec())
+        _check_size(path, specs[-1])
         if file.format_name() != "openexr":
             break  # further ones are pages or thumbnails
     file.geterror()  # of looking for one more
     file.close()
     return specs
+
+
+def _check_size(path: Path, spec: Any) -> None:
+    pixels, size = spec.width * spec.height, path.stat().st_size
+    if pixels > MOST_PIXELS:
+        raise PictureError(f"{path} has {spec.width}x{spec.height} pixels, more than stages.pictures.MOST_PIXELS")
+    if pixels > max(_UNDOUBTED, _DENSEST * size):
+        raise PictureError(f"{path} is damaged: it says {spec.width}x{spec.height} pixels, and has {size} bytes")
 
 
 def _picture(path: Path, specs: Sequence[Any]) -> _Group:

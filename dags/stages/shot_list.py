@@ -170,7 +170,7 @@ class _Source:
             self._repeated: list[tuple[tuple[Any, ...], int]] = []
             self._walk(node, ())
             self.data: Any = loader.construct_document(node) if node is not None else None
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, RecursionError) as error:
             raise _NotYamlError(error) from error
         finally:
             loader.dispose()

@@ -163,7 +163,9 @@ def _sum(spent: Mapping[str, float | None]) -> float:
 def _line(entry: Mapping[str, Any]) -> str:
     """What a list of shots says of one."""
     told = " ".join(str(entry.get("reason") or _delivered(entry)).split())
-    told = told.removeprefix(f"{entry['shot']} failed: ")  # as a render's own error begins, which stands alone in its log
+    told = told.removeprefix(
+        f"{entry['shot']} failed: "
+    )  # as a render's own error begins, which stands alone in its log
     running = ", ".join(entry.get("still_rendering", ()))
     return f"{told} (still rendering, and being paid: {running})" if running else told
 

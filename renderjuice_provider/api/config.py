@@ -14,7 +14,19 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.alias_generators import to_camel
 
 from renderjuice_provider.api.errors import RenderjuiceInputError
-from renderjuice_provider.api.lenient import DEEPEST, digits, flag, frame_texts, is_deep, is_template, number, parsed, sizes, text, words
+from renderjuice_provider.api.lenient import (
+    DEEPEST,
+    digits,
+    flag,
+    frame_texts,
+    is_deep,
+    is_template,
+    number,
+    parsed,
+    sizes,
+    text,
+    words,
+)
 
 _LEAST = '{"colorManagementPreset": "default"}'
 Text = Annotated[str, Field(min_length=1), BeforeValidator(text)]

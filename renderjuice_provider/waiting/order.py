@@ -41,7 +41,7 @@ def picture(config: Mapping[str, Any]) -> dict[str, Any]:
     found = {
         name: value
         for key, setting in config.items()
-        if key not in CHANGES_NO_PIXEL
+        if key not in CHANGES_NO_PIXEL and not is_deep(setting)
         for name, value in _flat(key, setting)
     }
     frames = ordered_frames(config)
@@ -102,8 +102,6 @@ def _as_written_here(config: Any) -> dict[str, Any]:
     config = parsed(config)
     fields: dict[str, Any] = {}
     for key, value in config.items() if isinstance(config, Mapping) else ():
-        if is_deep(value):
-            continue
         name = to_camel(str(key)) if "_" in str(key) else str(key)
         try:
             read = RenderConfig.model_validate({_PRESET: "unread", name: value}).to_json()

@@ -1,7 +1,7 @@
 """`make fuzz`: prints a line for each target, and ends with 1 if anything was found.
 
-    PYTHONPATH=.:dags:tests python -m fuzz --inputs 200000 --seed 1
-    PYTHONPATH=.:dags:tests python -m fuzz config --seed 1 --first 4711 --inputs 1     # one finding, once more
+PYTHONPATH=.:dags:tests python -m fuzz --inputs 200000 --seed 1
+PYTHONPATH=.:dags:tests python -m fuzz config --seed 1 --first 4711 --inputs 1     # one finding, once more
 """
 
 from __future__ import annotations

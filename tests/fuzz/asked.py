@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -36,7 +37,13 @@ JOB = {
     "analysis": {"frameStart": 1, "frameEnd": 3, "views": [], "cameras": ["Camera"]},
 }
 FRAME = {"url": URL, "fileName": "sh_0001.png", "view": "left", "legacy": False}
-PASS = {"url": URL, "fileName": "0001.exr", "relativePath": "Depth/0001.exr", "compositeNodeName": "Depth", "view": None}
+PASS = {
+    "url": URL,
+    "fileName": "0001.exr",
+    "relativePath": "Depth/0001.exr",
+    "compositeNodeName": "Depth",
+    "view": None,
+}
 DOWNLOADS = {
     "frames": [URL],
     "compositeNodes": [URL],
@@ -49,7 +56,29 @@ TARGET = {"uploadUrl": URL, "slug": "a-slug", "expiresAt": "2026-01-01T00:00:00Z
 PROGRESS = [{"jobId": JOB_ID, "framesCompleted": 3, "framesTotal": 24, "framesFailed": 0, "percentage": 12.5}]
 ERROR = {"statusCode": 400, "error": "Bad Request", "message": f"no {KEY} at {URL}", "errors": [{"message": "x"}]}
 ALL = (JOB, {"data": JOB}, DOWNLOADS, {"data": DOWNLOADS}, PAGE, TARGET, PROGRESS, PROGRESS[0], ERROR)
-STATUSES = (*(200,) * 12, 201, 202, 204, 206, 302, 307, 400, 401, 402, 403, 404, 407, 409, 410, 418, 429, 500, 503, 599, 700)
+STATUSES = (
+    *(200,) * 12,
+    201,
+    202,
+    204,
+    206,
+    302,
+    307,
+    400,
+    401,
+    402,
+    403,
+    404,
+    407,
+    409,
+    410,
+    418,
+    429,
+    500,
+    503,
+    599,
+    700,
+)
 _FOLDER = Path(mkdtemp(prefix="renderjuice-fuzz-"))
 SCENE = write_scene(_FOLDER / "shot.blend")
 
@@ -98,7 +127,7 @@ def _calls(chance: Chance) -> None:
             (lambda: transfer.upload(ask, SCENE if known else os.fspath(SCENE) + chance.text()), TARGET),
         )
     )
-    with secret_free_errors():
+    with secret_free_errors() if known else nullcontext():  # what a caller hands over may be anything
         result, _ = drive(flow(), server(chance, likely, {"data": likely}, JOB, ERROR), clock)
         repr(result)
         if hasattr(result, "model_dump"):

@@ -21,7 +21,15 @@ ANALYSIS = {
 }
 NAMES = ("sh010_0001_2k.png", "shot_v2.0014.exr", "0001.png", "a-0003_L.png", "x.mp4", "-12.png", "frame1.left.exr")
 EVENT = Outcome(ending=Ending.REACHED, job_id=JOB_ID, status="completed", started=1.0, deadline=2.0).to_event()
-RECORD = {"version": 1, "work": "ab", "content": "cd", "job_id": JOB_ID, "started": 1.0, "deadline": 2.0, "max_tries": 0}
+RECORD = {
+    "version": 1,
+    "work": "ab",
+    "content": "cd",
+    "job_id": JOB_ID,
+    "started": 1.0,
+    "deadline": 2.0,
+    "max_tries": 0,
+}
 
 
 def _name(chance: Chance) -> str:

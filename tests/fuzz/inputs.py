@@ -15,13 +15,79 @@ LONG = 50_000
 PIECES = [
     *("", " ", "\0", "\ud800", "\udce9", "\x1b[31m", "\u202e", "\r\n", "é", "ß", "İ", "ﬀ", "\u0663", "²", "/", "\\"),
     *("..", "../", ".", "-", "~", "CON", "%2e%2e%2f", "%00", ":", "://", "http://[", "https://", "https://store.test/"),
-    *("http://127.0.0.1:1/", "//", "@", "?", "#", "[", "]", "{", "}", "{{", "{%", "{{ 7*7 }}", "${X}", "'", '"', "`id`"),
-    *("0", "1", "-1", "7", "0010", "1-10", "1-10:2", "10-1", "1-99999999", "-5--1", "1,2", "1e5", "1e999", "0x10", "1_0"),
+    *(
+        "http://127.0.0.1:1/",
+        "//",
+        "@",
+        "?",
+        "#",
+        "[",
+        "]",
+        "{",
+        "}",
+        "{{",
+        "{%",
+        "{{ 7*7 }}",
+        "${X}",
+        "'",
+        '"',
+        "`id`",
+    ),
+    *(
+        "0",
+        "1",
+        "-1",
+        "7",
+        "0010",
+        "1-10",
+        "1-10:2",
+        "10-1",
+        "1-99999999",
+        "-5--1",
+        "1,2",
+        "1e5",
+        "1e999",
+        "0x10",
+        "1_0",
+    ),
     *("nan", "inf", "None", "null", "true", "False", "2026-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59", "2026-11-23"),
-    *("created", "rendering", "validated", "completed", "failed", "canceled", "suspended", "left", "right", "_L", "v003"),
+    *(
+        "created",
+        "rendering",
+        "validated",
+        "completed",
+        "failed",
+        "canceled",
+        "suspended",
+        "left",
+        "right",
+        "_L",
+        "v003",
+    ),
     *(".blend", ".zip", ".png", ".exr", ".mp4", "0001.png", "sh010_v2.0014.exr", "frames", "composites", "a" * 300),
-    *(KEY, f"https://store.test/a.png?{SIGNATURE}", f"https:/store.test/a?{SIGNATURE}", f"s3://u:{KEY}@bucket/x", JOB_ID),
-    *("&a", "*a", "<<", "!!python/object", "- ", ": ", "\t", "|", ">", "---", "%YAML", "ok", "429 retry-after=", "stall "),
+    *(
+        KEY,
+        f"https://store.test/a.png?{SIGNATURE}",
+        f"https:/store.test/a?{SIGNATURE}",
+        f"s3://u:{KEY}@bucket/x",
+        JOB_ID,
+    ),
+    *(
+        "&a",
+        "*a",
+        "<<",
+        "!!python/object",
+        "- ",
+        ": ",
+        "\t",
+        "|",
+        ">",
+        "---",
+        "%YAML",
+        "ok",
+        "429 retry-after=",
+        "stall ",
+    ),
 ]
 NUMBERS = [
     *(0, 1, -1, 2, 24, 255, 2**31, 2**53, 2**63, 2**64, -(2**63), 10**30, 10**400, -(10**400)),
@@ -80,7 +146,19 @@ class Chance(random.Random):
         if self.random() < 0.7:
             return self.value()
         return self.choice(
-            (b"\xff", (), set(), object(), int, datetime(2026, 1, 1, tzinfo=UTC), 1j, range(3), (1, "2"), {1: 2}, {None: 1})
+            (
+                b"\xff",
+                (),
+                set(),
+                object(),
+                int,
+                datetime(2026, 1, 1, tzinfo=UTC),
+                1j,
+                range(3),
+                (1, "2"),
+                {1: 2},
+                {None: 1},
+            )
         )
 
     def changed(self, value):
@@ -141,7 +219,9 @@ class Chance(random.Random):
         """Of an answer: one of `likely`, changed; or anything."""
         way = self.random()
         if way < 0.1:
-            return self.choice((b"", b"null", b"[" * 5000, b'{"a":' * 900 + b"1" + b"}" * 900, b"9" * 5000, b"\xff\xfe{"))
+            return self.choice(
+                (b"", b"null", b"[" * 5000, b'{"a":' * 900 + b"1" + b"}" * 900, b"9" * 5000, b"\xff\xfe{")
+            )
         if way < 0.2:
             return self.randbytes(self.randint(0, 40))
         value = self.value() if way < 0.4 else self.changed(self.choice(likely))

@@ -23,7 +23,12 @@ LIST = {
     "defaults": {"fps": 24, "render": {"colorManagementPreset": "default"}},
     "shots": [
         {"name": "sh010", "file": "a.blend", "frames": "1-24", "priority": 60, "hero": True},
-        {"name": "sh020", "layers": {"base": "a.blend", "over": "b.blend"}, "frames": ["1-3", 7], "render": {"fps": 25}},
+        {
+            "name": "sh020",
+            "layers": {"base": "a.blend", "over": "b.blend"},
+            "frames": ["1-3", 7],
+            "render": {"fps": 25},
+        },
     ],
 }
 YAML = """\
