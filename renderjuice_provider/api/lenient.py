@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from typing import Any
 
 _NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d*)?([eE][+-]?\d{1,2})?")
@@ -88,7 +89,8 @@ def parsed(value: Any) -> Any:
         return value
     for read in (json.loads, ast.literal_eval):
         try:
-            return read(value.strip())
+            with warnings.catch_warnings(action="ignore", category=SyntaxWarning):  # Python's doubts about `1if`
+                return read(value.strip())
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             continue
     return value

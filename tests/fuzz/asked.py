@@ -8,10 +8,10 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from flows import Clock, Nowhere, drive
+
 from fuzz.holds import is_below, is_secret_free, is_storable, is_stored, secret_free_errors
 from fuzz.inputs import JOB_ID, KEY, SIGNATURE, Chance
 from fuzz.measure import Target
-
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api import transfer
 from renderjuice_provider.api.flow import Answer, Lost
@@ -111,17 +111,17 @@ def _calls(chance: Chance) -> None:
     known = chance.random() < 0.9
     job_id = JOB_ID if known else chance.anything()
     config = CONFIG if known else chance.changed(CONFIG)
-    name = chance.choice(("shot.blend", "shot.zip", chance.text())) if known else chance.anything()
+    name = "shot.blend" if known else chance.choice(("shot.zip", chance.text(), chance.anything()))
     flow, likely = chance.choice(
         (
-            (lambda: ask.create_upload(name, chance.choice(("blend", "zip", name))), TARGET),
+            (lambda: ask.create_upload(name, "blend" if known else chance.choice(("zip", name))), TARGET),
             (lambda: ask.create_job("slug" if known else chance.anything()), JOB),
             (lambda: ask.get_job(job_id), JOB),
             (lambda: ask.validate_job(job_id), JOB),
             (lambda: ask.start_render(job_id, config), JOB),
             (lambda: ask.cancel_job(job_id), JOB),
             (lambda: ask.get_progress(job_id), PROGRESS),
-            (lambda: ask.get_progress(), PROGRESS),
+            (ask.get_progress, PROGRESS),
             (lambda: ask.get_downloads(job_id), DOWNLOADS),
             (lambda: transfer.download(ask, job_id, Nowhere()), DOWNLOADS),
             (lambda: transfer.upload(ask, SCENE if known else os.fspath(SCENE) + chance.text()), TARGET),

@@ -7,7 +7,6 @@ from fuzz.holds import is_secret_free
 from fuzz.inputs import JOB_ID, Chance
 from fuzz.measure import Target
 from fuzz.read import WHOLE_CONFIG
-
 from renderjuice_provider.waiting import frame_names, frames, order
 from renderjuice_provider.waiting.outcome import Ending, Outcome
 from renderjuice_provider.waiting.record import JobRecord, fingerprint

@@ -6,12 +6,12 @@ import shutil
 from pathlib import Path
 from tempfile import mkdtemp
 
+from pydantic import ValidationError
+
 from fuzz.holds import nothing_outside
 from fuzz.inputs import Chance
 from fuzz.measure import Target
 from fuzz.read import BLEND, ZIP
-from pydantic import ValidationError
-
 from renderjuice_emulator.archives import safe_name, several_scenes
 from renderjuice_emulator.faults import Fault
 from renderjuice_emulator.guard import CONTROLS, Guard

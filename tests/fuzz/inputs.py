@@ -94,13 +94,14 @@ NUMBERS = [
     *(0.0, -0.0, 0.5, 1.5, 23.976, 1e-9, 5e-324, 1e16, 1e300, float("nan"), float("inf"), float("-inf")),
 ]
 NAMES = """
-    id status data jobs pagination page totalPages slug uploadUrl expiresAt frames compositeNodes transforms frameOutputs
-    compositeNodeOutputs url fileName view relativePath compositeNodeName output isDeletedForClient failedReason name type
-    message error errors detail normalizedSeconds createdAt jobId job_id framesTotal framesCompleted percentage analysis
-    requestedConfig finalConfig frameStart frameEnd frameStep views compositorOutputs cameras missingFiles resolution samples
-    fps engine filmTransparent resolutionPercentage frameRanges colorManagementPreset outputSettings sampleCount notes event
-    model_config __class__ is_over version ending started deadline
-""".split()
+    id status data jobs pagination page totalPages slug uploadUrl expiresAt frames compositeNodes transforms
+    frameOutputs compositeNodeOutputs url fileName view relativePath compositeNodeName output
+    isDeletedForClient failedReason name type message error errors detail normalizedSeconds createdAt jobId
+    job_id framesTotal framesCompleted percentage analysis requestedConfig finalConfig frameStart frameEnd
+    frameStep views compositorOutputs cameras missingFiles resolution samples fps engine filmTransparent
+    resolutionPercentage frameRanges colorManagementPreset outputSettings sampleCount notes event model_config
+    __class__ is_over version ending started deadline
+"""
 
 
 class Chance(random.Random):
@@ -132,7 +133,7 @@ class Chance(random.Random):
         return {self.name(): self.value(depth - 1) for _ in range(self.randint(0, 5))}
 
     def name(self) -> str:
-        return self.choice(NAMES) if self.random() < 0.8 else self.text()
+        return self.choice(NAMES.split()) if self.random() < 0.8 else self.text()
 
     def nested(self):
         """Deeper than anybody means."""
@@ -202,18 +203,22 @@ class Chance(random.Random):
     def changed_bytes(self, data: bytes) -> bytes:
         """`data` as a bad disk, a broken transfer or an ill will leaves it."""
         for _ in range(self.choice((1, 1, 2, 4))):
-            start = self.randint(0, len(data))
-            width = self.choice((1, 2, 4, 8))
-            ways = (
-                lambda: data[:start],
-                lambda: data[:start] + self.randbytes(width) + data[start + width :],
-                lambda: data[:start] + self.choice((b"\0", b"\xff", b"\x7f")) * width + data[start + width :],
-                lambda: data[:start] + self.randbytes(width) + data[start:],
-                lambda: data[:start] + data[start + width :],
-                lambda: data[:start] + data[max(0, start - 40) :],
-            )
-            data = self.choice(ways)()
+            data = self._change_bytes(data)
         return data
+
+    def _change_bytes(self, data: bytes) -> bytes:
+        start, width = self.randint(0, len(data)), self.choice((1, 2, 4, 8))
+        before, after = data[:start], data[start + width :]
+        way = self.randrange(6)
+        if way == 0:
+            return before
+        if way == 1:
+            return before + self.randbytes(width) + after
+        if way == 2:
+            return before + self.choice((b"\0", b"\xff", b"\x7f")) * width + after
+        if way == 3:
+            return before + self.randbytes(width) + data[start:]
+        return before + (after if way == 4 else data[max(0, start - 40) :])
 
     def body(self, *likely) -> bytes:
         """Of an answer: one of `likely`, changed; or anything."""

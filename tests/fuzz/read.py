@@ -11,11 +11,11 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from airflow.sdk import Connection
+
 from fuzz.asked import DOWNLOADS, JOB, PROGRESS, TARGET, URL
 from fuzz.holds import is_secret_free, is_storable, is_stored, secret_free_errors
 from fuzz.inputs import JOB_ID, KEY, Chance
 from fuzz.measure import Target
-
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider import arguments
 from renderjuice_provider.api import lenient
