@@ -27,9 +27,10 @@ MAY_IMPORT = {
     "triggers": BELOW,
     "links": BELOW,
     "arguments": {"api"},
+    "templates": {"arguments"},
     "deferral": {"triggers"} | BELOW,
-    "operators": {"arguments", "deferral", "links", "triggers"} | BELOW,
-    "sensors": {"arguments", "deferral", "links", "triggers"} | BELOW,
+    "operators": {"arguments", "templates", "deferral", "links", "triggers"} | BELOW,
+    "sensors": {"arguments", "templates", "deferral", "links", "triggers"} | BELOW,
 }
 WITHOUT_AIRFLOW = ("renderjuice_provider.api", "renderjuice_provider.waiting")
 

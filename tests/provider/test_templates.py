@@ -375,3 +375,10 @@ def test_a_value_may_arrive_beside_arguments_that_all_operators_have():
         RenderjuiceJobSensor.partial(task_id="it", poke_interval="{{ trap() }}").expand_kwargs(night.before)
     operator = night.rendered("it", [{"job_id": NEEDED["job_id"], "pool": "farm"}])
     assert (operator.poll_interval, operator.pool) == (49.0, "farm")
+
+
+def test_outside_a_dag_nothing_counts_as_written():
+    mapped = RenderjuiceUploadOperator.partial(task_id="it").expand(file_path=["{{ trap() }}"])
+    operator, trap = mapped.unmap({"file_path": TRAP}), Trap()
+    assert operator.render_template(operator.file_path, {"trap": trap}) == TRAP
+    assert trap.calls == 0
