@@ -192,7 +192,7 @@ class Trial:
         return sorted(planned - self._server.served.keys())
 
     def _longest_gap(self) -> float:
-        """Seconds between two looks of the triggerer at the innocent jobs, before their time was moved: only it asks for progress."""
+        """Seconds between two looks at the innocent jobs, before their time was moved. Only a triggerer asks for progress."""
         looks = [entry.time for entry in self._emulator.ledger.entries if entry.operation.endswith("_progress")]
         ended = [after - before for before, after in pairwise(looks) if after - before < 10_000]
         return max(ended, default=float("inf"))

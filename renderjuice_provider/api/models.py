@@ -15,6 +15,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
@@ -41,7 +42,13 @@ def _or_none(value: Any, handler: Any) -> Any:
 
 Lenient = Annotated[T | None, WrapValidator(_or_none)]
 """A field that is None when it is absent, null, or not what it should be."""
-Word = Annotated[str, Field(min_length=1), AfterValidator(redact)]
+
+
+def _printable(value: Any) -> Any:
+    return redact(value) if isinstance(value, str) else value
+
+
+Word = Annotated[str, Field(min_length=1), BeforeValidator(_printable)]
 """A text that is compared, logged, sent in events and kept everywhere: short and printable from the beginning."""
 
 
@@ -84,12 +91,14 @@ class ApiModel(BaseModel):
     )
 
     @model_serializer(mode="wrap", when_used="json")
-    def _without_signatures(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        try:
-            plain = handler(self)
-        except ValueError:  # deeper than pydantic goes, which is deeper than what is kept
-            plain = dict(self)
-        return storable(plain)  # type: ignore[no-any-return]
+    def _storable(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Fields of any shape pass the door before the serializer, which takes no depth and no lone surrogate; the rest after."""
+        any_shape = {name: storable(value) for name, value in self if isinstance(value, (dict, list, str))}
+        plain = self.model_copy(
+            update={name: value for name, value in any_shape.items() if name in type(self).model_fields}
+        )
+        object.__setattr__(plain, "__pydantic_extra__", storable(self.model_extra or {}))
+        return storable(handler(plain))  # type: ignore[no-any-return]
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """Declared fields only: an unknown field may hold a signed URL."""
@@ -99,8 +108,8 @@ class ApiModel(BaseModel):
 class FailedReason(ApiModel):
     """Why a job failed. The vocabulary is not published: show both texts, branch on neither."""
 
-    name: Lenient[str] = None
-    type: Lenient[str] = None
+    name: Lenient[Annotated[str, BeforeValidator(_printable)]] = None
+    type: Lenient[Annotated[str, BeforeValidator(_printable)]] = None
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.type, self.name) if part) or "no reason given"

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from renderjuice_provider.api.models import Downloads, OutputFile
+from renderjuice_provider.api.redact import without_url_secrets
 
 _UNSAFE = re.compile(r'[<>:"|?*/\\]')
 _RESERVED = re.compile(r"^(con|conin\$|conout\$|prn|aux|nul|com[0-9]|lpt[0-9])\s*(\.|$)", re.IGNORECASE)
@@ -45,12 +46,19 @@ class PlannedFile:
 
 def plan(downloads: Downloads) -> tuple[PlannedFile, ...]:
     """A place for every output: `frames/...` and `composites/...`, no two alike, even where case does not count."""
-    composites = downloads.composite_files
+    composites = [_without_url_secrets(file) for file in downloads.composite_files]
     shared = _shared_paths(composites)
-    wanted = [(_frame_place(file), "frame", file) for file in downloads.frame_files]
+    wanted = [(_frame_place(file), "frame", file) for file in map(_without_url_secrets, downloads.frame_files)]
     wanted += [(_composite_place(file, shared), "composite", file) for file in composites]
     places = _Places()
     return tuple(PlannedFile(places.take(place), kind, file) for place, kind, file in wanted)
+
+
+def _without_url_secrets(file: OutputFile) -> OutputFile:
+    """Who names a file by its signed URL would have the signature in manifests, XComs and logs."""
+    texts = {name: getattr(file, name) for name in ("file_name", "relative_path", "view", "composite_node_name")}
+    found = {name: without_url_secrets(text) for name, text in texts.items() if text and ":/" in text}
+    return file.model_copy(update=found) if found else file
 
 
 def _frame_place(file: OutputFile) -> PurePosixPath:

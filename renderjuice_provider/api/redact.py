@@ -41,7 +41,7 @@ def redact(text: str, *secrets: str, longest: int = LONGEST) -> str:
         if secret:
             text = text.replace(secret, "***")
     text = "".join(char if char.isprintable() else " " for char in text[:_CONSIDERED])
-    text = _without_url_secrets(text)
+    text = without_url_secrets(text)
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
@@ -61,7 +61,7 @@ class _QueryFilter(logging.Filter):
             record.msg = _LOGGED_SECRET.sub(r"\1'***'", record.msg)
         if isinstance(record.args, tuple):
             record.args = tuple(
-                _without_url_secrets(str(arg)) if type(arg).__name__ == "URL" else arg for arg in record.args
+                without_url_secrets(str(arg)) if type(arg).__name__ == "URL" else arg for arg in record.args
             )
         return True
 
@@ -139,10 +139,10 @@ class _Door:
         self._left -= len(text)
         if not text.isprintable():
             text = "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text)
-        return _without_url_secrets(text) if self._urls else text
+        return without_url_secrets(text) if self._urls else text
 
 
-def _without_url_secrets(text: str) -> str:
+def without_url_secrets(text: str) -> str:
     """`text` without credentials in URLs, and without their queries and fragments."""
     return _URL_USER.sub(_without_user, _WORD.sub(_without_query, text)) if ":/" in text else text
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from renderjuice_provider.api.redact import storable
+from renderjuice_provider.api.redact import redact
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,13 @@ class DownloadedFile:
     sha256: str
     view: str | None = None
     node: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What is ours of it as it is; the names of view and node are the farm's."""
+        told = {
+            name: text if text is None else redact(text) for name, text in (("view", self.view), ("node", self.node))
+        }
+        return asdict(self) | told
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,7 @@ class DownloadReport:
 
     def to_json(self) -> dict[str, Any]:
         """For a manifest file: every file with its SHA-256."""
-        found = {"job_id": self.job_id, "bytes": self.size, "files": [asdict(file) for file in self.files]}
-        return storable(found, most=float("inf"))  # type: ignore[no-any-return]
+        return {"job_id": self.job_id, "bytes": self.size, "files": [file.to_json() for file in self.files]}
 
     def serialize(self) -> dict[str, Any]:
         """As an XCom: Airflow asks for this, and hands it to `deserialize` in the next task."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from renderjuice_provider.api.errors import RenderjuiceEventError
 from renderjuice_provider.api.redact import story
 
-_Text = Annotated[str, AfterValidator(story)]
+_Text = Annotated[str, BeforeValidator(lambda value: story(value) if isinstance(value, str) else value)]
 """A triggerer ends, with all its waits, when its database takes an event for no text; so no outcome holds one that is none."""
 
 
