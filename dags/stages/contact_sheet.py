@@ -14,6 +14,8 @@ MOST = 24
 """Frames on a sheet: more are thinned out evenly, the first and the last stay."""
 WIDTH = 240
 """Pixels of one frame."""
+TALLEST = 4 * WIDTH
+"""Pixels of one frame: a strip one pixel wide would make a sheet of gigabytes."""
 GAP = 8
 
 
@@ -89,5 +91,7 @@ def _thumbnail(frame: Path) -> Any:
     from stages.composite import composite_frame
 
     shown, _ = composite_frame([frame])
-    height = max(1, round(WIDTH * shown.spec().height / shown.spec().width))
-    return oiio.ImageBufAlgo.resize(shown, roi=oiio.ROI(0, WIDTH, 0, height, 0, 1, 0, 3))
+    spec = shown.spec()
+    scale = min(WIDTH / spec.width, TALLEST / spec.height)
+    width, height = max(1, round(scale * spec.width)), max(1, round(scale * spec.height))
+    return oiio.ImageBufAlgo.resize(shown, roi=oiio.ROI(0, width, 0, height, 0, 1, 0, 3))

@@ -84,8 +84,11 @@ _ENDS = {"png": b"IEND\xaeB`\x82", "jpeg": b"\xff\xd9", "targa": b"TRUEVISION-XF
 """How files end that OpenImageIO reads in part without a complaint."""
 
 
-MOST_PIXELS = 1 << 28
-"""Of a picture: 16K and square. In memory each takes 16 bytes. Raise it for larger ones, on workers that have the memory."""
+MOST_PIXELS = 1 << 26
+"""Of one picture: 8192 by 8192, a gigabyte of floats. A few kilobytes of PNG can claim a hundred times as many."""
+MOST_VALUES = 1 << 29
+"""Of one part of a file, over all of its channels: two gigabytes of floats."""
+MOST_PARTS = 1000
 _DENSEST = 4096
 """Pixels a byte of the file, above which a picture of more than `_UNDOUBTED` pixels is a damaged header rather than one colour."""
 _UNDOUBTED = 1 << 22
@@ -157,6 +160,7 @@ def _read_picture(path: Path) -> Picture:
     import OpenImageIO as oiio
 
     specs = _specs(path)
+    _check_size(path, specs)
     group = _picture(path, specs)
     space = _space(path, specs[group.part])
     # PNG keeps colour apart from alpha. Left as it is, for multiplying the two before sRGB's curve is off gives dark edges.
@@ -187,18 +191,27 @@ def is_linear(path: Path) -> bool:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a file can be read to its last byte: every part of it, every channel, and its end."""
+    """Whether a file can be read to its last byte: every part of it, every channel, and its end.
+
+    Raises:
+        PictureError: when it is too large to look: it may well be whole, and need not be rendered again.
+    """
     try:
         with _in_words(path):
-            return _is_whole(path)
+            specs = _specs(path)
+    except PictureError:
+        return False
+    _check_size(path, specs)
+    try:
+        with _in_words(path):
+            return _reads(path, len(specs))
     except PictureError:
         return False
 
 
-def _is_whole(path: Path) -> bool:
+def _reads(path: Path, parts: int) -> bool:
     import OpenImageIO as oiio
 
-    parts = len(_specs(path))
     for part in range(parts):
         image = oiio.ImageBuf(str(path), part, 0)
         whole = image.read(part, 0, force=True) and not image.has_error
@@ -207,6 +220,19 @@ def _is_whole(path: Path) -> bool:
             return False
     end, tail = _ENDS.get(image.file_format_name), _tail(path)
     return end is None or tail.endswith(end) or tail.rstrip(b"\0\r\n ").endswith(end)
+
+
+def _check_size(path: Path, specs: Sequence[Any]) -> None:
+    """What a file says of itself, before a pixel of it is read."""
+    for spec in specs:
+        pixels = max(spec.width * spec.height * spec.depth, spec.full_width * spec.full_height * spec.full_depth)
+        if pixels > MOST_PIXELS or pixels * spec.nchannels > MOST_VALUES:
+            raise PictureError(
+                f"{path} is too large to be read here: {spec.width} x {spec.height} with {spec.nchannels} channels. "
+                "The limits are MOST_PIXELS and MOST_VALUES in stages.pictures"
+            )
+    if len(specs) >= MOST_PARTS:
+        raise PictureError(f"{path} has {MOST_PARTS} parts or more. The limit is MOST_PARTS in stages.pictures")
 
 
 def _tail(path: Path) -> bytes:
@@ -223,9 +249,9 @@ def _specs(path: Path) -> list[Any]:
     if file is None:
         raise PictureError(f"{path} cannot be read: {oiio.geterror()}")
     specs: list[Any] = []
-    while file.seek_subimage(len(specs), 0):
+    while len(specs) < MOST_PARTS and file.seek_subimage(len(specs), 0):
         specs.append(file.spec())
-        _check_size(path, specs[-1])
+        _check_header(path, specs[-1])
         if file.format_name() != "openexr":
             break  # further ones are pages or thumbnails
     file.geterror()  # of looking for one more
@@ -233,10 +259,9 @@ def _specs(path: Path) -> list[Any]:
     return specs
 
 
-def _check_size(path: Path, spec: Any) -> None:
+def _check_header(path: Path, spec: Any) -> None:
+    """A bit that is wrong in a header makes gigabytes of a thumbnail."""
     pixels, size = spec.width * spec.height, path.stat().st_size
-    if pixels > MOST_PIXELS:
-        raise PictureError(f"{path} has {spec.width}x{spec.height} pixels, more than stages.pictures.MOST_PIXELS")
     if pixels > max(_UNDOUBTED, _DENSEST * size):
         raise PictureError(f"{path} is damaged: it says {spec.width}x{spec.height} pixels, and has {size} bytes")
 

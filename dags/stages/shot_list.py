@@ -25,6 +25,12 @@ from stages.shot_models import Defaults, Shot, ShotList
 from stages.storage import join, storage
 
 Model = TypeVar("Model", bound=BaseModel)
+LONGEST = 1 << 20
+"""Bytes of a list: some thousand shots. YAML is read slowly, and shots of a night are some hundred."""
+DEEPEST = 16
+"""Levels of a list in lists; a shot's settings are six deep."""
+MOST_VALUES = 100_000
+"""Of a list, where each alias counts as all that it stands for: nine lines of aliases can stand for a billion values."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,8 @@ def load_shot_list(path: str) -> tuple[list[ListedShot], list[Problem]]:
         ShotListError: when the list as a whole is wrong: it is no YAML, or has a key that nobody knows outside its shots.
     """
     try:
-        text = storage(path).read_text(encoding="utf-8")
+        with storage(path).open("rb") as file:
+            text = file.read(LONGEST + 1).decode()  # one more tells that it is too long
     except (OSError, UnicodeDecodeError) as error:
         raise ShotListError(f"The shot list {path} cannot be read: {error}") from error
     shots, problems = check_shot_list(text, path.rpartition("/")[0])
@@ -129,6 +136,9 @@ def _resolve(folder: str, file: str) -> str:
     return file if "://" in file or file.startswith("/") or not folder else join(folder, file)
 
 
+_HOW_TO_RAISE = " (the limit is {} in stages.shot_list)"
+
+
 class _NotYamlError(ValueError):
     def __init__(self, error: Any) -> None:
         mark = getattr(error, "problem_mark", None)
@@ -144,7 +154,36 @@ def _text_loader() -> Any:
     import yaml
 
     class TextLoader(yaml.SafeLoader):
-        pass
+        depth = values = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            """Count what is there before anything is made of it."""
+            event = self.peek_event()
+            before = self.values
+            self.depth += 1
+            self.values += 1
+            if self.depth > DEEPEST:
+                raise self.refusal(f"lists and settings lie more than {DEEPEST} deep in each other", "DEEPEST", event)
+            node = super().compose_node(parent, index)
+            if isinstance(event, yaml.AliasEvent):
+                if node not in self.weights:
+                    raise self.refusal(f"*{event.anchor} stands inside what it stands for", "", event)
+                self.values += self.weights[node]
+            if self.values > MOST_VALUES:
+                raise self.refusal(
+                    f"it holds more than {MOST_VALUES} values, with what its aliases stand for", "MOST_VALUES", event
+                )
+            self.weights.setdefault(node, self.values - before)
+            self.depth -= 1
+            return node
+
+        def refusal(self, what: str, limit: str, event: Any) -> Exception:
+            raised = _HOW_TO_RAISE.format(limit) if limit else ""
+            return yaml.MarkedYAMLError(problem=what + raised, problem_mark=event.start_mark)
+
+        def __init__(self, stream: Any) -> None:
+            super().__init__(stream)
+            self.weights: dict[Any, int] = {}
 
     TextLoader.yaml_implicit_resolvers = {}
     TextLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("(~|null|Null|NULL|)$"), ["~", "n", "N", ""])
@@ -158,6 +197,10 @@ class _Source:
     def __init__(self, text: str) -> None:
         import yaml
 
+        if len(text) > LONGEST:
+            raise _NotYamlError(
+                f"it is longer than {LONGEST >> 10} KiB. Make it several lists{_HOW_TO_RAISE.format('LONGEST')}"
+            )
         # A tab is white space in JSON and an error in YAML; inside a JSON text it has to be written as \t.
         text_of_yaml = text.replace("\t", "  ") if text.lstrip().startswith("{") else text
         try:

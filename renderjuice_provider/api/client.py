@@ -8,6 +8,7 @@ What each call sends, and what it does with a lost or odd answer, is decided onc
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Self, TypeVar
@@ -28,6 +29,8 @@ from renderjuice_provider.api.settings import WireSettings
 from renderjuice_provider.api.wire import AsyncWire, Wire
 
 T = TypeVar("T")
+_JOBS_IN_A_TURN = 100
+"""Of a list: they are read in some milliseconds, and then the event loop is free for others."""
 Path = str | os.PathLike[str] | Any
 """A local path, or an fsspec path such as `ObjectStoragePath`."""
 
@@ -174,7 +177,9 @@ class AsyncRenderjuiceClient(_Settings):
         """All jobs, or those of one status, over all pages."""
         listing = JobListing(self.protocol, status)
         while listing.more:
-            for job in await self._wire.run(listing.next_page()):
+            for place, job in enumerate(await self._wire.run(listing.next_page())):
+                if place % _JOBS_IN_A_TURN == 0:
+                    await asyncio.sleep(0)
                 yield job
 
     async def validate_job(self, job_id: str) -> Job:

@@ -5,7 +5,7 @@ It decides; a wire performs. So a flow can be driven by hand in a test, by a thr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -64,9 +64,9 @@ class Do:
 
 @dataclass(frozen=True)
 class Together:
-    """Flows to perform side by side, a few at a time; their results come back in order."""
+    """Flows to perform side by side, a few at a time, each made when its turn comes; their results come back in order."""
 
-    flows: Sequence[Flow[Any]]
+    flows: Iterable[Flow[Any]]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ reference's page on listing jobs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 from renderjuice_provider.api.errors import RenderjuiceRefusedError, RenderjuiceResponseError
@@ -35,22 +35,37 @@ class JobListing:
         self._seen: set[str] = set()
         self.more = True
 
-    def next_page(self) -> Flow[list[Job]]:
-        """The jobs of the next page that were not seen before and have the status that was asked for."""
+    def next_page(self, wanted: Container[str] | None = None) -> Flow[Iterator[Job]]:
+        """The jobs of the next page that were not seen before and have the status that was asked for.
+
+        Each is read when its turn comes: a server may answer with more jobs than anyone asked for.
+
+        Args:
+            wanted: the only ids of interest, in lower case; by default all.
+        """
         self._page += 1
         body = yield from self._ask()
-        jobs = [parse(Job, item, "job") for item in body["jobs"]]
-        pagination = body.get("pagination")
+        jobs, pagination = body["jobs"], body.get("pagination")
         fresh = list(self._fresh(jobs))
         answered = _number(pagination, "page", self._page if fresh else 0)
         self.more = bool(jobs) and answered == self._page < min(MAX_PAGES, _total_pages(pagination))
-        return [job for job in fresh if self._status in {None, job.status}]
+        return self._jobs(fresh, wanted)
 
-    def _fresh(self, jobs: list[Job]) -> Iterator[Job]:
+    def _fresh(self, jobs: list[Any]) -> Iterator[Any]:
         for job in jobs:
-            if job.id not in self._seen:
-                self._seen.add(job.id)
+            job_id = job.get("id") if isinstance(job, dict) else None
+            if not isinstance(job_id, str) or job_id not in self._seen:
+                if isinstance(job_id, str):
+                    self._seen.add(job_id)
                 yield job
+
+    def _jobs(self, found: list[Any], wanted: Container[str] | None) -> Iterator[Job]:
+        for item in found:
+            known = isinstance(item, dict) and isinstance(item.get("id"), str)
+            if wanted is None or not known or item["id"].lower() in wanted:
+                job = parse(Job, item, "job")
+                if self._status in {None, job.status}:
+                    yield job
 
     def _ask(self) -> Flow[dict[str, Any]]:
         try:

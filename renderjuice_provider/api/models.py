@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -182,7 +183,7 @@ class Downloads(ApiModel):
     frame_outputs: tuple[OutputFile, ...] | None = None
     composite_node_outputs: tuple[OutputFile, ...] | None = None
 
-    @property
+    @cached_property
     def frame_files(self) -> tuple[OutputFile, ...]:
         """The frames: the new list, or the legacy one where the new is absent or empty; never a mixture.
 
@@ -191,7 +192,7 @@ class Downloads(ApiModel):
         """
         return self.frame_outputs or _legacy_files(self.frames)
 
-    @property
+    @cached_property
     def composite_files(self) -> tuple[OutputFile, ...]:
         """The compositor's outputs, chosen in the same way."""
         return self.composite_node_outputs or _legacy_files(self.composite_nodes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -16,15 +16,20 @@ from urllib.parse import unquote, urlsplit
 from renderjuice_provider.api.models import Downloads, OutputFile
 from renderjuice_provider.api.redact import without_url_secrets
 
+_Parts = tuple[str, ...]
+"""Of a path."""
+_SEPARATOR = re.compile(r"[/\\]")
 _UNSAFE = re.compile(r'[<>:"|?*/\\]')
 _RESERVED = re.compile(r"^(con|conin\$|conout\$|prn|aux|nul|com[0-9]|lpt[0-9])\s*(\.|$)", re.IGNORECASE)
 _LONGEST = 120
 """Bytes of one name: well under the 255 of common file systems, with room for what a download in progress adds."""
 _DEEPEST = 400
 """Bytes of a place; a longer one loses its folders. Paths of some systems end at 1024, and the destination needs its share."""
+_MOST_FOLDERS = 32
+"""Above one file; with more, too, it loses them. A hundred thousand files are planned in a second or two."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PlannedFile:
     """One output and its place below the destination."""
 
@@ -61,15 +66,15 @@ def _without_url_secrets(file: OutputFile) -> OutputFile:
     return file.model_copy(update=found) if found else file
 
 
-def _frame_place(file: OutputFile) -> PurePosixPath:
+def _frame_place(file: OutputFile) -> _Parts:
     return _place("frames", [file.view or ""], output_name(file))
 
 
-def _composite_place(file: OutputFile, shared: Collection[str]) -> PurePosixPath:
+def _composite_place(file: OutputFile, shared: Collection[str]) -> _Parts:
     name = output_name(file)
     if not file.relative_path:
         return _place("composites", [file.composite_node_name or "", file.view or ""], name)
-    parts = [part for part in re.split(r"[/\\]", file.relative_path) if part.strip(" .")]
+    parts = [part for part in _SEPARATOR.split(file.relative_path) if part.strip(" .")]
     if parts and file.relative_path not in shared and _is_file(parts[-1], name, told=bool(file.file_name)):
         name = parts.pop()
     return _place("composites", parts, name)
@@ -96,11 +101,14 @@ def _shared_paths(files: Iterable[OutputFile]) -> set[str]:
     return {path for path, of_path in names.items() if len(of_path) > 1}
 
 
-def _place(root: str, folders: Iterable[str], name: str) -> PurePosixPath:
+def _place(root: str, folders: Sequence[str], name: str) -> _Parts:
     """Parts that mean "here", "up" or nothing are dropped; a file keeps some name."""
-    safe, last = [_safe_name(folder) for folder in folders], _safe_name(name) or "output"
-    place = PurePosixPath(root, *filter(None, safe), last)
-    return place if len(str(place).encode()) <= _DEEPEST else PurePosixPath(root, last)
+    last = _safe_name(name) or "output"
+    if len(folders) > _MOST_FOLDERS:
+        return root, last
+    safe = [_safe_name(folder) for folder in folders]
+    parts = (root, *filter(None, safe), last)
+    return parts if len("/".join(parts).encode()) <= _DEEPEST else (root, last)
 
 
 def output_name(file: OutputFile) -> str:
@@ -117,7 +125,11 @@ def _last_part(url: str) -> str:
 
 def _safe_name(text: str) -> str:
     # NFKC turns look-alikes (full-width slashes and dots) into what they look like; what cannot be seen must not hide anything.
-    text = "".join(char if char.isprintable() else "_" for char in unicodedata.normalize("NFKC", text))
+    if len(text) > 4 * _LONGEST:
+        text = text[: 3 * _LONGEST] + text[-_LONGEST:]  # what follows takes its time for each character
+    text = unicodedata.normalize("NFKC", text)
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else "_" for char in text)
     text = _UNSAFE.sub("_", text).strip(" .")
     if not text.strip("_. "):
         return ""
@@ -135,7 +147,7 @@ def _shorten(name: str) -> str:
 
 
 class _Places:
-    """The places given so far: a file is neither another file nor a folder of one.
+    """The places given so far: a file is neither another file nor a folder of one. The last takes no longer than the first.
 
     The second of one name goes to a folder of its own, under the same name: a number added to a frame's name would make it look
     like another frame.
@@ -146,23 +158,36 @@ class _Places:
         self._folders: set[str] = set()
         self._copies: dict[str, int] = {}
 
-    def take(self, place: PurePosixPath) -> PurePosixPath:
-        if any(_key(folder) in self._files for folder in place.parents):
-            place = PurePosixPath(place.parts[0], _shorten("_".join(place.parts[1:])))
-        candidate, number = place, self._copies.get(_key(place), 1)
-        while not self._is_free(candidate):
+    def take(self, parts: _Parts) -> PurePosixPath:
+        if self._is_below_a_file([_key(part) for part in parts]):
+            parts = (parts[0], _shorten("_".join(parts[1:])))
+        keys = [_key(part) for part in parts]
+        wanted = "/".join(keys)
+        number = self._copies.get(wanted, 1)
+        candidate = parts
+        while not self._is_free(keys):
             number += 1
-            candidate = place.with_name(f"copy-{number}") / place.name
-        self._copies[_key(place)] = number
-        self._files.add(_key(candidate))
-        self._folders.update(map(_key, candidate.parents))
-        return candidate
+            candidate = (*parts[:-1], f"copy-{number}", parts[-1])
+            keys = [_key(part) for part in candidate]
+        self._copies[wanted] = number
+        self._files.add("/".join(keys))
+        if "/".join(keys[:-1]) not in self._folders:
+            self._folders.update(_folders(keys))
+        return PurePosixPath(*candidate)
 
-    def _is_free(self, place: PurePosixPath) -> bool:
-        taken = _key(place) in self._files or _key(place) in self._folders
-        return not taken and not any(_key(folder) in self._files for folder in place.parents)
+    def _is_free(self, keys: list[str]) -> bool:
+        place = "/".join(keys)
+        return place not in self._files and place not in self._folders and not self._is_below_a_file(keys)
+
+    def _is_below_a_file(self, keys: list[str]) -> bool:
+        known = "/".join(keys[:-1]) in self._folders  # and with it all above it
+        return not known and any(folder in self._files for folder in _folders(keys))
 
 
-def _key(place: PurePosixPath) -> str:
-    """Alike for two places that a file system without case would take for one."""
-    return unicodedata.normalize("NFC", str(place).casefold())
+def _folders(keys: list[str]) -> list[str]:
+    return ["/".join(keys[:length]) for length in range(1, len(keys))]
+
+
+def _key(part: str) -> str:
+    """Alike for two names that a file system without case would take for one."""
+    return part.lower() if part.isascii() else unicodedata.normalize("NFC", part.casefold())

@@ -21,13 +21,11 @@ from renderjuice_provider.api.flow import Answer, Call, Do, Flow, Pause
 from renderjuice_provider.api.ids import check_answer, check_job_id, same_job
 from renderjuice_provider.api.models import RENDER_STARTED, Downloads, Job, JobStatus, UploadTarget
 from renderjuice_provider.api.progress import Progress
-from renderjuice_provider.api.reading import Reader
+from renderjuice_provider.api.reading import LONG, Reader
 from renderjuice_provider.api.redact import redact
 from renderjuice_provider.api.retry import Repeat, RetryPolicy, is_passing, may_be_done
 
 T = TypeVar("T")
-AT_ONCE = 64 << 10
-"""Bytes of an answer that are read within a few milliseconds. Longer ones are read beside an event loop."""
 _UNSEEN = 2
 """How often a 404 for a job that was just created is asked about again: reads may lag behind writes."""
 
@@ -200,7 +198,7 @@ class Protocol:
             failure = self.read.failure(outcome)
             if failure is None:
                 try:
-                    if len(outcome.body) > AT_ONCE:
+                    if len(outcome.body) > LONG:
                         return (yield Do(partial(read, outcome)))  # type: ignore[no-any-return]
                     return read(outcome)
                 except errors.RenderjuiceResponseError as nonsense:

@@ -21,6 +21,8 @@ from renderjuice_provider.api.progress import Progress, read_progress
 from renderjuice_provider.api.redact import redact, without_secret
 
 API = "Renderjuice"
+LONG = 64 << 10
+"""Bytes of an answer that are read within a few milliseconds. Longer ones are read beside an event loop."""
 MOST_VALUES = 1 << 21
 """Values in one answer: 100,000 jobs of 20 fields. Empty objects, of which a megabyte holds 300,000, take 20 times their text."""
 LONGEST_ERROR = 1 << 20
@@ -62,8 +64,9 @@ class Reader:
         if _values(answer.body) > MOST_VALUES:
             raise errors.RenderjuiceResponseError(f"Renderjuice's answer holds more than {MOST_VALUES} values")
         try:
-            # With a hook in Python, other threads get their turn between two objects of a long list.
-            value = json.loads(answer.body, object_hook=dict)
+            # With hooks in Python, other threads get their turn between two values of a long list.
+            hooks: dict[str, Any] = {"object_hook": _as_it_is, "parse_int": _int} if len(answer.body) > LONG else {}
+            value = json.loads(answer.body, **hooks)
             return without_secret(value, self._api_key) if self._may_hold_the_key(answer.body) else value
         except (ValueError, RecursionError):
             kind = answer.headers.get("content-type", "no content type")
@@ -150,6 +153,14 @@ def _date(text: str) -> datetime | None:
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+def _as_it_is(found: dict[str, Any]) -> dict[str, Any]:
+    return found
+
+
+def _int(text: str) -> int:
+    return int(text)
 
 
 def _values(body: bytes) -> int:

@@ -159,25 +159,42 @@ def download(protocol: Protocol, job_id: str, destination: Folder) -> Flow[Downl
         RenderjuiceTransferError: when the job is not over, its outputs were deleted, or a file did not arrive.
     """
     job = yield from protocol.get_job(job_id)
-    wanted = plan((yield from _outputs(protocol, job)))
-    urls = {item.place: item.source.url for item in wanted}
+    # Of a hundred thousand outputs each of these takes its time, so they are steps, which are done beside an event loop.
+    wanted, urls = yield from _planned((yield from _outputs(protocol, job)))
+    left, renewals = wanted, 0
     arrived: dict[PurePosixPath, DownloadedFile] = {}
-    renewals = 0
-    while left := [item for item in wanted if item.place not in arrived]:
+    while left:
         fetching = _Fetching(protocol, destination, urls)
-        files: Sequence[DownloadedFile | None] = yield Together([fetching.fetch(item) for item in left])
-        fetched = {item.place: file for item, file in zip(left, files, strict=True) if file is not None}
-        arrived |= fetched
-        if len(fetched) < len(left):
-            renewals = 1 if fetched else renewals + 1
+        files: Sequence[DownloadedFile | None] = yield Together(map(fetching.fetch, left))
+        missing: list[PlannedFile] = yield Do(partial(_keep, arrived, left, files))
+        if missing:
+            renewals = 1 if len(missing) < len(left) else renewals + 1
             if renewals > _RENEWALS:
                 raise errors.RenderjuiceTransferError(
-                    f"{len(left)} outputs of job {job_id} could not be downloaded: {_RENEWALS} times, fresh URLs were refused. "
+                    f"{len(missing)} outputs of job {job_id} could not be downloaded: {_RENEWALS} times, fresh URLs were refused. "
                     "The render is paid and kept: download again."
                 )
-            renewed = plan((yield from protocol.get_downloads(job_id)))
-            urls = {item.place: item.source.url for item in renewed}
-    return DownloadReport(job_id, tuple(arrived[item.place] for item in wanted))
+            _, urls = yield from _planned((yield from protocol.get_downloads(job_id)))
+        left = missing
+    return (yield Do(lambda: DownloadReport(job_id, tuple(arrived[item.place] for item in wanted))))  # type: ignore[no-any-return]
+
+
+def _planned(downloads: Downloads) -> Flow[tuple[Sequence[PlannedFile], dict[PurePosixPath, str]]]:
+    """The outputs in their places, and the URL of each place."""
+
+    def work() -> tuple[Sequence[PlannedFile], dict[PurePosixPath, str]]:
+        files = plan(downloads)
+        return files, {item.place: item.source.url for item in files}
+
+    return (yield Do(work))  # type: ignore[no-any-return]
+
+
+def _keep(
+    arrived: dict[PurePosixPath, DownloadedFile], left: Sequence[PlannedFile], files: Sequence[DownloadedFile | None]
+) -> list[PlannedFile]:
+    """Note what has arrived of what was left. The rest."""
+    arrived |= {item.place: file for item, file in zip(left, files, strict=True) if file is not None}
+    return [item for item, file in zip(left, files, strict=True) if file is None]
 
 
 def _outputs(protocol: Protocol, job: Job) -> Flow[Downloads]:

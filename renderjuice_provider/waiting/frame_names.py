@@ -68,6 +68,10 @@ def read_numbers(names: Iterable[str], wanted: Collection[int] = (), *, view: st
         if found:
             shapes[re.sub(r"\d+", "#", PurePosixPath(name).name)].append(name)
 
+    ordered: dict[tuple[str, str], int] = {}
+    if wanted:
+        ordered = {template: len(wanted & values) for template, values in sequences.items()}
+
     def merit(column: Iterable[_Reading]) -> tuple[bool, int, int, int, int, tuple[bool, int, int]]:
         column = list(column)
         values = [reading.value for reading in column]
@@ -76,7 +80,7 @@ def read_numbers(names: Iterable[str], wanted: Collection[int] = (), *, view: st
             len(wanted.intersection(values)),
             sum(value in wanted for value in values),
             len(set(values)),
-            sum(len(wanted & sequences[reading.template]) for reading in column),
+            sum(ordered.get(reading.template, 0) for reading in column),
             max(reading.rank for reading in column),
         )
 

@@ -239,13 +239,11 @@ def ordered_frames(config: Any) -> frozenset[int] | None:
     ranges = config.get("frameRanges") if isinstance(config, Mapping) else None
     if not isinstance(ranges, (list, tuple)) or not ranges:
         return None
-    frames: set[int] = set()
-    for part in (part for text in ranges for part in str(text).split(",")):
-        found = expand(part)
-        if found is None or len(frames) + len(found) > 2 * MOST_FRAMES:  # before they are made; ranges may overlap
-            return None
-        frames.update(found)
-    return frozenset(frames) if len(frames) <= MOST_FRAMES else None
+    found = [expand(part) for text in ranges for part in str(text).split(",")]
+    known = [frames for frames in found if frames is not None]
+    if len(known) < len(found) or sum(map(len, known)) > MOST_FRAMES:
+        return None
+    return frozenset().union(*known)
 
 
 def expand(text: str) -> range | None:

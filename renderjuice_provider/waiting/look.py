@@ -100,7 +100,7 @@ class _Sweep:
             while listing.more and pages > 0 and len(self._unseen) > FEW and self._now() < end:
                 pages -= 1
                 try:
-                    jobs = yield from listing.next_page()
+                    jobs = list((yield from listing.next_page(self._unseen)))
                 except RenderjuiceError as error:
                     if is_passing(error):  # else it minds the status, or the list: no loss
                         self._trouble = error if _asks_for_quiet(error) else None
