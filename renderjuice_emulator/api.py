@@ -12,7 +12,7 @@ from fastapi import Path as PathParameter
 from fastapi.security import HTTPBearer
 from starlette.responses import Response
 
-from renderjuice_emulator.answers import JSONResponse, iso, job_body, job_response, plain
+from renderjuice_emulator.answers import JSONResponse, iso, job_body, job_response
 from renderjuice_emulator.downloads import downloads_body
 from renderjuice_emulator.emulation import Emulated, Emulation
 from renderjuice_emulator.farm import RefusalError
@@ -104,8 +104,6 @@ async def create_upload(
     name, kind = body["fileName"], body["fileType"]
     if PurePosixPath(name).suffix.lower() != f".{kind}":
         raise RefusalError(400, f"fileType {kind!r} does not match the extension of {name!r}")
-    if plain(name) != name:
-        raise RefusalError(400, "fileName must be text in UTF-8")
     upload = emulation.farm.create_upload(workspace_id, name, kind)
     _entry(request).file_name = name
     expires = emulation.clock.now() + timedelta(seconds=emulation.switches.upload_url_seconds)

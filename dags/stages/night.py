@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.sdk import task
 
-from renderjuice_provider.api.redact import storable
+from renderjuice_provider.api.redact import redact, storable
 from renderjuice_provider.operators.waiting import JOB_KEY
 from stages.compat import AirflowFailException
 from stages.defaults import pool_note
@@ -49,7 +49,7 @@ def _plan(params: Mapping[str, Any], night: str) -> dict[str, Any]:
 
     shots, problems = load_shot_list(params["shot_list"])
     for problem in problems:
-        _log.error("%s, %s", params["shot_list"], problem)
+        _log.error("%s, %s", redact(params["shot_list"]), redact(str(problem)))
     planned = planning.plan_night(shots, problems, params, night)
     check_map_length(
         len(planned["orders"]), "shots", "start this DAG once for each part of the list, by its param `shots`"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from renderjuice_provider.api.errors import RenderjuiceInputError
+from renderjuice_provider.api.redact import storable
 from renderjuice_provider.compat import conf
 from stages.compat import AirflowFailException
 
@@ -22,7 +23,7 @@ def no_use_to_retry(about: str = "", then: str = "") -> Iterator[None]:
         yield
     except (ValueError, RenderjuiceInputError) as error:
         told = f"{about}: {error}" if about else str(error)
-        raise AirflowFailException(f"{told.rstrip('.')}. {then}" if then else told) from error
+        raise AirflowFailException(storable(f"{told.rstrip('.')}. {then}" if then else told)) from error
 
 
 def check_map_length(count: int, what: str, instead: str) -> None:

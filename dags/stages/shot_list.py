@@ -158,7 +158,7 @@ def _text_loader() -> Any:
 
         def compose_node(self, parent: Any, index: Any) -> Any:
             """Count what is there before anything is made of it."""
-            event = self.peek_event()
+            event: Any = self.peek_event()  # type: ignore[no-untyped-call]
             before = self.values
             self.depth += 1
             self.values += 1

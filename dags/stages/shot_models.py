@@ -30,6 +30,8 @@ def _frames(value: Any) -> Any:
             both = _RANGE.fullmatch(text)
             if both and int(both[1]) > int(both[2]):
                 raise ValueError(f"frames {text!r} run backwards: write {both[2]}-{both[1]}")
+            if both:
+                raise ValueError(f"frames {text!r} are more than {_MOST_FRAMES}: make it several shots")
             raise ValueError(f"frames {text!r} are empty, or no range: write 7, 1-24 or 1-24:2")
     if sum(len(expand(text) or ()) for text in ranges) > _MOST_FRAMES:
         raise ValueError(f"these are more than {_MOST_FRAMES} frames: make it several shots")

@@ -12,7 +12,8 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
@@ -35,6 +36,8 @@ LONGEST_GAP = 20.0
 """Seconds between two looks at an innocent job: its poll interval is 1 s, and the machine is busy starting tasks."""
 PATIENCE = 420.0
 """Seconds for all hostile waits."""
+SEARCH_EVERY = 20.0
+"""Seconds between two searches for secrets while tasks wait: each one reads the whole database and all logs."""
 OVER = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 SETTINGS = {
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
@@ -70,6 +73,7 @@ class Trial:
         self._began = time.monotonic()
         self._leaks: set[str] = set()
         self._gone: list[int] = []
+        self._looked = 0.0
         self._run_id = ""
 
     def __enter__(self) -> Self:
@@ -102,7 +106,7 @@ class Trial:
 
     def _render(self, number: int) -> str:
         """A job of the emulator that renders for hours, unless its time is moved on."""
-        scene = write_scene(self._folder / f"innocent-{number}.blend", frame_end=1000, seconds_per_frame=60)
+        scene = write_scene(self._folder / f"innocent-{number}.blend", frame_end=10, seconds_per_frame=3600)
         with RenderjuiceClient(self._emulator.api_key, self._emulator.base_url) as client:
             job = client.validate_job(client.create_job(client.upload(scene).slug).id)
             _until(lambda: client.get_job(job.id).status == "validated", 60, "a validated job")
@@ -114,7 +118,7 @@ class Trial:
         hosts = dict.fromkeys(plan.CONNECTIONS, f"http://127.0.0.1:{self._server.port}/api/external/v1")
         for name, host in (hosts | {plan.INNOCENT: self._emulator.base_url}).items():
             key = self._emulator.api_key if name == plan.INNOCENT else answers.KEY
-            extra = json.dumps({"timeout": 5})
+            extra = json.dumps({"timeout": 2})
             body = {"connection_id": name, "conn_type": "renderjuice", "host": host, "password": key, "extra": extra}
             self._airflow.make("/connections", body)
         before = self._triggerer()
@@ -123,27 +127,29 @@ class Trial:
         )
         self._run_id = self._airflow.trigger("hostile")
         names = {wait.task["task_id"] for wait in self._hostile}
-        _until(lambda: names <= self._over(), PATIENCE, "the end of all hostile waits")
-        self._say("All hostile waits are over")
-        self._look_for_leaks()
-        self._emulator.clock.advance(100_000)
-        _until(
-            lambda: self._airflow.run_state("hostile", self._run_id) in STATES_AT_END,
-            120,
-            "the end of the innocent waits",
-        )
+        with suppress(TimeoutError):  # then the states of the tasks say more
+            _until(lambda: names <= self._over() or not before <= self._triggerer(), PATIENCE, "the hostile waits")
+            self._say(f"{len(names & self._over())} hostile waits are over")
+            self._look_for_leaks()
+            self._emulator.clock.advance(100_000)
+            ended = partial(self._airflow.run_state, "hostile", self._run_id)
+            _until(lambda: ended() in STATES_AT_END, 120, "the innocent waits")
         self._gone = sorted(before - self._triggerer())
         self._look_for_leaks()
         self._say(f"The end; triggerer {sorted(self._triggerer())}")
 
     def _triggerer(self) -> set[int]:
-        program = psutil.Process(self._airflow.programs["triggerer"].pid)
-        return {program.pid, *(child.pid for child in program.children(recursive=True))}
+        """The ids of its processes; none once it is gone."""
+        with suppress(psutil.Error):
+            program = psutil.Process(self._airflow.programs["triggerer"].pid)
+            if program.status() != psutil.STATUS_ZOMBIE:
+                return {program.pid, *(child.pid for child in program.children(recursive=True))}
+        return set()
 
     def _over(self) -> set[str]:
-        for program in self._airflow.programs.values():
-            program.check()
-        self._look_for_leaks()
+        if time.monotonic() - self._looked > SEARCH_EVERY:
+            self._look_for_leaks()
+            self._looked = time.monotonic()
         return {task["task_id"] for task in self._airflow.tasks("hostile", self._run_id) if task["state"] in OVER}
 
     def _look_for_leaks(self) -> None:
@@ -165,7 +171,7 @@ class Trial:
         """What is not as it should be."""
         states = {task["task_id"]: task["state"] for task in self._airflow.tasks("hostile", self._run_id)}
         waits = [*self._innocent, *self._hostile]
-        disturbed = [wait for wait in self._innocent if states[wait.task["task_id"]] != wait.ends]
+        disturbed = [wait for wait in self._innocent if states.get(wait.task["task_id"]) != wait.ends]
         gap = self._longest_gap()
         never = self._never_answered()
         leaks_before = sorted(self._leaks)
@@ -177,7 +183,7 @@ class Trial:
         wrong += [
             f"{wait.task['task_id']} ({wait.kinds[0][0] if wait.kinds else 'innocent'}) is {states[wait.task['task_id']]}"
             for wait in waits
-            if states[wait.task["task_id"]] != wait.ends
+            if states.get(wait.task["task_id"]) != wait.ends
         ]
         wrong += [f"an innocent job was not looked at for {gap:.0f} s"] if gap > LONGEST_GAP else []
         wrong += [] if "table log" in " ".join(self._leaks - set(leaks_before)) else ["a planted secret was not found"]

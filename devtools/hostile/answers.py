@@ -6,6 +6,8 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -14,7 +16,17 @@ SIGNATURE = "sIgNaTuReThatMustNeverBeSeen"
 PASSWORD = "hunter2-that-must-never-be-seen"
 SECRETS = (KEY, SIGNATURE, PASSWORD)
 SIGNED = f"https://store.example/frames/0001.exr?X-Amz-Signature={SIGNATURE}"
-Answer = Callable[[str], bytes]
+
+
+@dataclass(frozen=True)
+class Drip:
+    """A beginning, and then one piece after the other, a few in a second, for ever."""
+
+    head: bytes
+    piece: bytes
+
+
+Answer = Callable[[str], bytes | Drip]
 """All bytes of an answer about the job with this id; the connection is closed after them."""
 
 TEXTS: dict[str, Any] = {
@@ -72,6 +84,17 @@ def raw(data: bytes) -> Answer:
     return lambda _: data
 
 
+@cache
+def _bomb(count: int, packed: int = 1) -> bytes:
+    """So many times 16 MB of blanks, compressed so often."""
+    packer = zlib.compressobj(9, wbits=31)
+    head = packer.compress(b" ") + packer.flush(zlib.Z_FULL_FLUSH)
+    body = head + (packer.compress(b" " * (16 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)) * count
+    for _ in range(packed - 1):
+        body = gzip.compress(body)
+    return reply(body, 200, f"Content-Encoding: {', '.join(['gzip'] * packed)}")
+
+
 def _about(head: str, body: str = '{"id": "%s", "status": "rendering"}') -> Answer:
     return lambda job_id: (head + body.replace("%s", job_id)).encode("latin-1")
 
@@ -118,6 +141,23 @@ FRAMING: dict[str, Answer] = {
     "a cookie": raw(reply(b"{}", 200, f"Set-Cookie: session={SIGNATURE}; Path=/")),
 }
 """All of them are failures that may pass: whoever waits goes on."""
+_CHUNKED = (_OK + "Transfer-Encoding: chunked\r\n\r\n").encode()
+_NOTHING = zlib.compressobj(9, wbits=31).flush(zlib.Z_SYNC_FLUSH)
+ENDLESS: dict[str, Answer] = {
+    "a status line that drips": lambda _: Drip(b"", b"H"),
+    "a header that drips": lambda _: Drip(_OK.encode(), b"X-Odd: z\r\n"),
+    "hints that drip": lambda _: Drip(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+    "a body that drips": lambda _: Drip(_OK.encode() + b"Content-Length: 100000\r\n\r\n", b" "),
+    "a chunk's extension that drips": lambda _: Drip(_CHUNKED + b"1;a=", b"z"),
+    "trailers that drip": lambda _: Drip(_CHUNKED + b"0\r\n", b"X-Odd: z\r\n"),
+    "blocks of nothing that drip": lambda _: Drip(
+        _OK.encode() + b"Content-Encoding: gzip\r\n\r\n" + _NOTHING, b"\0\0\0\xff\xff"
+    ),
+    "1.6 GB of blanks in 1.6 MB": lambda _: _bomb(100),
+    "0.8 GB of blanks, packed twice": lambda _: _bomb(50, 2),
+    "0.8 GB of blanks, packed three times": lambda _: _bomb(50, 3),
+}
+"""What takes time or memory for ever, unless somebody counts."""
 BODIES: dict[str, bytes] = {
     "an empty body": b"",
     "a page of HTML": b"<html><h1>Maintenance</h1></html>",
@@ -138,6 +178,7 @@ BODIES: dict[str, bytes] = {
 }
 PASSING: dict[str, Answer] = (
     FRAMING
+    | ENDLESS
     | {name: raw(reply(body)) for name, body in BODIES.items()}
     | {f"500, its message: {name}": refusal(500, text) for name, text in TEXTS.items()}
     | {

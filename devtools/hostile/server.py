@@ -6,6 +6,7 @@ import itertools
 import re
 import socketserver
 import threading
+import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -58,7 +59,7 @@ class HostileServer:
         self._thread.join()
         self._server.server_close()
 
-    def _answer(self, head: bytes) -> bytes:
+    def _answer(self, head: bytes) -> bytes | answers.Drip:
         found = _JOB.search(head)
         with self._lock:
             if found is None or found[2]:
@@ -67,7 +68,7 @@ class HostileServer:
                 return answers.reply(body)
             return self._about(found[1].decode())
 
-    def _about(self, job_id: str) -> bytes:
+    def _about(self, job_id: str) -> bytes | answers.Drip:
         kinds = self._turns.get(job_id, [])
         if job_id in self._honest and job_id not in self._at_once:
             self._honest.discard(job_id)
@@ -99,6 +100,13 @@ def _handler(answer: Any) -> type[socketserver.BaseRequestHandler]:
                     if not data:
                         return
                     head += data
-                self.request.sendall(answer(head))
+                found = answer(head)
+                if isinstance(found, bytes):
+                    self.request.sendall(found)
+                    return
+                self.request.sendall(found.head)
+                while True:  # until the other side has had enough
+                    self.request.sendall(found.piece)
+                    time.sleep(0.05)
 
     return Handler

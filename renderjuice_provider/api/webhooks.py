@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceResponseError, RenderjuiceWebhookError
 from renderjuice_provider.api.ids import check_job_id
+from renderjuice_provider.api.redact import redact
 
 SIGNATURE = "x-renderjuice-signature"
 TIMESTAMP = "x-renderjuice-timestamp"
@@ -55,7 +56,8 @@ def read_webhook(headers: Mapping[str, str], body: bytes, secret: str, now: floa
     try:
         content = json.loads(body)
         event, status = content["event"], content.get("status")
-        return WebhookEvent(str(event), check_job_id(content["jobId"]), status if isinstance(status, str) else None)
+        status = redact(status) if isinstance(status, str) else None
+        return WebhookEvent(redact(str(event)), check_job_id(content["jobId"]), status)
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
         raise RenderjuiceResponseError("The webhook is genuine, but it is no event about a job") from None
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import json
 import os
 import time
+import uuid
 from pathlib import Path
 
 import pytest
+from api.server import JOB_ID, Reply, a_job, answer, serving
 from clients import completed, connect, files_below
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api import scene_file
 from renderjuice_provider.api.client import AsyncRenderjuiceClient
+from renderjuice_provider.api.errors import RenderjuiceTransferError
 from renderjuice_provider.api.part import beside_the_loop
+from renderjuice_provider.waiting.job_wait import JobWait
+from renderjuice_provider.waiting.look import look_at_all
 
 SLOW = 0.6
 
@@ -119,3 +126,65 @@ def test_a_cancelled_download_leaves_no_piece_behind(emulator, tmp_path, when):
     asyncio.run(work())
     emulator.faults.clear()
     assert files_below(tmp_path / "out") <= {f"frames/000{number}.png" for number in (1, 2, 3)}
+
+
+MANY = 100_000
+TURN = 0.05
+"""Seconds that the loop may be held up by an answer, however long it is."""
+
+
+def many_jobs():
+    jobs = [
+        {"id": str(uuid.UUID(int=number)), "status": "rendering", "createdAt": "2026-01-02T03:04:05Z"}
+        for number in range(MANY)
+    ]
+    return {"jobs": jobs, "pagination": {"page": 1, "totalPages": 1}}
+
+
+def many_outputs():
+    outputs = [{"url": f"http://127.0.0.1:1/{number}?sig=x", "fileName": f"{number:06d}.png"} for number in range(MANY)]
+    return {"frames": [output["url"] for output in outputs], "frameOutputs": outputs, "compositeNodes": []}
+
+
+async def all_jobs(client, _):
+    return [job.id async for job in client.list_jobs()]
+
+
+async def seen_job(client, _):
+    waits = [JobWait(str(uuid.UUID(int=n)), "completed", poll_interval=1, started=0, deadline=9e9) for n in range(40)]
+    await client.run(look_at_all(client.protocol, waits, lambda *_: None))
+
+
+async def planned_download(client, folder):
+    with pytest.raises(RenderjuiceTransferError):
+        await client.download_outputs(JOB_ID, folder)
+
+
+@pytest.mark.parametrize(
+    ("value", "work"),
+    [(many_jobs, all_jobs), (many_jobs, seen_job), (many_outputs, planned_download)],
+    ids=["a list", "a look", "a download"],
+)
+def test_a_hundred_thousand_of_anything_do_not_hold_up_the_loop(tmp_path, value, work):
+    long_answer = json.dumps(value()).encode()
+
+    def reply(request):
+        return (
+            Reply(200, long_answer)
+            if "downloads" in request.path or "?" in request.path
+            else answer(a_job("completed"))
+        )
+
+    async def gap(url):
+        async with AsyncRenderjuiceClient("RJ-x", url, max_attempts=1) as client:
+            await client.get_job(JOB_ID)
+            return await longest_gap(work(client, tmp_path))
+
+    gc.collect()
+    gc.disable()  # its turns grow with all that this process holds, which is no matter of an answer
+    try:
+        with serving(reply) as server:
+            gaps = [asyncio.run(gap(server.url))[0] for _ in range(2)]
+    finally:
+        gc.enable()
+    assert min(gaps) < TURN  # the better of two: other processes hold up the loop, too

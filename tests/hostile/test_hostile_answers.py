@@ -52,7 +52,7 @@ def server(waits, monkeypatch):
     with HostileServer(turns, stays=stays) as server:
         for name in plan.CONNECTIONS:
             host = f"http://127.0.0.1:{server.port}/api/external/v1"
-            fields = {"conn_type": "renderjuice", "host": host, "password": answers.KEY, "extra": {"timeout": 5}}
+            fields = {"conn_type": "renderjuice", "host": host, "password": answers.KEY, "extra": {"timeout": 0.5}}
             monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(fields))
         yield server
 
