@@ -17,6 +17,8 @@ _LONGEST = 11
 """Digits of a number that can be a frame's."""
 _LONGEST_NAME = 255
 """Characters of a name that is read: no file system has a longer one."""
+_MOST_RUNS = 8
+"""Numbers of one name that are considered, from its end: where names hold more, the frame's is among the last."""
 _PADDED = 4
 """Digits that Blender pads to where the artist does not say."""
 _NO_FRAME = re.compile(r"(?<![^\W_])v\d+(?![^\W_])|\d+(?:k|p|px|mm|bit|fps|d)(?![^\W_])", re.IGNORECASE)
@@ -25,7 +27,7 @@ _EYES = {"l": "left", "r": "right", "left": "left", "right": "right"}
 _SUFFIX = re.compile(r"[_. -]([^\W_]+)$")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Reading:
     """One number in a name taken for the frame's."""
 
@@ -127,7 +129,7 @@ def _readings(name: str, view: str | None) -> list[_Reading]:
     if view:
         other += [match.span() for match in re.finditer(rf"(?<!\d){re.escape(view)}(?!\d)", stem)]
     readings = []
-    for run in _RUN.finditer(stem):
+    for run in list(_RUN.finditer(stem))[-_MOST_RUNS:]:
         start, end = run.span()
         first = start + run[0].startswith("-")
         digits = stem[first:end]

@@ -176,7 +176,9 @@ def _composite_gaps(
             gaps += [Gap(every, view=view, node=node) for view in _absent(views, by_view)]
         for view, paths in by_view.items():
             named = [_COPY.sub("/", path) for path in paths] if node is not None else paths
-            lost = {frame for stream in _streams(named, measure) for frame in set(measure) - stream}
+            streams = _streams(named, measure)
+            everywhere: set[int] = set.intersection(*streams) if streams else set(measure)
+            lost = set(measure) - everywhere
             if lost:
                 gaps.append(Gap(tuple(sorted(lost)), view=view, node=node or "without a name"))
     return gaps

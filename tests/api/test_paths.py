@@ -263,3 +263,29 @@ def test_a_relative_path_of_several_names_is_their_folder_even_if_it_looks_like_
     files = [OutputFile.model_construct(url="u", file_name=name, relative_path="ao/beauty.exr") for name in frames]
 
     assert places(composites=files) == [PurePosixPath("composites/ao/beauty.exr", name) for name in frames]
+
+
+MANY = 20_000
+SHAPES = {
+    "plain": lambda n: {"fileName": f"{n:06d}.png"},
+    "all alike": lambda _: {"fileName": "a.png"},
+    "very deep": lambda n: {"fileName": f"{n}.png", "relativePath": "a/" * 190},
+    "copies of copies": lambda n: {"fileName": "x.png", "view": f"copy-{n // 2}" if n % 2 else None},
+    "files as folders": lambda n: {"fileName": "x", "relativePath": f"x/{n}"},
+    "very long": lambda n: {"fileName": "\ufb03" * 5000 + str(n), "relativePath": "e\u0301/" * 100 + str(n)},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_plan_takes_a_time_that_grows_with_its_files_and_no_faster(shape):
+    def seconds(count):
+        files = [{"url": "u"} | SHAPES[shape](number) for number in range(count)]
+        downloads = Downloads.model_validate({"frameOutputs": files[::2], "compositeNodeOutputs": files[1::2]})
+        began = time.process_time()
+        places = {str(item.place).casefold() for item in plan(downloads)}
+        assert len(places) == count
+        return time.process_time() - began
+
+    few = min(seconds(MANY // 10) for _ in range(3))
+    assert seconds(MANY) < 40 * few + 0.2
+    assert 5 * few < 5  # 100,000 in some seconds

@@ -83,3 +83,10 @@ def test_a_long_shot_is_thinned_out_evenly_between_its_first_and_last_frame(tmp_
 def test_no_frames_make_no_sheet(tmp_path):
     with pytest.raises(ValueError, match="no frames"):
         make_contact_sheet([], tmp_path / "sheet.png")
+
+
+def test_a_strip_one_pixel_wide_is_made_smaller_rather_than_the_sheet_larger(tmp_path):
+    strip, target = tmp_path / "0001.png", tmp_path / "sheet.png"
+    oiio.ImageBuf(oiio.ImageSpec(1, 60_000, 3, oiio.UINT8)).write(str(strip))
+    spec = oiio.ImageBuf(str(make_contact_sheet([strip], target))).spec()
+    assert (spec.width, spec.height) == (240 + 16, 960 + 16)

@@ -258,3 +258,36 @@ def test_frames_are_found_by_the_number_that_the_whole_folder_explains(sequence,
         {number: f"sh010_{number:04d}_2k.png" for number in range(1, 4)},
         (10,),
     )
+
+
+def claiming(path, width, height):
+    """A PNG that says how large it is, and holds next to nothing."""
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+            for kind, data in (
+                (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+                (b"paDd", bytes(8 << 20)),  # else OpenImageIO does not believe it, either
+                (b"IDAT", zlib.compress(bytes(1000))),
+                (b"IEND", b""),
+            )
+        )
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    "look", [read_picture, is_whole, lambda path: make_contact_sheet([path], path.with_name("s.png"))]
+)
+@pytest.mark.parametrize("size", [(20_000, 20_000), (500, 900_000), (900_000, 500)])
+def test_a_picture_is_measured_before_a_pixel_of_it_is_read(tmp_path, look, size):
+    with pytest.raises(ValueError, match=r"too large to be read here.*MOST_PIXELS"):
+        look(claiming(tmp_path / "0001.png", *size))
+
+
+def test_a_picture_of_too_many_channels_is_too_large_as_well(exr, monkeypatch):
+    path = exr(RED | {f"pass{n}.Z": 0.0 for n in range(20)})
+    monkeypatch.setattr("stages.pictures.MOST_VALUES", 16 * 8 * 20)
+    with pytest.raises(PictureError, match="with 23 channels"):
+        read_picture(path)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -287,3 +288,53 @@ def test_the_command_line_tells_problems_and_ends_with_one(tmp_path, capsys):
 
     assert shot_list.main([str(path)]) == 1
     assert "line 3: shot 'a': there is no file" in capsys.readouterr().out
+
+
+# Limits come before the work
+
+ALIASES = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10))
+MERGES = "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}\n" for n in range(1, 10))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a0: &a0 [x, x]\n" + ALIASES, "more than 100000 values"),
+        ("a0: &a0 {k: v}\n" + MERGES, "more than 100000 values"),
+        ("&a [*a]", "inside what it stands for"),
+        ("&a {b: [*a]}", "inside what it stands for"),
+        ("[" * 50_000, "more than 16 deep"),
+        ('{"a": ' * 50_000, "more than 16 deep"),
+        ("? " * 50_000, "more than 16 deep"),
+        ("x" * 2_000_000, "longer than 1024 KiB"),
+    ],
+    ids=["aliases", "merges", "a list in itself", "an object in itself", "lists", "objects", "keys", "text"],
+)
+def test_a_list_that_stands_for_more_than_it_is_is_refused_before_anything_is_made_of_it(listed, text, why):
+    began = time.monotonic()
+    (problem,) = check_shot_list(text, "")[1]
+    assert why in problem.message
+    with pytest.raises(ShotListError, match=why):
+        listed(text)
+    assert time.monotonic() - began < 5
+
+
+def test_aliases_as_people_write_them_are_welcome(listed):
+    text = LIST.format("render: &n {sampleCount: 8}") + "- {name: b, file: b.blend, render: {<<: *n}}\n"
+    shots, problems = listed(text)
+    assert problems == []
+    assert [shot.render["sampleCount"] for shot in shots] == [8, 8]
+
+
+@pytest.mark.parametrize(
+    ("frames", "why"),
+    [
+        ("1-999999999", "more than 1000000: make it several"),
+        ("[1-999999, 1-999999]", "more than 1000000 frames: make it several"),
+        ("'" + "9" * 5000 + "'", "no range"),
+        ("1-" + "9" * 5000, "no range"),
+    ],
+)
+def test_frames_that_nobody_can_count_are_refused(listed, frames, why):
+    _, (problem,) = listed(LIST.format(f"frames: {frames}"))
+    assert why in problem.message

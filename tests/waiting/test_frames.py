@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -310,3 +312,19 @@ def test_views_of_one_folder_and_name_are_not_mixed_up_by_where_their_copies_wen
 
     count = count_frames([{"frameRanges": ["1-3"]}], FRAMES, composites=[*left, *right])
     assert [gap.to_json() for gap in count.gaps] == [{"view": "left", "node": "AO", "frames": [2]}]
+
+
+@pytest.mark.parametrize("ranges", [["1-999999999"], ["1-999999", "2-999999"], ["9" * 5000], ["1-2:" + "9" * 5000]])
+def test_an_order_that_nobody_can_count_is_not_counted(ranges):
+    assert ordered_frames({"frameRanges": ranges}) is None
+
+
+@pytest.mark.parametrize("name", ["shot_{:06d}.exr", "1_2_3_4_5_6_7_8_9_10_11_12_{:06d}.exr"])
+def test_a_long_render_is_counted_in_a_time_that_grows_with_its_frames(name):
+    many = 20_000
+    frames = [(name.format(number), None) for number in range(1, many)]
+    passes = [(f"composites/{number}/{name.format(number)}", None, "Depth") for number in range(1, many)]
+    began = time.process_time()
+    count = count_frames([{"frameRanges": [f"1-{many}"]}], frames, composites=passes)
+    assert time.process_time() - began < 5
+    assert many in count.missing
