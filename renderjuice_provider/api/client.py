@@ -73,7 +73,8 @@ class RenderjuiceClient(_Settings):
     Args:
         api_key: from the Renderjuice dashboard, `RJ-...`.
         base_url: of the API. Plain http is accepted to this machine only, unless `allow_http`.
-        timeout: seconds without a byte after which an attempt counts as lost; 30 is beyond any answer, short of any patience.
+        timeout: seconds without a byte after which an attempt counts as lost; 30 is beyond any answer, short of any patience. A
+            whole call may take four times as many, whatever drips; a file may take any time as long as its bytes come.
         max_attempts: how often one call is tried; the pauses between them grow from half a second.
         allow_http: permit plain http to another machine, such as an emulator on a closed network.
 

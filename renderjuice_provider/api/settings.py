@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WireSettings:
-    """Where to, as whom, and how patiently: seconds without a byte, from the API (`timeout`) and from a store."""
+    """Where to, as whom, and how patiently: seconds without a byte, from the API (`timeout`) and from a store.
+
+    What a whole attempt may take follows from these: see `renderjuice_provider.api.attempt`.
+    """
 
     api_key: str = field(repr=False)
     base_url: str

@@ -38,7 +38,7 @@ def check(arguments: Mapping[str, Any]) -> tuple[bool, str]:
     except RenderjuiceError as error:
         return False, str(error)
     found: list[RenderjuiceError | None] = []
-    # A time-out counts from byte to byte, and none ends the look-up of a name; nobody waits for this thread any longer.
+    # No time-out ends the look-up of a name; nobody waits for this thread any longer.
     thread = Thread(target=lambda: found.append(_ask(client)), daemon=True)
     thread.start()
     thread.join(PATIENCE)

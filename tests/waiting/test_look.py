@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 
 from renderjuice_provider.api.flow import Answer, Lost
 from renderjuice_provider.api.models import JobStatus
+from renderjuice_provider.api.settings import WireSettings
+from renderjuice_provider.api.wire import _patience
 from renderjuice_provider.waiting.job_wait import JobWait, Over, Waiting
 from renderjuice_provider.waiting.look import FEW, look_at_all
 from renderjuice_provider.waiting.outcome import Ending
@@ -269,3 +272,36 @@ def test_the_emulator_tells_of_a_dozen_renders_in_a_handful_of_requests(client, 
     assert Counter(operations(emulator)[before:]) == {"list_jobs": 1, "get_job": 1, "list_progress": 1}
     assert verdicts[waits[0]].outcome.status == "canceled"
     assert all(wait.status == "rendering" for wait in waits[1:])
+
+
+def test_no_request_of_a_sweep_outlives_the_first_deadline_for_long():
+    clock = Clock()
+    now = clock().timestamp()
+    waits = [
+        JobWait(job_id, "completed", poll_interval=30, started=now, deadline=now + 60 * n)
+        for n, job_id in enumerate(ids(3), 1)
+    ]
+    _, steps = drive(
+        look_at_all(a_protocol(clock), waits, lambda *_: None), Farm(dict.fromkeys(ids(3), "rendering")), clock
+    )
+    asked = [step for step in steps if hasattr(step, "within")]
+    assert {step.within for step in asked} == {60}
+
+    def seconds(within):
+        return _patience(WireSettings("k", "https://farm.test", 30, False), replace(asked[0], within=within))
+
+    assert [seconds(within) for within in (60, 1000, -5, None)] == [60, 120, 30, 120]
+
+
+def test_a_list_that_is_slow_in_coming_is_not_read_for_ever():
+    clock, farm = Clock(), Farm(dict.fromkeys(ids(200), "rendering"), "pages are small")
+
+    def slowly(call):
+        clock.now += timedelta(seconds=25)
+        return farm(call)
+
+    told = []
+    waits = [wait_on(job_id) for job_id in ids(200)]
+    drive(look_at_all(a_protocol(clock), waits, lambda wait, _: told.append(wait)), slowly, clock)
+    assert farm.asked["list"] == 3
+    assert 0 < len(told) < 200
