@@ -10,7 +10,7 @@ UV := $(RUN) -m uv
 WORKERS ?= 2
 FIND_BPY := $(shell $(PYTHON) -c 'import sys; print(int(sys.version_info[:2] == (3, 11)))' 2>/dev/null)
 
-.PHONY: help install blender blenders check format test unit matrix chaos hostile cluster-test demo look up down scale bench bench-chaos clean
+.PHONY: help install blender blenders check format test unit fuzz matrix chaos hostile cluster-test demo look up down scale bench bench-chaos clean
 
 help:
 	@echo "make install   the environment for development, in $(VENV)"
@@ -22,6 +22,7 @@ help:
 	@echo "make cluster-test   docker-compose.yaml without Docker: 40 shots while a worker and a triggerer are killed"
 	@echo "make chaos     every misfortune on a real Airflow, then the bill: up to 25 minutes, two triggerers, no account"
 	@echo "make hostile   an API that wants to do harm, against a real Airflow on PostgreSQL: five minutes"
+	@echo "make fuzz      220,000 odd and damaged inputs for all that takes what others wrote; a few minutes"
 	@echo "make check     format, lint, types"
 	@echo "make scale     60 shots in a night and 300 files in bulk, on SQLite"
 	@echo "make bench     measurements, as ratios"
@@ -74,6 +75,10 @@ test: install
 # What a change is tried with: no Airflow of its own, no Blender, nothing slow.
 unit: install
 	$(VENV)/bin/pytest -n $(WORKERS) -q -m 'not airflow and not blender and not slow'
+
+# FUZZ="config --seed 1 --first 4711 --inputs 1" makes one finding again.
+fuzz: install
+	PYTHONPATH=.:dags:tests $(RUN) -m fuzz $(FUZZ)
 
 # CELLS="3.1-py3.12 3.4" for some of them; MATRIX=--quick without the kills.
 matrix: install

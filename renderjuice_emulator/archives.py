@@ -129,7 +129,11 @@ def _lzma(head: bytes) -> lzma.LZMADecompressor:
 def safe_name(name: str) -> str:
     """A client's name of a `.blend` as that of a file here; empty where it is none."""
     last = re.split(r"[/\\]", name)[-1]
-    return last if last.lower().endswith(".blend") and "\0" not in last and len(last.encode()) <= _MAX_PART else ""
+    try:
+        fits = "\0" not in last and len(last.encode()) <= _MAX_PART
+    except UnicodeEncodeError:  # half a surrogate, which JSON can say and no file system take
+        return ""
+    return last if fits and last.lower().endswith(".blend") else ""
 
 
 def _check_no_overlap(archive: zipfile.ZipFile) -> None:

@@ -86,11 +86,18 @@ class Fault:
         if match := _STALL.fullmatch(text):
             return cls("stall" if match[1] == "stall" else "stall-after", text, seconds=float(match[2]))
         if text.startswith("json "):
-            json.loads(text[5:])
+            _check_json(text)
             return cls("json", text, body=text[5:])
         if text.startswith("redirect ") and text[9:].startswith(("http://", "https://")):
             return cls("redirect", text, 307, body=text[9:])
         raise ValueError(f"{text!r} is no fault; see renderjuice_emulator.faults")
+
+
+def _check_json(text: str) -> None:
+    try:
+        json.loads(text[5:])
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{text[:80]!r} is followed by no JSON: {error}") from None
 
 
 class Faults:

@@ -39,7 +39,7 @@ class Guard:
         if not self._is_ours(host):
             return f"this emulator does not answer to the host {_shown(host)!r}: name it with --allow-host"
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and _host_of(origin) != host.lower():
             return f"pages of {_shown(origin)!r} may not use this emulator"
         if scope["method"] not in _READS and headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
             return "pages of other sites may not use this emulator"
@@ -50,7 +50,11 @@ class Guard:
         if path == HEALTH:
             return path
         token, _, rest = path.removeprefix(f"{CONTROLS}/").partition("/")
-        return f"{CONTROLS}/{rest}" if secrets.compare_digest(token.encode(), self.token.encode()) else None
+        return (
+            f"{CONTROLS}/{rest}"
+            if secrets.compare_digest(token.encode(errors="replace"), self.token.encode())
+            else None
+        )
 
     def _is_ours(self, host: str) -> bool:
         try:
@@ -60,6 +64,14 @@ class Guard:
             return bool(ipaddress.ip_address(name))
         except ValueError:
             return False
+
+
+def _host_of(origin: str) -> str | None:
+    """None for what is no address, which is nobody's."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _shown(text: str) -> str:

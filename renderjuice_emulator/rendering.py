@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-_RANGE = re.compile(r"^\s*(-?\d+)(?:\s*-\s*(-?\d+)(?:\s*[:x]\s*(\d+))?)?\s*$")
+_RANGE = re.compile(r"^\s*(-?\d{1,12})(?:\s*-\s*(-?\d{1,12})(?:\s*[:x]\s*(\d{1,12}))?)?\s*$")
 
 _LAST_FRAME = 1_048_574
 """Blender's own limit."""

@@ -9,11 +9,26 @@ import pytest
 from pages import PAGES, ROOT, commands
 
 
-def test_every_test_that_the_invariants_name_exists():
-    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "invariants.md").read_text()))
+@pytest.mark.parametrize("page", ["invariants.md", "security.md"])
+def test_every_test_that_a_page_of_promises_names_exists(page):
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / page).read_text()))
     code = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
     assert len(named) > 40
     assert named - set(re.findall(r"def (test_\w+)\(", code)) == set()
+
+
+def test_every_promise_about_security_has_a_test():
+    """Each paragraph but the first of the page and those that say who is not protected is followed by what proves it."""
+    page = (ROOT / "docs" / "security.md").read_text()
+    bare = []
+    for section in page.split("\n## ")[1:]:
+        title, *parts = (part.strip() for part in section.split("\n\n"))
+        bare += [
+            (title, part)
+            for part, after in zip(parts, [*parts[1:], ""], strict=True)
+            if not part.startswith("- ") and not after.startswith("- ")
+        ]
+    assert [title for title, _ in bare] == ["The emulator, and the scenes that it renders", "What is looked for"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

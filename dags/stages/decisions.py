@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from renderjuice_provider.waiting.frames import ordered_frames
+from renderjuice_provider.api.redact import storable
+from renderjuice_provider.waiting.frames import MOST_FRAMES, ordered_frames
 from stages.shot_list import merged
 
 HEAVY = 1e10
@@ -135,6 +136,15 @@ _SAID_BY_RENDER = {
 """Fields of a render configuration that take the place of what the scene says, and what an analysis calls them."""
 
 
+_LARGEST = 1e9
+"""Of any number in an analysis: what is larger is none that can be rendered."""
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value if is_number and -_LARGEST < value < _LARGEST else None
+
+
 class _Report:
     """What will be rendered: one scene's analysis, with the order's own settings over it. Everything in it may be absent."""
 
@@ -144,13 +154,12 @@ class _Report:
 
     def problems(self, frames: Sequence[str]) -> list[str]:
         """Why this scene cannot be rendered."""
-        missing = self._found.get("missingFiles") or []
-        views = self._found.get("views") or []
+        missing, views = self._list("missingFiles"), self._list("views")
         return [
             text
             for text, wrong in (
                 ("no usable camera", self._found.get("cameras") == []),
-                (f"missing files: {', '.join(map(str, missing))}", missing),
+                (f"missing files: {', '.join(map(str, storable(missing)))}", missing),
                 ("zero frames: write `frames` into the shot list, or a range into the scene", not frames),
                 (f"renders {len(views)} views, and this pipeline composites one", views),
             )
@@ -160,29 +169,31 @@ class _Report:
     @property
     def frames(self) -> list[str]:
         """The scene's own range."""
-        first, last = self._found.get("frameStart"), self._found.get("frameEnd")
-        if first is None or last is None:
+        first, last = self._number("frameStart"), self._number("frameEnd")
+        if first is None or last is None or last - first >= MOST_FRAMES:
             return []
-        return frame_ranges(range(int(first), int(last) + 1, int(self._found.get("frameStep") or 1)))
+        return frame_ranges(range(int(first), int(last) + 1, max(1, int(self._number("frameStep") or 1))))
 
     @property
     def fps(self) -> float | None:
-        return self._found.get("fps")
+        fps = self._number("fps")
+        return fps if fps and fps > 0 else None
 
     @property
     def family(self) -> str:
         """The engine: Eevee has had three names."""
-        engine = str(self._found.get("engine", ""))
-        return "EEVEE" if "EEVEE" in engine else engine
+        engine = self._found.get("engine")
+        return "" if not isinstance(engine, str) else "EEVEE" if "EEVEE" in engine else engine
 
     @property
     def samples(self) -> int:
-        return int(self._found.get("samples") or 0)
+        return max(0, int(self._number("samples") or 0))
 
     @property
     def size(self) -> list[int]:
-        percentage = self._found.get("resolutionPercentage") or 100
-        return [int(side * percentage // 100) for side in self._found.get("resolution") or []]  # as Blender rounds
+        percentage = self._number("resolutionPercentage") or 100
+        sides = [side for side in map(_number, self._list("resolution")) if side]
+        return [int(side * percentage // 100) for side in sides] if len(sides) == 2 else []  # as Blender rounds
 
     @property
     def samples_per_frame(self) -> float:
@@ -192,6 +203,13 @@ class _Report:
     @property
     def opaque(self) -> bool:
         return self._found.get("filmTransparent") is False
+
+    def _number(self, name: str) -> float | None:
+        return _number(self._found.get(name))
+
+    def _list(self, name: str) -> list[Any]:
+        found = self._found.get(name)
+        return list(found) if isinstance(found, (list, tuple)) else []
 
     def takes(self, field: str) -> bool:
         """Whether a setting means anything to this engine."""

@@ -9,6 +9,7 @@ The version is the fingerprint's beginning, so what is delivered twice goes to t
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -25,6 +26,7 @@ from stages.storage import join, put_json, read_json, sha256, storage
 
 POINTER = "current.json"
 MANIFEST = "manifest.json"
+_PLACE = re.compile(rf"[\w-]{{1,64}}/{re.escape(MANIFEST)}", re.ASCII)
 
 
 def deliver(
@@ -146,7 +148,11 @@ def point_to(delivery: str, manifest: Mapping[str, Any]) -> None:
 def current_delivery(delivery: str) -> dict[str, Any] | None:
     """The manifest of what is valid now; None when nothing was delivered yet, or it was removed since."""
     pointer = read_json(join(delivery, POINTER))
-    return read_json(join(delivery, pointer["manifest"])) if pointer else None
+    place = pointer.get("manifest") if isinstance(pointer, Mapping) else None
+    if not isinstance(place, str) or not _PLACE.fullmatch(place):
+        return None  # it is not of ours: what is delivered anew puts it right
+    manifest = read_json(join(delivery, place))
+    return manifest if isinstance(manifest, dict) and isinstance(manifest.get("fingerprint"), str) else None
 
 
 def version_of(fingerprint: str) -> str:

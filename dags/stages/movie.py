@@ -11,6 +11,8 @@ from stages.composite import burn_in, composite_frame
 
 CODEC = "libx264"
 """In the wheels of PyAV. Builds of FFmpeg without GPL parts lack it, and `make_movie` says so."""
+SLOWEST, FASTEST = 0.0001, 1000
+"""Frames per second between which films run, time lapses and high speed included. The shot list has the same upper limit."""
 _AS_WRITTEN = 3e-4
 """How far a rate may be from what it means, as a part of it: 23.98 is 1.7e-4 from 24000/1001, and 24 is 1e-3 from it."""
 _BT709, _LIMITED = 1, 1
@@ -23,8 +25,10 @@ def movie_rate(fps: float) -> Fraction:
     Raises:
         ValueError: for a rate at which no movie runs.
     """
-    if not 0 < fps < float("inf"):
-        raise ValueError(f"A movie cannot run at {fps} frames per second.")
+    if not SLOWEST <= fps <= FASTEST:
+        raise ValueError(
+            f"A movie cannot run at this rate: set `fps` between {SLOWEST} and {FASTEST} frames per second."
+        )
     of_television = Fraction(round(fps * 1.001) * 1000, 1001)
     if fps != round(fps) and abs(fps - of_television) < _AS_WRITTEN * fps:
         return of_television

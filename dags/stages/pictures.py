@@ -9,6 +9,7 @@ Two kinds of pictures come in:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -88,6 +89,9 @@ MOST_PIXELS = 1 << 26
 MOST_VALUES = 1 << 29
 """Of one part of a file, over all of its channels: two gigabytes of floats."""
 MOST_PARTS = 1000
+_DENSEST = 4096
+"""Pixels a byte of the file, above which a picture of more than `_UNDOUBTED` pixels is a damaged header rather than one colour."""
+_UNDOUBTED = 1 << 22
 
 
 class PictureError(ValueError):
@@ -133,12 +137,26 @@ class _Group:
         return 2 if last == "combined" else 3 if last in _BEAUTY else 4
 
 
+@contextmanager
+def _in_words(path: Path) -> Iterator[None]:
+    """OpenImageIO hands over the texts of a damaged file as they are, and Python cannot read all of them."""
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise PictureError(f"{path} cannot be read: it is damaged, its texts are none") from None
+
+
 def read_picture(path: Path) -> Picture:
     """The picture in a file, as floats.
 
     Raises:
         PictureError: when it cannot be read, holds no picture or several, or is in a colour space that nobody knows.
     """
+    with _in_words(path):
+        return _read_picture(path)
+
+
+def _read_picture(path: Path) -> Picture:
     import OpenImageIO as oiio
 
     specs = _specs(path)
@@ -167,8 +185,9 @@ def is_linear(path: Path) -> bool:
     Raises:
         PictureError: as `read_picture`.
     """
-    specs = _specs(path)
-    return _space(path, specs[_picture(path, specs).part]) in _LINEAR_SPACES
+    with _in_words(path):
+        specs = _specs(path)
+        return _space(path, specs[_picture(path, specs).part]) in _LINEAR_SPACES
 
 
 def is_whole(path: Path) -> bool:
@@ -177,14 +196,23 @@ def is_whole(path: Path) -> bool:
     Raises:
         PictureError: when it is too large to look: it may well be whole, and need not be rendered again.
     """
-    import OpenImageIO as oiio
-
     try:
-        specs = _specs(path)
+        with _in_words(path):
+            specs = _specs(path)
     except PictureError:
         return False
     _check_size(path, specs)
-    for part in range(len(specs)):
+    try:
+        with _in_words(path):
+            return _reads(path, len(specs))
+    except PictureError:
+        return False
+
+
+def _reads(path: Path, parts: int) -> bool:
+    import OpenImageIO as oiio
+
+    for part in range(parts):
         image = oiio.ImageBuf(str(path), part, 0)
         whole = image.read(part, 0, force=True) and not image.has_error
         image.geterror()  # said or not, it is dealt with
@@ -223,11 +251,19 @@ def _specs(path: Path) -> list[Any]:
     specs: list[Any] = []
     while len(specs) < MOST_PARTS and file.seek_subimage(len(specs), 0):
         specs.append(file.spec())
+        _check_header(path, specs[-1])
         if file.format_name() != "openexr":
             break  # further ones are pages or thumbnails
     file.geterror()  # of looking for one more
     file.close()
     return specs
+
+
+def _check_header(path: Path, spec: Any) -> None:
+    """A bit that is wrong in a header makes gigabytes of a thumbnail."""
+    pixels, size = spec.width * spec.height, path.stat().st_size
+    if pixels > max(_UNDOUBTED, _DENSEST * size):
+        raise PictureError(f"{path} is damaged: it says {spec.width}x{spec.height} pixels, and has {size} bytes")
 
 
 def _picture(path: Path, specs: Sequence[Any]) -> _Group:

@@ -71,19 +71,29 @@ def plan_night(
     if unknown := sorted(wanted - known):
         raise ValueError(f"The shot list has no {', '.join(unknown)}")
     entries = _rejections([problem for problem in problems if not wanted or problem.shot in wanted])
-    earlier = read_json(join(params["destination"], "nights", night, "summary.json")) or {"shots": {}}
+    earlier = _shots_of(read_json(join(params["destination"], "nights", night, "summary.json")))
     orders = []
     for order in _orders([shot for shot in shots if not wanted or shot.name in wanted], params, night):
         delivered = current_delivery(order["delivery"])
-        before = earlier["shots"].get(order["shot"], {})
+        before = earlier.get(order["shot"], {})
         if delivered and delivered["fingerprint"] == order["fingerprint"]:
-            reason = f"unchanged since its delivery of {delivered['night']}"
+            reason = f"unchanged since its delivery of {delivered.get('night', 'an unknown night')}"
             entries.append({"shot": order["shot"], "state": "skipped", "reason": reason})
         elif was_paid_in_vain(before, order):
             entries.append(before | {"carried_over": True})
         else:
             orders.append(order)
     return {"night": night, "orders": orders, "entries": entries}
+
+
+def _shots_of(summary: Any) -> dict[str, Any]:
+    """The entries of a summary; none where it is no summary of ours."""
+    shots = summary.get("shots") if isinstance(summary, Mapping) else None
+    return (
+        {shot: entry for shot, entry in shots.items() if isinstance(entry, Mapping)}
+        if isinstance(shots, Mapping)
+        else {}
+    )
 
 
 def was_paid_in_vain(entry: Mapping[str, Any], order: Mapping[str, Any]) -> bool:

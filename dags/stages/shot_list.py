@@ -202,14 +202,18 @@ class _Source:
                 f"it is longer than {LONGEST >> 10} KiB. Make it several lists{_HOW_TO_RAISE.format('LONGEST')}"
             )
         # A tab is white space in JSON and an error in YAML; inside a JSON text it has to be written as \t.
-        loader = _text_loader()(text.replace("\t", "  ") if text.lstrip().startswith("{") else text)
+        text_of_yaml = text.replace("\t", "  ") if text.lstrip().startswith("{") else text
+        try:
+            loader = _text_loader()(text_of_yaml)  # it looks for characters that YAML does not know
+        except yaml.YAMLError as error:
+            raise _NotYamlError(error) from error
         try:
             node = loader.get_single_node()
             self._lines: dict[tuple[Any, ...], int] = {}
             self._repeated: list[tuple[tuple[Any, ...], int]] = []
             self._walk(node, ())
             self.data: Any = loader.construct_document(node) if node is not None else None
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, RecursionError) as error:
             raise _NotYamlError(error) from error
         finally:
             loader.dispose()

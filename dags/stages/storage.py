@@ -36,7 +36,7 @@ def read_json(path: str) -> Any:
     """A JSON file; None when there is none, or half of one."""
     try:
         return json.loads(storage(path).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
         return None
 
 

@@ -54,7 +54,8 @@ class _Settings:
             )
         if not timeout > 0 or max_attempts < 1:
             raise RenderjuiceInputError("timeout must be above 0 seconds, and max_attempts at least 1.")
-        self._wire_settings = WireSettings(key, check_base_url(base_url, allow_http=allow_http), timeout, allow_http)
+        checked = check_base_url(base_url, allow_http=allow_http, secret=key)
+        self._wire_settings = WireSettings(key, checked, timeout, allow_http)
         self.protocol = Protocol(key, RetryPolicy(max_attempts))
 
     @property

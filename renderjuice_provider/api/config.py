@@ -14,7 +14,19 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.alias_generators import to_camel
 
 from renderjuice_provider.api.errors import RenderjuiceInputError
-from renderjuice_provider.api.lenient import digits, flag, frame_texts, is_template, number, parsed, sizes, text, words
+from renderjuice_provider.api.lenient import (
+    DEEPEST,
+    digits,
+    flag,
+    frame_texts,
+    is_deep,
+    is_template,
+    number,
+    parsed,
+    sizes,
+    text,
+    words,
+)
 
 _LEAST = '{"colorManagementPreset": "default"}'
 Text = Annotated[str, Field(min_length=1), BeforeValidator(text)]
@@ -129,6 +141,8 @@ def check_render_config(config: RenderConfig | Mapping[str, Any] | str) -> Rende
         raise RenderjuiceInputError(
             f"render_config must be a dict or a RenderConfig, not {type(config).__name__}{hint}."
         )
+    if is_deep(dict(fields)):
+        raise RenderjuiceInputError(f"render_config has more than {DEEPEST} levels: Renderjuice's settings have three.")
     if not fields:
         raise RenderjuiceInputError(f"render_config is empty, and Renderjuice refuses that. The least is {_LEAST}.")
     try:

@@ -8,16 +8,25 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from typing import Any
 
 _NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d*)?([eE][+-]?\d{1,2})?")
 _TEMPLATE = re.compile(r"\{\{|\{%")
+DEEPEST = 32
+"""Levels of lists and objects in a configuration: Renderjuice's own has three."""
 _UNRENDERED = "a Jinja template that nobody has rendered: write render_config as a dict, not as a RenderConfig"
 
 
 def is_template(value: Any) -> bool:
     """Whether it is a text that Jinja has yet to render."""
     return isinstance(value, str) and bool(_TEMPLATE.search(value))
+
+
+def is_deep(value: Any, levels: int = DEEPEST) -> bool:
+    """Whether it has more levels than anybody means: what looks through it would come to Python's own limit."""
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return levels < 0 or any(is_deep(item, levels - 1) for item in items)
 
 
 def number(value: Any) -> Any:
@@ -80,7 +89,8 @@ def parsed(value: Any) -> Any:
         return value
     for read in (json.loads, ast.literal_eval):
         try:
-            return read(value.strip())
+            with warnings.catch_warnings(action="ignore", category=SyntaxWarning):  # Python's doubts about `1if`
+                return read(value.strip())
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             continue
     return value

@@ -12,8 +12,8 @@ from renderjuice_provider.api.redact import redact
 DEFAULT_BASE_URL = "https://api.renderjuice.com/api/external/v1"
 
 
-def check_base_url(url: str, *, allow_http: bool) -> str:
-    """`url` without a trailing slash and surrounding blanks.
+def check_base_url(url: str, *, allow_http: bool, secret: str = "") -> str:
+    """`url` without a trailing slash and surrounding blanks. No message shows `secret`: keys are pasted into wrong fields.
 
     Raises:
         RenderjuiceInputError: when it is no http(s) address, or would send the API key in the clear.
@@ -24,7 +24,7 @@ def check_base_url(url: str, *, allow_http: bool) -> str:
         problem = "holds characters that no base URL has"
     if problem:
         raise RenderjuiceInputError(
-            f"The base URL {redact(str(url))!r} {problem}. Renderjuice's own is {DEFAULT_BASE_URL}."
+            f"The base URL {redact(str(url), secret)!r} {problem}. Renderjuice's own is {DEFAULT_BASE_URL}."
         )
     return url.rstrip("/")
 

@@ -31,13 +31,13 @@ def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> Proxy |
     `environment`: as `urllib.request.getproxies` gives it, which is the default.
     """
     known = getproxies() if environment is None else environment
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return None  # no way leads there
     scheme = next((name for name in (parts.scheme, "all") if known.get(name)), None)
-    if (
-        scheme is None
-        or is_loopback(parts.hostname or "")
-        or _is_exempt(parts.hostname or "", parts.port, known.get("no", ""))
-    ):
+    if scheme is None or is_loopback(host) or _is_exempt(host, port, known.get("no", "")):
         return None
     address = known[scheme]
     return Proxy(address if "://" in address else f"http://{address}", f"{scheme.upper()}_PROXY")

@@ -12,8 +12,9 @@ T = TypeVar("T")
 # What a URL can hold, up to the next blank, quotation mark or angle bracket. Each pattern here looks at a character a few times at
 # most: a text of colons and slashes must not keep anyone busy.
 _WORD = re.compile(r"[^\s\"'<>]+")
-# Any scheme (`s3:`, `https:`), and one slash or more: a URL that was taken for a path has lost one.
-_SCHEME = re.compile(r"\b[a-z][a-z0-9+.-]{1,15}:/", re.IGNORECASE)
+# The end of any scheme (`s3:`, `https:`), and one slash or more: a URL that was taken for a path has lost one. Before it may stand
+# anything: a text that somebody glued it to. One letter and one slash are a drive.
+_SCHEME = re.compile(r"://|[a-z0-9+.-]{2}:/", re.IGNORECASE)
 _QUERY = re.compile(r"[?#]")
 _URL_USER = re.compile(r"(:/+)([^\s/]+)@")
 _CONNECTION_ID = re.compile(r"[\w.-]+")

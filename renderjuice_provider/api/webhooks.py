@@ -66,10 +66,10 @@ def _check_signature(headers: Mapping[str, str], body: bytes, secret: str, now: 
     timestamp = headers.get(TIMESTAMP, "")
     if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) < 16):
         raise RenderjuiceWebhookError("The webhook has no usable timestamp")
-    mac = hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).digest()
+    mac = hmac.new(secret.encode(errors="surrogatepass"), timestamp.encode() + b"." + body, hashlib.sha256).digest()
     given = headers.get(SIGNATURE, "").strip().removeprefix("sha256=")
     accepted = (mac.hex(), mac.hex().upper(), base64.b64encode(mac).decode())
-    if not any(hmac.compare_digest(given.encode(), form.encode()) for form in accepted):
+    if not any(hmac.compare_digest(given.encode(errors="replace"), form.encode()) for form in accepted):
         raise RenderjuiceWebhookError("The webhook is not signed with this connection's secret")
     if abs(now - int(timestamp)) > TOLERANCE:
         raise RenderjuiceWebhookError("The webhook was signed more than five minutes away from now")

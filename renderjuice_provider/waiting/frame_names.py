@@ -15,6 +15,8 @@ from pathlib import PurePosixPath
 _RUN = re.compile(r"-?\d+")
 _LONGEST = 11
 """Digits of a number that can be a frame's."""
+_LONGEST_NAME = 255
+"""Characters of a name that is read: no file system has a longer one."""
 _MOST_RUNS = 8
 """Numbers of one name that are considered, from its end: where names hold more, the frame's is among the last."""
 _PADDED = 4
@@ -119,6 +121,8 @@ def _known(label: str, views: Sequence[str]) -> str | None:
 def _readings(name: str, view: str | None) -> list[_Reading]:
     """Equally many, in the same order, for all names that differ in nothing but digits."""
     path = PurePosixPath(name)
+    if len(path.name) > _LONGEST_NAME:
+        return []
     folder, stem = name.removesuffix(path.name), _stem(path.name)
     ending = path.name.removeprefix(stem)
     other = [match.span() for match in _NO_FRAME.finditer(stem)]

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 from renderjuice_provider.waiting.frame_names import read_numbers, view_of
 
 _RANGE = re.compile(r"(-?\d{1,9})(?:\s*-\s*(-?\d{1,9})(?:\s*[:x]\s*([1-9]\d{0,8}))?)?")
-_MOST = 1_000_000
-"""Frames of one order that we are willing to count: half a day of film. More is a typing slip."""
+MOST_FRAMES = 100_000
+"""Frames in one order that we are willing to count: more than an hour of film, and a fraction of a second for each view. More is a
+typing slip: render longer work in several jobs."""
 _COPY = re.compile(r"/copy-\d+/(?=[^/]+$)")
 """Where `api.paths` puts the second file of one name: here no part of a sequence's name."""
 _MOVIES = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm", ".ogv", ".mpg"})
@@ -230,7 +231,7 @@ def _requested(orders: Sequence[Any], analysis: Mapping[str, Any]) -> frozenset[
     if found is not None or any(isinstance(order, Mapping) and order.get("frameRanges") for order in orders):
         return found
     first, last, step = (analysis.get(name) for name in ("frameStart", "frameEnd", "frameStep"))
-    if not isinstance(first, int) or not isinstance(last, int) or not 0 <= last - first < _MOST:
+    if not isinstance(first, int) or not isinstance(last, int) or not 0 <= last - first < MOST_FRAMES:
         return None
     return frozenset(range(first, last + 1, step if isinstance(step, int) and step > 0 else 1))
 
@@ -242,7 +243,7 @@ def ordered_frames(config: Any) -> frozenset[int] | None:
         return None
     found = [expand(part) for text in ranges for part in str(text).split(",")]
     known = [frames for frames in found if frames is not None]
-    if len(known) < len(found) or sum(map(len, known)) > _MOST:
+    if len(known) < len(found) or sum(map(len, known)) > MOST_FRAMES:
         return None
     return frozenset().union(*known)
 
@@ -254,7 +255,7 @@ def expand(text: str) -> range | None:
         return None
     first = int(match[1])
     frames = range(first, (first if match[2] is None else int(match[2])) + 1, int(match[3] or 1))
-    return frames if 0 < len(frames) <= _MOST else None
+    return frames if 0 < len(frames) <= MOST_FRAMES else None
 
 
 def frame_number(file_name: str) -> int | None:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from renderjuice_provider.api.config import CHANGES_NO_PIXEL, RenderConfig
-from renderjuice_provider.api.lenient import parsed
+from renderjuice_provider.api.lenient import is_deep, parsed
 from renderjuice_provider.waiting.frames import ordered_frames
 
 _PRESET = "colorManagementPreset"
@@ -41,7 +41,7 @@ def picture(config: Mapping[str, Any]) -> dict[str, Any]:
     found = {
         name: value
         for key, setting in config.items()
-        if key not in CHANGES_NO_PIXEL
+        if key not in CHANGES_NO_PIXEL and not is_deep(setting)
         for name, value in _flat(key, setting)
     }
     frames = ordered_frames(config)
