@@ -91,7 +91,7 @@ MOST_VALUES = 1 << 29
 MOST_PARTS = 1000
 _DENSEST = 4096
 """Pixels a byte of the file, above which a picture of more than `_UNDOUBTED` pixels is a damaged header rather than one colour."""
-_UNDOUBTED = 1 << 22
+_UNDOUBTED = 1 << 20
 
 
 class PictureError(ValueError):

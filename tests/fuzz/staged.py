@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-from stages import bulk, composite, contact_sheet, decisions, delivery, movie, pictures, planning, shot_list
+from stages import bulk, composite, decisions, delivery, movie, pictures, planning, shot_list
 
 from fuzz.holds import is_stored
 from fuzz.inputs import JOB_ID, Chance
@@ -139,18 +139,7 @@ def _damaged(chance: Chance) -> None:
     pictures.is_whole(path)
     pictures.is_linear(path)
     pictures.read_picture(path)
-    composite.composite_frame([path, path])
-
-
-MANIFEST = {
-    "requested_frames": [1, 2],
-    "files": [{"kind": "frame", "place": f"frames/sh_000{number}.png", "size": 9, "view": None} for number in (1, 2)],
-}
-
-
-def _sheets(chance: Chance) -> None:
-    for place in contact_sheet.frames_of(chance.changed(MANIFEST)):
-        assert isinstance(place, str)
+    composite.composite_frame([path])
 
 
 def _rates(chance: Chance) -> None:
@@ -180,7 +169,6 @@ TARGETS = [
     Target("planning", _plan, words=True, share=6),
     Target("deliveries", _deliveries, words=True, share=2),
     Target("pictures", _damaged, words=True, share=3),
-    Target("contact sheets", _sheets, words=True, share=4),
     Target("movie rates", _rates, words=True, share=6),
     Target("bulk names", _folders, words=True, share=1),
 ]
