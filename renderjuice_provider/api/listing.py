@@ -8,16 +8,19 @@ reference's page on listing jobs.
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
+from functools import partial
 from typing import Any
 
 from renderjuice_provider.api.errors import RenderjuiceRefusedError, RenderjuiceResponseError
-from renderjuice_provider.api.flow import Answer, Call, Flow
+from renderjuice_provider.api.flow import Answer, Call, Do, Flow
 from renderjuice_provider.api.models import Job, parse
 from renderjuice_provider.api.protocol import Protocol
 from renderjuice_provider.api.reading import unwrap
 
 PAGE_SIZE = 100
 MAX_PAGES = 1000
+MANY = 1000
+"""Jobs of one page, of which more are sorted out beside an event loop: nobody asked for so many."""
 
 
 class JobListing:
@@ -46,26 +49,31 @@ class JobListing:
         self._page += 1
         body = yield from self._ask()
         jobs, pagination = body["jobs"], body.get("pagination")
-        fresh = list(self._fresh(jobs))
+        sort_out = partial(self._fresh, jobs, wanted)
+        fresh, found = (yield Do(sort_out)) if len(jobs) > MANY else sort_out()
         answered = _number(pagination, "page", self._page if fresh else 0)
         self.more = bool(jobs) and answered == self._page < min(MAX_PAGES, _total_pages(pagination))
-        return self._jobs(fresh, wanted)
+        return self._jobs(found)
 
-    def _fresh(self, jobs: list[Any]) -> Iterator[Any]:
+    def _fresh(self, jobs: list[Any], wanted: Container[str] | None) -> tuple[bool, list[Any]]:
+        """Whether any were not seen before, and those of them that are wanted. What is no job is for `parse` to refuse."""
+        fresh, found = False, []
         for job in jobs:
             job_id = job.get("id") if isinstance(job, dict) else None
-            if not isinstance(job_id, str) or job_id not in self._seen:
-                if isinstance(job_id, str):
-                    self._seen.add(job_id)
-                yield job
+            if isinstance(job_id, str):
+                if job_id in self._seen:
+                    continue
+                self._seen.add(job_id)
+            fresh = True
+            if wanted is None or not isinstance(job_id, str) or job_id.lower() in wanted:
+                found.append(job)
+        return fresh, found
 
-    def _jobs(self, found: list[Any], wanted: Container[str] | None) -> Iterator[Job]:
+    def _jobs(self, found: list[Any]) -> Iterator[Job]:
         for item in found:
-            known = isinstance(item, dict) and isinstance(item.get("id"), str)
-            if wanted is None or not known or item["id"].lower() in wanted:
-                job = parse(Job, item, "job")
-                if self._status in {None, job.status}:
-                    yield job
+            job = parse(Job, item, "job")
+            if self._status in {None, job.status}:
+                yield job
 
     def _ask(self) -> Flow[dict[str, Any]]:
         try:

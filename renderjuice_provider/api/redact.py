@@ -40,7 +40,9 @@ def redact(text: str, *secrets: str, longest: int = LONGEST) -> str:
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***")
-    text = "".join(char if char.isprintable() else " " for char in text[:_CONSIDERED])
+    text = text[:_CONSIDERED]
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
     text = without_url_secrets(text)
     return text if len(text) <= longest else text[: longest - 1] + "…"
 

@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter
 
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.api.origin import DEFAULT_BASE_URL
+from renderjuice_provider.api.redact import redact
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -120,7 +121,7 @@ def _options(name: str, extra: Mapping[str, Any]) -> dict[str, Any]:
     given = {key.removeprefix("extra__renderjuice__"): value for key, value in given.items()} | given
     unknown = [key for key in given if key.rpartition("__")[2] not in {*_OPTIONS, *_OTHERS}]
     if unknown:
-        log.warning("%s: nothing here knows these extras, and they are not used: %s.", name, ", ".join(unknown))
+        log.warning("%s: nothing here knows these extras, and they are not used: %s.", name, redact(", ".join(unknown)))
     return {key: _option(name, key, given[key]) for key in _OPTIONS if key in given}
 
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
     from renderjuice_provider.api.client import RenderjuiceClient
 
+_OURS = "renderjuice_provider."
+_RESULTS = frozenset({"execute", "execute_complete", "summary"})
+"""Methods of which the results become XComs."""
+
 
 class RenderjuiceOperator(OnlyWrittenTemplates, BaseOperator):
     """An operator with a Renderjuice connection. Templates are rendered in what the DAG file says, and in nothing else.
@@ -33,10 +37,10 @@ class RenderjuiceOperator(OnlyWrittenTemplates, BaseOperator):
     """Whether the operator returns a dict, whose keys are XComs of their own then: `render.output["job_id"]`."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Whatever an operator returns is an XCom, and can be stored: also that of an operator that is made from ours."""
+        """Whatever our operators return is an XCom, and can be stored. One that somebody makes of them may return what it likes."""
         super().__init_subclass__(**kwargs)
-        if "execute" in vars(cls):
-            cls.execute = _storable_result(cls.execute)  # type: ignore[method-assign]
+        for name in _RESULTS & vars(cls).keys() if cls.__module__.startswith(_OURS) else ():
+            setattr(cls, name, _storable_result(getattr(cls, name)))
 
     def __init__(self, *, renderjuice_conn_id: str = RenderjuiceHook.default_conn_name, **kwargs: Any) -> None:
         super().__init__(**{"multiple_outputs": type(self).multiple_outputs} | kwargs)
@@ -50,7 +54,7 @@ class RenderjuiceOperator(OnlyWrittenTemplates, BaseOperator):
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """As Airflow does it; what the phase before the deferral has stored for the link is there."""
         keep_preview(self)
-        return storable(super().resume_execution(next_method, next_kwargs, context))
+        return super().resume_execution(next_method, next_kwargs, context)
 
     @property
     def client(self) -> RenderjuiceClient:

@@ -13,7 +13,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.ids import check_job_id
 from renderjuice_provider.api.models import JobStatus
-from renderjuice_provider.api.redact import redact
+from renderjuice_provider.api.redact import redact, storable
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.task_state import DELETED, ENDED, is_in_process, task_state, waits_until
 from renderjuice_provider.triggers.lookout import lookout
@@ -97,7 +97,8 @@ class RenderjuiceJobTrigger(BaseTrigger):
             "limit",
             "version",
         )
-        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
+        arguments = storable({name: getattr(self, name) for name in names})
+        return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch the job, together with all others that use its connection: see `renderjuice_provider.triggers.lookout`."""

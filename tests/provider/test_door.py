@@ -13,7 +13,7 @@ from provider.runner import CONFIG, Runner, connect
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.client import RenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceError
-from renderjuice_provider.api.models import Job
+from renderjuice_provider.api.models import FailedReason, Job
 from renderjuice_provider.hooks.xcom import serde
 from renderjuice_provider.links.renderjuice import PREVIEW_KEY
 from renderjuice_provider.operators.renderjuice import (
@@ -197,7 +197,7 @@ def test_the_key_is_found_in_every_way_of_writing_it():
     escaped = "".join(f"\\u{ord(char):04x}" for char in KEY)
     for body in (
         json.dumps({"id": JOB_ID, "status": KEY}).encode("utf-16"),
-        f'{{"id": "x", "status": "{escaped}"}}'.encode(),
+        f'{{"id": "{JOB_ID}", "status": "{escaped}"}}'.encode(),
     ):
         with serving(lambda _, body=body: Reply(200, body)) as server, RenderjuiceClient(KEY, server.url) as client:
             assert client.get_job(JOB_ID).status == "***"
@@ -211,3 +211,16 @@ def test_a_scene_in_a_bucket_keeps_the_connection_in_its_path(runner):
     assert storable("https://token@store.test/shots") == "https://***@store.test/shots"
     assert storable("s3://id:secret@bucket/shots") == "s3://***@bucket/shots"
     assert storable("s3://bucket/what?/shot#1.blend", urls=False) == "s3://bucket/what?/shot#1.blend"
+
+
+def test_an_operator_made_of_ours_may_return_a_model(emulator, runner):
+    class Upload(RenderjuiceUploadOperator):
+        def execute(self, context: Any) -> Any:
+            return FailedReason(name="made of ours")
+
+    assert runner.run(Upload(task_id="upload", file_path="shot.blend")) == FailedReason(name="made of ours")
+
+
+@pytest.mark.parametrize("operator", [RenderjuiceValidateJobOperator, RenderjuiceRunJobOperator])
+def test_what_an_operator_returns_passes_the_door_wherever_it_is_made(operator):
+    assert all(hasattr(getattr(operator, name), "__wrapped__") for name in ("execute", "execute_complete", "summary"))
