@@ -172,3 +172,10 @@ def test_an_extra_that_nobody_knows_is_named_in_the_log_without_its_value(caplog
     assert [record.getMessage() for record in caplog.records if record.name.startswith("renderjuice")] == [
         "Connection 'farm': nothing here knows these extras, and they are not used: time_out."
     ]
+
+
+def test_an_extra_with_an_odd_name_can_be_logged_everywhere(caplog):
+    client_arguments(fields(extra=json.dumps({"a\ud800\n\0": 1})))
+    (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("renderjuice")]
+    assert line.isprintable()
+    assert line.encode()
