@@ -8,14 +8,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from renderjuice_provider.api.config import RenderConfig, Text
-from renderjuice_provider.waiting.frames import expand
+from renderjuice_provider.waiting.frames import MOST_FRAMES, expand
 
 LAYERS = ("base", "over")
 """The layers that a shot can have, from the bottom up. The DAG has tasks for each: Airflow cannot expand inside a mapped group."""
 
 _RANGE = re.compile(r"\s*(-?\d{1,9})\s*-\s*(-?\d{1,9})\s*")
-_MOST_FRAMES = 1_000_000
-"""Of one shot: half a day of film. More is a typing slip, or more than anyone can count."""
 _DIGITS = re.compile(r"\d+")
 
 
@@ -31,10 +29,10 @@ def _frames(value: Any) -> Any:
             if both and int(both[1]) > int(both[2]):
                 raise ValueError(f"frames {text!r} run backwards: write {both[2]}-{both[1]}")
             if both:
-                raise ValueError(f"frames {text!r} are more than {_MOST_FRAMES}: make it several shots")
+                raise ValueError(f"frames {text!r} are more than {MOST_FRAMES}: make it several shots")
             raise ValueError(f"frames {text!r} are empty, or no range: write 7, 1-24 or 1-24:2")
-    if sum(len(expand(text) or ()) for text in ranges) > _MOST_FRAMES:
-        raise ValueError(f"these are more than {_MOST_FRAMES} frames: make it several shots")
+    if sum(len(expand(text) or ()) for text in ranges) > MOST_FRAMES:
+        raise ValueError(f"these are more than {MOST_FRAMES} frames: make it several shots")
     return [_DIGITS.sub(lambda digits: str(int(digits[0])), text) for text in ranges]
 
 

@@ -37,7 +37,7 @@ DRIPS = {
     "a chunk's size": (CHUNKED, b"0"),
     "trailers": (CHUNKED + b"2\r\n{}\r\n0\r\n", b"X-A: b\r\n"),
     "the name in a gzip": (OK + b"Content-Encoding: gzip\r\n\r\n" + NAMED_GZIP, b"n"),
-    "gzips of nothing": (OK + b"Content-Encoding: gzip\r\n\r\n", gzip.compress(b"")),
+    "gzips of nothing": (OK + b"Content-Encoding: gzip\r\n\r\n", gzip.compress(b"", mtime=0)),
     "blanks": (OK + b"\r\n", b" "),
 }
 
@@ -106,7 +106,7 @@ def packed(content, coding="gzip"):
 
 def test_one_gzip_is_unpacked_and_so_are_joined_ones(new_client):
     text = json.dumps(a_job("rendering")).encode()
-    for content in (gzip.compress(text), gzip.compress(text[:9]) + gzip.compress(text[9:])):
+    for content in (gzip.compress(text, mtime=0), gzip.compress(text[:9], mtime=0) + gzip.compress(text[9:], mtime=0)):
         with serving(packed(content)) as server:
             assert new_client(base_url=server.url).get_job(JOB_ID).status == "rendering"
             assert server.requests[0].headers["Accept-Encoding"] == "gzip"
@@ -115,11 +115,14 @@ def test_one_gzip_is_unpacked_and_so_are_joined_ones(new_client):
 @pytest.mark.parametrize("coding", ["gzip, gzip", "gzip,identity,gzip", "br", "zstd", "deflate", "x" * 5000])
 def test_what_is_packed_twice_or_in_a_way_that_nobody_asked_for_is_not_unpacked(new_client, coding):
     error = RenderjuiceConnectionError
-    with serving(packed(gzip.compress(b"{}"), coding)) as server, pytest.raises(error, match="one gzip at most"):
+    with (
+        serving(packed(gzip.compress(b"{}", mtime=0), coding)) as server,
+        pytest.raises(error, match="one gzip at most"),
+    ):
         new_client(base_url=server.url, max_attempts=1).get_job(JOB_ID)
 
 
-@pytest.mark.parametrize(("content", "why"), [(gzip.compress(b"{}")[:-3], "cut short"), (b"{}", "damaged")])
+@pytest.mark.parametrize(("content", "why"), [(gzip.compress(b"{}", mtime=0)[:-3], "cut short"), (b"{}", "damaged")])
 def test_a_gzip_that_lost_its_end_is_no_answer_and_no_file(new_client, tmp_path, content, why):
     def reply(request):
         here = f"http://{request.headers['Host']}/file"
@@ -136,13 +139,16 @@ def test_a_gzip_that_lost_its_end_is_no_answer_and_no_file(new_client, tmp_path,
 def test_a_small_answer_that_unpacks_to_a_large_one_is_left_at_the_limit(new_client, monkeypatch):
     monkeypatch.setattr(body, "LONGEST", 4 << 20)
     error = RenderjuiceConnectionError
-    with serving(packed(gzip.compress(bytes(32 << 20)))) as server, pytest.raises(error, match="longer than 4 MiB"):
+    with (
+        serving(packed(gzip.compress(bytes(32 << 20), mtime=0))) as server,
+        pytest.raises(error, match="longer than 4 MiB"),
+    ):
         new_client(base_url=server.url, max_attempts=1).get_job(JOB_ID)
 
 
 def test_no_step_of_unpacking_makes_more_than_a_piece():
     unpacker = unpacking.Unpacker({"content-encoding": "gzip"})
-    sizes = [len(piece) for piece in unpacker.pieces(gzip.compress(bytes(20 << 20)))]
+    sizes = [len(piece) for piece in unpacker.pieces(gzip.compress(bytes(20 << 20), mtime=0))]
     assert sum(sizes) == 20 << 20
     assert max(sizes) <= unpacking.PIECE
     unpacker.end()
