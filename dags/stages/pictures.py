@@ -92,6 +92,10 @@ MOST_PARTS = 1000
 _DENSEST = 4096
 """Pixels a byte of the file, above which a picture of more than `_UNDOUBTED` pixels is a damaged header rather than one colour."""
 _UNDOUBTED = 1 << 20
+_WITH_REGIONS = frozenset({".exr", ".tif", ".tiff"})
+"""Formats in which a picture may be a part of what is shown, such as a border render."""
+_DEFLATE = 1032
+"""Bytes that one byte of a PNG can stand for: Deflate packs no denser."""
 
 
 class PictureError(ValueError):
@@ -262,8 +266,14 @@ def _specs(path: Path) -> list[Any]:
 def _check_header(path: Path, spec: Any) -> None:
     """A bit that is wrong in a header makes gigabytes of a thumbnail."""
     pixels, size = spec.width * spec.height, path.stat().st_size
-    if pixels > max(_UNDOUBTED, _DENSEST * size):
+    whole_bytes = path.suffix.lower() == ".png" and spec.get_int_attribute("oiio:BitsPerSample", 8) >= 8
+    if (whole_bytes and spec.image_bytes() > _DEFLATE * size) or pixels > max(_UNDOUBTED, _DENSEST * size):
         raise PictureError(f"{path} is damaged: it says {spec.width}x{spec.height} pixels, and has {size} bytes")
+    shown = spec.full_width * spec.full_height
+    if shown != pixels and path.suffix.lower() not in _WITH_REGIONS:
+        raise PictureError(
+            f"{path} is damaged: it says that it is a region of {spec.full_width}x{spec.full_height} pixels"
+        )
 
 
 def _picture(path: Path, specs: Sequence[Any]) -> _Group:
