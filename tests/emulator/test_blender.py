@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from blenders import blenders
 
 from renderjuice_emulator.blender import JOB_SCRIPT, BlenderRenderer, find_blender
 from renderjuice_emulator.rendering import RenderedFile, RenderFailedError, RenderOrder, SceneReport
@@ -79,12 +80,6 @@ async def render(renderer: BlenderRenderer, order: RenderOrder) -> list[Rendered
 
 def frames_of(files: list[RenderedFile]) -> list[RenderedFile]:
     return [file for file in files if file.kind == "frame"]
-
-
-def blender_processes() -> list[psutil.Process]:
-    """Jobs of this test's own Blender that are still alive."""
-    parent = psutil.Process()
-    return [child for child in parent.children(recursive=True) if str(JOB_SCRIPT) in " ".join(child.cmdline())]
 
 
 def inspect(path: Path) -> tuple[int, int, str]:
@@ -332,8 +327,8 @@ def endless(scene: Path, destination: Path) -> RenderOrder:
 async def test_closing_the_iterator_kills_blender(build, renderer, tmp_path):
     async with contextlib.aclosing(renderer.render(endless(build(), tmp_path))) as files:
         await anext(files)
-        assert blender_processes()
-    assert not blender_processes()
+        assert blenders()
+    assert not blenders()
 
 
 @blender_test
@@ -341,13 +336,13 @@ async def test_cancelling_kills_blender_in_the_middle_of_a_frame(build, renderer
     slow = order_for(build(), tmp_path, sampleCount=100_000, resolution=[640, 360], denoisingEnabled=False)
     task = asyncio.create_task(render(renderer, slow))
     await asyncio.sleep(2)
-    assert blender_processes()
+    assert blenders()
     began = time.monotonic()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert time.monotonic() - began < 1
-    assert not blender_processes()
+    assert not blenders()
 
 
 @blender_test

@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
+from blenders import blenders
 from studio import DEFAULT, Studio
 
-from renderjuice_emulator.blender import JOB_SCRIPT, find_blender
+from renderjuice_emulator.blender import find_blender
 from renderjuice_emulator.testing import Emulator
 
 COMMAND = find_blender()
@@ -43,12 +43,6 @@ def emulator() -> Iterator[Emulator]:
 def studio(emulator: Emulator, tmp_path: Path) -> Iterator[Studio]:
     with Studio(emulator, tmp_path) as studio:
         yield studio
-
-
-def blenders() -> list[psutil.Process]:
-    children = psutil.Process().children(recursive=True)
-    inside = [child for child in children if child.name() != "bwrap"]  # not the fence around it
-    return [child for child in inside if str(JOB_SCRIPT) in " ".join(child.cmdline())]
 
 
 def wait_for_a_frame(studio: Studio, job_id: str) -> None:

@@ -1,0 +1,22 @@
+"""Which Blenders run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+import psutil
+
+from renderjuice_emulator.blender import JOB_SCRIPT
+
+
+def blenders() -> list[psutil.Process]:
+    """The jobs of this test's own Blender that are still alive, without the fence around each."""
+    return list(_blenders())
+
+
+def _blenders() -> Iterator[psutil.Process]:
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it ends as we look, or has ended and nobody was told yet
+            if child.name() != "bwrap" and str(JOB_SCRIPT) in " ".join(child.cmdline()):
+                yield child
