@@ -362,11 +362,12 @@ async def test_blender_ends_when_the_emulator_is_killed(build, tmp_path):
     """)
     emulator = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE)
     await emulator.stdout.readline()
-    (blender,) = psutil.Process(emulator.pid).children()
+    started = psutil.Process(emulator.pid).children(recursive=True)  # Blender, and the fence around it
+    assert started
     os.kill(emulator.pid, signal.SIGKILL)
     await emulator.communicate()
 
-    _, alive = await asyncio.to_thread(psutil.wait_procs, [blender], timeout=5)
+    _, alive = await asyncio.to_thread(psutil.wait_procs, started, timeout=5)
     assert not alive
 
 
