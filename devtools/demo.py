@@ -15,6 +15,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from devtools.airflow_api import STATES_AT_END, AirflowApi
 from devtools.demo_scenes import build_scenes
@@ -96,7 +97,8 @@ def new_airflow() -> LocalAirflow:
 def connect(airflow: AirflowApi, emulator: LocalEmulator, tracker: LocalTracker) -> None:
     """Connections and pool, made as a user would make them: so the web UI shows them."""
     renderjuice = {"connection_id": "renderjuice_default", "conn_type": "renderjuice", "host": emulator.base_url}
-    airflow.make("/connections", renderjuice | {"password": KEY})
+    port = urlsplit(emulator.base_url).port  # said twice, since the web UI's Test button wants one
+    airflow.make("/connections", renderjuice | {"password": KEY, "port": port})
     airflow.make("/connections", {"connection_id": "production_tracker", "conn_type": "http", "host": tracker.url})
     pool = {"name": "renderjuice", "slots": 8, "description": "Renders at once", "include_deferred": True}
     airflow.make("/pools", pool)
