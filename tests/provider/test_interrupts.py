@@ -22,6 +22,14 @@ class InProcessSupervisorComms:
     """Named as Airflow's own line to itself in `dag.test()`."""
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """In the background of a shell Ctrl-C is ignored, and Python leaves it so: tests may run there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def one_process(monkeypatch):
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", InProcessSupervisorComms(), raising=False)
