@@ -91,7 +91,7 @@ def new_airflow() -> LocalAirflow:
         "RENDERJUICE_POLL_INTERVAL": "5",  # someone is watching
         "RENDERJUICE_POOL": "renderjuice",
     }
-    return LocalAirflow(DEMO / "airflow", ROOT / "dags", environment)
+    return LocalAirflow(DEMO / "airflow", ROOT / "dags", environment, port=8080)
 
 
 def connect(airflow: AirflowApi, emulator: LocalEmulator, tracker: LocalTracker) -> None:

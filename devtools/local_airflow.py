@@ -28,7 +28,7 @@ class LocalAirflow(AirflowApi):
         home: `AIRFLOW_HOME`; made if it does not exist.
         dags: the folder of DAG files.
         environment: further variables, such as connections and settings.
-        port: of the web UI, if it is free.
+        port: of the web UI, if it is free; by default any that is, so that several can start at once.
         password: of the user `admin`; made up when empty.
     """
 
@@ -38,7 +38,7 @@ class LocalAirflow(AirflowApi):
         dags: Path,
         environment: Mapping[str, str] | None = None,
         *,
-        port: int = 8080,
+        port: int = 0,
         password: str = "",
     ) -> None:
         super().__init__(f"http://localhost:{free_port(port)}", password or secrets.token_urlsafe(9))
@@ -66,8 +66,8 @@ class LocalAirflow(AirflowApi):
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(24),
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(48),
-            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port(8793)),
-            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port(8794)),
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
             "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
         }
