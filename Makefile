@@ -46,7 +46,7 @@ $(BLENDER)/installed: $(VENV)/installed
 ifeq ($(FIND_BPY),1)
 	$(PYTHON) -m venv $(BLENDER)
 	$(UV) pip install --quiet --python $(BLENDER)/bin/python --compile-bytecode 'bpy==5.0.1' 'numpy<2'
-	-@$(RUN) -m devtools.packages bubblewrap=bwrap # the fence around Blender; without it, the emulator says what that means
+	-@$(RUN) -m tools.packages bubblewrap=bwrap # the fence around Blender; without it, the emulator says what that means
 	@touch $@
 else
 	@echo "bpy needs Python 3.11 exactly: the emulator will use an installed blender, or its fast renderer"
@@ -78,29 +78,29 @@ unit: install
 
 # FUZZ="config --seed 1 --first 4711 --inputs 1" makes one finding again.
 fuzz: install
-	PYTHONPATH=.:dags:tests $(RUN) -m fuzz $(FUZZ)
+	PYTHONPATH=.:dags $(RUN) -m tests.fuzz $(FUZZ)
 
 # CELLS="3.1-py3.12 3.4" for some of them; MATRIX=--quick without the kills.
 matrix: install
-	$(RUN) -m devtools.matrix $(MATRIX) $(CELLS)
+	$(RUN) -m proofs.matrix $(MATRIX) $(CELLS)
 
 chaos: install
-	$(RUN) -m devtools.chaos $(CHAOS)
+	$(RUN) -m proofs.chaos $(CHAOS)
 
 hostile: install
-	$(RUN) -m devtools.hostile
+	$(RUN) -m proofs.hostile
 
 cluster-test: install
-	$(RUN) -m devtools.cluster_test
+	$(RUN) -m proofs.cluster
 
 demo: install blender
-	$(RUN) -m devtools.demo
+	$(RUN) -m tools.demo
 
 look: install blender
-	$(RUN) -m devtools.look
+	$(RUN) -m proofs.look
 
 scale: install
-	$(RUN) -m devtools.scale
+	$(RUN) -m proofs.scale
 
 bench: install
 	$(RUN) -m benchmarks.transfer_memory
@@ -112,11 +112,11 @@ bench-chaos: install
 	$(RUN) -m benchmarks.stock_http
 
 up: install blender
-	$(RUN) -m devtools.demo up
+	$(RUN) -m tools.demo up
 
 # Also where nothing was ever installed: what runs has written demo/running.json.
 down: $(if $(wildcard demo/running.json),install)
-	@if [ -f demo/running.json ]; then $(RUN) -m devtools.demo down; else echo "Nothing is running."; fi
+	@if [ -f demo/running.json ]; then $(RUN) -m tools.demo down; else echo "Nothing is running."; fi
 
 clean: down
 	rm -rf $(VENV) $(BLENDER) $(BLENDER)-* demo

@@ -22,9 +22,9 @@ from benchmarks.politeness import connect, our_trigger, silence
 import httpx
 from airflow.triggers.base import BaseTrigger
 
-from devtools.local_emulator import KEY, LocalEmulator
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.client import RenderjuiceClient
+from tools.local_emulator import KEY, LocalEmulator
 
 JOBS = (10, 100, 300)
 INTERVAL = 5.0

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from devtools.chaos.driver import Report, judge, perform
-from devtools.chaos.kill_points import POINTS
-from devtools.chaos.scenario import Faults, Figures, Scenario, Step
-from devtools.chaos.shots import Shot
-from devtools.chaos.stage import DAGS, KEY, Stage
-from devtools.chaos.steps import mark, outage, send, until_job_is, until_task_is
-from devtools.chaos.table import table
-from devtools.chaos.weather import storm
+from proofs.chaos.driver import Report, judge, perform
+from proofs.chaos.kill_points import POINTS
+from proofs.chaos.network import storm
+from proofs.chaos.scenario import Faults, Figures, Scenario, Step
+from proofs.chaos.shots import Shot
+from proofs.chaos.stage import DAGS, KEY, Stage
+from proofs.chaos.steps import mark, outage, send, until_job_is, until_task_is
+from proofs.chaos.table import table
 from renderjuice_provider.api.client import RenderjuiceClient
 
 FOLDER = Path(__file__).parents[1] / ".run" / "bench-chaos"

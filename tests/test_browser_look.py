@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from devtools import look
-from devtools.looker import Looker
+from proofs import look
+from proofs.looker import Looker
 
 
 class Nothing:

@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from devtools import airflow_api
-from devtools.airflow_api import AirflowApi
+from tools import airflow_api
+from tools.airflow_api import AirflowApi
 
 ROOT = Path(__file__).parents[1]
 

@@ -6,7 +6,8 @@ import re
 import shlex
 
 import pytest
-from pages import PAGES, ROOT, commands
+
+from tests.support.pages import PAGES, ROOT, commands
 
 
 @pytest.mark.parametrize("page", ["invariants.md", "security.md"])

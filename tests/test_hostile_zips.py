@@ -15,7 +15,8 @@ import pytest
 from renderjuice_emulator import archives
 from renderjuice_emulator.rendering import RenderFailedError
 from renderjuice_emulator.scenes import open_upload
-from renderjuice_provider.api import scene_zip, zip_reading
+from renderjuice_provider.api import _scene_zip as scene_zip
+from renderjuice_provider.api import _zip_reading as zip_reading
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.api.scene_file import SceneFile
 

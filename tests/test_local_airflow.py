@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from devtools.local_airflow import LocalAirflow, _use_no_trigger_id_twice
+from tools.local_airflow import LocalAirflow, _use_no_trigger_id_twice
 
 COLUMNS = 'CREATE TABLE "trigger" (id INTEGER NOT NULL, queue VARCHAR(256), triggerer_id INTEGER'
 KEY = "CONSTRAINT trigger_pkey PRIMARY KEY (id)"

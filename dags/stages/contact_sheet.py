@@ -22,7 +22,7 @@ GAP = 8
 @task
 def contact_sheet(delivery: dict[str, Any]) -> str:
     """Write `contact_sheet.png` beside the frames of a download, and return its path."""
-    from renderjuice_provider.api.transfer import folder
+    from renderjuice_provider.api._transfer import folder
     from stages.storage import join, local_copy, read_json, storage
 
     name, destination = "contact_sheet.png", delivery["destination"]
@@ -38,7 +38,7 @@ def contact_sheet(delivery: dict[str, Any]) -> str:
 
 def frames_of(manifest: Mapping[str, Any]) -> list[str]:
     """The pictures among the frames of a download, by number and view; what else is in the folder is of other jobs."""
-    from renderjuice_provider.waiting.frame_names import read_numbers
+    from renderjuice_provider._frame_names import read_numbers
     from stages.pictures import PICTURES
 
     frames = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from renderjuice_provider.api.redact import storable
-from renderjuice_provider.waiting.frames import MOST_FRAMES, ordered_frames
+from renderjuice_provider.frames import MOST_FRAMES, ordered_frames
 from stages.shot_list import merged
 
 HEAVY = 1e10

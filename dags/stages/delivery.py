@@ -16,9 +16,9 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from renderjuice_provider.api.transfer import folder
-from renderjuice_provider.waiting.frame_names import padded
-from renderjuice_provider.waiting.frames import numbers
+from renderjuice_provider._frame_names import padded
+from renderjuice_provider.api._transfer import folder
+from renderjuice_provider.frames import numbers
 from stages.contact_sheet import make_contact_sheet
 from stages.decisions import frame_numbers
 from stages.movie import make_movie

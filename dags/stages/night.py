@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import task
 
 from renderjuice_provider.api.redact import redact, storable
-from renderjuice_provider.operators.waiting import JOB_KEY
+from renderjuice_provider.operators._waiting import JOB_KEY
 from stages.compat import AirflowFailException
 from stages.defaults import pool_note
 from stages.refusals import check_map_length, no_use_to_retry

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from renderjuice_provider.api.config import RenderConfig, Text
-from renderjuice_provider.waiting.frames import MOST_FRAMES, expand
+from renderjuice_provider.frames import MOST_FRAMES, expand
 
 LAYERS = ("base", "over")
 """The layers that a shot can have, from the bottom up. The DAG has tasks for each: Airflow cannot expand inside a mapped group."""

@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from renderjuice_provider.api._transfer import folder
 from renderjuice_provider.api.redact import storable
-from renderjuice_provider.api.transfer import folder
 
 
 def storage(path: Any) -> Any:

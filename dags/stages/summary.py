@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from renderjuice_provider.waiting.frames import numbers
+from renderjuice_provider.frames import numbers
 from stages.storage import join, put_json, put_text, read_json
 
 STATES = ("delivered", "skipped", "rejected", "failed")

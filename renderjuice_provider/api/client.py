@@ -3,7 +3,7 @@
     with RenderjuiceClient(api_key) as client:
         job = client.create_job(client.upload("shot.blend").slug)
 
-What each call sends, and what it does with a lost or odd answer, is decided once, in `renderjuice_provider.api.protocol`.
+What each call sends, and what it does with a lost or odd answer, is decided once, in `renderjuice_provider.api._operations`.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Self, TypeVar
 
-from renderjuice_provider.api import transfer
+from renderjuice_provider.api import _transfer as transfer
+from renderjuice_provider.api._flow import Flow
+from renderjuice_provider.api._ids import check_job_id
+from renderjuice_provider.api._listing import JobListing
+from renderjuice_provider.api._operations import Operations
+from renderjuice_provider.api._origin import DEFAULT_BASE_URL, check_base_url
+from renderjuice_provider.api._settings import WireSettings
+from renderjuice_provider.api._wire import AsyncWire, Wire
 from renderjuice_provider.api.config import RenderConfig
 from renderjuice_provider.api.errors import RenderjuiceInputError
-from renderjuice_provider.api.flow import Flow
-from renderjuice_provider.api.ids import check_job_id
-from renderjuice_provider.api.listing import JobListing
 from renderjuice_provider.api.models import Downloads, Job, UploadTarget
-from renderjuice_provider.api.origin import DEFAULT_BASE_URL, check_base_url
 from renderjuice_provider.api.progress import Progress
-from renderjuice_provider.api.protocol import Protocol
 from renderjuice_provider.api.report import DownloadReport
 from renderjuice_provider.api.retry import RetryPolicy
-from renderjuice_provider.api.settings import WireSettings
-from renderjuice_provider.api.wire import AsyncWire, Wire
 
 T = TypeVar("T")
 _JOBS_IN_A_TURN = 100
@@ -56,7 +56,7 @@ class _Settings:
             raise RenderjuiceInputError("timeout must be above 0 seconds, and max_attempts at least 1.")
         checked = check_base_url(base_url, allow_http=allow_http, secret=key)
         self._wire_settings = WireSettings(key, checked, timeout, allow_http)
-        self.protocol = Protocol(key, RetryPolicy(max_attempts))
+        self.operations = Operations(key, RetryPolicy(max_attempts))
 
     @property
     def base_url(self) -> str:
@@ -89,52 +89,52 @@ class RenderjuiceClient(_Settings):
 
     def create_upload(self, file_name: str, file_type: str) -> UploadTarget:
         """A presigned place for one `.blend` or `.zip`."""
-        return self._wire.run(self.protocol.create_upload(file_name, file_type))
+        return self._wire.run(self.operations.create_upload(file_name, file_type))
 
     def upload(self, path: Path, *, one_scene: bool = False) -> UploadTarget:
         """Check the file, ask for a target, and send the bytes; `target.slug` then stands for the scene."""
-        return self._wire.run(transfer.upload(self.protocol, path, one_scene=one_scene))
+        return self._wire.run(transfer.upload(self.operations, path, one_scene=one_scene))
 
     def create_job(self, slug: str) -> Job:
         """A job from an uploaded scene. An answer lost on the way is told, not tried again: that could make two jobs."""
-        return self._wire.run(self.protocol.create_job(slug))
+        return self._wire.run(self.operations.create_job(slug))
 
     def get_job(self, job_id: str) -> Job:
         """The job as it is now."""
-        return self._wire.run(self.protocol.get_job(job_id))
+        return self._wire.run(self.operations.get_job(job_id))
 
     def list_jobs(self, status: str | None = None) -> Iterator[Job]:
         """All jobs, or those of one status, over all pages."""
-        listing = JobListing(self.protocol, status)
+        listing = JobListing(self.operations, status)
         while listing.more:
             yield from self._wire.run(listing.next_page())
 
     def validate_job(self, job_id: str) -> Job:
         """Start validation; a job that is already past it is returned as it is."""
-        return self._wire.run(self.protocol.validate_job(job_id))
+        return self._wire.run(self.operations.validate_job(job_id))
 
     def start_render(self, job_id: str, render_config: RenderConfig | Mapping[str, Any]) -> Job:
         """Start rendering: from here on it costs money. Repeating it starts nothing twice."""
-        return self._wire.run(self.protocol.start_render(job_id, render_config))
+        return self._wire.run(self.operations.start_render(job_id, render_config))
 
     def cancel_job(self, job_id: str) -> Job:
         """Stop the job; one that is over already is returned as it is."""
-        return self._wire.run(self.protocol.cancel_job(job_id))
+        return self._wire.run(self.operations.cancel_job(job_id))
 
     def get_progress(self, job_id: str | None = None) -> tuple[Progress, ...]:
         """Counters of one job, or of all that run. Empty means "no information"."""
-        return self._wire.run(self.protocol.get_progress(job_id))
+        return self._wire.run(self.operations.get_progress(job_id))
 
     def get_downloads(self, job_id: str) -> Downloads:
         """The signed URLs of a job's outputs. They expire: use them at once, store them nowhere."""
-        return self._wire.run(self.protocol.get_downloads(job_id))
+        return self._wire.run(self.operations.get_downloads(job_id))
 
     def download_outputs(self, job_id: str, destination: Path) -> DownloadReport:
         """Fetch every output to `destination`, each file whole or not at all."""
-        return self._wire.run(transfer.download(self.protocol, check_job_id(job_id), transfer.folder(destination)))
+        return self._wire.run(transfer.download(self.operations, check_job_id(job_id), transfer.folder(destination)))
 
     def run(self, flow: Flow[T]) -> T:
-        """Perform a flow that was built from `protocol`, such as a wait."""
+        """Perform a flow that was built from `operations`, such as a wait."""
         return self._wire.run(flow)
 
     def close(self) -> None:
@@ -160,23 +160,23 @@ class AsyncRenderjuiceClient(_Settings):
 
     async def create_upload(self, file_name: str, file_type: str) -> UploadTarget:
         """A presigned place for one `.blend` or `.zip`."""
-        return await self._wire.run(self.protocol.create_upload(file_name, file_type))
+        return await self._wire.run(self.operations.create_upload(file_name, file_type))
 
     async def upload(self, path: Path, *, one_scene: bool = False) -> UploadTarget:
         """Check the file, ask for a target, and send the bytes; `target.slug` then stands for the scene."""
-        return await self._wire.run(transfer.upload(self.protocol, path, one_scene=one_scene))
+        return await self._wire.run(transfer.upload(self.operations, path, one_scene=one_scene))
 
     async def create_job(self, slug: str) -> Job:
         """A job from an uploaded scene. An answer lost on the way is told, not tried again: that could make two jobs."""
-        return await self._wire.run(self.protocol.create_job(slug))
+        return await self._wire.run(self.operations.create_job(slug))
 
     async def get_job(self, job_id: str) -> Job:
         """The job as it is now."""
-        return await self._wire.run(self.protocol.get_job(job_id))
+        return await self._wire.run(self.operations.get_job(job_id))
 
     async def list_jobs(self, status: str | None = None) -> AsyncIterator[Job]:
         """All jobs, or those of one status, over all pages."""
-        listing = JobListing(self.protocol, status)
+        listing = JobListing(self.operations, status)
         while listing.more:
             for place, job in enumerate(await self._wire.run(listing.next_page())):
                 if place % _JOBS_IN_A_TURN == 0:
@@ -185,32 +185,32 @@ class AsyncRenderjuiceClient(_Settings):
 
     async def validate_job(self, job_id: str) -> Job:
         """Start validation; a job that is already past it is returned as it is."""
-        return await self._wire.run(self.protocol.validate_job(job_id))
+        return await self._wire.run(self.operations.validate_job(job_id))
 
     async def start_render(self, job_id: str, render_config: RenderConfig | Mapping[str, Any]) -> Job:
         """Start rendering: from here on it costs money. Repeating it starts nothing twice."""
-        return await self._wire.run(self.protocol.start_render(job_id, render_config))
+        return await self._wire.run(self.operations.start_render(job_id, render_config))
 
     async def cancel_job(self, job_id: str) -> Job:
         """Stop the job; one that is over already is returned as it is."""
-        return await self._wire.run(self.protocol.cancel_job(job_id))
+        return await self._wire.run(self.operations.cancel_job(job_id))
 
     async def get_progress(self, job_id: str | None = None) -> tuple[Progress, ...]:
         """Counters of one job, or of all that run. Empty means "no information"."""
-        return await self._wire.run(self.protocol.get_progress(job_id))
+        return await self._wire.run(self.operations.get_progress(job_id))
 
     async def get_downloads(self, job_id: str) -> Downloads:
         """The signed URLs of a job's outputs. They expire: use them at once, store them nowhere."""
-        return await self._wire.run(self.protocol.get_downloads(job_id))
+        return await self._wire.run(self.operations.get_downloads(job_id))
 
     async def download_outputs(self, job_id: str, destination: Path) -> DownloadReport:
         """Fetch every output to `destination`, each file whole or not at all."""
         return await self._wire.run(
-            transfer.download(self.protocol, check_job_id(job_id), transfer.folder(destination))
+            transfer.download(self.operations, check_job_id(job_id), transfer.folder(destination))
         )
 
     async def run(self, flow: Flow[T]) -> T:
-        """Perform a flow that was built from `protocol`, such as a wait."""
+        """Perform a flow that was built from `operations`, such as a wait."""
         return await self._wire.run(flow)
 
     async def close(self) -> None:

@@ -13,8 +13,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from renderjuice_provider.api.errors import RenderjuiceInputError
-from renderjuice_provider.api.lenient import (
+from renderjuice_provider.api._lenient import (
     DEEPEST,
     digits,
     flag,
@@ -27,6 +26,7 @@ from renderjuice_provider.api.lenient import (
     text,
     words,
 )
+from renderjuice_provider.api.errors import RenderjuiceInputError
 
 _LEAST = '{"colorManagementPreset": "default"}'
 Text = Annotated[str, Field(min_length=1), BeforeValidator(text)]
@@ -38,7 +38,7 @@ Flag = Annotated[bool, BeforeValidator(flag)]
 
 
 class ConfigModel(BaseModel):
-    """Strict but for what `renderjuice_provider.api.lenient` understands: how Airflow delivers a number or a list as text."""
+    """Strict but for what `renderjuice_provider.api._lenient` understands: how Airflow delivers a number or a list as text."""
 
     model_config = ConfigDict(
         frozen=True,

@@ -164,7 +164,7 @@ class UploadTarget(ApiModel):
 
 
 class OutputFile(ApiModel):
-    """One file of a job's output. Every text in it comes from outside: see `renderjuice_provider.api.paths`."""
+    """One file of a job's output. Every text in it comes from outside: see `renderjuice_provider.api._paths`."""
 
     url: str = Field(min_length=1, repr=False)
     file_name: Lenient[str] = None

@@ -35,7 +35,7 @@ class Repeat(Enum):
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How patient one call is, in seconds. A wait of hours is patient beyond it: see `renderjuice_provider.waiting`."""
+    """How patient one call is, in seconds. A wait of hours is patient beyond it: see `renderjuice_provider.lifecycle`."""
 
     max_attempts: int = 5
     """Five attempts wait about 8 s in all: a restart of a load balancer passes, an outage is told."""
@@ -49,7 +49,7 @@ class RetryPolicy:
         """Seconds until the next attempt, or None to give up; `attempt` counts those made, from 1."""
         if attempt >= self.max_attempts or not _may_repeat(failure, repeat):
             return None
-        asked = asked_pause(failure)
+        asked = retry_after_of(failure)
         if asked is not None:
             return asked + self.jitter() if asked <= self.longest_retry_after else None
         return self.backoff(attempt)
@@ -60,21 +60,21 @@ class RetryPolicy:
         return ceiling * (0.5 + 0.5 * self.jitter())
 
 
-def asked_pause(failure: RenderjuiceError) -> float | None:
+def retry_after_of(failure: RenderjuiceError) -> float | None:
     """Seconds that the server asks to be left alone, `LONGEST_QUIET` at most; None when it does not say."""
     asked = failure.retry_after if isinstance(failure, RenderjuiceHTTPError) else None
     return None if asked is None else min(asked, LONGEST_QUIET)
 
 
-def is_passing(failure: RenderjuiceError) -> bool:
+def is_transient(failure: RenderjuiceError) -> bool:
     """Whether waiting may mend it: no answer, a nonsense answer, 429, 5xx."""
     kinds = (RenderjuiceConnectionError, RenderjuiceResponseError, RenderjuiceRateLimitError, RenderjuiceServerError)
     return isinstance(failure, kinds)
 
 
-def may_be_done(failure: RenderjuiceError) -> bool:
+def may_have_been_executed(failure: RenderjuiceError) -> bool:
     """Whether the request may have been carried out although its answer says nothing of it."""
-    return is_passing(failure) and not _certainly_not_done(failure)
+    return is_transient(failure) and not _certainly_not_done(failure)
 
 
 def _certainly_not_done(failure: RenderjuiceError) -> bool:
@@ -85,4 +85,4 @@ def _certainly_not_done(failure: RenderjuiceError) -> bool:
 def _may_repeat(failure: RenderjuiceError, repeat: Repeat) -> bool:
     if isinstance(failure, RenderjuiceServerError) and failure.status_code < 400:
         return False  # a redirect: it may pass with somebody's maintenance, in hours, but not while a call waits
-    return is_passing(failure) if repeat is Repeat.SAFELY else _certainly_not_done(failure)
+    return is_transient(failure) if repeat is Repeat.SAFELY else _certainly_not_done(failure)

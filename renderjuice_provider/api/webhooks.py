@@ -15,8 +15,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from renderjuice_provider.api._ids import check_job_id
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceResponseError, RenderjuiceWebhookError
-from renderjuice_provider.api.ids import check_job_id
 from renderjuice_provider.api.redact import redact
 
 SIGNATURE = "x-renderjuice-signature"

@@ -8,9 +8,9 @@ from airflow.sdk import BaseHook
 
 from renderjuice_provider.api.client import AsyncRenderjuiceClient, RenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceInputError
-from renderjuice_provider.hooks.check import check
-from renderjuice_provider.hooks.connection import client_arguments
-from renderjuice_provider.hooks.xcom import allow_models
+from renderjuice_provider.hooks._check import check
+from renderjuice_provider.hooks._connection import client_arguments
+from renderjuice_provider.hooks._xcom import allow_models
 
 allow_models()
 

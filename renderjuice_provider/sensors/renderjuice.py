@@ -1,4 +1,4 @@
-"""Waiting for a job that some other task, or nobody here, has started."""
+"""PollAgain for a job that some other task, or nobody here, has started."""
 
 from __future__ import annotations
 
@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceInputError
-from renderjuice_provider.api.models import JobStatus
-from renderjuice_provider.arguments import Argument, is_unknown, read_job_id, truth
-from renderjuice_provider.compat import AirflowSensorTimeout, AirflowSkipException, AirflowTaskTimeout
-from renderjuice_provider.deferral import (
+from renderjuice_provider._arguments import Argument, is_unknown, read_job_id, truth
+from renderjuice_provider._deferral import (
     BACKSTOP,
     DEFAULT_POLL_INTERVAL,
     RenderjuiceJobOverError,
@@ -24,13 +21,16 @@ from renderjuice_provider.deferral import (
     job_trigger,
     seconds,
 )
+from renderjuice_provider._templates import OnlyWrittenTemplates
+from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceInputError
+from renderjuice_provider.api.models import JobStatus
+from renderjuice_provider.compat import AirflowSensorTimeout, AirflowSkipException, AirflowTaskTimeout
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
+from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, PollAgain
+from renderjuice_provider.lifecycle.outcome import Ending, Outcome
+from renderjuice_provider.lifecycle.polling import poll
+from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, keep_preview, push_preview
-from renderjuice_provider.templates import OnlyWrittenTemplates
-from renderjuice_provider.waiting.job_wait import JobWait, Over, Waiting
-from renderjuice_provider.waiting.look import look
-from renderjuice_provider.waiting.outcome import Ending, Outcome
-from renderjuice_provider.waiting.stopping import HOW_TO_STOP
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -102,9 +102,9 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
         return RenderjuiceHook(self.renderjuice_conn_id)
 
     @cached_property
-    def _wait(self) -> JobWait:
+    def _wait(self) -> JobPoller:
         now = time.time()
-        return JobWait(
+        return JobPoller(
             self.job_id, self.target_status, poll_interval=self.poll_interval, started=now, deadline=now + self.timeout
         )
 
@@ -127,12 +127,12 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
         _ = self.hook.client
         if not self.deferrable:
             return self._skipping_less(lambda: super(RenderjuiceJobSensor, self).execute(context))
-        verdict = self._first_look()
-        if isinstance(verdict, Over):
-            return self._result(context, verdict.outcome)
+        decision = self._first_look()
+        if isinstance(decision, Done):
+            return self._result(context, decision.outcome)
         self._defer(context)
 
-    def _first_look(self) -> Waiting | Over:
+    def _first_look(self) -> PollAgain | Done:
         try:
             return self._wait.on_job(self.hook.client.get_job(self.job_id), None, time.time())
         except RenderjuiceError as error:
@@ -155,17 +155,17 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue:
         """One look, judged like every look of the trigger: a failure that may pass is no failure."""
         client = self.hook.client
-        verdict = client.run(look(client.protocol, self._wait))
-        if verdict.news:
-            self.log.info(verdict.news)
-        if not isinstance(verdict, Over):
-            self._least_pause = self._least(verdict)
+        decision = client.run(poll(client.operations, self._wait))
+        if decision.news:
+            self.log.info(decision.news)
+        if not isinstance(decision, Done):
+            self._least_pause = self._least(decision)
             return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=self._result(context, verdict.outcome))
+        return PokeReturnValue(is_done=True, xcom_value=self._result(context, decision.outcome))
 
-    def _least(self, verdict: Waiting) -> float:
+    def _least(self, decision: PollAgain) -> float:
         """Airflow's own backoff, where it is wished, knows how to wait; what Renderjuice asks for it does not know."""
-        return verdict.quiet if self.exponential_backoff else verdict.pause
+        return decision.quiet if self.exponential_backoff else decision.pause
 
     def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
         """Airflow's interval, or what the wait asks for where that is longer: it obeys Retry-After."""

@@ -1,4 +1,4 @@
-"""Waiting for a job without a worker slot."""
+"""PollAgain for a job without a worker slot."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from renderjuice_provider._task_state import DELETED, ENDED, is_in_process, task_state, waits_until
+from renderjuice_provider.api._ids import check_job_id
 from renderjuice_provider.api.errors import RenderjuiceError
-from renderjuice_provider.api.ids import check_job_id
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.api.redact import redact, storable
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
-from renderjuice_provider.task_state import DELETED, ENDED, is_in_process, task_state, waits_until
-from renderjuice_provider.triggers.lookout import lookout
-from renderjuice_provider.waiting.job_wait import JobWait, Waiting
-from renderjuice_provider.waiting.outcome import Ending, Outcome
-from renderjuice_provider.waiting.stopping import HOW_TO_STOP, after_stop, stop_all
+from renderjuice_provider.lifecycle.job_poller import JobPoller, PollAgain
+from renderjuice_provider.lifecycle.outcome import Ending, Outcome
+from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP, after_stop, stop_all
+from renderjuice_provider.triggers._shared_poller import shared_poller
 
 FIRST_LOOK = 5.0
 """Seconds before the first look, at least, however often one looks later: the operator has just looked. And Airflow takes a task
@@ -101,7 +101,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Watch the job, together with all others that use its connection: see `renderjuice_provider.triggers.lookout`."""
+        """Watch the job, together with all others that use its connection: see `renderjuice_provider.triggers._shared_poller`."""
         try:
             outcome = await self._watch()
             if outcome.ending is Ending.TIMED_OUT and self.cancel_on_timeout and await self._is_ours():
@@ -117,7 +117,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
 
     async def _watch(self) -> Outcome:
         check_job_id(self.job_id)
-        wait = JobWait(
+        wait = JobPoller(
             self.job_id,
             self.target,
             poll_interval=self.poll_interval,
@@ -126,8 +126,8 @@ class RenderjuiceJobTrigger(BaseTrigger):
             limit=self.limit,
         )
         pause = min(max(FIRST_LOOK, self.poll_interval), max(0.0, self.deadline - time.time()))
-        first = Waiting(pause, early=max(0.0, pause - FIRST_LOOK))
-        return await lookout(self.renderjuice_conn_id).watch(wait, first, self.log.info)
+        first = PollAgain(pause, early=max(0.0, pause - FIRST_LOOK))
+        return await shared_poller(self.renderjuice_conn_id).watch(wait, first, self.log.info)
 
     async def _is_ours(self) -> bool:
         """Whether the job is still this trigger's to stop.
@@ -148,7 +148,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
         try:
             async with await RenderjuiceHook(self.renderjuice_conn_id).get_async_client() as client:
                 found = await client.run(
-                    stop_all(client.protocol, [self.job_id], poll_interval=_LOOKS, until=until, say=self.log.info)
+                    stop_all(client.operations, [self.job_id], poll_interval=_LOOKS, until=until, say=self.log.info)
                 )
             return after_stop(outcome, found[self.job_id])
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from devtools.local_airflow import LocalAirflow
 from renderjuice_emulator.testing import Emulator
+from tools.local_airflow import LocalAirflow
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from until import until
 
 from renderjuice_emulator.scenes import write_scene
+from tests.support.until import until
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 DAG = "renderjuice_quickstart"

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from until import until
 
 from renderjuice_emulator.scenes import write_scene
+from tests.support.until import until
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 

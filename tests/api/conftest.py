@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clients import KINDS, Client, connect
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_emulator.testing import Emulator
+from tests.support.both_clients import KINDS, Client, connect
 
 
 @pytest.fixture

@@ -7,20 +7,20 @@ import json
 import struct
 
 import pytest
-from flows import Clock, Nowhere, a_protocol, drive
 from hypothesis import example, given
 from hypothesis import strategies as st
-from server import JOB_ID
 
 from renderjuice_emulator.scenes import write_scene
-from renderjuice_provider.api import transfer
+from renderjuice_provider.api import _transfer as transfer
+from renderjuice_provider.api._flow import Call, NoResponse, Response
+from renderjuice_provider.api._listing import JobListing
+from renderjuice_provider.api._paths import plan
 from renderjuice_provider.api.errors import RenderjuiceError
-from renderjuice_provider.api.flow import Answer, Call, Lost
-from renderjuice_provider.api.listing import JobListing
 from renderjuice_provider.api.models import Job
-from renderjuice_provider.api.paths import plan
-from renderjuice_provider.waiting.job_wait import JobWait
-from renderjuice_provider.waiting.watch import watch
+from renderjuice_provider.lifecycle.job_poller import JobPoller
+from renderjuice_provider.lifecycle.watch import watch
+from tests.support.flow_driver import Clock, Nowhere, drive, operations_of
+from tests.support.http_server import JOB_ID
 
 NAMES = """
     id status data jobs pagination page totalPages pageSize slug uploadUrl expiresAt frames compositeNodes transforms
@@ -77,21 +77,21 @@ HEADERS = st.fixed_dictionaries(
 STATUSES = st.sampled_from(
     [200, 200, 200, 200, 201, 202, 204, 206, 302, 400, 401, 402, 403, 404, 409, 410, 418, 429, 500, 503, 599, 700]
 )
-ANSWERS = st.builds(Answer, STATUSES, HEADERS, BODIES) | st.builds(Lost, TEXTS, st.booleans())
+ANSWERS = st.builds(Response, STATUSES, HEADERS, BODIES) | st.builds(NoResponse, TEXTS, st.booleans())
 CONVERSATIONS = st.lists(ANSWERS, min_size=1, max_size=8)
 CONFIG = {"colorManagementPreset": "default"}
 
 FLOWS = {
-    "create_upload": lambda protocol: protocol.create_upload("shot.blend", "blend"),
-    "create_job": lambda protocol: protocol.create_job("slug"),
-    "get_job": lambda protocol: protocol.get_job(JOB_ID),
-    "validate_job": lambda protocol: protocol.validate_job(JOB_ID),
-    "start_render": lambda protocol: protocol.start_render(JOB_ID, CONFIG),
-    "cancel_job": lambda protocol: protocol.cancel_job(JOB_ID),
-    "get_progress": lambda protocol: protocol.get_progress(JOB_ID),
-    "list_progress": lambda protocol: protocol.get_progress(),
-    "get_downloads": lambda protocol: protocol.get_downloads(JOB_ID),
-    "download": lambda protocol: transfer.download(protocol, JOB_ID, Nowhere()),
+    "create_upload": lambda operations: operations.create_upload("shot.blend", "blend"),
+    "create_job": lambda operations: operations.create_job("slug"),
+    "get_job": lambda operations: operations.get_job(JOB_ID),
+    "validate_job": lambda operations: operations.validate_job(JOB_ID),
+    "start_render": lambda operations: operations.start_render(JOB_ID, CONFIG),
+    "cancel_job": lambda operations: operations.cancel_job(JOB_ID),
+    "get_progress": lambda operations: operations.get_progress(JOB_ID),
+    "list_progress": lambda operations: operations.get_progress(),
+    "get_downloads": lambda operations: operations.get_downloads(JOB_ID),
+    "download": lambda operations: transfer.download(operations, JOB_ID, Nowhere()),
 }
 
 
@@ -103,15 +103,15 @@ def from_(answers):
 
 @pytest.mark.parametrize("name", FLOWS)
 @given(answers=CONVERSATIONS)
-@example(answers=[Answer(200, {}, struct.pack("<d", 0.0))])
-@example(answers=[Answer(200, {}, b'{"frames": [""], "compositeNodes": "x"}')])
-@example(answers=[Answer(200, {}, b'{"frames": ["http://["], "id": "x", "status": "completed"}')])
-@example(answers=[Answer(429, {"retry-after": "0"}, b"[[[[{}]]]]")])
-@example(answers=[Answer(403), Answer(200, {}, b"{}")])
+@example(answers=[Response(200, {}, struct.pack("<d", 0.0))])
+@example(answers=[Response(200, {}, b'{"frames": [""], "compositeNodes": "x"}')])
+@example(answers=[Response(200, {}, b'{"frames": ["http://["], "id": "x", "status": "completed"}')])
+@example(answers=[Response(429, {"retry-after": "0"}, b"[[[[{}]]]]")])
+@example(answers=[Response(403), Response(200, {}, b"{}")])
 def test_any_answer_to_any_call_is_a_result_or_our_error(name, answers):
     clock = Clock()
     with contextlib.suppress(RenderjuiceError):
-        result, _ = drive(FLOWS[name](a_protocol(clock)), from_(answers), clock)
+        result, _ = drive(FLOWS[name](operations_of(clock)), from_(answers), clock)
         repr(result)
         if name == "get_downloads":
             plan(result)
@@ -119,7 +119,7 @@ def test_any_answer_to_any_call_is_a_result_or_our_error(name, answers):
 
 @given(answers=CONVERSATIONS)
 def test_any_answer_to_the_list_is_a_list_or_our_error(answers):
-    listing, reply, seen = JobListing(a_protocol()), from_(answers), []
+    listing, reply, seen = JobListing(operations_of()), from_(answers), []
     with contextlib.suppress(RenderjuiceError):
         while listing.more:
             seen += drive(listing.next_page(), reply)[0]
@@ -134,7 +134,7 @@ def test_any_answer_to_an_upload_is_a_target_or_our_error(tmp_path_factory, answ
         write_scene(scene)
     clock = Clock()
     with contextlib.suppress(RenderjuiceError):
-        target, _ = drive(transfer.upload(a_protocol(clock), scene), from_(answers), clock)
+        target, _ = drive(transfer.upload(operations_of(clock), scene), from_(answers), clock)
         assert target.slug
 
 
@@ -142,8 +142,10 @@ def test_any_answer_to_an_upload_is_a_target_or_our_error(tmp_path_factory, answ
 def test_any_answers_while_waiting_end_in_an_outcome_by_the_deadline(answers):
     clock, lines = Clock(), []
     started = clock.now.timestamp()
-    wait = JobWait(JOB_ID, "completed", poll_interval=30, started=started, deadline=started + 3600, jitter=lambda: 0.5)
-    outcome, steps = drive(watch(a_protocol(clock), wait, lines.append), from_(answers), clock)
+    wait = JobPoller(
+        JOB_ID, "completed", poll_interval=30, started=started, deadline=started + 3600, jitter=lambda: 0.5
+    )
+    outcome, steps = drive(watch(operations_of(clock), wait, lines.append), from_(answers), clock)
     assert json.dumps(outcome.to_event())
     assert (clock.now.timestamp() - started) <= 3600 + 500
     assert len(steps) < 2000
@@ -161,6 +163,7 @@ def test_any_json_as_a_job_keeps_what_it_can(value):
 
 def test_a_flow_asks_for_nothing_but_what_it_is_for():
     _, steps = drive(
-        FLOWS["get_job"](a_protocol()), lambda _: Answer(200, {}, json.dumps({"id": JOB_ID, "status": "s"}).encode())
+        FLOWS["get_job"](operations_of()),
+        lambda _: Response(200, {}, json.dumps({"id": JOB_ID, "status": "s"}).encode()),
     )
     assert steps == [Call("GET", f"/jobs/{JOB_ID}")]

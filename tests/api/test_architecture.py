@@ -16,23 +16,25 @@ MODULES = sorted(
     ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
     for path in ROOT.rglob("*.py")
 )
-BELOW = {"hooks", "waiting", "api", "compat", "task_state"}
+BELOW = {"hooks", "lifecycle", "frames", "api", "compat", "_task_state"}
 MAY_IMPORT = {
     "api": set(),
-    "waiting": {"api"},
+    "lifecycle": {"api", "frames"},
+    "frames": {"_frame_names"},
+    "_frame_names": set(),
     # What of Airflow differs between its versions, and what it knows of a task: for every room but the two without Airflow.
     "compat": set(),
-    "task_state": {"compat"},
+    "_task_state": {"compat"},
     "hooks": BELOW,
     "triggers": BELOW,
     "links": BELOW,
-    "arguments": {"api"},
-    "templates": {"arguments"},
-    "deferral": {"triggers"} | BELOW,
-    "operators": {"arguments", "templates", "deferral", "links", "triggers"} | BELOW,
-    "sensors": {"arguments", "templates", "deferral", "links", "triggers"} | BELOW,
+    "_arguments": {"api"},
+    "_templates": {"_arguments"},
+    "_deferral": {"triggers"} | BELOW,
+    "operators": {"_arguments", "_templates", "_deferral", "links", "triggers"} | BELOW,
+    "sensors": {"_arguments", "_templates", "_deferral", "links", "triggers"} | BELOW,
 }
-WITHOUT_AIRFLOW = ("renderjuice_provider.api", "renderjuice_provider.waiting")
+WITHOUT_AIRFLOW = ("renderjuice_provider.api", "renderjuice_provider.lifecycle")
 
 
 def room(module):

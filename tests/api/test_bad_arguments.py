@@ -6,14 +6,14 @@ import math
 from datetime import datetime
 
 import pytest
-from clients import KINDS, connect, operations
-from server import JOB_ID
 
+from renderjuice_provider.api._operations import check_job_id
+from renderjuice_provider.api._origin import DEFAULT_BASE_URL, address_problem, check_base_url
 from renderjuice_provider.api.client import AsyncRenderjuiceClient, RenderjuiceClient
 from renderjuice_provider.api.config import OutputSettings, RenderConfig, check_render_config
 from renderjuice_provider.api.errors import RenderjuiceInputError
-from renderjuice_provider.api.origin import DEFAULT_BASE_URL, address_problem, check_base_url
-from renderjuice_provider.api.protocol import check_job_id
+from tests.support.both_clients import KINDS, connect, operations
+from tests.support.http_server import JOB_ID
 
 BOTH = pytest.mark.parametrize("kind", [RenderjuiceClient, AsyncRenderjuiceClient])
 

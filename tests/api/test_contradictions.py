@@ -5,22 +5,22 @@ from __future__ import annotations
 import time
 
 import pytest
-from clients import CONFIG, completed, created, operations, validated, wait_for
-from server import JOB_ID, a_job, answer, serving
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.config import RenderConfig
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceRefusedError
-from renderjuice_provider.waiting.job_wait import JobWait
-from renderjuice_provider.waiting.outcome import Ending
-from renderjuice_provider.waiting.watch import watch
+from renderjuice_provider.lifecycle.job_poller import JobPoller
+from renderjuice_provider.lifecycle.outcome import Ending
+from renderjuice_provider.lifecycle.watch import watch
+from tests.support.both_clients import CONFIG, completed, created, operations, validated, wait_for
+from tests.support.http_server import JOB_ID, a_job, answer, serving
 
 
 def waiting(client, job_id, target="completed", seconds=10.0):
     now = time.time()
-    wait = JobWait(job_id, target, poll_interval=0.004, started=now, deadline=now + seconds)
+    wait = JobPoller(job_id, target, poll_interval=0.004, started=now, deadline=now + seconds)
     lines = []
-    return client.run(watch(client.protocol, wait, lines.append)), lines
+    return client.run(watch(client.operations, wait, lines.append)), lines
 
 
 @pytest.mark.parametrize("status", ["debugging", "suspended", "compositing"])

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from clients import operations
-from server import Reply, a_job, answer, serving
 
 from renderjuice_provider.api.errors import (
     RenderjuiceAmbiguousError,
@@ -15,6 +13,8 @@ from renderjuice_provider.api.errors import (
     RenderjuiceRateLimitError,
     RenderjuiceRefusedError,
 )
+from tests.support.both_clients import operations
+from tests.support.http_server import Reply, a_job, answer, serving
 
 IN_DOUBT = [
     "500",
@@ -79,7 +79,7 @@ def test_a_connection_that_was_refused_sent_nothing_and_is_tried_again(new_clien
     url, tries = emulator.base_url, []
     emulator.stop()
     client = new_client(base_url=url)
-    client.protocol.policy = replace(client.protocol.policy, jitter=lambda: tries.append(1) or 0.0)
+    client.operations.policy = replace(client.operations.policy, jitter=lambda: tries.append(1) or 0.0)
     with pytest.raises(RenderjuiceConnectionError) as caught:
         client.create_job("slug")
     assert caught.value.sent is False

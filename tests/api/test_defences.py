@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
 
 import pytest
-from clients import CONFIG, completed, created, operations, validated, wait_for
-from server import JOB_ID, Reply, a_job, answer, serving
 
 from renderjuice_provider.api.errors import (
     RenderjuiceAmbiguousError,
@@ -23,6 +21,8 @@ from renderjuice_provider.api.errors import (
     RenderjuiceTransferError,
 )
 from renderjuice_provider.api.models import Job
+from tests.support.both_clients import CONFIG, completed, created, operations, validated, wait_for
+from tests.support.http_server import JOB_ID, Reply, a_job, answer, serving
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -276,7 +276,7 @@ def test_an_answer_that_drips_is_given_up_although_its_bytes_keep_coming(new_cli
 
 
 def test_an_answer_without_an_end_is_given_up_before_it_fills_the_memory(new_client, monkeypatch):
-    monkeypatch.setattr("renderjuice_provider.api.body.LONGEST", 4 << 20)
+    monkeypatch.setattr("renderjuice_provider.api._body.LONGEST", 4 << 20)
     endless, error = Reply(200, drip(bytes(1 << 20), 0)), RenderjuiceConnectionError
     with serving(lambda _: endless) as server, pytest.raises(error, match="longer than 4 MiB"):
         new_client(base_url=server.url, max_attempts=1).get_job(JOB_ID)

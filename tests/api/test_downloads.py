@@ -9,11 +9,11 @@ from pathlib import Path, PurePosixPath
 
 import fsspec
 import pytest
-from clients import KINDS, completed, connect, files_below
-from server import JOB_ID, Reply, a_job, answer, serving
 
+from renderjuice_provider.api._transfer import LocalFolder, RemoteFolder, folder
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceTransferError
-from renderjuice_provider.api.transfer import LocalFolder, RemoteFolder, folder
+from tests.support.both_clients import KINDS, completed, connect, files_below
+from tests.support.http_server import JOB_ID, Reply, a_job, answer, serving
 
 FRAMES = {f"frames/000{number}.png" for number in (1, 2, 3)}
 

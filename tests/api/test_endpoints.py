@@ -9,12 +9,12 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
-from clients import CONFIG, completed, connect, created, operations, validated, wait_for
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.client import AsyncRenderjuiceClient, RenderjuiceClient
 from renderjuice_provider.api.config import RenderConfig
 from renderjuice_provider.api.errors import RenderjuiceAuthenticationError, RenderjuiceNotFoundError
+from tests.support.both_clients import CONFIG, completed, connect, created, operations, validated, wait_for
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 

@@ -11,16 +11,16 @@ import uuid
 from pathlib import Path
 
 import pytest
-from api.server import JOB_ID, Reply, a_job, answer, serving
-from clients import completed, connect, files_below
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api import scene_file
+from renderjuice_provider.api._partial_file import beside_the_loop
 from renderjuice_provider.api.client import AsyncRenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceTransferError
-from renderjuice_provider.api.part import beside_the_loop
-from renderjuice_provider.waiting.job_wait import JobWait
-from renderjuice_provider.waiting.look import look_at_all
+from renderjuice_provider.lifecycle.job_poller import JobPoller
+from renderjuice_provider.lifecycle.polling import poll_all
+from tests.support.both_clients import completed, connect, files_below
+from tests.support.http_server import JOB_ID, Reply, a_job, answer, serving
 
 SLOW = 0.6
 
@@ -151,8 +151,8 @@ async def all_jobs(client, _):
 
 
 async def seen_job(client, _):
-    waits = [JobWait(str(uuid.UUID(int=n)), "completed", poll_interval=1, started=0, deadline=9e9) for n in range(40)]
-    await client.run(look_at_all(client.protocol, waits, lambda *_: None))
+    waits = [JobPoller(str(uuid.UUID(int=n)), "completed", poll_interval=1, started=0, deadline=9e9) for n in range(40)]
+    await client.run(poll_all(client.operations, waits, lambda *_: None))
 
 
 async def planned_download(client, folder):

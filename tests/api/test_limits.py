@@ -9,20 +9,23 @@ import zlib
 from datetime import UTC, datetime
 
 import pytest
-from api.raw import dripping, steadily
-from api.server import JOB_ID, Reply, a_job, answer, serving
-from flows import START, a_protocol, drive
 
-from renderjuice_provider.api import attempt, body, reading, unpacking
+from renderjuice_provider.api import _attempt as attempt
+from renderjuice_provider.api import _body as body
+from renderjuice_provider.api import _reading as reading
+from renderjuice_provider.api import _unpacking as unpacking
+from renderjuice_provider.api._flow import Response
 from renderjuice_provider.api.errors import (
     RenderjuiceConnectionError,
     RenderjuiceRateLimitError,
     RenderjuiceResponseError,
     RenderjuiceTransferError,
 )
-from renderjuice_provider.api.flow import Answer
-from renderjuice_provider.api.retry import LONGEST_QUIET, asked_pause
-from renderjuice_provider.waiting.job_wait import JobWait
+from renderjuice_provider.api.retry import LONGEST_QUIET, retry_after_of
+from renderjuice_provider.lifecycle.job_poller import JobPoller
+from tests.support.flow_driver import START, drive, operations_of
+from tests.support.http_server import JOB_ID, Reply, a_job, answer, serving
+from tests.support.raw import dripping, steadily
 
 OTHER = "99999999-9999-4999-8999-999999999999"
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -71,7 +74,7 @@ def test_nor_does_a_store_hold_an_upload_or_a_download_so(new_client, scene, tmp
 
 def test_a_file_that_keeps_coming_may_take_longer_than_any_time_out(new_client, tmp_path, monkeypatch):
     monkeypatch.setattr(attempt, "ENOUGH", 1)
-    monkeypatch.setattr("renderjuice_provider.api.wire.CHUNK", 10)
+    monkeypatch.setattr("renderjuice_provider.api._wire.CHUNK", 10)
 
     def reply(request):
         if request.path == "/file":
@@ -158,24 +161,24 @@ def test_no_step_of_unpacking_makes_more_than_a_piece():
 def test_an_answer_of_too_many_values_is_refused_before_it_is_parsed(monkeypatch, text):
     monkeypatch.setattr(reading, "MOST_VALUES", 100)
     with pytest.raises(RenderjuiceResponseError, match="more than 100 values"):
-        a_protocol().read.json(Answer(200, body=text.encode()))
+        operations_of().read.json(Response(200, body=text.encode()))
 
 
 def test_hooks_for_long_answers_change_nothing_in_them(monkeypatch):
     monkeypatch.setattr(reading, "LONG", 1)
     value = {"a": [1, -7, 2.5, "x", None, True, {"b": {}}], "c": 10**20}
-    assert a_protocol().read.json(Answer(200, body=json.dumps(value).encode())) == value
+    assert operations_of().read.json(Response(200, body=json.dumps(value).encode())) == value
 
 
 # The id in every answer is the id that was asked for
 
 
 CALLS = {
-    "get_job": lambda protocol: protocol.get_job(JOB_ID),
-    "validate_job": lambda protocol: protocol.validate_job(JOB_ID),
-    "cancel_job": lambda protocol: protocol.cancel_job(JOB_ID),
-    "start_render": lambda protocol: protocol.start_render(JOB_ID, {"colorManagementPreset": "default"}),
-    "get_downloads": lambda protocol: protocol.get_downloads(JOB_ID),
+    "get_job": lambda operations: operations.get_job(JOB_ID),
+    "validate_job": lambda operations: operations.validate_job(JOB_ID),
+    "cancel_job": lambda operations: operations.cancel_job(JOB_ID),
+    "start_render": lambda operations: operations.start_render(JOB_ID, {"colorManagementPreset": "default"}),
+    "get_downloads": lambda operations: operations.get_downloads(JOB_ID),
 }
 
 
@@ -188,10 +191,10 @@ def test_an_answer_about_another_job_is_nonsense_to_every_call(call, wrapped):
 
     def reply(step):
         asked.append(step.path)
-        return Answer(200, body=text)
+        return Response(200, body=text)
 
     with pytest.raises(RenderjuiceResponseError, match=f"about another job \\({OTHER}\\)"):
-        drive(CALLS[call](a_protocol()), reply)
+        drive(CALLS[call](operations_of()), reply)
     assert len(asked) > 1
     assert all(JOB_ID in path for path in asked)
 
@@ -199,13 +202,13 @@ def test_an_answer_about_another_job_is_nonsense_to_every_call(call, wrapped):
 @pytest.mark.parametrize("written", [JOB_ID.upper(), JOB_ID.replace("-", ""), "{" + JOB_ID + "}"])
 def test_the_same_id_written_in_another_way_is_the_same(written):
     text = json.dumps(a_job() | {"id": written}).encode()
-    job, _ = drive(a_protocol().get_job(JOB_ID), lambda _: Answer(200, body=text))
+    job, _ = drive(operations_of().get_job(JOB_ID), lambda _: Response(200, body=text))
     assert job.id == written
 
 
 def test_counters_of_another_job_are_not_shown_as_this_ones():
     text = json.dumps([{"jobId": OTHER, "done": 9}, {"jobId": JOB_ID.upper(), "done": 3}, {"done": 4}]).encode()
-    found, _ = drive(a_protocol().get_progress(JOB_ID), lambda _: Answer(200, body=text))
+    found, _ = drive(operations_of().get_progress(JOB_ID), lambda _: Response(200, body=text))
     assert [item.frames_done for item in found] == [3, 4]
 
 
@@ -214,15 +217,15 @@ def test_counters_of_another_job_are_not_shown_as_this_ones():
 
 @pytest.mark.parametrize("asked", [LONGEST_QUIET + 1, 315_360_000.0, 1e300])
 def test_one_header_silences_nobody_for_a_night(asked):
-    wait = JobWait(JOB_ID, "completed", poll_interval=30, started=0.0, deadline=86400.0)
-    verdict = wait.on_error(RenderjuiceRateLimitError("429", status_code=429, retry_after=asked), now=0.0)
-    assert verdict.pause == verdict.quiet == LONGEST_QUIET <= 3600
+    wait = JobPoller(JOB_ID, "completed", poll_interval=30, started=0.0, deadline=86400.0)
+    decision = wait.on_error(RenderjuiceRateLimitError("429", status_code=429, retry_after=asked), now=0.0)
+    assert decision.pause == decision.quiet == LONGEST_QUIET <= 3600
 
 
 def test_a_date_is_held_against_the_clock_of_who_wrote_it():
     def asked(**headers):
         told = {name.replace("_", "-"): value for name, value in headers.items()}
-        return asked_pause(a_protocol(lambda: START).read.failure(Answer(503, told)))
+        return retry_after_of(operations_of(lambda: START).read.failure(Response(503, told)))
 
     soon = "Thu, 01 Jan 2036 00:01:30 GMT"
     assert asked(retry_after=soon) == LONGEST_QUIET

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from renderjuice_provider.api._paths import plan
 from renderjuice_provider.api.models import Downloads, OutputFile
-from renderjuice_provider.api.paths import plan
-from renderjuice_provider.waiting.frames import frame_number
+from renderjuice_provider.frames import frame_number
 
 HOSTILE = [
     "/etc/passwd",

@@ -7,14 +7,14 @@ import sys
 import time
 
 import pytest
-from api.server import JOB_ID, Reply, a_job, answer, serving
 
+from renderjuice_provider.api._proxies import proxy_for
+from renderjuice_provider.api._settings import _certificates
 from renderjuice_provider.api.errors import RenderjuiceConnectionError, RenderjuiceInputError, RenderjuiceRefusedError
-from renderjuice_provider.api.proxies import proxy_for
-from renderjuice_provider.api.settings import _certificates
-from renderjuice_provider.waiting.job_wait import JobWait
-from renderjuice_provider.waiting.outcome import Ending
-from renderjuice_provider.waiting.watch import watch
+from renderjuice_provider.lifecycle.job_poller import JobPoller
+from renderjuice_provider.lifecycle.outcome import Ending
+from renderjuice_provider.lifecycle.watch import watch
+from tests.support.http_server import JOB_ID, Reply, a_job, answer, serving
 
 PROXIES = {"https": "http://secure.test:1", "http": "plain.test:2"}
 ALL = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -116,7 +116,7 @@ def test_a_proxy_that_cannot_be_used_is_called_by_its_name_and_not_tried_again(
         monkeypatch.setitem(sys.modules, "socksio", None)
     monkeypatch.setenv(variable, value)
     client = new_client(base_url="http://farm.test:1", allow_http=True)
-    client.protocol.policy = None  # nothing is asked for a second attempt
+    client.operations.policy = None  # nothing is asked for a second attempt
     with pytest.raises(RenderjuiceInputError, match=f"{variable} of this machine .*{why}") as caught:
         client.list_jobs()
     assert "secret" not in str(caught.value)
@@ -126,8 +126,8 @@ def test_a_wait_hears_of_such_a_setting_and_ends_in_words_of_its_own(new_client,
     monkeypatch.setenv("HTTP_PROXY", "ftp://proxy.test")
     client = new_client(base_url="http://farm.test", allow_http=True)
     now = time.time()
-    wait = JobWait(JOB_ID, "completed", poll_interval=1, started=now, deadline=now + 60)
-    outcome = client.run(watch(client.protocol, wait, str))
+    wait = JobPoller(JOB_ID, "completed", poll_interval=1, started=now, deadline=now + 60)
+    outcome = client.run(watch(client.operations, wait, str))
     assert outcome.ending is Ending.REFUSED
     assert "HTTP_PROXY of this machine" in outcome.message
 
@@ -169,5 +169,5 @@ def test_a_proxy_that_wants_a_password_says_so_itself(new_client):
 
 
 def test_proxies_take_no_httpx_to_be_known():
-    code = "import sys, renderjuice_provider.api.proxies; print('httpx' in sys.modules)"
+    code = "import sys, renderjuice_provider.api._proxies; print('httpx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from api.server import JOB_ID, Reply, a_job, answer, serving
 
+from renderjuice_provider.api._flow import NoResponse, Response
+from renderjuice_provider.api._redirects import LONGEST, OF_A_GET, OF_A_PUT, Way
 from renderjuice_provider.api.errors import RenderjuiceTransferError
-from renderjuice_provider.api.flow import Answer, Lost
-from renderjuice_provider.api.redirects import LONGEST, OF_A_GET, OF_A_PUT, Way
+from tests.support.http_server import JOB_ID, Reply, a_job, answer, serving
 
 KEY = "RJ-the-key-of-these-tests"
 
@@ -126,16 +126,16 @@ def test_an_api_elsewhere_sends_nobody_to_a_service_on_this_machine(new_client, 
 @pytest.mark.parametrize("place", ["http://127.0.0.1/x", "//[", "", "https://a.test/1"])
 def test_from_https_the_way_leads_to_https_alone_and_never_to_itself(place):
     way = Way("https://a.test/1", OF_A_GET)
-    assert not way.leads_on(Answer(302, {"location": place}))
+    assert not way.leads_on(Response(302, {"location": place}))
     assert way.url == "https://a.test/1"
 
 
-@pytest.mark.parametrize("outcome", [Lost("reset", sent=True), Answer(200, {"location": "/2"}), Answer(307)])
+@pytest.mark.parametrize("outcome", [NoResponse("reset", sent=True), Response(200, {"location": "/2"}), Response(307)])
 def test_only_a_redirect_leads_on(outcome):
     assert not Way("https://a.test/1", OF_A_PUT).leads_on(outcome)
 
 
 def test_a_redirect_may_name_a_place_below_the_same_host():
     way = Way("https://a.test/1?x=1", OF_A_PUT)
-    assert way.leads_on(Answer(307, {"location": "/2?y=2"}))
+    assert way.leads_on(Response(307, {"location": "/2?y=2"}))
     assert way.url == "https://a.test/2?y=2"

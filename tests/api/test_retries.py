@@ -6,8 +6,6 @@ import time
 from collections import Counter
 
 import pytest
-from clients import CONFIG, completed, created, operations, validated, wait_for
-from server import JOB_ID
 
 from renderjuice_provider.api.errors import (
     RenderjuiceConnectionError,
@@ -17,6 +15,8 @@ from renderjuice_provider.api.errors import (
     RenderjuiceServerError,
     RenderjuiceTransferError,
 )
+from tests.support.both_clients import CONFIG, completed, created, operations, validated, wait_for
+from tests.support.http_server import JOB_ID
 
 PASSING = [
     "429",

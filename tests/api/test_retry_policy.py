@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 
 import pytest
-from flows import START, a_protocol
 from hypothesis import given
 from hypothesis import strategies as st
 
 from renderjuice_provider.api import errors
-from renderjuice_provider.api.flow import Answer
+from renderjuice_provider.api._flow import Response
 from renderjuice_provider.api.progress import Progress, read_progress
-from renderjuice_provider.api.retry import Repeat, RetryPolicy, is_passing, may_be_done
+from renderjuice_provider.api.retry import Repeat, RetryPolicy, is_transient, may_have_been_executed
+from tests.support.flow_driver import START, operations_of
 
 LIMITED = errors.RenderjuiceRateLimitError("429", status_code=429)
 BROKEN = errors.RenderjuiceServerError("503", status_code=503)
@@ -43,16 +43,16 @@ FINAL = [
 )
 def test_which_failure_is_followed_by_another_attempt(failure, safely, if_not_done, doubt):
     policy = RetryPolicy()
-    assert (policy.pause(failure, 1, Repeat.SAFELY) is not None) is safely is is_passing(failure)
+    assert (policy.pause(failure, 1, Repeat.SAFELY) is not None) is safely is is_transient(failure)
     assert (policy.pause(failure, 1, Repeat.IF_NOT_DONE) is not None) is if_not_done
-    assert may_be_done(failure) is doubt
+    assert may_have_been_executed(failure) is doubt
 
 
 def test_a_redirect_may_pass_in_hours_but_not_while_a_call_waits():
     redirect = errors.RenderjuiceServerError("302", status_code=302)
     assert RetryPolicy().pause(redirect, 1, Repeat.SAFELY) is None
-    assert is_passing(redirect)
-    assert may_be_done(redirect)
+    assert is_transient(redirect)
+    assert may_have_been_executed(redirect)
 
 
 def test_five_attempts_and_no_more():
@@ -104,7 +104,7 @@ def test_more_than_two_minutes_are_left_to_the_caller():
     ],
 )
 def test_retry_after_is_read_as_seconds_or_as_a_date(text, seconds):
-    failure = a_protocol(lambda: START).read.failure(Answer(429, {"retry-after": text}))
+    failure = operations_of(lambda: START).read.failure(Response(429, {"retry-after": text}))
     assert failure.retry_after == seconds
     assert failure.status_code == 429
 

@@ -12,13 +12,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from clients import operations
 from hypothesis import given
 from hypothesis import strategies as st
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceTransferError
 from renderjuice_provider.api.scene_file import SIZE_LIMIT, SceneFile
+from tests.support.both_clients import operations
 
 BLEND = b"BLENDER-v405" + bytes(500)
 ZSTD = b"\x28\xb5\x2f\xfd" + bytes(50)

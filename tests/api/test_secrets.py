@@ -9,17 +9,17 @@ import time
 import traceback
 
 import pytest
-from clients import CONFIG, completed, operations, validated
 from hypothesis import given
 from hypothesis import strategies as st
-from server import JOB_ID, Reply, a_job, answer, serving
 
+from renderjuice_provider.api._flow import FetchFile, PutFile, Response
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceServerError
-from renderjuice_provider.api.flow import Answer, FetchFile, PutFile
 from renderjuice_provider.api.models import Downloads, Job, JobStatus, UploadTarget
 from renderjuice_provider.api.progress import read_progress
 from renderjuice_provider.api.redact import DEEPEST, LONGEST, MOST, redact, storable
 from renderjuice_provider.api.report import DownloadedFile, DownloadReport
+from tests.support.both_clients import CONFIG, completed, operations, validated
+from tests.support.http_server import JOB_ID, Reply, a_job, answer, serving
 
 KEY = "RJ-top-secret-key-0815"
 SIGNED = "https://store.test/a/0001.png?token=sIgNaTuRe"
@@ -202,7 +202,7 @@ def test_models_and_steps_keep_urls_out_of_their_repr(tmp_path):
         ),
         PutFile(SIGNED, None),
         FetchFile(SIGNED, tmp_path),
-        Answer(200, {}, SIGNED.encode()),
+        Response(200, {}, SIGNED.encode()),
         read_progress([{"jobId": "x", "preview": SIGNED}]),
         DownloadReport("x", (DownloadedFile("frames/0001.png", "frame", 1, "00"),)),
     ]

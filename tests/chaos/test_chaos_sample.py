@@ -11,13 +11,13 @@ from dataclasses import replace
 
 import pytest
 
-from devtools.chaos.accidents import accidents
-from devtools.chaos.decisions import ENDLESS, STOPPED, decisions
-from devtools.chaos.driver import Report, judge, perform
-from devtools.chaos.kill_points import kill_points
-from devtools.chaos.scenario import Scenario
-from devtools.chaos.stage import KEY, Stage
-from devtools.chaos.steps import for_seconds, mark, no_leaks, send, until_job_is, until_task_is
+from proofs.chaos.accidents import accidents
+from proofs.chaos.driver import Report, judge, perform
+from proofs.chaos.kill_points import kill_points
+from proofs.chaos.scenario import Scenario
+from proofs.chaos.stage import KEY, Stage
+from proofs.chaos.steps import for_seconds, mark, no_leaks, send, until_job_is, until_task_is
+from proofs.chaos.user_actions import ENDLESS, STOPPED, decisions
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 

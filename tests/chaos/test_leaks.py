@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from devtools.chaos.leaks import find_leaks
+from proofs.chaos.leaks import find_leaks
 from renderjuice_emulator.signing import Signer
 
 KEY, SECRET = "RJ-the-key", "whsec-the-secret"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from devtools.compose import ComposeError, duration, interpolate, load
+from proofs.cluster.compose import ComposeError, duration, interpolate, load
 
 VARIABLES = {"SET": "juice", "EMPTY": ""}
 

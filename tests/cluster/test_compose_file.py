@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from devtools.compose import Service, load, resolve
+from proofs.cluster.compose import Service, load, resolve
 from renderjuice_provider.api.client import RenderjuiceClient
 
 ROOT = Path(__file__).parent.parent.parent

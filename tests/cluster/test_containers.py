@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from devtools.containers import containers, localized
+from proofs.cluster.containers import containers, localized
 from tests.cluster.test_compose_file import SERVICES
 
 ADDRESSES = {"redis:6379": "127.0.0.1:50001", "postgres:5432": "127.0.0.1:50002"}

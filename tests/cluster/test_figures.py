@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from devtools.cluster_figures import Figure, Kill, count, delivered, show_figures
-from devtools.cluster_test import busiest
+from proofs.cluster.__main__ import busiest
+from proofs.cluster.figures import Figure, Kill, count, delivered, show_figures
 
 
 def job(name: str, renders: int = 1) -> dict[str, object]:

@@ -40,7 +40,7 @@ def runs(airflow_home, tmp_path_factory):
     folder = tmp_path_factory.mktemp("studio")
     result = folder / "result.json"
     done = subprocess.run(
-        [sys.executable, str(HERE / "night.py"), str(folder), str(result)],
+        [sys.executable, str(ROOT / "tests" / "support" / "night.py"), str(folder), str(result)],
         env=airflow_home,
         capture_output=True,
         text=True,

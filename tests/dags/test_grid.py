@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from airflow.sdk import DAG, TaskGroup, task, task_group
-from pages import blocks
+
+from tests.support.pages import blocks
 
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("dags", "devtools/chaos/dags", "benchmarks/dags", "documentation")
+FOLDERS = ("dags", "proofs/chaos/dags", "benchmarks/dags", "documentation")
 
 
 @pytest.fixture(params=FOLDERS)

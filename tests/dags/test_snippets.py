@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from pages import blocks
+
+from tests.support.pages import blocks
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +23,7 @@ def outcomes(airflow_home, tmp_path_factory):
     folder = tmp_path_factory.mktemp("snippets")
     result = folder / "result.json"
     done = subprocess.run(
-        [sys.executable, str(HERE / "snippets.py"), str(folder), str(result)],
+        [sys.executable, str(HERE.parent / "support" / "snippets.py"), str(folder), str(result)],
         env=airflow_home | {"AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags")},
         capture_output=True,
         text=True,

@@ -103,7 +103,7 @@ def test_every_task_of_a_shot_shows_its_name_is_guarded_and_notes_its_failure(da
 
 
 def test_no_example_renders_what_comes_by_mapping(dags):
-    from renderjuice_provider.templates import OnlyWrittenTemplates
+    from renderjuice_provider._templates import OnlyWrittenTemplates
 
     mapped = {task.task_id: task for dag in dags.values() for task in dag.tasks if hasattr(task, "expand_input")}
 

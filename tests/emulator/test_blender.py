@@ -13,10 +13,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from blenders import blenders
 
 from renderjuice_emulator.blender import JOB_SCRIPT, BlenderRenderer, find_blender
 from renderjuice_emulator.rendering import RenderedFile, RenderFailedError, RenderOrder, SceneReport
+from tests.support.blenders import blenders
 
 BUILD_SCENE = Path(__file__).parents[2] / "dags" / "scenes" / "build_scene.py"
 COMMAND = find_blender()

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from studio import Studio
 
 from renderjuice_emulator.testing import Emulator
+from tests.support.raw_client import Studio
 
 
 @pytest.fixture

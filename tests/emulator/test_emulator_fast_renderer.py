@@ -4,9 +4,9 @@ from pathlib import Path
 
 import OpenImageIO as oiio
 import pytest
-from studio import DEFAULT, Studio
 
 from renderjuice_emulator.images import FORMATS
+from tests.support.raw_client import DEFAULT, Studio
 
 COMBINATIONS = [
     (name, mode, depth)

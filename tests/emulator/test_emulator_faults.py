@@ -8,11 +8,11 @@ import time
 
 import httpx
 import pytest
-from studio import Studio
 
 from renderjuice_emulator.faults import Fault
 from renderjuice_emulator.operations import OPERATIONS
 from renderjuice_emulator.testing import Emulator
+from tests.support.raw_client import Studio
 
 ASK_TO_RENDER = """
 import json, sys, urllib.request

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from studio import Studio
 
 from renderjuice_emulator.blender import find_blender
 from renderjuice_emulator.fence import bubblewrap, fenced, only_ours, trusted_program
 from renderjuice_emulator.rendering import RenderFailedError, inside
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_emulator.testing import Emulator
+from tests.support.raw_client import Studio
 
 HOSTILE = Path(__file__).with_name("hostile_scenes.py")
 COMMAND = find_blender()

@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from studio import Studio
 
 from renderjuice_emulator.gate import LONGEST_BODY
 from renderjuice_emulator.guard import Guard
 from renderjuice_emulator.testing import Emulator
+from tests.support.raw_client import Studio
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import json
 
-from studio import Studio
-
 from renderjuice_emulator.testing import Emulator
+from tests.support.raw_client import Studio
 
 
 def test_every_request_is_noted_in_order(studio: Studio, emulator: Emulator) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from studio import DEFAULT, Studio
 
 from renderjuice_emulator.states import Status, may_become
 from renderjuice_emulator.testing import Emulator
+from tests.support.raw_client import DEFAULT, Studio
 
 
 def test_a_shot_goes_from_upload_to_frames(studio: Studio) -> None:

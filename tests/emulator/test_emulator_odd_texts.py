@@ -6,11 +6,11 @@ import json
 
 import httpx
 import pytest
-from studio import Studio
 
 from renderjuice_emulator.answers import plain
 from renderjuice_emulator.rendering import SceneReport
 from renderjuice_emulator.testing import Emulator
+from tests.support.raw_client import Studio
 
 ODD = SceneReport(missing_files=("caf\udce9.png", "a\0b"), fps=float("nan"), warnings=("\ud800",))
 

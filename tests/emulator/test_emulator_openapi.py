@@ -8,9 +8,9 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import CHECKS
 from schemathesis.generation import GenerationMode
-from studio import DEFAULT, Studio
 
 from renderjuice_emulator.testing import Emulator
+from tests.support.raw_client import DEFAULT, Studio
 
 PREFIX = "/api/external/v1"
 # All but one: that a body fits the schema does not mean that it is accepted (the type has to match the extension).

@@ -5,10 +5,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from studio import Studio
 
 from renderjuice_emulator.rendering import RenderFailedError, expand_frame_ranges
 from renderjuice_emulator.scenes import SceneDescription, open_upload, read_scene, write_scene
+from tests.support.raw_client import Studio
 
 
 def archive(path: Path, **members: str) -> Path:

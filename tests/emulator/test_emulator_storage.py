@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from studio import Studio
 
 from renderjuice_emulator.testing import Emulator
+from tests.support.raw_client import Studio
 
 BIG = 256 * 2**20
 SPARE = 96 * 2**20

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from studio import DEFAULT, Studio
 
 from renderjuice_emulator.switches import Switches
 from renderjuice_emulator.testing import Emulator
+from tests.support.raw_client import DEFAULT, Studio
 
 
 @pytest.mark.parametrize(

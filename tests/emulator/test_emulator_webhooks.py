@@ -11,9 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from studio import Studio
 
 from renderjuice_emulator.testing import Emulator
+from tests.support.raw_client import Studio
 
 SECRET = "whsec-of-the-studio"
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from blenders import blenders
-from studio import DEFAULT, Studio
 
 from renderjuice_emulator.blender import find_blender
 from renderjuice_emulator.testing import Emulator
+from tests.support.blenders import blenders
+from tests.support.raw_client import DEFAULT, Studio
 
 COMMAND = find_blender()
 PYTHON = COMMAND[0] if COMMAND and Path(COMMAND[0]).name.startswith("python") else None

@@ -16,8 +16,8 @@ import time
 
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="renderjuice-airflow-")  # not the one of whoever runs this
 
-from fuzz.measure import fuzz
-from fuzz.targets import TARGETS
+from tests.fuzz.measure import fuzz
+from tests.fuzz.targets import TARGETS
 
 _ADDRESSES = 6 << 30
 """Bytes that the process may map: an input that would fill the machine gets a MemoryError, which is a finding."""

@@ -7,20 +7,19 @@ from contextlib import nullcontext
 from pathlib import Path
 from tempfile import mkdtemp
 
-from flows import Clock, Nowhere, drive
-
-from fuzz.holds import is_below, is_secret_free, is_storable, is_stored, secret_free_errors
-from fuzz.inputs import JOB_ID, KEY, SIGNATURE, Chance
-from fuzz.measure import Target
 from renderjuice_emulator.scenes import write_scene
-from renderjuice_provider.api import transfer
-from renderjuice_provider.api.flow import Answer, Lost
-from renderjuice_provider.api.listing import JobListing
-from renderjuice_provider.api.paths import plan
-from renderjuice_provider.api.protocol import Protocol
+from renderjuice_provider.api import _transfer as transfer
+from renderjuice_provider.api._flow import NoResponse, Response
+from renderjuice_provider.api._listing import JobListing
+from renderjuice_provider.api._operations import Operations
+from renderjuice_provider.api._paths import plan
 from renderjuice_provider.api.retry import RetryPolicy
-from renderjuice_provider.waiting.job_wait import JobWait
-from renderjuice_provider.waiting.watch import watch
+from renderjuice_provider.lifecycle.job_poller import JobPoller
+from renderjuice_provider.lifecycle.watch import watch
+from tests.fuzz.holds import is_below, is_secret_free, is_storable, is_stored, secret_free_errors
+from tests.fuzz.inputs import JOB_ID, KEY, SIGNATURE, Chance
+from tests.fuzz.measure import Target
+from tests.support.flow_driver import Clock, Nowhere, drive
 
 CONFIG = {"colorManagementPreset": "default"}
 URL = f"https://store.test/frames/0001.png?{SIGNATURE}"
@@ -83,16 +82,16 @@ _FOLDER = Path(mkdtemp(prefix="renderjuice-fuzz-"))
 SCENE = write_scene(_FOLDER / "shot.blend")
 
 
-def answer(chance: Chance, *likely) -> Answer | Lost:
+def answer(chance: Chance, *likely) -> Response | NoResponse:
     if chance.random() < 0.06:
-        return Lost(chance.text(), chance.random() < 0.5, chance.random() < 0.9)
+        return NoResponse(chance.text(), chance.random() < 0.5, chance.random() < 0.9)
     headers = {}
     if chance.random() < 0.3:
         dates = ("Wed, 21 Oct 2026 07:28:00 GMT", "Wed, 21 Oct 99999 07:28:00 GMT", "Thu, 1 Jan 1970 00:00:00 -9999")
         headers["retry-after"] = chance.choice((*dates, "0", "1.5", "-1", "nan", "1e400", "9" * 400, chance.text()))
     if chance.random() < 0.2:
         headers |= {chance.choice(("content-type", "location")): chance.choice((URL, chance.text()))}
-    return Answer(chance.choice(STATUSES), headers, chance.body(*(likely or ALL)))
+    return Response(chance.choice(STATUSES), headers, chance.body(*(likely or ALL)))
 
 
 def server(chance: Chance, *likely):
@@ -101,13 +100,13 @@ def server(chance: Chance, *likely):
     return lambda _: left.pop(0) if len(left) > 1 else left[0]
 
 
-def protocol(chance: Chance, clock: Clock) -> Protocol:
-    return Protocol(KEY, RetryPolicy(3, jitter=chance.random), now=clock)
+def operations(chance: Chance, clock: Clock) -> Operations:
+    return Operations(KEY, RetryPolicy(3, jitter=chance.random), now=clock)
 
 
 def _calls(chance: Chance) -> None:
     clock = Clock()
-    ask = protocol(chance, clock)
+    ask = operations(chance, clock)
     known = chance.random() < 0.9
     job_id = JOB_ID if known else chance.anything()
     config = CONFIG if known else chance.changed(CONFIG)
@@ -139,7 +138,7 @@ def _calls(chance: Chance) -> None:
 def _list(chance: Chance) -> None:
     clock, seen = Clock(), []
     with secret_free_errors():
-        listing = JobListing(protocol(chance, clock), chance.choice((None, "rendering", chance.text())))
+        listing = JobListing(operations(chance, clock), chance.choice((None, "rendering", chance.text())))
         reply = server(chance, PAGE, {"data": PAGE}, ERROR)
         for _ in range(30):
             if listing.more:
@@ -151,8 +150,10 @@ def _watch(chance: Chance) -> None:
     clock, lines = Clock(), []
     now = clock.now.timestamp()
     target = chance.choice(("completed", "validated"))
-    wait = JobWait(JOB_ID, target, poll_interval=30, started=now, deadline=now + 900, jitter=chance.random)
-    outcome, _ = drive(watch(protocol(chance, clock), wait, lines.append), server(chance, JOB, PROGRESS, ERROR), clock)
+    wait = JobPoller(JOB_ID, target, poll_interval=30, started=now, deadline=now + 900, jitter=chance.random)
+    outcome, _ = drive(
+        watch(operations(chance, clock), wait, lines.append), server(chance, JOB, PROGRESS, ERROR), clock
+    )
     is_stored(outcome.to_event())
     for line in (*lines, outcome.message):
         is_secret_free(line)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from fuzz.asked import JOB
-from fuzz.holds import is_secret_free
-from fuzz.inputs import JOB_ID, Chance
-from fuzz.measure import Target
-from fuzz.read import WHOLE_CONFIG
-from renderjuice_provider.waiting import frame_names, frames, order
-from renderjuice_provider.waiting.outcome import Ending, Outcome
-from renderjuice_provider.waiting.record import JobRecord, fingerprint
+from renderjuice_provider import _frame_names as frame_names
+from renderjuice_provider import frames
+from renderjuice_provider.lifecycle import order
+from renderjuice_provider.lifecycle.outcome import Ending, Outcome
+from renderjuice_provider.lifecycle.record import JobRecord, fingerprint
+from tests.fuzz.asked import JOB
+from tests.fuzz.holds import is_secret_free
+from tests.fuzz.inputs import JOB_ID, Chance
+from tests.fuzz.measure import Target
+from tests.fuzz.read import WHOLE_CONFIG
 
 ANALYSIS = {
     "frameStart": 1,

@@ -8,16 +8,16 @@ from tempfile import mkdtemp
 
 from pydantic import ValidationError
 
-from fuzz.holds import nothing_outside
-from fuzz.inputs import Chance
-from fuzz.measure import Target
-from fuzz.read import BLEND, ZIP
 from renderjuice_emulator.archives import safe_name, several_scenes
 from renderjuice_emulator.faults import Fault
 from renderjuice_emulator.guard import CONTROLS, Guard
 from renderjuice_emulator.rendering import expand_frame_ranges
 from renderjuice_emulator.scenes import open_upload, read_scene
 from renderjuice_emulator.switches import Switches
+from tests.fuzz.holds import nothing_outside
+from tests.fuzz.inputs import Chance
+from tests.fuzz.measure import Target
+from tests.fuzz.read import BLEND, ZIP
 
 _FOLDER = Path(mkdtemp(prefix="renderjuice-fuzz-"))
 FAULTS = ("ok", "429 retry-after=2", "html 502", 'json {"a": 1}', "redirect https://x.test/", "stall 5", "reset-after")

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from fuzz.inputs import KEY, SIGNATURE
 from renderjuice_provider.api.redact import storable
+from tests.fuzz.inputs import KEY, SIGNATURE
 
 _SIGNED = re.compile(r"(://|[a-z0-9]{2}:/).*[?#]")
 """What stands before a signature in a URL that is whole: broken up with blanks it is none."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fuzz.inputs import Chance
+from tests.fuzz.inputs import Chance
 
 SECONDS = 1.0
 """Of processor time for one input. Wall time would count what else the machine does."""

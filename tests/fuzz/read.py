@@ -12,26 +12,26 @@ from tempfile import mkdtemp
 
 from airflow.sdk import Connection
 
-from fuzz.asked import DOWNLOADS, JOB, PROGRESS, TARGET, URL
-from fuzz.holds import is_secret_free, is_storable, is_stored, secret_free_errors
-from fuzz.inputs import JOB_ID, KEY, Chance
-from fuzz.measure import Target
 from renderjuice_emulator.scenes import write_scene
-from renderjuice_provider import arguments
-from renderjuice_provider.api import lenient
+from renderjuice_provider import _arguments as arguments
+from renderjuice_provider.api import _lenient as lenient
+from renderjuice_provider.api._flow import Response
+from renderjuice_provider.api._operations import check_job_id
+from renderjuice_provider.api._origin import check_base_url
+from renderjuice_provider.api._proxies import proxy_for
+from renderjuice_provider.api._redirects import OF_A_GET, Way
 from renderjuice_provider.api.config import check_render_config
-from renderjuice_provider.api.flow import Answer
 from renderjuice_provider.api.models import Downloads, Job, UploadTarget, parse
-from renderjuice_provider.api.origin import check_base_url
 from renderjuice_provider.api.progress import read_progress
-from renderjuice_provider.api.protocol import check_job_id
-from renderjuice_provider.api.proxies import proxy_for
 from renderjuice_provider.api.redact import LONGEST, redact
-from renderjuice_provider.api.redirects import OF_A_GET, Way
 from renderjuice_provider.api.scene_file import SceneFile, content_fingerprint
 from renderjuice_provider.api.webhooks import SIGNATURE as HEADER
 from renderjuice_provider.api.webhooks import TIMESTAMP, read_webhook
-from renderjuice_provider.hooks.connection import client_arguments
+from renderjuice_provider.hooks._connection import client_arguments
+from tests.fuzz.asked import DOWNLOADS, JOB, PROGRESS, TARGET, URL
+from tests.fuzz.holds import is_secret_free, is_storable, is_stored, secret_free_errors
+from tests.fuzz.inputs import JOB_ID, KEY, Chance
+from tests.fuzz.measure import Target
 
 WHOLE_CONFIG = {
     "colorManagementPreset": "default",
@@ -136,7 +136,7 @@ def _redirects(chance: Chance) -> None:
     way = Way(URL, OF_A_GET)
     for _ in range(6):
         place = chance.choice((chance.text(), chance.changed_text(URL), chance.changed_text("//cdn.test/x")))
-        if way.leads_on(Answer(chance.choice((200, 301, 302, 307, 308)), {"location": place})):
+        if way.leads_on(Response(chance.choice((200, 301, 302, 307, 308)), {"location": place})):
             assert way.url.startswith("https:"), "left https"
 
 

@@ -13,9 +13,9 @@ from tempfile import mkdtemp
 
 from stages import bulk, composite, decisions, delivery, movie, pictures, planning, shot_list
 
-from fuzz.holds import is_stored
-from fuzz.inputs import JOB_ID, Chance
-from fuzz.measure import Target
+from tests.fuzz.holds import is_stored
+from tests.fuzz.inputs import JOB_ID, Chance
+from tests.fuzz.measure import Target
 
 _FOLDER = Path(mkdtemp(prefix="renderjuice-fuzz-"))
 _LONGEST_LIST = 50_000

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fuzz import asked, decided, emulated, read, staged
+from tests.fuzz import asked, decided, emulated, read, staged
 
 TARGETS = [*asked.TARGETS, *read.TARGETS, *decided.TARGETS, *staged.TARGETS, *emulated.TARGETS]

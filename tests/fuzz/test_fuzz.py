@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from fuzz.holds import is_secret_free, is_stored
-from fuzz.inputs import KEY, SIGNATURE, Chance
-from fuzz.measure import Target, fuzz
-from fuzz.targets import TARGETS
 from renderjuice_provider.api.errors import RenderjuiceInputError
+from tests.fuzz.holds import is_secret_free, is_stored
+from tests.fuzz.inputs import KEY, SIGNATURE, Chance
+from tests.fuzz.measure import Target, fuzz
+from tests.fuzz.targets import TARGETS
 
 INPUTS = 200
 """For each share of a target: some seconds in all."""
@@ -49,7 +49,7 @@ def ours(_):
     ],
 )
 def test_a_foreign_error_a_secret_a_long_time_and_much_memory_are_noticed(run, words, told, monkeypatch):
-    monkeypatch.setattr("fuzz.measure.SECONDS", 0.2)
+    monkeypatch.setattr("tests.fuzz.measure.SECONDS", 0.2)
     (finding,) = fuzz(Target("that", run, words=words), 3, most=1).findings
     assert told in finding
 

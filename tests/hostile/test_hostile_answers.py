@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from devtools.chaos.leaks import find
-from devtools.hostile import answers, plan
-from devtools.hostile.server import HostileServer
+from proofs.chaos.leaks import find
+from proofs.hostile import answers, plan
+from proofs.hostile.server import HostileServer
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.client import RenderjuiceClient
 from renderjuice_provider.triggers import renderjuice

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from provider.runner import Runner, connect
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_emulator.testing import Emulator
 from renderjuice_provider.triggers import renderjuice
+from tests.support.runner import Runner, connect
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from airflow.sdk import DAG, ObjectStoragePath
 
+from renderjuice_provider._arguments import read_job_id
 from renderjuice_provider.api.config import OutputSettings, RenderConfig
 from renderjuice_provider.api.errors import RenderjuiceInputError
-from renderjuice_provider.arguments import read_job_id
 from renderjuice_provider.operators.renderjuice import (
     RenderjuiceDownloadOperator,
     RenderjuiceRenderJobOperator,

@@ -6,7 +6,6 @@ import time
 
 import pytest
 from airflow.sdk import DAG, XComArg
-from provider.runner import CONFIG
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import (
@@ -18,8 +17,9 @@ from renderjuice_provider.api.errors import (
 )
 from renderjuice_provider.compat import XComNotFound
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
-from renderjuice_provider.operators.cancel import ids_in
+from renderjuice_provider.operators._cancel import ids_in
 from renderjuice_provider.operators.renderjuice import RenderjuiceCancelJobOperator, RenderjuiceRunJobOperator
+from tests.support.runner import CONFIG
 
 ONE, TWO = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
 

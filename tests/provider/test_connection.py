@@ -11,7 +11,7 @@ from airflow.sdk import Connection
 
 from renderjuice_provider.api.client import RenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceInputError
-from renderjuice_provider.hooks.connection import client_arguments
+from renderjuice_provider.hooks._connection import client_arguments
 
 KEY = "RJ-the-key-of-these-tests"
 PATH = "/api/external/v1"

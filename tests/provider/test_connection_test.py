@@ -11,12 +11,12 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from api.server import Reply, answer, serving
-from provider.runner import connect
 
-from renderjuice_provider.api.settings import _certificates
-from renderjuice_provider.hooks import check
+from renderjuice_provider.api._settings import _certificates
+from renderjuice_provider.hooks import _check as check
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
+from tests.support.http_server import Reply, answer, serving
+from tests.support.runner import connect
 
 PATH = "/api/external/v1"
 SECRET = "RJ-the-secret-of-these-tests"
@@ -214,5 +214,5 @@ def test_a_connection_that_cannot_work_is_told_without_a_call(tested):
 
 
 def test_the_check_needs_no_airflow():
-    code = "import sys, renderjuice_provider.hooks.check; print('airflow' in sys.modules)"
+    code = "import sys, renderjuice_provider.hooks._check; print('airflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -6,7 +6,6 @@ import time
 
 import httpx
 import pytest
-from provider.runner import CONFIG, needs_store
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceJobError
@@ -17,6 +16,7 @@ from renderjuice_provider.operators.renderjuice import (
     RenderjuiceRunJobOperator,
     RenderjuiceUploadOperator,
 )
+from tests.support.runner import CONFIG, needs_store
 
 pytestmark = needs_store
 FAST = {"poll_interval": 0.02}

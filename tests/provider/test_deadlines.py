@@ -7,15 +7,15 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from provider.runner import CONFIG, needs_store
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import RenderjuiceJobError, RenderjuiceTimeoutError
 from renderjuice_provider.compat import AirflowTaskTimeout, TaskDeferred
+from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.operators.renderjuice import RenderjuiceRunJobOperator
 from renderjuice_provider.sensors.renderjuice import RenderjuiceJobSensor
 from renderjuice_provider.triggers.renderjuice import RenderjuiceJobTrigger
-from renderjuice_provider.waiting.outcome import Ending, Outcome
+from tests.support.runner import CONFIG, needs_store
 
 both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "on the worker"])
 

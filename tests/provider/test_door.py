@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from api.server import JOB_ID, Reply, Request, a_job, answer, serving
-from provider.runner import CONFIG, Runner, connect
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.client import RenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import FailedReason, Job
-from renderjuice_provider.hooks.xcom import serde
+from renderjuice_provider.hooks._xcom import serde
+from renderjuice_provider.lifecycle.job_poller import JobPoller
+from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.links.renderjuice import PREVIEW_KEY
 from renderjuice_provider.operators.renderjuice import (
     RenderjuiceCancelJobOperator,
@@ -26,8 +26,8 @@ from renderjuice_provider.operators.renderjuice import (
     RenderjuiceValidateJobOperator,
 )
 from renderjuice_provider.sensors.renderjuice import RenderjuiceJobSensor
-from renderjuice_provider.waiting.job_wait import JobWait
-from renderjuice_provider.waiting.outcome import Ending, Outcome
+from tests.support.http_server import JOB_ID, Reply, Request, a_job, answer, serving
+from tests.support.runner import CONFIG, Runner, connect
 
 KEY, SIGNATURE, PASSWORD = "RJ-the-key-itself", "sIgNaTuRe", "hunter2-word"
 HOSTILE: dict[str, Any] = {
@@ -162,7 +162,7 @@ def test_no_event_holds_what_would_end_a_triggerer(field, text):
         check(field, changed.to_event())
         assert len(json.dumps(changed.to_event())) < 10_000
         assert Outcome.from_event(changed.to_event())
-    wait = JobWait(JOB_ID, "completed", poll_interval=30, started=0.0, deadline=10.0)
+    wait = JobPoller(JOB_ID, "completed", poll_interval=30, started=0.0, deadline=10.0)
     check("at the deadline", wait.on_job(Job(id=JOB_ID, status=text), None, now=11.0).outcome.to_event())
 
 

@@ -14,11 +14,11 @@ import jsonschema
 import pytest
 from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 from airflow.providers_manager import ProvidersManager
-from provider.runner import connect
 
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.provider_info import get_provider_info
+from tests.support.runner import connect
 
 
 def test_it_says_whether_the_key_is_accepted(emulator, monkeypatch):

@@ -10,12 +10,12 @@ import time
 
 import pytest
 from airflow.sdk.execution_time import task_runner
-from provider.runner import CONFIG
 
 from renderjuice_emulator.scenes import write_scene
+from renderjuice_provider._task_state import is_in_process
 from renderjuice_provider.compat import AirflowFailException, TaskDeferred
 from renderjuice_provider.operators.renderjuice import RenderjuiceRunJobOperator
-from renderjuice_provider.task_state import is_in_process
+from tests.support.runner import CONFIG
 
 
 class InProcessSupervisorComms:

@@ -9,14 +9,14 @@ from contextlib import suppress
 import pytest
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
-from provider.runner import CONFIG, needs_store
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.compat import AirflowTaskTimeout
-from renderjuice_provider.operators import kills
+from renderjuice_provider.operators import _kills as kills
 from renderjuice_provider.operators.renderjuice import RenderjuiceRunJobOperator
 from renderjuice_provider.triggers.renderjuice import RenderjuiceJobTrigger
+from tests.support.runner import CONFIG, needs_store
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
-from provider.runner import CONFIG, Runner
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import (
@@ -21,6 +20,7 @@ from renderjuice_provider.api.errors import (
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.compat import AirflowFailException, TaskDeferralTimeout, TaskDeferred
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
+from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.operators.renderjuice import (
     RenderjuiceCancelJobOperator,
     RenderjuiceCreateJobOperator,
@@ -31,7 +31,7 @@ from renderjuice_provider.operators.renderjuice import (
     RenderjuiceUploadOperator,
     RenderjuiceValidateJobOperator,
 )
-from renderjuice_provider.waiting.outcome import Ending, Outcome
+from tests.support.runner import CONFIG, Runner
 
 FAST = {"poll_interval": 0.02}
 both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "on the worker"])

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 
 import pytest
-from provider.runner import CONFIG, needs_store
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.compat import AirflowFailException
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
+from renderjuice_provider.lifecycle.record import fingerprint
 from renderjuice_provider.operators.renderjuice import (
     RenderjuiceOtherOrderError,
     RenderjuiceRenderJobOperator,
     RenderjuiceRunJobOperator,
 )
-from renderjuice_provider.waiting.record import fingerprint
+from tests.support.runner import CONFIG, needs_store
 
 FAST = {"poll_interval": 0.02}
 both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "on the worker"])
@@ -217,7 +217,7 @@ def test_the_same_order_in_other_words_is_taken_up(emulator, client, validated, 
 
 def change_the_echo(monkeypatch, change):
     """An API that tells of the order in its own way."""
-    from renderjuice_provider.api.reading import Reader
+    from renderjuice_provider.api._reading import Reader
 
     for name in ("job", "job_or_none"):
         read = getattr(Reader, name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import zipfile
 
 import pytest
-from provider.runner import CONFIG
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import RenderjuiceInputError
@@ -15,6 +14,7 @@ from renderjuice_provider.operators.renderjuice import (
     RenderjuiceUploadOperator,
     RenderjuiceValidateJobOperator,
 )
+from tests.support.runner import CONFIG
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import TaskDeferralError
 from airflow.sdk.execution_time import task_runner
-from provider.runner import CONFIG, connect
-from until import until
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import RenderjuiceInputError
@@ -18,6 +16,8 @@ from renderjuice_provider.compat import AirflowSensorTimeout, AirflowSkipExcepti
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.operators.renderjuice import RenderjuiceJobOverError
 from renderjuice_provider.sensors.renderjuice import RenderjuiceJobSensor
+from tests.support.runner import CONFIG, connect
+from tests.support.until import until
 
 JOB_ID = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
 both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "on the worker"])

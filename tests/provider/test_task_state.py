@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-from provider.runner import FakeTaskInstance
 
-from renderjuice_provider.task_state import DELETED, ENDED, GONE, task_state
+from renderjuice_provider._task_state import DELETED, ENDED, GONE, task_state
+from tests.support.runner import FakeTaskInstance
 
 
 class Airflow:

@@ -7,12 +7,12 @@ import re
 import time
 
 import pytest
-from provider.runner import CONFIG
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.triggers import renderjuice
 from renderjuice_provider.triggers.renderjuice import RenderjuiceJobTrigger
+from tests.support.runner import CONFIG
 
 STORED_BY_0_1 = {
     "renderjuice_conn_id": "renderjuice_default",

@@ -9,12 +9,12 @@ from typing import ClassVar
 
 import pytest
 from airflow.sdk.bases.xcom import BaseXCom
-from clients import completed, connect
 
 from renderjuice_provider.api.config import RenderConfig
 from renderjuice_provider.api.models import Downloads, Job, OutputFile, UploadTarget
 from renderjuice_provider.api.progress import Progress
-from renderjuice_provider.hooks import xcom
+from renderjuice_provider.hooks import _xcom as xcom
+from tests.support.both_clients import completed, connect
 
 JOB_ID = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
 SIGNED = "https://store.test/a.png?X-Amz-Signature=sIgNaTuRe"

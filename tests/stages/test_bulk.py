@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from stages.bulk import scene_arguments
-from test_zips import LITTER
+
+from tests.test_zips import LITTER
 
 
 def test_litter_is_passed_over(tmp_path):

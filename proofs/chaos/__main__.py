@@ -1,0 +1,85 @@
+"""`make chaos`: every misfortune on a real Airflow, then the bill. Exits with 1 if a figure is off or a secret is found."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+from proofs.chaos.accidents import accidents
+from proofs.chaos.driver import Report, judge, perform
+from proofs.chaos.kill_points import kill_points
+from proofs.chaos.network import outages, storm
+from proofs.chaos.processes import machines, machines_of_both_modes
+from proofs.chaos.stage import Stage
+from proofs.chaos.table import deviations, table
+from proofs.chaos.trials import trials
+from proofs.chaos.user_actions import decisions
+
+FOLDER = Path(__file__).parents[2] / ".run" / "chaos"
+BEFORE = FOLDER.with_name("chaos.before")
+"""What the run before left: a deviation is understood from its logs."""
+DEFAULT_SEED = 20261123
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m proofs.chaos", description=__doc__)
+    parser.add_argument("--only", default="", metavar="TEXT", help="scenarios whose name contains this")
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="of the storm (%(default)s)")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # In the background of a shell it is ignored, and whatever is started here would ignore it, too: Ctrl-C is one of the accidents.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    shutil.rmtree(BEFORE, ignore_errors=True)
+    if FOLDER.exists():
+        FOLDER.rename(BEFORE)
+    FOLDER.mkdir(parents=True)
+    say = _Clock()
+    with Stage(FOLDER) as stage:
+        say(f"Airflow and the emulator are up. The storm's seed is {options.seed}.")
+        reports = _perform_all(stage, options.only, options.seed, say)
+        say("Reading the bill, and searching for secrets")
+        judge(reports)
+        leaks = stage.leaks()
+    wrong = deviations(reports) + [f"a secret was written down: {leak}" for leak in leaks]
+    print(table(reports))
+    print(f"secrets found in the database, the logs and all other files: {len(leaks)}")
+    print("\n".join(wrong) or "Nothing deviates.")
+    say("The end")
+    sys.exit(bool(wrong))
+
+
+def _perform_all(stage: Stage, only: str, seed: int, say: _Clock) -> list[Report]:
+    """Phase by phase: scenarios that disturb only themselves run side by side, those that disturb everyone one by one."""
+    phases = (
+        ("Kill points", list(kill_points()), 24),
+        ("Decisions, deadlines, accidents and outages", [*outages(), *accidents(), *trials(), *decisions()], 28),
+        ("Machines", list(machines()), 1),
+        ("Machines, with tasks of both modes", list(machines_of_both_modes()), 2),
+        ("The storm", list(storm(seed)), 100),
+    )
+    reports: list[Report] = []
+    for name, scenarios, at_once in phases:
+        wanted = [scenario for scenario in scenarios if only in scenario.name]
+        if wanted:
+            say(f"{name}: {len(wanted)} scenarios, {sum(scenario.shots for scenario in wanted)} shots")
+            reports += perform(stage, wanted, at_once)
+    return reports
+
+
+class _Clock:
+    """Says things with the time since the start."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    def __call__(self, text: str) -> None:
+        print(f"{time.monotonic() - self._start:6.0f} s  {text}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

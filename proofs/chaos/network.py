@@ -1,0 +1,82 @@
+"""What the network and Renderjuice's own bad days do: outages, and a storm of every fault that there is."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from proofs.chaos.scenario import MODES, OPERATORS, Faults, Mode, Operator, Scenario
+from proofs.chaos.steps import Outage, disturb, outage, until_job_is
+
+_OUTAGE = 120.0
+_KINDS: dict[Outage, str] = {"refuse": "refuses connections", "freeze": "accepts them and says nothing"}
+_STORM: dict[tuple[Operator, Mode], int] = {
+    ("run", "deferred"): 40,
+    ("render", "deferred"): 40,
+    ("run", "sync"): 10,
+    ("render", "sync"): 10,
+}
+_ANSWERS = ("429", "429 retry-after=1", "500", "502", "503", "html 502", "nonsense")
+_LOSSES = ("reset-before", "reset-after", "truncate", "stall 3", "stall-after 3")
+_MOST = {
+    "create_upload": 4,
+    "put_upload": 4,
+    "create_job": 2,  # it is not repeated blindly, so each of these costs a try of the task
+    "validate_job": 4,
+    "get_job": 6,
+    "start_render": 4,
+    "get_downloads": 4,
+}
+"""Faults in a row for one shot, at most. The client tries five times, and the task five times."""
+_OF_LISTS = 40
+_OF_A_SCENE = {"create_upload", "put_upload", "create_job", "validate_job"}
+
+
+def outages() -> Iterator[Scenario]:
+    """Renderjuice is unreachable for two minutes while a shot renders."""
+    for operator in OPERATORS:
+        for mode in MODES:
+            for kind, what in _KINDS.items():
+                name = f"{operator}-{mode}-outage-{kind}"
+                yield Scenario(
+                    f"for two minutes, Renderjuice {what}",
+                    name,
+                    operator,
+                    mode,
+                    shots=2,
+                    frames=10,
+                    seconds=4,
+                    steps=(until_job_is("rendering"), outage(kind, _OUTAGE)),
+                    connection=name,
+                    relayed=True,
+                    patience=400,
+                )
+
+
+def storm(seed: int) -> Iterator[Scenario]:
+    """A hundred shots, each with faults of its own at every call, and with those of the lists that serve them all."""
+    dice = random.Random(seed)
+    lists = [disturb(call, *dice.choices(_ANSWERS + _LOSSES, k=_OF_LISTS)) for call in ("list_jobs", "list_progress")]
+    for (operator, mode), shots in _STORM.items():
+        for number in range(shots):
+            yield Scenario(
+                f"storm over 100 shots: {operator}, {mode}",
+                f"storm-{operator}-{mode}-{number:02d}",
+                operator,
+                mode,
+                faults=_storm(dice, operator),
+                unsure=True,
+                steps=tuple(lists),
+                patience=600,
+            )
+            lists = []
+
+
+def _storm(dice: random.Random, operator: str) -> Faults:
+    calls = [call for call in _MOST if operator == "run" or call not in _OF_A_SCENE]
+    return tuple((call, tuple(dice.choices(_kinds(call), k=dice.randint(0, _MOST[call])))) for call in calls)
+
+
+def _kinds(call: str) -> tuple[str, ...]:
+    # A store that answers 200 to what it did not keep would be no weather but a lie.
+    return tuple(kind for kind in _ANSWERS + _LOSSES if (call, kind) != ("put_upload", "nonsense"))

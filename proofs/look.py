@@ -1,0 +1,213 @@
+"""`make look`: a browser looks at the example DAGs in a real Airflow while they run, and keeps what it saw in `demo/look`.
+
+Each page is checked (its words are there, nothing was refused, no error is shown), which is no more than a start: somebody has to
+look at the pictures. It needs a Chromium or a Chrome on the path, or named by `RENDERJUICE_BROWSER`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from proofs.looker import SIZE, Looker
+from tools.airflow_api import STATES_AT_END
+from tools.demo import DEMO, NIGHTLY, QUICKSTART, connect, down, new_airflow
+from tools.demo_scenes import build_scenes
+from tools.local_airflow import LocalAirflow
+from tools.local_emulator import KEY, LocalEmulator
+from tools.progress import Narrator
+from tools.tracker import LocalTracker
+
+LOOK = DEMO / "look"
+BULK, RERENDER = "renderjuice_bulk", "renderjuice_rerender_failed"
+FORMS = {
+    QUICKSTART: ("scene", "A .blend or .zip", "destination", "config"),
+    NIGHTLY: ("shot_list", "The shot list", "destination"),
+    BULK: ("scenes", "A folder with", "destination", "config"),
+    RERENDER: ("date", "The night", "destination", "shots", "Only these"),
+}
+"""Words of the forms that start a run."""
+TASKS = {QUICKSTART: "contact_sheet", NIGHTLY: "render_base", BULK: "collect", RERENDER: "download"}
+"""What the grid of a run has to show once all groups are open."""
+CONNECTION = "renderjuice_look"
+FIELDS = ("Time-out (s)", "Attempts per call", "Webhook secret", "Allow plain http")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FAILED_SHOT = "cit_030_ice"
+PATIENCE = 600.0
+
+
+def main() -> None:
+    """Look at everything; exits with 1 if something is wrong with a page."""
+    executable = find_browser()
+    if not executable:
+        sys.exit(
+            f"There is no browser here. Install one ({' or '.join(BROWSERS[::2])}; on Debian: apt-get install chromium), "
+            "or name its executable in RENDERJUICE_BROWSER."
+        )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    down(quiet=True)
+    shutil.rmtree(DEMO, ignore_errors=True)
+    narrator = Narrator()
+    with everything(narrator) as (airflow, emulator), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        looker = Looker(new_page(browser, airflow), LOOK, narrator.say)
+        look_at_everything(looker, airflow, emulator, narrator)
+        browser.close()
+    narrator.say(f"{looker.taken} pictures in {LOOK}: look at them")
+    print("\n".join(looker.problems) or "Nothing is wrong with what can be checked.")
+    sys.exit(bool(looker.problems))
+
+
+def find_browser() -> str | None:
+    """The executable of a browser, or None."""
+    named = os.environ.get("RENDERJUICE_BROWSER", "")
+    return named or next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@contextmanager
+def everything(narrator: Narrator) -> Iterator[tuple[LocalAirflow, LocalEmulator]]:
+    """The demo's scenes, emulator, tracker and Airflow."""
+    narrator.say("Building scenes, starting the emulator and Airflow (a minute)")
+    build_scenes(DEMO / "scenes")
+    (DEMO / "bulk").mkdir()
+    for name in ("juice", "citrus"):
+        shutil.copy(DEMO / "scenes" / f"{name}.blend", DEMO / "bulk")
+    with ExitStack() as cleanup:
+        emulator = LocalEmulator(DEMO, "--speed", "3")
+        cleanup.callback(emulator.stop)
+        tracker = LocalTracker(DEMO)
+        cleanup.callback(tracker.program.stop)
+        airflow = new_airflow()
+        cleanup.callback(airflow.stop)
+        airflow.start()
+        connect(airflow, emulator, tracker)
+        yield airflow, emulator
+
+
+def new_page(browser: Browser, airflow: LocalAirflow) -> Page:
+    """A page of somebody who has logged in."""
+    page = browser.new_context(base_url=airflow.url, viewport=SIZE).new_page()
+    page.goto("/")
+    page.fill("input[name=username]", "admin")
+    page.fill("input[name=password]", airflow.password)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Admin").wait_for()
+    return page
+
+
+def look_at_everything(looker: Looker, airflow: LocalAirflow, emulator: LocalEmulator, narrator: Narrator) -> None:
+    """Forms first, then what runs, then what failed."""
+    narrator.title("Forms")
+    for dag, words in FORMS.items():
+        look_at_form(looker, dag, words)
+    look_at_connection(looker, emulator)
+    narrator.title("Running")
+    confs: dict[str, dict[str, Any]] = {
+        QUICKSTART: {"scene": str(DEMO / "scenes" / "juice.blend"), "destination": str(DEMO / "quickstart")},
+        NIGHTLY: {},
+        BULK: {"scenes": str(DEMO / "bulk"), "destination": str(DEMO / "bulk-frames")},
+    }
+    runs = {dag: airflow.trigger(dag, conf) for dag, conf in confs.items()}
+    for dag, run in runs.items():
+        look_at_run(looker, airflow, dag, run)
+    narrator.title("Failed")
+    until(lambda: airflow.run_state(NIGHTLY, runs[NIGHTLY]) in STATES_AT_END)
+    look_at_failure(looker, runs[NIGHTLY])
+    repair = airflow.trigger(RERENDER, {"date": date.today().isoformat()})  # noqa: DTZ011 - the night is named by its local date
+    look_at_run(looker, airflow, RERENDER, repair)
+    looker.visit("/dags")
+    looker.take("dags", *FORMS)
+
+
+def look_at_form(looker: Looker, dag: str, words: tuple[str, ...]) -> None:
+    """The form that starts a run."""
+    looker.visit(f"/dags/{dag}")
+    looker.page.get_by_role("button", name="Trigger Dag").click()
+    looker.page.get_by_text(f"Trigger Dag - {dag}").wait_for()
+    looker.take(f"{dag}-form", *words, dialog=True)
+
+
+def look_at_connection(looker: Looker, emulator: LocalEmulator) -> None:
+    """The form of a connection, with its help texts; and what its test answers."""
+    page = looker.page
+    looker.visit("/connections")
+    page.get_by_role("button", name="Add Connection").click()
+    page.fill("input[name=connection_id]", CONNECTION)
+    page.get_by_role("combobox").last.click()
+    page.keyboard.type("renderjuice")
+    page.get_by_role("option", name="Renderjuice").click()
+    looker.take("connection-form", "Base URL", "API key", dialog=True)
+    page.locator("input[name=host]").fill(emulator.base_url)
+    page.locator("input[name=password]").fill(KEY)
+    if (port := page.locator("input[name=port]")).is_visible():  # without one, some versions of the test button fail
+        port.fill(str(urlsplit(emulator.base_url).port))
+    page.get_by_role("button", name="Extra Fields", exact=True).click()
+    looker.take("connection-form-extra", *FIELDS, *help_texts(), dialog=True)
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("row", name=CONNECTION).wait_for()
+    page.get_by_role("row", name=CONNECTION).get_by_role("button", name="Test Connection").click()
+    looker.take("connection-test")
+
+
+def help_texts() -> list[str]:
+    """What the form is to say about the fields of our own."""
+    from renderjuice_provider.provider_info import get_provider_info
+
+    fields = get_provider_info()["connection-types"][0]["conn-fields"].values()
+    return [str(field.get("description") or field["schema"]["description"]) for field in fields]
+
+
+def look_at_run(looker: Looker, airflow: LocalAirflow, dag: str, run: str) -> None:
+    """Grid and graph of a run, with all groups open, while a render of it is waited for."""
+    until(lambda: any("render" in task["task_id"] for task in airflow.tasks(dag, run, "deferred")))
+    looker.visit(f"/dags/{dag}/runs/{run}")
+    looker.open_groups()
+    looker.take(f"{dag}-grid", TASKS[dag], "Running")
+    looker.page.get_by_role("button", name="Show Graph").click()
+    looker.take(f"{dag}-graph", TASKS[dag], "Running")
+    looker.page.get_by_role("button", name="Fit View").click()
+    looker.take(f"{dag}-graph-fit")
+    looker.page.get_by_role("button", name="Show Grid").click()
+
+
+def look_at_failure(looker: Looker, run: str) -> None:
+    """Why a shot failed, in at most two clicks, from the page of the run and from that of the DAG."""
+    looker.visit(f"/dags/{NIGHTLY}/runs/{run}")
+    looker.take("failed-run", "Failed")
+    looker.clicks = 0
+    looker.click(looker.page.locator(f"a[href$='/runs/{run}/tasks/summarize']").first)
+    looker.take("failed-run-summary", FAILED_SHOT, "RENDER_ERROR")
+    looker.at_most_two_clicks("from the page of the run to the reasons of all shots that failed")
+
+    looker.visit(f"/dags/{NIGHTLY}")
+    looker.take("failed-dag", "Recent Failed Task Logs")
+    looker.clicks = 0
+    row = looker.page.get_by_text("render_economical").locator(
+        "xpath=ancestor::*[.//a[contains(., 'View full logs')]][1]"
+    )
+    looker.click(row.get_by_text("View full logs").first)
+    looker.take("failed-task-log", FAILED_SHOT, "RENDER_ERROR")
+    looker.at_most_two_clicks("from the page of the DAG to the log of the task that failed")
+
+
+def until(true: Any) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Not within {PATIENCE:.0f} s; logs: {DEMO / 'airflow' / 'logs'}")
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Import every example DAG, and run each with `dag.test()` against an emulator: does this Airflow carry them?
+
+    python -m proofs.try_dags
+
+For the environments of `make matrix`, so it needs no more than Airflow and the extras `emulator` and `media`. What the runs make is
+judged by tests/dags; here it is enough that each ends as it has to.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from renderjuice_emulator.fast import FastRenderer
+from renderjuice_emulator.rendering import RenderedFile, RenderFailedError, RenderOrder
+from renderjuice_emulator.testing import Emulator, write_scene
+from tools.local_airflow import LocalAirflow
+from tools.tracker import LocalTracker
+
+ROOT = Path(__file__).parents[1]
+DAGS = ROOT / "dags"
+NIGHT = "2026-11-23"
+SHOTS = """\
+show: citrus
+defaults: {render: {colorManagementPreset: default}}
+shots:
+  - {name: label, layers: {base: base.blend, over: over.blend}}
+"""
+UNLUCKY = 13
+"""Samples of the scene whose first render fails."""
+
+
+class OnceUnlucky(FastRenderer):
+    """Fails the unlucky scene once, so that there is something to repair."""
+
+    failed = False
+
+    async def render(self, order: RenderOrder) -> AsyncIterator[RenderedFile]:
+        """As its base does, but for the one."""
+        async for file in super().render(order):
+            if order.report.samples == UNLUCKY and not OnceUnlucky.failed:
+                OnceUnlucky.failed = True
+                raise RenderFailedError("this frame could not be rendered", "RENDER_ERROR")
+            yield file
+
+
+def main() -> None:
+    """The command line: exits with 1 when a DAG cannot be imported, warns, or does not end as it has to."""
+    with tempfile.TemporaryDirectory() as folder, Emulator(renderer=OnceUnlucky) as emulator:
+        home = Path(folder)
+        tracker = LocalTracker(home)
+        renderjuice = {"conn_type": "renderjuice", "host": emulator.base_url, "password": emulator.api_key}
+        airflow = LocalAirflow(
+            home / "airflow",
+            DAGS,
+            {
+                "AIRFLOW_CONN_RENDERJUICE_DEFAULT": json.dumps(renderjuice),
+                "AIRFLOW_CONN_PRODUCTION_TRACKER": json.dumps({"conn_type": "http", "host": tracker.url}),
+                "RENDERJUICE_POLL_INTERVAL": "0.05",
+            },
+        )
+        os.environ.update(airflow.environment)
+        sys.path.append(str(DAGS))  # as Airflow does it for a bundle of DAGs
+        try:
+            airflow.prepare()
+            airflow.command("dags", "reserialize")  # before Airflow 3.3, dag.test() does not do it
+            trouble = _try_all(home)
+        finally:
+            tracker.program.stop()
+    print("\n".join(trouble) or "Every example DAG imports without a warning, and runs.")
+    sys.exit(bool(trouble))
+
+
+def _try_all(folder: Path) -> list[str]:
+    scene: dict[str, Any] = {"frame_end": 2, "resolution": (64, 36)}
+    write_scene(folder / "base.blend", **scene)
+    write_scene(folder / "over.blend", **scene, film_transparent=True, samples=UNLUCKY)
+    (folder / "shots.yaml").write_text(SHOTS)
+    bulk = folder / "bulk"
+    bulk.mkdir()
+    for name in ("one", "two"):
+        write_scene(bulk / f"{name}.blend", frame_end=2, resolution=(16, 16))
+    out = str(folder / "out")
+    night = {"shot_list": str(folder / "shots.yaml"), "destination": out, "work": str(folder / "work"), "date": NIGHT}
+    runs: list[tuple[str, dict[str, Any], str]] = [
+        ("renderjuice_quickstart", {"scene": str(folder / "base.blend"), "destination": out + "/first"}, "success"),
+        ("renderjuice_nightly", night, "failed"),
+        ("renderjuice_rerender_failed", {"date": NIGHT, "destination": out}, "success"),
+        ("renderjuice_bulk", {"scenes": str(bulk), "destination": out + "/bulk"}, "success"),
+    ]
+
+    from renderjuice_provider.triggers import renderjuice as triggers
+
+    triggers.FIRST_LOOK = 0.0  # there is no scheduler that could lag
+    bag = _dag_bag()
+    trouble = [f"{path}: {error}" for path, error in bag.import_errors.items()]
+    trouble += [f"{path}: {warning}" for path, found in bag.captured_warnings.items() for warning in found]
+    if strange := bag.dags.keys() ^ {dag_id for dag_id, _, _ in runs}:
+        trouble.append(f"not what there should be: {', '.join(sorted(strange))}")
+    for dag_id, conf, expected in [] if trouble else runs:
+        state = bag.dags[dag_id].test(run_conf=conf).state
+        if state != expected:
+            trouble.append(f"{dag_id} ended as {state}, not as {expected}")
+    return trouble
+
+
+def _dag_bag() -> Any:
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # before Airflow 3.2
+        from airflow.models.dagbag import DagBag  # type: ignore[no-redef]
+    return DagBag(str(DAGS))
+
+
+if __name__ == "__main__":
+    main()

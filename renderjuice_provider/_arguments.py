@@ -1,0 +1,115 @@
+"""Arguments as DAG authors and Airflow hand them over: numbers as text, flags as text, and some only at run time.
+
+An `Argument` is checked as soon as its value is known: when the DAG is read, or, where it is a template or an XComArg, once Airflow
+has rendered it. Then it is checked whatever it looks like: see `renderjuice_provider._templates`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import PurePath
+from typing import Any, Generic, TypeVar, overload
+
+from renderjuice_provider.api._ids import check_job_id
+from renderjuice_provider.api._lenient import flag, frame_texts, is_template, parsed
+from renderjuice_provider.api.config import ConfigModel
+from renderjuice_provider.api.errors import RenderjuiceInputError
+
+T = TypeVar("T")
+
+
+class Argument(Generic[T]):
+    """An attribute of an operator that goes through `read` whenever it is set, also when Airflow sets what it has rendered.
+
+    Args:
+        read: takes the value and the argument's name, and returns what is meant or raises `RenderjuiceInputError`.
+    """
+
+    def __init__(self, read: Callable[[Any, str], T]) -> None:
+        self._read = read
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, operator: None, owner: type) -> Argument[T]: ...
+    @overload
+    def __get__(self, operator: object, owner: type) -> T: ...
+    def __get__(self, operator: object | None, owner: type) -> Argument[T] | T:
+        if operator is None:
+            return self
+        try:
+            return operator.__dict__[self._name]  # type: ignore[no-any-return]
+        except KeyError:
+            raise AttributeError(self._name) from None
+
+    def __set__(self, operator: object, value: Any) -> None:
+        is_known = getattr(operator, "is_rendered", False) or not is_unknown(value)
+        operator.__dict__[self._name] = self._read(value, self._name) if is_known else value
+
+
+def is_unknown(value: Any) -> bool:
+    """Whether only the run will tell: a template, or an XComArg."""
+    return is_template(value) or is_reference(value)
+
+
+def is_reference(value: Any) -> bool:
+    """Whether it stands for what a task will return: an XComArg, or the argument of a mapped task group."""
+    return hasattr(value, "resolve") and hasattr(value, "iter_references")
+
+
+def truth(value: Any, name: str) -> bool:
+    """True or False, from a bool or the word for it.
+
+    Raises:
+        RenderjuiceInputError: for anything else: a text that is not empty would count as true, also "no".
+    """
+    found = None if is_template(value) else flag(value)
+    if not isinstance(found, bool):
+        raise RenderjuiceInputError(f'{name} must be True or False, or the text "true" or "false"; got {value!r}.')
+    return found
+
+
+def frames(value: Any, name: str) -> list[str] | None:
+    """Frame ranges as texts; None where there are none.
+
+    Raises:
+        RenderjuiceInputError: for what is no list of ranges.
+    """
+    found = None if value is None else frame_texts(value)
+    if found is not None and not all(isinstance(part, str) and part for part in found):
+        raise RenderjuiceInputError(f'{name} must be frame ranges, such as ["1-24"] or "1-10, 12"; got {value!r}.')
+    return found
+
+
+def plain_path(value: Any, _name: str) -> Any:
+    """A `pathlib` path as text: Airflow renders templates in texts only. Paths of object stores stay what they are."""
+    return str(value) if isinstance(value, PurePath) and not hasattr(value, "storage_options") else value
+
+
+def plain_config(value: Any, _name: str) -> Any:
+    """A `RenderConfig` as a dict, also one inside a dict: Airflow renders templates in dicts only."""
+    if isinstance(value, ConfigModel):
+        return value.model_dump(by_alias=True, exclude_none=True)
+    return {key: plain_config(item, _name) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def read_job_id(value: Any) -> str:
+    """A job's id in the usual form of a UUID: from a text (also as JSON, or with blanks), a UUID, or what our operators return.
+
+    Raises:
+        RenderjuiceInputError: for anything else, saying what to pass.
+    """
+    found = parsed(value)
+    if isinstance(found, Mapping):
+        found = found.get("job_id") or found.get("id")
+    if isinstance(found, uuid.UUID):
+        found = str(found)
+    if found is None:
+        raise RenderjuiceInputError("job_id is None: the task that makes the job has returned nothing, or was skipped.")
+    if not isinstance(found, str) and hasattr(found, "__len__"):
+        raise RenderjuiceInputError(
+            "job_id is a sequence of ids, as a mapped task returns: pass each to a task, with expand()."
+        )
+    return check_job_id(found.strip().strip("\"'") if isinstance(found, str) else found)

@@ -1,0 +1,106 @@
+"""All jobs, page by page, from an API whose paging parameters are only partly documented.
+
+So: stop when the server answers another page than was asked for or nothing new (it ignores the parameter), never name a job twice
+(pages shift while jobs are created), filter by status here too, and stop somewhere. Source: the API
+reference's page on listing jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from functools import partial
+from typing import Any
+
+from renderjuice_provider.api._flow import Call, Flow, Response, RunInThread
+from renderjuice_provider.api._operations import Operations
+from renderjuice_provider.api._reading import unwrap
+from renderjuice_provider.api.errors import RenderjuiceRefusedError, RenderjuiceResponseError
+from renderjuice_provider.api.models import Job, parse
+
+PAGE_SIZE = 100
+MAX_PAGES = 1000
+MANY = 1000
+"""Jobs of one page, of which more are sorted out beside an event loop: nobody asked for so many."""
+
+
+class JobListing:
+    """One walk over the list.
+
+    Attributes:
+        more: whether there is another page to ask for.
+    """
+
+    def __init__(self, operations: Operations, status: str | None = None) -> None:
+        self._operations = operations
+        self._status = status
+        self._page = 0
+        self._page_size: int | None = PAGE_SIZE
+        self._seen: set[str] = set()
+        self.more = True
+
+    def next_page(self, wanted: Container[str] | None = None) -> Flow[Iterator[Job]]:
+        """The jobs of the next page that were not seen before and have the status that was asked for.
+
+        Each is read when its turn comes: a server may answer with more jobs than anyone asked for.
+
+        Args:
+            wanted: the only ids of interest, in lower case; by default all.
+        """
+        self._page += 1
+        body = yield from self._ask()
+        jobs, pagination = body["jobs"], body.get("pagination")
+        sort_out = partial(self._fresh, jobs, wanted)
+        fresh, found = (yield RunInThread(sort_out)) if len(jobs) > MANY else sort_out()
+        answered = _number(pagination, "page", self._page if fresh else 0)
+        self.more = bool(jobs) and answered == self._page < min(MAX_PAGES, _total_pages(pagination))
+        return self._jobs(found)
+
+    def _fresh(self, jobs: list[Any], wanted: Container[str] | None) -> tuple[bool, list[Any]]:
+        """Whether any were not seen before, and those of them that are wanted. What is no job is for `parse` to refuse."""
+        fresh, found = False, []
+        for job in jobs:
+            job_id = job.get("id") if isinstance(job, dict) else None
+            if isinstance(job_id, str):
+                if job_id in self._seen:
+                    continue
+                self._seen.add(job_id)
+            fresh = True
+            if wanted is None or not isinstance(job_id, str) or job_id.lower() in wanted:
+                found.append(job)
+        return fresh, found
+
+    def _jobs(self, found: list[Any]) -> Iterator[Job]:
+        for item in found:
+            job = parse(Job, item, "job")
+            if self._status in {None, job.status}:
+                yield job
+
+    def _ask(self) -> Flow[dict[str, Any]]:
+        try:
+            return (yield from self._operations.ask(self._call(), self._read))
+        except RenderjuiceRefusedError:
+            if self._page_size is None or self._page > 1:  # on the way, another size would mean other pages
+                raise
+            self._page_size = None  # the name and the limit of the page size are guesses; the default always works
+            return (yield from self._operations.ask(self._call(), self._read))
+
+    def _call(self) -> Call:
+        size = {"pageSize": str(self._page_size)} if self._page_size else {}
+        status = {"status": self._status} if self._status else {}
+        return Call("GET", "/jobs", params={"page": str(self._page)} | size | status)
+
+    def _read(self, answer: Response) -> dict[str, Any]:
+        body = unwrap(self._operations.read.json(answer), "jobs")
+        if not isinstance(body, dict) or not isinstance(body.get("jobs"), list):
+            raise RenderjuiceResponseError("Renderjuice's answer is no list of jobs")
+        return body
+
+
+def _total_pages(pagination: Any) -> int:
+    """Without a usable count, go on until a page is empty."""
+    return _number(pagination, "totalPages", MAX_PAGES)
+
+
+def _number(pagination: Any, key: str, default: int) -> int:
+    value = pagination.get(key) if isinstance(pagination, dict) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else default

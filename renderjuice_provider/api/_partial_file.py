@@ -1,0 +1,104 @@
+"""A file that is being received, in a thread or beside an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Self, TypeVar
+
+from renderjuice_provider.api._flow import Received
+from renderjuice_provider.api.errors import RenderjuiceTransferError
+
+T = TypeVar("T")
+
+
+class PartialFileWriter:
+    """Counts and hashes on the way; what does not arrive whole is gone again. Use it with `with` or `async with`."""
+
+    def __init__(self, part: Path) -> None:
+        self._part = part
+        self._file: IO[bytes] = BytesIO()
+        self._size = 0
+        self._hash = hashlib.sha256()
+
+    @property
+    def received(self) -> Received:
+        """What was written."""
+        return Received(self._size, self._hash.hexdigest())
+
+    def write(self, chunk: bytes) -> None:
+        """Append `chunk`.
+
+        Raises:
+            RenderjuiceTransferError: when the disk does not take it.
+        """
+        self._on_disk(lambda: self._file.write(chunk))
+        self._hash.update(chunk)
+        self._size += len(chunk)
+
+    def _open(self) -> None:
+        self._file = self._on_disk(lambda: self._part.open("wb"))
+
+    def _finish(self) -> None:
+        try:
+            self._on_disk(self._to_disk)
+        except RenderjuiceTransferError:
+            self._discard()
+            raise
+
+    def _to_disk(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    def _discard(self) -> None:
+        with suppress(OSError):  # the disk may be full, and what is left in the buffer is not wanted
+            self._file.close()
+        self._part.unlink(missing_ok=True)
+
+    def _on_disk(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except OSError as error:
+            raise RenderjuiceTransferError(f"Cannot write {self._part}: {error.strerror or error}.") from error
+
+    def __enter__(self) -> Self:
+        self._open()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._finish() if kind is None else self._discard()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await beside_the_loop(self._open)
+        except asyncio.CancelledError:
+            self._discard()  # nobody will leave what was not entered
+            raise
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        await beside_the_loop(self._finish if kind is None else self._discard)
+
+
+async def beside_the_loop(work: Callable[[], T]) -> T:
+    """The result of `work`, done in a thread.
+
+    Who is cancelled meanwhile, once or again, still waits for it: a file is not closed under a writer.
+    """
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        task.exception()  # nobody will ask for it, which is no reason for a warning
+        raise cancelled
+    return task.result()

@@ -1,0 +1,65 @@
+"""Which proxy the environment names for an address: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, and what `NO_PROXY` takes out.
+
+httpx reads these variables too, but fails for every address when `NO_PROXY` names an IPv6 network, as clusters and container tools
+write it, and takes a network for its first address.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass_environment  # type: ignore[attr-defined]
+
+from renderjuice_provider.api._origin import is_loopback
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Proxy(NamedTuple):
+    """A proxy, and the variable that names it. The URL may hold a password: show the variable."""
+
+    url: str
+    variable: str
+
+
+def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> Proxy | None:
+    """The proxy on the way to `url`, or None: to this machine there is none, whatever the environment says.
+
+    `environment`: as `urllib.request.getproxies` gives it, which is the default.
+    """
+    known = getproxies() if environment is None else environment
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return None  # no way leads there
+    scheme = next((name for name in (parts.scheme, "all") if known.get(name)), None)
+    if scheme is None or is_loopback(host) or _is_exempt(host, port, known.get("no", "")):
+        return None
+    address = known[scheme]
+    return Proxy(address if "://" in address else f"http://{address}", f"{scheme.upper()}_PROXY")
+
+
+def _is_exempt(host: str, port: int | None, exceptions: str) -> bool:
+    """Whether one of the names, addresses or networks covers `host`; what is none of these covers nothing, as for other tools."""
+    entries = [entry.rpartition("://")[2] for entry in re.split(r"[,\s]+", exceptions)]
+    names = [entry.lstrip("*").replace("[", "").replace("]", "") for entry in entries]
+    if "*" in entries or proxy_bypass_environment(
+        f"{host}:{port}" if port else host, {"no": ",".join(filter(None, names))}
+    ):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in map(_network, names) if network)
+
+
+def _network(text: str) -> Network | None:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None

@@ -1,0 +1,94 @@
+"""Whether a connection works, and what to change where it does not: told within five seconds, whatever answers or does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from threading import Thread
+from typing import Any
+
+from renderjuice_provider.api._origin import DEFAULT_BASE_URL
+from renderjuice_provider.api.client import RenderjuiceClient
+from renderjuice_provider.api.errors import (
+    RenderjuiceAuthenticationError,
+    RenderjuiceConnectionError,
+    RenderjuiceError,
+    RenderjuiceHTTPError,
+    RenderjuiceInputError,
+    RenderjuiceNotFoundError,
+    RenderjuiceRefusedError,
+    RenderjuiceResponseError,
+)
+from renderjuice_provider.hooks._connection import BASE_PATH
+
+PATIENCE = 3.5
+"""Seconds for all of it, from looking up the name to the last byte."""
+_SILENCE = 2.0
+"""Seconds without a byte."""
+
+
+def check(arguments: Mapping[str, Any]) -> tuple[bool, str]:
+    """Whether the key is accepted: reads one page of jobs, since the API has no call that asks only that.
+
+    Args:
+        arguments: of a client. Its time-out and attempts are of no account here: somebody waits in front of a form.
+    """
+    try:
+        client = RenderjuiceClient(**{**arguments, "timeout": _SILENCE, "max_attempts": 1})
+    except RenderjuiceError as error:
+        return False, str(error)
+    found: list[RenderjuiceError | None] = []
+    # No time-out ends the look-up of a name; nobody waits for this thread any longer.
+    thread = Thread(target=lambda: found.append(_ask(client)), daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    if not found:
+        return False, f"{client.base_url} did not answer within {PATIENCE:g} s: check host and port, or try again."
+    return found[0] is None, advice(found[0], client.base_url)
+
+
+def _ask(client: RenderjuiceClient) -> RenderjuiceError | None:
+    with client:
+        try:
+            next(client.list_jobs(), None)
+        except RenderjuiceError as error:
+            return error
+    return None
+
+
+def advice(failure: RenderjuiceError | None, base_url: str) -> str:
+    """What to change, reason first."""
+    match failure:
+        case None:
+            return "Renderjuice accepts the API key."
+        case RenderjuiceAuthenticationError():
+            return (
+                f"The API key is refused ({failure.status_code}) by {base_url}: "
+                "copy it anew from the Renderjuice dashboard into the password field."
+            )
+        case RenderjuiceConnectionError():
+            return _unreachable(str(failure), base_url)
+        case RenderjuiceInputError():
+            return str(failure)
+        case RenderjuiceNotFoundError() | RenderjuiceResponseError() | RenderjuiceRefusedError():
+            return f"What answers at {base_url} is no Renderjuice: {_path(base_url)} ({failure})"
+        case RenderjuiceHTTPError() if failure.status_code < HTTPStatus.BAD_REQUEST:
+            return f"{base_url} redirects, and the key is not sent on: {_path(base_url)} ({failure})"
+        case _:
+            return f"{failure}. The connection may be right: try again."
+
+
+def _path(base_url: str) -> str:
+    if not base_url.endswith(f"/{BASE_PATH}"):
+        return f"its base URL ends with /{BASE_PATH}, and this one does not."
+    return f"check the host. Renderjuice's own is {DEFAULT_BASE_URL}."
+
+
+def _unreachable(reason: str, base_url: str) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        return f"The certificate of {base_url} is not trusted here: name your authority's file in SSL_CERT_FILE. ({reason})"
+    if "[SSL" in reason:
+        return f"{base_url} does not speak https: if that is meant, begin the base URL with http://. ({reason})"
+    if "ConnectError" in reason or "ConnectTimeout" in reason:
+        return f"Nothing listens at {base_url}, seen from here: check host and port. ({reason})"
+    return f"{base_url} takes the call, but gives no answer: check host and port. ({reason})"

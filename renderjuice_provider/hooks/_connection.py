@@ -1,0 +1,140 @@
+"""What the fields of an Airflow connection say, in a client's terms. Pure: each field is used, or refused with a sentence.
+
+Fields arrive in many shapes: typed into a form, written as JSON, or taken by Airflow out of a URI, which leaves a path in `schema`
+and text in every extra. No message shows a value, since any field may hold a key that was pasted into the wrong one.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, TypeAdapter
+
+from renderjuice_provider.api._origin import DEFAULT_BASE_URL
+from renderjuice_provider.api.errors import RenderjuiceInputError
+from renderjuice_provider.api.redact import redact
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+log = logging.getLogger(__name__)
+BASE_PATH = urlsplit(DEFAULT_BASE_URL).path.strip("/")
+_SCHEMES = ("http", "https")
+_NOTHING = ("", "null", "none")
+"""What forms and URIs write for a field that was left empty."""
+_OPTIONS: Mapping[str, tuple[TypeAdapter[Any], str]] = {
+    "timeout": (
+        TypeAdapter(Annotated[float, Field(gt=0, allow_inf_nan=False)]),
+        "a number of seconds above 0, such as 60",
+    ),
+    "max_attempts": (TypeAdapter(Annotated[int, Field(ge=1)]), "a whole number from 1 on, such as 5"),
+    "allow_http": (TypeAdapter(bool), "true or false"),
+}
+"""The extras that are arguments of a client: how each is read, and how to write it."""
+_OTHERS = ("webhook_secret",)
+
+
+def client_arguments(connection: Connection) -> dict[str, Any]:
+    """The arguments of a client, out of a connection.
+
+    Raises:
+        RenderjuiceInputError: naming the connection and the field that is wrong; never showing its value.
+    """
+    name = f"Connection {connection.conn_id!r}"
+    if not (connection.password or "").strip():
+        raise RenderjuiceInputError(
+            f"{name} has no API key: put it into the password field (RJ-... from the dashboard)."
+        )
+    if (connection.login or "").strip():
+        raise RenderjuiceInputError(f"{name}: there is no login. Empty that field; the API key is the password.")
+    try:
+        extra = connection.extra_dejson
+    except ValueError:
+        extra = None
+    if not isinstance(extra, Mapping):
+        raise RenderjuiceInputError(f"{name}: the extra field must be a JSON object.")
+    return {"api_key": connection.password, "base_url": _base_url(name, connection)} | _options(name, extra)
+
+
+def _base_url(name: str, connection: Connection) -> str:
+    """The base URL that host, port and schema make together; Renderjuice's own when there is no host.
+
+    A host that is a URL is taken as it stands; one that is a mere name gets https and the API's path, unless those are written too.
+    """
+    host = (connection.host or "").strip()
+    scheme, path = _schema(name, connection)
+    whole = not host or "://" in host
+    url = (host if whole else f"https://{_bracketed(host)}") or DEFAULT_BASE_URL
+    if not url.isprintable() or set(url) & set("?#\\ "):
+        return url  # which no client takes: it says why
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return url
+    _, _, of_type = (connection.conn_type or "").partition("+")
+    scheme = _agreed(name, "scheme", parts.scheme if whole else "", scheme, of_type.lower()) or parts.scheme
+    path = _agreed(name, "path", parts.path.strip("/"), path) or ("" if whole else BASE_PATH)
+    if port == 0:
+        raise RenderjuiceInputError(f"{name}: the host ends with port 0, which nothing can listen on.")
+    agreed_port = _agreed(name, "port", str(port or ""), str(connection.port or ""))
+    netloc = parts.netloc if port or not agreed_port else f"{parts.netloc.rstrip(':')}:{agreed_port}"
+    return f"{scheme}://{netloc}/{path}"
+
+
+def _schema(name: str, connection: Connection) -> tuple[str, str]:
+    """Scheme and path out of the `schema` field: in a URI it is all that follows the host's slash."""
+    text = (connection.schema or "").strip().strip("/").removesuffix(":")
+    if ":" in text:
+        raise RenderjuiceInputError(
+            f"{name}: the schema field takes http, https or a path. Put a whole URL into the host field."
+        )
+    first, _, rest = text.partition("/")
+    return (first.lower(), rest) if first.lower() in _SCHEMES else ("", text)
+
+
+def _agreed(name: str, what: str, *said: str) -> str:
+    """The one value that is said, or nothing."""
+    values = set(filter(None, said))
+    if len(values) > 1:
+        raise RenderjuiceInputError(
+            f"{name} names two different {what}s: write the whole base URL into the host field, and empty port and schema."
+        )
+    return values.pop() if values else ""
+
+
+def _bracketed(host: str) -> str:
+    """An IPv6 address as it stands in URLs."""
+    try:
+        return f"[{host}]" if ipaddress.ip_address(host).version == 6 else host
+    except ValueError:
+        return host
+
+
+def _options(name: str, extra: Mapping[str, Any]) -> dict[str, Any]:
+    given = {key: value for key, value in extra.items() if not _is_nothing(value)}
+    # Airflow's old forms saved the extra `timeout` as `extra__renderjuice__timeout`.
+    given = {key.removeprefix("extra__renderjuice__"): value for key, value in given.items()} | given
+    unknown = [key for key in given if key.rpartition("__")[2] not in {*_OPTIONS, *_OTHERS}]
+    if unknown:
+        log.warning("%s: nothing here knows these extras, and they are not used: %s.", name, redact(", ".join(unknown)))
+    return {key: _option(name, key, given[key]) for key in _OPTIONS if key in given}
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value.strip().lower() in _NOTHING)
+
+
+def _option(name: str, key: str, value: Any) -> Any:
+    """The value that is meant: URIs and forms deliver numbers and booleans as text."""
+    adapter, wanted = _OPTIONS[key]
+    value = value.strip() if isinstance(value, str) else value
+    value = str(value) if isinstance(value, bool) else value  # or true would count as 1
+    try:
+        return adapter.validate_python(value)
+    except ValueError:
+        raise RenderjuiceInputError(f"{name}: extra {key!r} must be {wanted}.") from None

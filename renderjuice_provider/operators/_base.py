@@ -1,0 +1,88 @@
+"""What all operators share: a connection, a hook, and an input that is checked before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from renderjuice_provider._templates import OnlyWrittenTemplates
+from renderjuice_provider.api.redact import storable
+from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
+from renderjuice_provider.links.renderjuice import keep_preview
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from renderjuice_provider.api.client import RenderjuiceClient
+
+_OURS = "renderjuice_provider."
+_RESULTS = frozenset({"execute", "execute_complete", "summary"})
+"""Methods of which the results become XComs."""
+
+
+class RenderjuiceOperator(OnlyWrittenTemplates, BaseOperator):
+    """An operator with a Renderjuice connection. Templates are rendered in what the DAG file says, and in nothing else.
+
+    Args:
+        renderjuice_conn_id: see `RenderjuiceHook`.
+    """
+
+    ui_color = "#ffe3c2"
+    template_fields: Sequence[str] = ("renderjuice_conn_id",)
+    multiple_outputs = False
+    """Whether the operator returns a dict, whose keys are XComs of their own then: `render.output["job_id"]`."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Whatever our operators return is an XCom, and can be stored. One that somebody makes of them may return what it likes."""
+        super().__init_subclass__(**kwargs)
+        for name in _RESULTS & vars(cls).keys() if cls.__module__.startswith(_OURS) else ():
+            setattr(cls, name, _storable_result(getattr(cls, name)))
+
+    def __init__(self, *, renderjuice_conn_id: str = RenderjuiceHook.default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**{"multiple_outputs": type(self).multiple_outputs} | kwargs)
+        self.renderjuice_conn_id = renderjuice_conn_id
+
+    @cached_property
+    def hook(self) -> RenderjuiceHook:
+        """The hook of this task; its client lives as long as the process."""
+        return RenderjuiceHook(self.renderjuice_conn_id)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """As Airflow does it; what the phase before the deferral has stored for the link is there."""
+        keep_preview(self)
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    @property
+    def client(self) -> RenderjuiceClient:
+        """The hook's blocking client."""
+        return self.hook.client
+
+
+def _storable_result(execute: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(execute)
+    def through_the_door(*args: Any, **kwargs: Any) -> Any:
+        return storable(execute(*args, **kwargs))
+
+    return through_the_door
+
+
+def storage_path(path: Any) -> Any:
+    """A local path as it is; a URL such as `s3://bucket/shots` as an `ObjectStoragePath`."""
+    if isinstance(path, str) and "://" in path:
+        from airflow.sdk import ObjectStoragePath
+
+        return ObjectStoragePath(path)
+    return path
+
+
+def scene_path(path: Any) -> Any:
+    """As `storage_path`, but a file of this machine is a local path, however it is written.
+
+    Then a hash of its bytes stands for them, where fsspec would also count its name and its time.
+    """
+    found = storage_path(path)
+    return Path(found.path) if getattr(found, "protocol", None) == "file" else found

@@ -1,0 +1,141 @@
+"""Stopping jobs: the safety net under tasks that render."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from renderjuice_provider._arguments import Argument, read_job_id
+from renderjuice_provider._deferral import seconds
+from renderjuice_provider.api._lenient import parsed
+from renderjuice_provider.api.errors import RenderjuiceAuthenticationError, RenderjuiceError, RenderjuiceTimeoutError
+from renderjuice_provider.api.models import Job
+from renderjuice_provider.compat import XComNotFound
+from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP, Seen, stop_all
+from renderjuice_provider.operators._base import RenderjuiceOperator
+from renderjuice_provider.operators._waiting import JOB_KEY
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, XComArg
+
+CANCEL_TIMEOUT = timedelta(minutes=10)
+"""Long enough for a farm that finishes its frames first; short enough that somebody hears of one that does not stop."""
+
+
+class RenderjuiceCancelJobOperator(RenderjuiceOperator):
+    """Stop jobs and see that they stop: a job that is over already is left as it is.
+
+    Made to be a teardown: a render that failed before it had a job leaves nothing to do, which is no error.
+
+    Args:
+        job_id: the id of a job, several of them, or None. `XComArg(render, key="renderjuice_job_id")` is the job of the task
+            `render`, and all its jobs when it is mapped.
+        poll_interval: seconds between two looks (or a timedelta).
+        timeout: seconds (or a timedelta) until all have to be over; ten minutes by default. Meanwhile it holds a worker slot.
+        renderjuice_conn_id: see `RenderjuiceHook`.
+
+    Returns (XCom): the status after, `completed` when it was too late; for several jobs, the status of each by its id.
+
+    Raises:
+        RenderjuiceError: when a job could not be stopped, after all others were; at once when the key is refused.
+    """
+
+    template_fields = (*RenderjuiceOperator.template_fields, "job_id", "poll_interval", "timeout")
+    poll_interval = Argument(seconds)
+    timeout = Argument(seconds)
+
+    def __init__(
+        self,
+        *,
+        job_id: str | Iterable[str] | XComArg | None,
+        poll_interval: float | timedelta = 5.0,
+        timeout: float | timedelta = CANCEL_TIMEOUT,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job_id: Any = job_id
+        self.poll_interval = poll_interval
+        self.timeout = timeout
+
+    @classmethod
+    def partial(cls, **arguments: Any) -> Any:  # type: ignore[override, unused-ignore]
+        """As for every operator, and `expand` also takes the `job_id` that a mapped render publishes: see there."""
+        return _Partial(cls, arguments)
+
+    def render_template(self, content: Any, context: Context, *args: Any, **kwargs: Any) -> Any:
+        """As for every operator; the job of a render that never had one is None."""
+        try:
+            return super().render_template(content, context, *args, **kwargs)
+        except XComNotFound as error:
+            if error.key != JOB_KEY:
+                raise
+            return None
+
+    def execute(self, context: Context) -> str | dict[str, str] | None:
+        """Cancel all, then wait until they are over."""
+        job_ids = ids_in(self.job_id)
+        if not job_ids:
+            self.log.info("There is no job to stop")
+            return None
+        until = time.time() + self.timeout
+        operations = self.client.operations
+        found = self.client.run(
+            stop_all(operations, job_ids, poll_interval=self.poll_interval, until=until, say=self.log.info)
+        )
+        statuses = {job_id: seen.status for job_id, seen in found.items() if isinstance(seen, Job) and seen.is_over}
+        if len(statuses) < len(found):
+            raise _error({job_id: seen for job_id, seen in found.items() if job_id not in statuses})
+        is_one = isinstance(parsed(self.job_id), (str, Mapping, UUID))
+        return statuses[job_ids[0]] if is_one else statuses
+
+
+def ids_in(value: Any) -> list[str]:
+    """The job ids in what an argument, an XCom or a template says: one, several, or none.
+
+    Raises:
+        RenderjuiceInputError: for what is no id.
+    """
+    found = parsed(value)
+    if found is None or found in ("", "None"):
+        return []
+    if isinstance(found, (str, Mapping, UUID)):
+        return [read_job_id(found)]
+    return [job_id for item in found for job_id in ids_in(item)]
+
+
+def _error(left: dict[str, Seen]) -> RenderjuiceError:
+    errors = [seen for seen in left.values() if isinstance(seen, RenderjuiceError)]
+    refused = next((error for error in errors if isinstance(error, RenderjuiceAuthenticationError)), None)
+    if refused is not None or len(left) == len(errors) == 1:
+        return refused or errors[0]
+    each = ", ".join(f"{job_id} ({seen.status if isinstance(seen, Job) else seen})" for job_id, seen in left.items())
+    kind = RenderjuiceError if errors else RenderjuiceTimeoutError
+    return kind(f"Not stopped, and costs money while it runs: {each}. A retry tries again; or {HOW_TO_STOP}.")
+
+
+class _Partial:
+    """`partial` of the operator above.
+
+    Airflow expands over what tasks return, not over an XCom with a key of its own, as a render's job id has to be: it is known
+    before the render returns anything. Such ids one task takes together.
+    """
+
+    def __init__(self, operator: type[RenderjuiceCancelJobOperator], arguments: dict[str, Any]) -> None:
+        self._operator = operator
+        self._arguments = arguments
+
+    def expand(self, **mapped: Any) -> Any:
+        """One task for all ids of a render, or what Airflow makes of the arguments."""
+        if mapped.keys() == {"job_id"} and getattr(mapped["job_id"], "key", None) == JOB_KEY:
+            return self._operator(**self._arguments, **mapped)
+        return self._airflows().expand(**mapped)
+
+    def expand_kwargs(self, kwargs: Any, **options: Any) -> Any:
+        """What Airflow makes of it."""
+        return self._airflows().expand_kwargs(kwargs, **options)
+
+    def _airflows(self) -> Any:
+        return super(RenderjuiceCancelJobOperator, self._operator).partial(**self._arguments)

@@ -1,0 +1,160 @@
+"""`make demo`: from Blender scenes to frames and movies, through a real Airflow, without an account.
+
+First one shot, step by step (the quickstart DAG); then a night of five shots, of which one is rejected and one fails (the nightly
+DAG), twice, to show that nothing is rendered again. `make up` does the same and leaves it running, `make down` ends that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import signal
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tools.airflow_api import STATES_AT_END, AirflowApi
+from tools.demo_scenes import build_scenes
+from tools.local_airflow import LocalAirflow
+from tools.local_emulator import KEY, LocalEmulator
+from tools.processes import Program, stop_sessions
+from tools.progress import Narrator
+from tools.tracker import LocalTracker
+
+ROOT = Path(__file__).parent.parent
+DEMO = ROOT / "demo"
+RUNNING = DEMO / "running.json"
+QUICKSTART, NIGHTLY = "renderjuice_quickstart", "renderjuice_nightly"
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tools.demo", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=["run", "up", "down"], default="run")
+    what = parser.parse_args().what
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    down(quiet=what != "down")
+    if what != "down":
+        run(keep=what == "up")
+
+
+def run(*, keep: bool) -> None:
+    """The demo; with `keep`, everything stays up afterwards."""
+    shutil.rmtree(DEMO, ignore_errors=True)
+    narrator = Narrator()
+    narrator.say("Building six scenes with Blender")
+    blender = build_scenes(DEMO / "scenes")
+    if not blender:
+        narrator.say("No Blender here (bpy needs Python 3.11): the emulator's fast renderer will invent the pictures")
+    narrator.say("Starting the emulator and Airflow (half a minute)")
+    with ExitStack() as cleanup:
+        emulator = LocalEmulator(DEMO, "--speed", "3")  # of what no renderer does: provisioning, packaging
+        cleanup.callback(emulator.stop)
+        tracker = LocalTracker(DEMO)
+        cleanup.callback(tracker.program.stop)
+        airflow = new_airflow()
+        cleanup.callback(airflow.stop)
+        airflow.start()
+        RUNNING.write_text(
+            json.dumps([program.pid for program in _programs(emulator.program, tracker.program, airflow)])
+        )
+        show_login(airflow, narrator)
+        connect(airflow, emulator, tracker)
+        show_quickstart(airflow, narrator)
+        show_night(airflow, emulator, narrator)
+        narrator.show_results(DEMO)
+        if keep:
+            cleanup.pop_all()
+            show_login(airflow, narrator)
+            narrator.say(f"Emulator  {emulator.base_url}   API key {KEY}")
+            narrator.say(f"Tracker   {tracker.url}")
+            narrator.say("Running until `make down`.")
+            return
+    RUNNING.unlink(missing_ok=True)
+
+
+def _programs(emulator: Program, tracker: Program, airflow: LocalAirflow) -> list[Program]:
+    return [emulator, tracker, *airflow.programs.values()]
+
+
+def new_airflow() -> LocalAirflow:
+    """Airflow with the demo's places."""
+    environment = {
+        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+        "RENDERJUICE_SHOT_LIST": str(DEMO / "scenes" / "shots.yaml"),
+        "RENDERJUICE_DELIVERIES": str(DEMO / "deliveries"),
+        "RENDERJUICE_WORK": str(DEMO / "work"),
+        "RENDERJUICE_POLL_INTERVAL": "5",  # someone is watching
+        "RENDERJUICE_POOL": "renderjuice",
+    }
+    return LocalAirflow(DEMO / "airflow", ROOT / "dags", environment, port=8080)
+
+
+def connect(airflow: AirflowApi, emulator: LocalEmulator, tracker: LocalTracker) -> None:
+    """Connections and pool, made as a user would make them: so the web UI shows them."""
+    renderjuice = {"connection_id": "renderjuice_default", "conn_type": "renderjuice", "host": emulator.base_url}
+    port = urlsplit(emulator.base_url).port  # said twice, since the web UI's Test button wants one
+    airflow.make("/connections", renderjuice | {"password": KEY, "port": port})
+    airflow.make("/connections", {"connection_id": "production_tracker", "conn_type": "http", "host": tracker.url})
+    pool = {"name": "renderjuice", "slots": 8, "description": "Renders at once", "include_deferred": True}
+    airflow.make("/pools", pool)
+
+
+def show_login(airflow: AirflowApi, narrator: Narrator) -> None:
+    """Where the web UI is, and how to get in."""
+    narrator.say(f"Airflow   {airflow.url}   user admin, password {airflow.password}")
+
+
+def show_quickstart(airflow: AirflowApi, narrator: Narrator) -> None:
+    """One shot, step by step."""
+    narrator.title("The quickstart: one shot, step by step")
+    conf = {"scene": str(DEMO / "scenes" / "juice.blend"), "destination": str(DEMO / "quickstart")}
+    if finish(airflow, QUICKSTART, conf, narrator) != "success":
+        sys.exit(f"The quickstart failed. Logs: {DEMO / 'airflow' / 'logs'}")
+
+
+def show_night(airflow: AirflowApi, emulator: LocalEmulator, narrator: Narrator) -> None:
+    """The night, and the same night again."""
+    narrator.title("The night: five shots, one without a camera, one that fails in rendering")
+    finish(airflow, NIGHTLY, {}, narrator)
+    narrator.show_summary(DEMO / "deliveries")
+    before = emulator.renders_started()
+    narrator.title("The same night again: nothing has changed")
+    finish(airflow, NIGHTLY, {}, narrator)
+    narrator.show_summary(DEMO / "deliveries")
+    narrator.say(
+        f"Renders paid for in the first run: {before - 1}; in the second: {emulator.renders_started() - before}"
+    )
+    delivered = sorted(path.parent.name for path in (DEMO / "deliveries").glob("shots/*/current.json"))
+    if delivered != ["cit_010_juice", "cit_040_label", "cit_050_cube"] or emulator.renders_started() != before:
+        sys.exit(f"The night did not go as it should have: delivered {delivered}. Logs: {DEMO / 'airflow' / 'logs'}")
+
+
+def finish(airflow: AirflowApi, dag_id: str, conf: dict[str, Any], narrator: Narrator) -> str:
+    """Run a DAG to its end, telling how it goes, and return its state."""
+    run_id = airflow.trigger(dag_id, conf)
+    narrator.say(f"{airflow.url}/dags/{dag_id}/runs/{run_id}")
+    while True:
+        state = airflow.run_state(dag_id, run_id)
+        narrator.show_tasks(airflow, dag_id, run_id)
+        if state in STATES_AT_END:
+            return state
+        time.sleep(1)
+
+
+def down(*, quiet: bool) -> None:
+    """End what `make up` left running."""
+    if RUNNING.exists():
+        stop_sessions(json.loads(RUNNING.read_text()))
+        RUNNING.unlink()
+        print("Stopped.")
+    elif not quiet:
+        print("Nothing is running.")
+
+
+if __name__ == "__main__":
+    main()

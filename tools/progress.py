@@ -1,0 +1,78 @@
+"""What the demo says in the terminal while Airflow works."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from tools.airflow_api import AirflowApi
+
+_LOUD = frozenset({"deferred", "success", "failed", "up_for_retry"})
+
+
+class Narrator:
+    """Lines with the time since the start: every change of a task, and what its log says while it is deferred."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._states: dict[tuple[str, str, int], str] = {}
+        self._told: set[tuple[str, str]] = set()
+
+    def say(self, text: str) -> None:
+        """One line."""
+        print(f"{time.monotonic() - self._start:6.1f} s  {text}", flush=True)
+
+    def title(self, text: str) -> None:
+        """The beginning of a new part."""
+        print(f"\n          {text}\n", flush=True)
+
+    def show_tasks(self, airflow: AirflowApi, dag_id: str, run_id: str) -> None:
+        """What has changed since the last call."""
+        for task in sorted(airflow.tasks(dag_id, run_id), key=lambda task: task["start_date"] or "9"):
+            key, state = (run_id, task["task_id"], task["map_index"]), task["state"]
+            before = self._states.get(key)
+            self._states[key] = state
+            if state == "deferred" or before == "deferred":
+                self._show_log(airflow, dag_id, run_id, task)
+            if state in _LOUD and state != before:
+                no_slot = " (no worker slot is held)" if state == "deferred" else ""
+                self.say(f"{_name(task):<44} {state}{no_slot}")
+
+    def _show_log(self, airflow: AirflowApi, dag_id: str, run_id: str, task: dict[str, Any]) -> None:
+        log = airflow.task_log(dag_id, run_id, task["task_id"], task["try_number"], task["map_index"])
+        for line in log.splitlines():
+            if line.startswith("Job ") and (_name(task), line) not in self._told:
+                self._told.add((_name(task), line))
+                self.say(f"{_name(task):<44}   {line.partition(' is ')[2] or line}")
+
+    def show_summary(self, deliveries: Path) -> None:
+        """What the nightly DAG wrote about its night."""
+        for summary in sorted(deliveries.glob("nights/*/summary.md")):
+            for line in summary.read_text().splitlines():
+                if line:
+                    self.say(f"  {line}")
+
+    def show_results(self, folder: Path) -> None:
+        """The files to look at."""
+        self.title("To look at")
+        self._show_frames(folder / "quickstart")
+        for pointer in sorted((folder / "deliveries" / "shots").glob("*/current.json")):
+            current = pointer.parent / json.loads(pointer.read_text())["version"]
+            for path in sorted(path for path in current.iterdir() if path.is_file()):
+                self.say(str(path))
+
+    def _show_frames(self, folder: Path) -> None:
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        for parent in sorted({path.parent for path in files}):
+            names = sorted(path.name for path in files if path.parent == parent)
+            shown = ", ".join(names) if len(names) <= 3 else f"{names[0]} ... {names[-1]} ({len(names)} files)"
+            self.say(f"{parent}: {shown}")
+
+
+def _name(task: dict[str, Any]) -> str:
+    """`cit_010_juice render_base.render_final`, or the task's id where it is not mapped."""
+    if task["map_index"] < 0:
+        return str(task["task_id"])
+    return f"{task['rendered_map_index'] or task['map_index']} {task['task_id'].partition('.')[2]}"
