@@ -17,7 +17,16 @@ from urllib.request import getproxies, proxy_bypass_environment  # type: ignore[
 
 from renderjuice_provider.api.origin import is_loopback
 
-_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_VARIABLES = (
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+)
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
