@@ -127,7 +127,7 @@ async def loop_attempt(seconds: float) -> AsyncIterator[Attempt]:
     """
     current: Attempt | None = None
     try:
-        async with asyncio.timeout(seconds) as timeout:
+        async with asyncio.timeout(None) as timeout:  # the attempt says when
             current = _LoopAttempt(seconds, timeout)
             yield current
     except TimeoutError:

@@ -7,14 +7,26 @@ write it, and takes a network for its first address.
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass_environment  # type: ignore[attr-defined]
 
 from renderjuice_provider.api._origin import is_loopback
 
+_VARIABLES = (
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+)
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -30,7 +42,7 @@ def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> Proxy |
 
     `environment`: as `urllib.request.getproxies` gives it, which is the default.
     """
-    known = getproxies() if environment is None else environment
+    known = _proxies(tuple(map(os.environ.get, _VARIABLES))) if environment is None else environment
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -41,6 +53,15 @@ def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> Proxy |
         return None
     address = known[scheme]
     return Proxy(address if "://" in address else f"http://{address}", f"{scheme.upper()}_PROXY")
+
+
+@lru_cache(maxsize=1)
+def _proxies(_variables: tuple[str | None, ...]) -> Mapping[str, str]:
+    """What the environment names, read anew when one of `_VARIABLES` has changed.
+
+    `getproxies` decodes all that the environment holds, which would take a tenth of a call to the API.
+    """
+    return getproxies()
 
 
 def _is_exempt(host: str, port: int | None, exceptions: str) -> bool:

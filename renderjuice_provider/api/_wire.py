@@ -318,7 +318,7 @@ def _length(scene: SceneFile) -> dict[str, str]:
 
 
 def _order(call: Call) -> dict[str, Any]:
-    order = {"method": call.method, "url": call.path, "params": dict(call.params)}
+    order = {"method": call.method, "url": call.path, "params": dict(call.params) or None}
     return order | ({} if call.body is None else {"json": call.body})
 
 
