@@ -13,7 +13,7 @@ import pytest
 
 from renderjuice_emulator.blender import find_blender
 
-SCRIPT = Path(__file__).with_name("scenes_in_blender.py")
+SCRIPT = Path(__file__).parents[1] / "support" / "scenes_in_blender.py"
 COMMAND = find_blender()
 PYTHON = COMMAND[0] if COMMAND and Path(COMMAND[0]).name.startswith("python") else None
 pytestmark = [

@@ -20,7 +20,7 @@ from renderjuice_emulator.scenes import write_scene
 from renderjuice_emulator.testing import Emulator
 from tests.support.raw_client import Studio
 
-HOSTILE = Path(__file__).with_name("hostile_scenes.py")
+HOSTILE = Path(__file__).parents[1] / "support" / "hostile_scenes.py"
 COMMAND = find_blender()
 needs_fence = pytest.mark.skipif(not bubblewrap(), reason="no bubblewrap: make blender installs it on Debian, as root")
 
