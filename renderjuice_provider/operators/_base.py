@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from airflow.sdk import Context
+    from airflow.sdk.definitions.xcom_arg import PlainXComArg
 
     from renderjuice_provider._operator_arguments import OperatorArguments
     from renderjuice_provider.api.client import RenderjuiceClient
@@ -61,6 +62,12 @@ class RenderjuiceOperator(OnlyWrittenTemplates, BaseOperator):
         """As Airflow does it; what the phase before the deferral has stored for the link is there."""
         keep_preview(self)
         return super().resume_execution(next_method, next_kwargs, context)
+
+    if TYPE_CHECKING:
+
+        @property
+        def output(self) -> PlainXComArg:
+            """As for every operator. Airflow types it so that mypy would refuse `render.output["job_id"]`."""
 
     @property
     def client(self) -> RenderjuiceClient:
