@@ -67,7 +67,7 @@ RenderjuiceClient()  # call-arg
 RenderjuiceClient(3)  # arg-type
 RenderjuiceClient("RJ-key", timeout_s=3)  # call-arg
 RenderjuiceClient("RJ-key", timeout="x")  # arg-type
-RenderjuiceClient("RJ-key", "https://farm.example/v1")  # call-arg
+RenderjuiceClient("RJ-key", "https://farm.example/v1", 30.0, 5, True)  # call-arg
 AsyncRenderjuiceClient()  # call-arg
 AsyncRenderjuiceClient("RJ-key", max_attempts="three")  # arg-type
 AsyncRenderjuiceClient("RJ-key", url="https://farm.example/v1")  # call-arg
