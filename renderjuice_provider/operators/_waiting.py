@@ -31,13 +31,12 @@ from renderjuice_provider.lifecycle.watch import watch
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, push_preview
 from renderjuice_provider.operators._kills import KillableOperator
 from renderjuice_provider.operators._task_store import TaskStore
+from renderjuice_provider.xcom_keys import JOB_ID as JOB_KEY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 _CREATOR = "RenderjuiceCreateJobOperator"
-JOB_KEY = "renderjuice_job_id"
-"""XCom key under which the job is known while the task is still waiting."""
 _TARGETS = {Action.WAIT_FOR_VALIDATION: JobStatus.VALIDATED, Action.WAIT_FOR_RENDER: JobStatus.COMPLETED}
 _ALREADY_ORDERED = {Action.VALIDATE: Action.WAIT_FOR_VALIDATION, Action.RENDER: Action.WAIT_FOR_RENDER}
 _SETTLING = 60.0

@@ -28,11 +28,14 @@ MAY_IMPORT = {
     "hooks": BELOW,
     "triggers": BELOW,
     "links": BELOW,
+    "xcom_keys": set(),
+    "_operator_arguments": set(),
     "_arguments": {"api"},
     "_templates": {"_arguments"},
     "_deferral": {"triggers"} | BELOW,
-    "operators": {"_arguments", "_templates", "_deferral", "links", "triggers"} | BELOW,
-    "sensors": {"_arguments", "_templates", "_deferral", "links", "triggers"} | BELOW,
+    "operators": {"_arguments", "_operator_arguments", "_templates", "_deferral", "xcom_keys", "links", "triggers"}
+    | BELOW,
+    "sensors": {"_arguments", "_operator_arguments", "_templates", "_deferral", "links", "triggers"} | BELOW,
 }
 WITHOUT_AIRFLOW = ("renderjuice_provider.api", "renderjuice_provider.lifecycle")
 
