@@ -68,7 +68,7 @@ _BILLS = {
     Bill.KEPT: "The render is paid and kept",
     Bill.RUNNING: "The job was left running",
     Bill.MAY_RUN: "The job may be running, and costs money",
-    Bill.LEFT_ALONE: "The job was left alone",
+    Bill.LEFT_ALONE: "Nothing was started or stopped. The job was left alone",
     Bill.LEFT_AS_IT_IS: "The job was left as it is; what it renders is billed",
     Bill.UNCHANGED: "No job was changed",
     Bill.UNKNOWN: "What this costs is not known",

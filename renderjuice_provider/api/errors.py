@@ -14,7 +14,7 @@
     ├── RenderjuiceAmbiguousError       it was sent and may have been done; repeating it could do it twice
     ├── RenderjuiceTransferError        the bytes of a scene or of an output did not arrive whole
     ├── RenderjuiceJobError             the job is over and was no success
-    │   └── RenderjuiceJobOverError          the same job cannot succeed any more: Airflow does not retry it
+    │   └── RenderjuiceJobOverError          the same job cannot succeed any more: a retry cannot help
     │       └── RenderjuiceOtherOrderError       the job renders, or has rendered, another configuration
     ├── RenderjuiceTimeoutError         our own deadline passed before the job was over
     ├── RenderjuiceIncompleteError      the job completed, but frames that were ordered are not among its outputs
@@ -24,8 +24,8 @@
 Each says in two fields what happened to the money (`bill`) and what a retry would do (`retry`). The end
 of its message is made from them, since a process hands an error to the next one as text alone.
 
-The two under RenderjuiceJobError are Airflow's as well (`AirflowFailException`), of which nothing here
-knows: import them from `renderjuice_provider.operators.renderjuice`.
+The two under RenderjuiceJobError are raised by operators and the sensor as subclasses of the same names
+that Airflow does not retry: see `renderjuice_provider.operators.renderjuice`.
 
 No message, and no argument of any of them, holds an API key or the query of a signed URL.
 """
@@ -51,7 +51,9 @@ __all__ = [
     "RenderjuiceIncompleteError",
     "RenderjuiceInputError",
     "RenderjuiceJobError",
+    "RenderjuiceJobOverError",
     "RenderjuiceNotFoundError",
+    "RenderjuiceOtherOrderError",
     "RenderjuicePaymentError",
     "RenderjuiceRateLimitError",
     "RenderjuiceRefusedError",
@@ -77,12 +79,16 @@ class RenderjuiceError(Exception):
         what: what went wrong, without the end about the money: to be quoted in another message.
         bill: what happened to the money.
         retry: what a retry would do.
+        next_step: what the reader can do; empty when there is nothing more to say.
+        normalized_seconds: what is billed, where Renderjuice has said it.
         job_id: the job that it is about; empty when there is none, or it is unknown.
     """
 
     bill: Bill = Bill.UNKNOWN
     retry: RetryEffect = RetryEffect.UNKNOWN
     what: str = ""
+    next_step: str = ""
+    normalized_seconds: float | None = None
     job_id: str = ""
 
     def __init__(self, message: str = "", **money: Unpack[Money]) -> None:
@@ -92,10 +98,17 @@ class RenderjuiceError(Exception):
 
     def settle(self, **money: Unpack[Money]) -> Self:
         """The same error, once a caller knows better what became of the money. What it does not say stays."""
-        self.bill, self.retry = money.get("bill", self.bill), money.get("retry", self.retry)
-        self.job_id = money.get("job_id", self.job_id)
-        step, cost = money.get("next_step", ""), money.get("normalized_seconds")
-        end = story(sentence(self.bill, self.retry, step, normalized_seconds=cost, job_id=self.job_id))
+        for name, value in money.items():
+            setattr(self, name, value)
+        end = story(
+            sentence(
+                self.bill,
+                self.retry,
+                self.next_step,
+                normalized_seconds=self.normalized_seconds,
+                job_id=self.job_id,
+            )
+        )
         what = story(self.what, longest=LONGEST_STORY - len(end) - 2)  # a long reason must not hide the money
         if what and what[-1] not in ".!?…":
             what += "."
@@ -210,7 +223,7 @@ class RenderjuiceTransferError(RenderjuiceError):
 class RenderjuiceJobError(RenderjuiceError):
     """The job is over and was no success.
 
-    Without a `bill`, that of `job` is taken: see `bill_of`.
+    Without a `bill` of its own, it says what `job` has cost, if that is over.
 
     Attributes:
         job: the job as last read; `job.failed_reason` holds Renderjuice's own words.
@@ -221,10 +234,22 @@ class RenderjuiceJobError(RenderjuiceError):
 
     def __init__(self, message: str, *, job: Job | None = None, **money: Unpack[Money]) -> None:
         if job is not None:
-            known: Money = {"bill": bill_of(job), "job_id": job.id, "normalized_seconds": job.normalized_seconds}
+            known: Money = {"job_id": job.id, "normalized_seconds": job.normalized_seconds}
+            if job.is_over and self.bill is Bill.BILLED_IF_RENDERED:
+                known["bill"] = bill_of(job)
             money = {**known, **money}
         super().__init__(message, **money)
         self.job = job
+
+
+class RenderjuiceJobOverError(RenderjuiceJobError):
+    """The job is over and was no success, and the same job cannot succeed any more."""
+
+
+class RenderjuiceOtherOrderError(RenderjuiceJobOverError):
+    """The job renders, or has rendered, another configuration than was ordered. It was not touched."""
+
+    bill = Bill.LEFT_AS_IT_IS
 
 
 class RenderjuiceTimeoutError(RenderjuiceError):

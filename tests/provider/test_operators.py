@@ -11,6 +11,7 @@ from airflow.sdk import DAG
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import (
+    Bill,
     RenderjuiceEventError,
     RenderjuiceIncompleteError,
     RenderjuiceInputError,
@@ -144,9 +145,11 @@ def test_a_job_that_cannot_succeed_any_more_says_which_task_to_clear(emulator, v
 )
 def test_a_bill_that_nobody_knows_is_never_said_to_be_nothing(fields, words):
     job = Job.model_validate({"id": "j", "status": "failed"} | fields)
-    assert render("j").bill(job) == words
+    error = render("j").over(job)
+    assert f". Nothing is running; {words}. A retry cannot help: " in str(error)
     validating = RenderjuiceValidateJobOperator(task_id="validate", job_id="j")
-    assert validating.bill(Job(id="j", status="failed")) == "nothing was rendered, so nothing is billed"
+    error = validating.over(Job(id="j", status="failed"))
+    assert (error.bill, "; nothing was rendered, so nothing is billed. " in str(error)) == (Bill.NOTHING_RENDERED, True)
 
 
 @pytest.mark.parametrize(("label", "name"), [("sq010_sh020", "sq010_sh020"), (None, "broken.blend")])
