@@ -15,6 +15,7 @@ from renderjuice_provider.api.models import Job
 from renderjuice_provider.api.redact import redact
 from renderjuice_provider.compat import AirflowFailException, AirflowTaskTimeout
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP
+from renderjuice_provider.lifecycle.unfinished import leaves
 from renderjuice_provider.operators._base import RenderjuiceOperator
 from renderjuice_provider.operators._task_store import OnClear
 
@@ -59,7 +60,7 @@ class KillableOperator(RenderjuiceOperator):
         """Raise if the task was killed: Airflow may let it run on for some seconds."""
         if self._killed:
             self._stop_the_bill()  # the kill may have come before there was a job
-            raise RenderjuiceError("The task was killed: it orders nothing any more.")
+            raise leaves(RenderjuiceError("The task was killed: it orders nothing any more"), self._job)
 
     def interrupted(self) -> BaseException:
         """Ctrl-C, which only reaches a task where nobody else would stop its job. It is not tried again: that would cost again."""

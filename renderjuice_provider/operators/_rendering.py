@@ -9,15 +9,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider._arguments import Argument, plain_config, plain_path, read_job_id, truth
-from renderjuice_provider._deferral import RenderjuiceJobOverError
+from renderjuice_provider._job_errors import RenderjuiceOtherOrderError
 from renderjuice_provider.api._paths import plan
 from renderjuice_provider.api.config import RenderConfig, check_render_config
 from renderjuice_provider.api.errors import (
+    Bill,
     RenderjuiceError,
     RenderjuiceInputError,
     RenderjuiceJobError,
     RenderjuiceNotFoundError,
     RenderjuiceRefusedError,
+    RetryEffect,
 )
 from renderjuice_provider.api.models import RENDER_STARTED, Job, JobStatus
 from renderjuice_provider.api.scene_file import content_fingerprint
@@ -35,10 +37,6 @@ if TYPE_CHECKING:
 
 RENDER_TIMEOUT = timedelta(hours=24)
 """Long enough for a night that runs late; short enough that a forgotten job does not cost a week."""
-
-
-class RenderjuiceOtherOrderError(RenderjuiceJobOverError):
-    """The job renders, or has rendered, another configuration than this task orders. Airflow does not retry this."""
 
 
 class _RenderOperator(JobOperator):
@@ -91,10 +89,10 @@ class _RenderOperator(JobOperator):
         differences = (*found.differences, *(f"{field}, which was not ordered" for field in added))
         if differences:
             raise RenderjuiceOtherOrderError(
-                f"Another order: {'; '.join(differences)}. The job is {job.status} and was left as it is; what it renders "
-                "is billed. Create a new job for this order, or order here what the job has. "
-                f"(job {job.id})",
+                f"Another order: {'; '.join(differences)}. The job is {job.status}",
                 job=job,
+                bill=Bill.LEFT_AS_IT_IS,
+                next_step="create a new job for this order, or order here what the job has",
             )
         if found.untold and self._told_of != job.id:
             self.log.info(
@@ -189,8 +187,10 @@ class RenderjuiceRenderJobOperator(_RenderOperator):
         """See `JobOperator`."""
         if step is Action.VALIDATE:
             raise RenderjuiceInputError(
-                f"Job {job.id} is created, not validated. Put a RenderjuiceValidateJobOperator before this task, "
-                "or use RenderjuiceRunJobOperator, which does it all."
+                f"Job {job.id} is created, not validated",
+                bill=Bill.NOTHING_ORDERED,
+                next_step="put a RenderjuiceValidateJobOperator before this task, or use "
+                "RenderjuiceRunJobOperator, which does it all",
             )
         return self.client.start_render(job.id, self.render_config)
 
@@ -259,7 +259,7 @@ class RenderjuiceRunJobOperator(_RenderOperator):
         try:
             return self.client.create_job(slug)
         except (RenderjuiceRefusedError, RenderjuiceNotFoundError) as error:
-            self.log.info("The upload of an earlier try is of no use any more (%s): uploading again", error)
+            self.log.info("The upload of an earlier try is of no use any more (%s): uploading again", error.what)
             return None
 
     def finds_its_job_again(self, context: Context) -> bool:
@@ -272,7 +272,9 @@ class RenderjuiceRunJobOperator(_RenderOperator):
 
     def no_success(self, job: Job, message: str) -> RenderjuiceError:
         """Here a retry can help, and costs again."""
-        return RenderjuiceJobError(f"{message} A retry starts a new job: clear this task. (job {job.id})", job=job)
+        return RenderjuiceJobError(
+            message, job=job, bill=self.bill(job), retry=RetryEffect.NEW_JOB, next_step="clear this task"
+        )
 
     def take(self, step: Action, job: Job) -> Job:
         """See `JobOperator`."""

@@ -12,14 +12,21 @@ from renderjuice_provider._arguments import Argument, truth
 from renderjuice_provider._deferral import (
     BACKSTOP,
     DEFAULT_POLL_INTERVAL,
-    RenderjuiceJobOverError,
     deferrable_by_default,
     earlier_deadline,
     job_trigger,
     seconds,
 )
+from renderjuice_provider._job_errors import RenderjuiceJobOverError
 from renderjuice_provider._task_state import DEADLINE_KEY
-from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceJobError, RenderjuiceTimeoutError
+from renderjuice_provider.api._money import bill_of
+from renderjuice_provider.api.errors import (
+    Bill,
+    RenderjuiceError,
+    RenderjuiceJobError,
+    RenderjuiceTimeoutError,
+    RetryEffect,
+)
 from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.redact import redact
 from renderjuice_provider.lifecycle.job_poller import JobPoller, fate
@@ -27,6 +34,7 @@ from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.record import JobRecord
 from renderjuice_provider.lifecycle.status import Action
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP, after_stop, stop_all
+from renderjuice_provider.lifecycle.unfinished import leaves
 from renderjuice_provider.lifecycle.watch import watch
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, push_preview
 from renderjuice_provider.operators._kills import KillableOperator
@@ -79,6 +87,8 @@ class JobOperator(KillableOperator):
         self.deferrable = deferrable_by_default() if deferrable is None else truth(deferrable, "deferrable")
         self.poll_interval = poll_interval
         self.timeout = timeout
+        self._render_ordered: bool | None = None
+        """Whether the job's render was ordered; False where it was over while its validation was waited for."""
 
     last_wait = Action.WAIT_FOR_VALIDATION
     """The wait that `wait=False` leaves out."""
@@ -115,6 +125,9 @@ class JobOperator(KillableOperator):
             return self._advance(context, job, started, *earlier_deadline(self, context, deadline, limit))
         except KeyboardInterrupt as interrupt:
             raise self.interrupted() from interrupt
+        except RenderjuiceError as error:
+            leaves(error, self._job)
+            raise
 
     def _advance(self, context: Context, job: Job, started: float, deadline: float, limit: str) -> dict[str, Any]:
         ordered: set[Action] = set()
@@ -128,8 +141,10 @@ class JobOperator(KillableOperator):
                 return self.summary(job)
             if step is Action.GIVE_UP:
                 raise self.over(job)
+            if step is not Action.WAIT_FOR_VALIDATION:
+                self._render_ordered = step is not Action.VALIDATE
             if step in _TARGETS:
-                job = self._after(self._wait(context, job.id, _TARGETS[step], started, deadline, limit))
+                job = self._after(self._wait(context, job.id, _TARGETS[step], started, deadline, limit), _TARGETS[step])
             else:
                 ordered.add(step)
                 job = self.take(step, job)
@@ -147,8 +162,8 @@ class JobOperator(KillableOperator):
         Args:
             context: of the task.
             event: an `Outcome`.
-            waits_for: `job_id`, `started`, `deadline` and `limit` of the wait that was deferred; None where Airflow loses it
-                (`dag.test()`).
+            waits_for: `job_id`, `target`, `started`, `deadline` and `limit` of the wait that was deferred;
+                None where Airflow loses it (`dag.test()`).
         """
         outcome = Outcome.from_event(event)
         if waits_for and waits_for["job_id"] != outcome.job_id:
@@ -157,7 +172,11 @@ class JobOperator(KillableOperator):
             self.log.warning("Airflow resumed this task with the event of another, about job %s", outcome.job_id)
             times = {name: waits_for[name] for name in ("started", "deadline", "limit") if name in waits_for}
             return self.advance(context, self.client.get_job(waits_for["job_id"]), **times)
-        job = self._after(outcome)
+        try:
+            job = self._after(outcome, (waits_for or {}).get("target"))
+        except RenderjuiceError as error:
+            leaves(error, None, outcome.job_id)
+            raise
         return self.advance(context, job, outcome.started, outcome.deadline, outcome.limit)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -175,13 +194,13 @@ class JobOperator(KillableOperator):
 
     def over(self, job: Job) -> RenderjuiceError:
         """The error for a job that is over and was no success."""
-        return self.no_success(job, f"{self._shot()} {fate(job)}. Nothing is running; {self.bill(job)}.")
+        return self.no_success(job, f"{self._shot()} {fate(job)}")
 
     def no_success(self, job: Job, message: str) -> RenderjuiceError:
         """An error that says what a retry would do: by default nothing, since the same job cannot succeed any more."""
         creator = self._creator()
         what = f"clear this shot from `{creator}` on, which costs again" if creator else "create a new one"
-        return RenderjuiceJobOverError(f"{message} A retry cannot help this job: {what}. (job {job.id})", job=job)
+        return RenderjuiceJobOverError(message, job=job, bill=self.bill(job), next_step=what)
 
     def _creator(self) -> str | None:
         """The task that created the job, as far as the DAG shows: where to clear from."""
@@ -190,14 +209,9 @@ class JobOperator(KillableOperator):
         before = self.get_flat_relatives(upstream=True)
         return next((task.task_id for task in before if task.task_type == _CREATOR), None)
 
-    def bill(self, job: Job) -> str:
-        """What the job has cost, for messages."""
-        if job.normalized_seconds:
-            return f"{job.normalized_seconds:g} normalized seconds are billed"
-        if job.normalized_seconds == 0 or not self.spends_money:
-            return "nothing was rendered, so nothing is billed"
-        ordered = job.requested_config is not None or job.final_config is not None
-        return "what was rendered is billed" if ordered else "what was rendered, if anything, is billed"
+    def bill(self, job: Job) -> Bill:
+        """What the job has cost."""
+        return bill_of(job, render_ordered=self._render_ordered if self.spends_money else False)
 
     def _shot(self) -> str:
         """What the artist calls it: the label of a mapped task, or the scene's file."""
@@ -223,19 +237,21 @@ class JobOperator(KillableOperator):
             self.defer(
                 trigger=trigger,
                 method_name="execute_complete",
-                kwargs={"waits_for": {"job_id": job_id} | times},
+                kwargs={"waits_for": {"job_id": job_id, "target": str(target)} | times},
                 timeout=timedelta(seconds=backstop),
             )
         wait = JobPoller(job_id, str(target), poll_interval=self.poll_interval, **times)
         return self.client.run(watch(self.client.operations, wait, self.log.info))
 
-    def _after(self, outcome: Outcome) -> Job:
+    def _after(self, outcome: Outcome, target: str | None) -> Job:
+        """The job, once the wait for `target` (None where Airflow has lost it) is over."""
+        if target == JobStatus.VALIDATED:
+            self._render_ordered = None if outcome.ending is Ending.REACHED else False
         if outcome.ending is Ending.TIMED_OUT:
             return self._timed_out(outcome.job_id, outcome.message, stopped=outcome.stopped)
         if outcome.ending is Ending.REFUSED:
             raise RenderjuiceJobError(
-                f"{outcome.message}. The job was left as it is and may be running: a retry looks at it again. "
-                f"(job {outcome.job_id})"
+                outcome.message, bill=Bill.LEFT_ALONE, retry=RetryEffect.READS_AGAIN, job_id=outcome.job_id
             )
         late = outcome.status == JobStatus.CANCELED and time.time() >= outcome.deadline
         if outcome.ending is Ending.OVER and late and self.cancel_on_timeout:  # by a triggerer that then died
@@ -246,7 +262,7 @@ class JobOperator(KillableOperator):
         """Our deadline passed: stop the job if that is wished and not done yet, and rejoice if it was just done."""
         if not self.cancel_on_timeout:
             raise RenderjuiceTimeoutError(
-                f"{self._shot()} {message}. The job was left running: a retry re-attaches to it. (job {job_id})"
+                f"{self._shot()} {message}", bill=Bill.RUNNING, retry=RetryEffect.REATTACHES, job_id=job_id
             )
         if not stopped:
             now = time.time()
@@ -258,13 +274,16 @@ class JobOperator(KillableOperator):
             outcome = after_stop(outcome, seen)
             if outcome.stopped is False:
                 raise RenderjuiceTimeoutError(
-                    f"{self._shot()} {outcome.message}. It may be running, and costs money: {HOW_TO_STOP}; "
-                    f"a retry tries that, too. (job {job_id})"
+                    f"{self._shot()} {outcome.message}",
+                    bill=Bill.MAY_RUN,
+                    retry=RetryEffect.STOPS_AGAIN,
+                    next_step=HOW_TO_STOP,
+                    job_id=job_id,
                 )
         job = self.client.get_job(job_id)
         if job.status == JobStatus.COMPLETED:
             return job
-        raise self.no_success(job, f"{self._shot()} {message}. It was cancelled and is {job.status}; {self.bill(job)}.")
+        raise self.no_success(job, f"{self._shot()} {message}. It was cancelled and is {job.status}")
 
     def _remember(self, context: Context, job: Job) -> None:
         """For kills, for the UI, and for a resume that brings no event. XComs are wiped at each try, so this is no memory."""
