@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import task
 
 from renderjuice_provider.api.redact import storable
-from renderjuice_provider.operators._waiting import JOB_KEY
+from renderjuice_provider.xcom_keys import JOB_ID
 from stages.compat import AirflowFailException
 from stages.defaults import pool_note
 from stages.refusals import check_map_length, no_use_to_retry
@@ -72,7 +72,7 @@ def collect(
     root = context["params"]["scenes"].removeprefix("file://").rstrip("/") + "/"
     results, jobs = (
         context["ti"].xcom_pull(task_ids="render", key=key, map_indexes=range(len(scenes)))
-        for key in ("return_value", JOB_KEY)
+        for key in ("return_value", JOB_ID)
     )
     found: dict[str, Any] = {"rendered": 0, "frames": 0, "render_seconds": 0.0, "failed": [], "incomplete": {}}
     looks = job_looks({"all": [job for job in jobs if job]}, [each for each in results if each], renderjuice_conn_id)[
