@@ -105,13 +105,13 @@ class JobPoller:
     def on_error(self, error: RenderjuiceError, now: float) -> PollAgain | Done:
         """The decision on a look that failed."""
         if not is_transient(error):
-            return self._over(Ending.REFUSED, str(error), "")
+            return self._over(Ending.REFUSED, error.what, "")
         if now >= self.deadline:
             return self._timed_out(now)
         self._failures += 1
         quiet = retry_after_of(error) or 0.0
         pause = self._pause(max(quiet, self._backoff.backoff(self._failures)), now)
-        news = f"Could not look at job {self.job_id} ({error}); the render goes on, looking again in {pause:.0f} s"
+        news = f"Could not look at job {self.job_id} ({error.what}); the render goes on, looking again in {pause:.0f} s"
         return PollAgain(pause, news, early=max(0.0, min(pause / 2, pause - quiet)), quiet=quiet)
 
     def _describe(self, job: Job, progress: Progress | None) -> str:

@@ -93,7 +93,7 @@ class _RenderOperator(JobOperator):
         try:
             downloads = self.client.get_downloads(job.id)
         except RenderjuiceError as error:  # the render is done and paid: a count is not worth failing it
-            self.log.warning("Frames could not be counted: %s", error)
+            self.log.warning("Frames could not be counted: %s", error.what)
             return {}
         order = check_render_config(self.render_config).to_json()
         count = count_outputs((order, job.final_config), plan(downloads), analysis=job.analysis)

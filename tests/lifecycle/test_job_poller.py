@@ -81,7 +81,7 @@ def test_a_failed_look_is_no_failed_render(error):
 @pytest.mark.parametrize("error", FINAL)
 def test_what_waiting_cannot_mend_is_told_at_once(error):
     decision = a_wait().on_error(error, NOW)
-    assert (decision.outcome.ending, decision.outcome.message) == (Ending.REFUSED, str(error))
+    assert (decision.outcome.ending, decision.outcome.message) == (Ending.REFUSED, error.what)
 
 
 def test_looks_that_fail_in_a_row_are_further_and_further_apart_up_to_five_minutes():
