@@ -12,6 +12,10 @@ from renderjuice_provider.hooks._check import check
 from renderjuice_provider.hooks._connection import client_arguments
 from renderjuice_provider.hooks._xcom import allow_models
 
+__all__ = [
+    "RenderjuiceHook",
+]
+
 allow_models()
 
 

@@ -40,6 +40,10 @@ if TYPE_CHECKING:
 
     from renderjuice_provider._operator_arguments import SensorArguments
 
+__all__ = [
+    "RenderjuiceJobSensor",
+]
+
 _WHILE_UNKNOWN = 1.0
 """Seconds that Airflow's own sensor is given as long as ours are a template."""
 

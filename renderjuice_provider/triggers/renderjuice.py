@@ -21,6 +21,10 @@ from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP, after_stop, stop_all
 from renderjuice_provider.triggers._shared_poller import shared_poller
 
+__all__ = [
+    "RenderjuiceJobTrigger",
+]
+
 FIRST_LOOK = 5.0
 """Seconds before the first look, at least, however often one looks later: the operator has just looked. And Airflow takes a task
 for dead that is resumed before the scheduler has heard of its deferral (https://github.com/apache/airflow/issues/71580), which
