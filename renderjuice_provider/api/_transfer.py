@@ -160,14 +160,15 @@ def download(operations: Operations, job_id: str, destination: Folder) -> Flow[D
         RenderjuiceTransferError: when the job is not over, its outputs were deleted, or a file did not arrive.
     """
     job = yield from operations.get_job(job_id)
-    # Of a hundred thousand outputs each of these takes its time, so they are steps, which are done beside an event loop.
+    # With 100,000 outputs each of these takes its time, so they are steps, done beside an event loop.
     wanted, urls = yield from _planned((yield from _outputs(operations, job)))
-    left, renewals = wanted, 0
-    arrived: dict[PurePosixPath, DownloadedFile] = {}
+    left: Sequence[int] = range(len(wanted))
+    renewals = 0
+    arrived: dict[int, DownloadedFile] = {}
     while left:
         fetching = _Fetching(operations, destination, urls)
-        files: Sequence[DownloadedFile | None] = yield Gather(map(fetching.fetch, left))
-        missing: list[PlannedFile] = yield RunInThread(partial(_keep, arrived, left, files))
+        files: Sequence[DownloadedFile | None] = yield Gather(fetching.fetch(wanted[number]) for number in left)
+        missing: list[int] = yield RunInThread(partial(_keep, arrived, left, files))
         if missing:
             renewals = 1 if len(missing) < len(left) else renewals + 1
             if renewals > _RENEWALS:
@@ -177,25 +178,23 @@ def download(operations: Operations, job_id: str, destination: Folder) -> Flow[D
                 )
             _, urls = yield from _planned((yield from operations.get_downloads(job_id)))
         left = missing
-    return (yield RunInThread(lambda: DownloadReport(job_id, tuple(arrived[item.place] for item in wanted))))  # type: ignore[no-any-return]
+    return (yield RunInThread(lambda: DownloadReport(job_id, tuple(arrived[number] for number in range(len(wanted))))))  # type: ignore[no-any-return]
 
 
-def _planned(downloads: Downloads) -> Flow[tuple[Sequence[PlannedFile], dict[PurePosixPath, str]]]:
+def _planned(downloads: Downloads) -> Flow[tuple[Sequence[PlannedFile], dict[str, str]]]:
     """The outputs in their places, and the URL of each place."""
 
-    def work() -> tuple[Sequence[PlannedFile], dict[PurePosixPath, str]]:
+    def work() -> tuple[Sequence[PlannedFile], dict[str, str]]:
         files = plan(downloads)
-        return files, {item.place: item.source.url for item in files}
+        return files, {str(item.place): item.source.url for item in files}
 
     return (yield RunInThread(work))  # type: ignore[no-any-return]
 
 
-def _keep(
-    arrived: dict[PurePosixPath, DownloadedFile], left: Sequence[PlannedFile], files: Sequence[DownloadedFile | None]
-) -> list[PlannedFile]:
-    """Note what has arrived of what was left. The rest."""
-    arrived |= {item.place: file for item, file in zip(left, files, strict=True) if file is not None}
-    return [item for item, file in zip(left, files, strict=True) if file is None]
+def _keep(arrived: dict[int, DownloadedFile], left: Sequence[int], files: Sequence[DownloadedFile | None]) -> list[int]:
+    """Note which of those that were left have arrived. Returns the rest."""
+    arrived |= {number: file for number, file in zip(left, files, strict=True) if file is not None}
+    return [number for number, file in zip(left, files, strict=True) if file is None]
 
 
 def _outputs(operations: Operations, job: Job) -> Flow[Downloads]:
@@ -221,7 +220,7 @@ def _outputs(operations: Operations, job: Job) -> Flow[Downloads]:
 class _Fetching:
     """One round over the files that are wanted. Once a URL has expired, the rest waits for the next round, with fresh ones."""
 
-    def __init__(self, operations: Operations, destination: Folder, urls: Mapping[PurePosixPath, str]) -> None:
+    def __init__(self, operations: Operations, destination: Folder, urls: Mapping[str, str]) -> None:
         self._operations = operations
         self._destination = destination
         self._urls = urls
@@ -231,7 +230,7 @@ class _Fetching:
         """One file in its place; None when that takes a fresh URL."""
         if self._expired:
             return None
-        if planned.place not in self._urls:
+        if str(planned.place) not in self._urls:
             raise errors.RenderjuiceTransferError(f"{planned.place} is no longer among the outputs of the job.")
         part: Path = yield RunInThread(partial(_on_disk, self._destination.part, planned.place))
         try:
@@ -247,7 +246,7 @@ class _Fetching:
         return DownloadedFile(place, planned.kind, received.size, received.sha256, source.view, node)
 
     def _receive(self, planned: PlannedFile, part: Path) -> Flow[Received | None]:
-        way = Way(self._urls[planned.place], OF_A_GET)
+        way = Way(self._urls[str(planned.place)], OF_A_GET)
         attempt = 0
         while True:
             outcome = yield FetchFile(way.url, part)
