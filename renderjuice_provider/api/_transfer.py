@@ -6,23 +6,19 @@ Presigned URLs are transport: they expire, they are asked for anew, and what the
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
-import tempfile
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import Any, Protocol, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 from renderjuice_provider.api import errors
 from renderjuice_provider.api._flow import FetchFile, Flow, Gather, Pause, PutFile, Received, Response, RunInThread
+from renderjuice_provider.api._folders import Folder
 from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api._paths import PlannedFile, plan
 from renderjuice_provider.api._redirects import OF_A_GET, OF_A_PUT, Way
 from renderjuice_provider.api.models import Downloads, Job, JobStatus, UploadTarget
-from renderjuice_provider.api.redact import redact
 from renderjuice_provider.api.report import DownloadedFile, DownloadReport
 from renderjuice_provider.api.retry import Repeat
 from renderjuice_provider.api.scene_file import SceneFile
@@ -84,73 +80,6 @@ def _has_expired(target: UploadTarget, now: datetime) -> bool:
     if expires is None:
         return False
     return (expires if expires.tzinfo else expires.replace(tzinfo=UTC)) <= now
-
-
-class Folder(Protocol):
-    """Where outputs go. Files are first written to `part(place)`, then kept at `place`."""
-
-    def part(self, place: PurePosixPath) -> Path:
-        """A local path to write to, its folder made."""
-        ...
-
-    def keep(self, part: Path, place: PurePosixPath) -> None:
-        """Make the finished `part` appear under its name."""
-        ...
-
-
-class LocalFolder:
-    """A folder on this machine; parts lie beside their places, so that keeping one is an atomic rename."""
-
-    def __init__(self, root: str | os.PathLike[str]) -> None:
-        self.root = Path(root)
-
-    def part(self, place: PurePosixPath) -> Path:
-        """See `Folder`."""
-        target = self.root / place
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # The name is never used twice: a second download to the same place, by a retry perhaps, must not write into this one.
-        return target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-
-    def keep(self, part: Path, place: PurePosixPath) -> None:
-        """See `Folder`."""
-        part.replace(self.root / place)
-
-
-class RemoteFolder:
-    """Any fsspec path (`ObjectStoragePath`, `UPath`): an object appears when all of it was sent."""
-
-    def __init__(self, root: Any) -> None:
-        self.root = root
-        self._parts = tempfile.mkdtemp(prefix="renderjuice-")
-        weakref.finalize(self, shutil.rmtree, self._parts, ignore_errors=True)
-
-    def part(self, place: PurePosixPath) -> Path:
-        """See `Folder`."""
-        part = Path(self._parts, place)
-        part.parent.mkdir(parents=True, exist_ok=True)
-        return part
-
-    def keep(self, part: Path, place: PurePosixPath) -> None:
-        """See `Folder`."""
-        target = self.root.joinpath(*place.parts)
-        target.fs.makedirs(target.parent.path, exist_ok=True)
-        target.fs.put_file(str(part), target.path)
-        part.unlink()
-
-
-def folder(destination: str | os.PathLike[str] | Any) -> Folder:
-    """The destination as a folder: a local path, or any fsspec path, of which `file://` ones are local too.
-
-    Raises:
-        RenderjuiceInputError: for a URL that is mere text, which would become a folder called `s3:`.
-    """
-    if isinstance(destination, str) and "://" in destination:
-        raise errors.RenderjuiceInputError(
-            f"The destination {redact(destination)!r} is a URL: pass it as ObjectStoragePath(...) or UPath(...)."
-        )
-    if getattr(destination, "protocol", "") not in {"", "file", "local"}:
-        return RemoteFolder(destination)
-    return LocalFolder(getattr(destination, "path", destination))
 
 
 def download(operations: Operations, job_id: str, destination: Folder) -> Flow[DownloadReport]:
@@ -232,24 +161,24 @@ class _Fetching:
             return None
         if str(planned.place) not in self._urls:
             raise errors.RenderjuiceTransferError(f"{planned.place} is no longer among the outputs of the job.")
-        part: Path = yield RunInThread(partial(_on_disk, self._destination.part, planned.place))
+        partial_file: Path = yield RunInThread(partial(_on_disk, self._destination.partial_file, planned.place))
         try:
-            received = yield from self._receive(planned, part)
+            received = yield from self._receive(planned, partial_file)
             if received is None:
                 return None
-            yield RunInThread(partial(_on_disk, self._destination.keep, part, planned.place))
+            yield RunInThread(partial(_on_disk, self._destination.keep, partial_file, planned.place))
         except BaseException:
-            part.unlink(missing_ok=True)
+            partial_file.unlink(missing_ok=True)
             raise
         place, source = str(planned.place), planned.source
         node = source.composite_node_name
         return DownloadedFile(place, planned.kind, received.size, received.sha256, source.view, node)
 
-    def _receive(self, planned: PlannedFile, part: Path) -> Flow[Received | None]:
+    def _receive(self, planned: PlannedFile, partial_file: Path) -> Flow[Received | None]:
         way = Way(self._urls[str(planned.place)], OF_A_GET)
         attempt = 0
         while True:
-            outcome = yield FetchFile(way.url, part)
+            outcome = yield FetchFile(way.url, partial_file)
             if way.leads_on(outcome):
                 continue
             attempt += 1
