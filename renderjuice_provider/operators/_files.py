@@ -198,12 +198,10 @@ def _expected(frames: Any) -> dict[str, Any]:
 
 def _write_manifest(destination: Any, report: DownloadReport, count: FrameCount, found: Mapping[str, Any]) -> str:
     """Last of all, and in one piece."""
-    from renderjuice_provider.api._transfer import folder
+    from renderjuice_provider.storage import folder, whole_file
 
     requested = None if count.requested is None else sorted(count.requested)
     content = report.to_json() | storable({"requested_frames": requested, **found}, most=float("inf"))
-    target = folder(destination)
-    part = target.part(MANIFEST)
-    part.write_text(json.dumps(content, indent=2) + "\n")
-    target.keep(part, MANIFEST)
+    with whole_file(folder(destination), MANIFEST) as path:
+        path.write_text(json.dumps(content, indent=2) + "\n")
     return f"{str(destination).rstrip('/')}/{MANIFEST}"
