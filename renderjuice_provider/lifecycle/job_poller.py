@@ -56,7 +56,7 @@ class Done:
     log_line: str = ""
 
 
-Decision = PollAgain | Done
+PollDecision = PollAgain | Done
 
 
 class JobPoller:
@@ -101,7 +101,7 @@ class JobPoller:
         self._logged = ""
         self._logged_at = float("-inf")
 
-    def on_job(self, job: Job, progress: Progress | None, now: float) -> Decision:
+    def on_job(self, job: Job, progress: Progress | None, now: float) -> PollDecision:
         """The decision after a poll that read the job; `now` is in seconds since the epoch."""
         self._failures = 0
         self.status = job.status
@@ -118,7 +118,7 @@ class JobPoller:
         pause = min(self.poll_interval * (1 + 0.1 * self._jitter()), self.deadline - now)
         return PollAgain(pause, log_line, slack=pause / 2)
 
-    def on_error(self, error: RenderjuiceError, now: float) -> Decision:
+    def on_error(self, error: RenderjuiceError, now: float) -> PollDecision:
         """The decision after a poll that failed; `now` is in seconds since the epoch."""
         if not is_transient(error):
             return self._done(Ending.REFUSED, str(error), "")

@@ -20,7 +20,7 @@ from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceHTTPError, RenderjuiceRateLimitError
 from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.retry import is_transient, retry_after_of
-from renderjuice_provider.lifecycle.job_poller import Decision, JobPoller
+from renderjuice_provider.lifecycle.job_poller import JobPoller, PollDecision
 from renderjuice_provider.lifecycle.polling import read_progress
 
 FEW = 8
@@ -41,7 +41,7 @@ class Report(NamedTuple):
     """The decision on one job."""
 
     job_poller: JobPoller
-    decision: Decision
+    decision: PollDecision
 
 
 def poll_round(operations: Operations, job_pollers: Sequence[JobPoller]) -> Iterator[Flow[list[Report]]]:

@@ -13,11 +13,11 @@ from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.api.progress import Progress
-from renderjuice_provider.lifecycle.job_poller import Decision, Done, JobPoller
+from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, PollDecision
 from renderjuice_provider.lifecycle.outcome import Outcome
 
 
-def poll(operations: Operations, job_poller: JobPoller) -> Flow[Decision]:
+def poll(operations: Operations, job_poller: JobPoller) -> Flow[PollDecision]:
     """Poll a job once, and decide.
 
     Each request is sent once: the job poller says when to try again, and it knows the deadline.

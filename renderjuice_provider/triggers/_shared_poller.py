@@ -19,7 +19,7 @@ from renderjuice_provider.api.errors import RenderjuiceConnectionError, Renderju
 from renderjuice_provider.api.redact import redact
 from renderjuice_provider.compat import AirflowNotFoundException
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
-from renderjuice_provider.lifecycle.job_poller import Decision, Done, JobPoller, PollAgain
+from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, PollAgain, PollDecision
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.poll_round import poll_round
 
@@ -41,7 +41,7 @@ class Subscription:
 
     def __init__(self, job_poller: JobPoller, first: PollAgain) -> None:
         self.job_poller = job_poller
-        self.decisions: asyncio.Queue[Decision | BaseException] = asyncio.Queue()
+        self.decisions: asyncio.Queue[PollDecision | BaseException] = asyncio.Queue()
         self.schedule(first)
 
     def schedule(self, decision: PollAgain) -> None:
@@ -146,7 +146,7 @@ class SharedPoller:
         if self._reconnect:
             await self._close()
 
-    def _deliver(self, subscription: Subscription, decision: Decision | BaseException) -> None:
+    def _deliver(self, subscription: Subscription, decision: PollDecision | BaseException) -> None:
         subscription.decisions.put_nowait(decision)
         if isinstance(decision, PollAgain):
             subscription.schedule(decision)
