@@ -174,8 +174,8 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
         """One look, judged like every look of the trigger: a failure that may pass is no failure."""
         client = self.hook.client
         decision = client.run(poll(client.operations, self._wait))
-        if decision.news:
-            self.log.info(decision.news)
+        if decision.log_line:
+            self.log.info(decision.log_line)
         if not isinstance(decision, Done):
             self._least_pause = self._least(decision)
             return PokeReturnValue(is_done=False)
@@ -183,7 +183,7 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
 
     def _least(self, decision: PollAgain) -> float:
         """Airflow's own backoff, where it is wished, knows how to wait; what Renderjuice asks for it does not know."""
-        return decision.quiet if self.exponential_backoff else decision.pause
+        return decision.retry_after if self.exponential_backoff else decision.pause
 
     def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
         """Airflow's interval, or what the wait asks for where that is longer: it obeys Retry-After."""

@@ -25,7 +25,7 @@ __all__ = [
     "RenderjuiceJobTrigger",
 ]
 
-FIRST_LOOK = 5.0
+FIRST_POLL = 5.0
 """Seconds before the first look, at least, however often one looks later: the operator has just looked. And Airflow takes a task
 for dead that is resumed before the scheduler has heard of its deferral (https://github.com/apache/airflow/issues/71580), which
 takes a busy one some seconds."""
@@ -35,7 +35,7 @@ _KILL_TIMEOUT = 30.0
 """Seconds, as Airflow 3.3 gives `on_kill`: a triggerer that shuts down may get no answer any more."""
 _STOPPING = 240.0
 """Seconds after the deadline that go into stopping the job: Airflow's own deadline comes at 300 (`BACKSTOP`)."""
-_LOOKS = 2.0
+_CHECK_INTERVAL = 2.0
 """Seconds between two looks at a job that was cancelled."""
 _AT_WORK: set[asyncio.Task[None]] = set()
 """Event loops hold their tasks weakly; these must not be lost half-way."""
@@ -136,8 +136,8 @@ class RenderjuiceJobTrigger(BaseTrigger):
             deadline=self.deadline,
             limit=self.limit,
         )
-        pause = min(max(FIRST_LOOK, self.poll_interval), max(0.0, self.deadline - time.time()))
-        first = PollAgain(pause, early=max(0.0, pause - FIRST_LOOK))
+        pause = min(max(FIRST_POLL, self.poll_interval), max(0.0, self.deadline - time.time()))
+        first = PollAgain(pause, slack=max(0.0, pause - FIRST_POLL))
         return await shared_poller(self.renderjuice_conn_id).watch(wait, first, self.log.info)
 
     async def _is_ours(self) -> bool:
@@ -159,7 +159,9 @@ class RenderjuiceJobTrigger(BaseTrigger):
         try:
             async with await RenderjuiceHook(self.renderjuice_conn_id).get_async_client() as client:
                 found = await client.run(
-                    stop_all(client.operations, [self.job_id], poll_interval=_LOOKS, until=until, say=self.log.info)
+                    stop_all(
+                        client.operations, [self.job_id], poll_interval=_CHECK_INTERVAL, until=until, say=self.log.info
+                    )
                 )
             return after_stop(outcome, found[self.job_id])
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
