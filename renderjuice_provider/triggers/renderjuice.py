@@ -10,13 +10,14 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from renderjuice_provider._task_state import DELETED, ENDED, is_in_process, task_state, waits_until
+from renderjuice_provider._task_state import is_in_process, task_state, waits_until
 from renderjuice_provider.api._ids import check_job_id
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.api.redact import redact, storable
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.lifecycle.job_poller import JobPoller, PollAgain
+from renderjuice_provider.lifecycle.kill import Decision, Kill, decide, may_stop_at_deadline
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP, after_stop, stop_all
 from renderjuice_provider.triggers._shared_poller import shared_poller
@@ -143,16 +144,14 @@ class RenderjuiceJobTrigger(BaseTrigger):
     async def _is_ours(self) -> bool:
         """Whether the job is still this trigger's to stop.
 
-        A trigger may outlive its deferral: its triggerer stalled, and meanwhile the task was tried again or cleared, and waits for
-        the same job until a later deadline. Where Airflow does not say, the deadline counts: it has passed for whoever waits.
+        Where Airflow does not say, the deadline counts: it has passed for every task that waits.
         """
         try:
             state, until = await self._task_state(), await self._waits_until()
         except Exception as error:  # noqa: BLE001 - a deadline does not depend on Airflow's health
             self.log.info("Airflow does not say what became of this task: %s", redact(str(error)))
             return True
-        moved_on = until is not None and until > self.deadline
-        return state in {None, "deferred"} | ENDED and not moved_on
+        return may_stop_at_deadline(state, until, self.deadline)
 
     async def _stop_at_the_deadline(self, outcome: Outcome) -> Outcome:
         until = max(self.deadline + _STOPPING, time.time() + _KILL_TIMEOUT)
@@ -187,12 +186,14 @@ class RenderjuiceJobTrigger(BaseTrigger):
         except Exception as error:  # noqa: BLE001 - nobody waits for this, and a failing trigger would fail whoever took it over
             self._warn(f"Airflow does not say why this task was stopped ({type(error).__name__}: {error})")
             return
-        if state in ENDED:
-            await self._tell_or_stop(f"ended by a user ({state})")
-        elif state == DELETED:
-            self._warn("The task instance was deleted, its DAG run was not: made anew, it takes its job up")
-        elif state is None:
+        if state is None:
             self._warn("The task was stopped, and Airflow does not say which task it was")
+            return
+        row = decide(Kill(state))
+        if row.decision is Decision.CANCEL:
+            await self._tell_or_stop(f"ended by a user ({state})")
+        elif row.warning:
+            self._warn(row.warning)
 
     async def _tell_or_stop(self, why: str) -> None:
         if not self.cancel_on_kill:

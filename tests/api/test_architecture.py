@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "storage": {"api"},
     # What of Airflow differs between its versions, and what it knows of a task: for every room but the two without Airflow.
     "compat": set(),
-    "_task_state": {"compat"},
+    "_task_state": {"compat", "lifecycle"},
     "hooks": BELOW,
     "triggers": BELOW,
     "links": BELOW,
