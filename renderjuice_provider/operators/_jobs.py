@@ -62,16 +62,15 @@ class RenderjuiceCreateJobOperator(RenderjuiceOperator):
         self.slug: Any = slug
 
     def execute(self, context: Context) -> str:
-        """The job's id: that of an earlier try, if it got so far with the same slug."""
-        slug = (
-            str(self.slug) if type(self.slug) is int else self.slug
-        )  # native rendering makes a number of a text of digits
-        memory, work = TaskStore(context), fingerprint(slug, self.renderjuice_conn_id, self.client.base_url)
-        known = memory.recall(work)
+        """Create a job, or return that of an earlier try with the same slug."""
+        # Native rendering makes a number of a text of digits.
+        slug = str(self.slug) if type(self.slug) is int else self.slug
+        store, work = TaskStore(context), fingerprint(slug, self.renderjuice_conn_id, self.client.base_url)
+        known = store.recall(work)
         if known is not None and self._exists(known):
             return known
         job_id = self.client.create_job(slug).id
-        memory.remember(work, job_id)
+        store.remember(work, job_id)
         return job_id
 
     def _exists(self, job_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""Constructors say what they take: in the signature, in the docstring, and in the template fields."""
+"""Constructors say what they take: in signature, docstring and template fields."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ TASKS = {
 }
 """The arguments of each, beside the connection."""
 NOT_TEMPLATED = {"deferrable", "poke_interval"}
-"""Where a task waits is decided when the DAG is read. Airflow's name for `poll_interval` is rendered as `poll_interval`."""
+"""Where a task waits is decided when the DAG is read. Airflow's name for `poll_interval` is
+rendered as `poll_interval`."""
 OTHERS = {
     RenderjuiceHook: {"renderjuice_conn_id"},
     RenderjuiceJobTrigger: {
