@@ -121,12 +121,13 @@ class Driver:
                     step = resume()
                 except StopIteration as stop:
                     return stop.value  # type: ignore[no-any-return]
+                sent: Any = None
                 try:
                     match step:
                         case Save():
-                            sent: Any = self._store.save(step.record.model_dump())
+                            self._store.save(step.record.model_dump())
                         case Found():
-                            sent = self._publish(step.job, order)
+                            self._publish(step.job, order)
                         case WaitFor():
                             sent = yield from self._wait(step, order)
                         case _:
@@ -182,7 +183,7 @@ class Driver:
 
     def _creator(self) -> str | None:
         """The task that created the job, as far as the DAG shows: where to clear from."""
-        if not self._task.has_dag():  # type: ignore[no-untyped-call]
+        if not self._task.has_dag():
             return None
         before = self._task.get_flat_relatives(upstream=True)
         return next((task.task_id for task in before if task.task_type == _CREATOR), None)

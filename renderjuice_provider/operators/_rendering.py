@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Unpack
     from uuid import UUID
 
-    from airflow.sdk import Context, XComArg
+    from airflow.sdk import Context, ObjectStoragePath, XComArg
 
     from renderjuice_provider._operator_arguments import OperatorArguments
 
@@ -242,7 +242,7 @@ class RenderjuiceRunJobOperator(_RenderOperator):
     def __init__(
         self,
         *,
-        file_path: str | os.PathLike[str] | XComArg,
+        file_path: str | os.PathLike[str] | ObjectStoragePath | XComArg,
         render_config: RenderConfig | Mapping[str, Any] | str | XComArg,
         wait: bool | XComArg = True,
         deferrable: bool | None = None,
