@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from renderjuice_provider.lifecycle.endings import JobOverError, OtherOrderError
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceJobError, RenderjuiceTimeoutError
 from renderjuice_provider.api.models import JobStatus
-from renderjuice_provider.lifecycle.endings import JobOverError, OtherOrderError
 from renderjuice_provider.lifecycle.record import FINGERPRINT, JobRecord, Order
 from tests.support.farm import Died, Farm, Task
 from tests.support.flow_driver import START
