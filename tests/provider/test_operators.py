@@ -20,6 +20,7 @@ from renderjuice_provider.api.errors import (
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.compat import AirflowFailException, TaskDeferralTimeout, TaskDeferred
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
+from renderjuice_provider.lifecycle.endings import bill
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.operators.renderjuice import (
     RenderjuiceCancelJobOperator,
@@ -144,9 +145,8 @@ def test_a_job_that_cannot_succeed_any_more_says_which_task_to_clear(emulator, v
 )
 def test_a_bill_that_nobody_knows_is_never_said_to_be_nothing(fields, words):
     job = Job.model_validate({"id": "j", "status": "failed"} | fields)
-    assert render("j").bill(job) == words
-    validating = RenderjuiceValidateJobOperator(task_id="validate", job_id="j")
-    assert validating.bill(Job(id="j", status="failed")) == "nothing was rendered, so nothing is billed"
+    assert bill(job, renders=True) == words
+    assert bill(Job(id="j", status="failed"), renders=False) == "nothing was rendered, so nothing is billed"
 
 
 @pytest.mark.parametrize(("label", "name"), [("sq010_sh020", "sq010_sh020"), (None, "broken.blend")])
