@@ -7,10 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from renderjuice_provider.api._money import bill_of
 from renderjuice_provider.api._operations import Operations
-from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceJobError, RenderjuiceTimeoutError
+from renderjuice_provider.api.errors import (
+    Bill,
+    RenderjuiceInputError,
+    RenderjuiceJobError,
+    RenderjuiceJobOverError,
+    RenderjuiceOtherOrderError,
+    RenderjuiceTimeoutError,
+    RetryEffect,
+)
 from renderjuice_provider.api.models import Job, JobStatus
-from renderjuice_provider.lifecycle.endings import JobOverError, OtherOrderError, bill
 from renderjuice_provider.lifecycle.findings import log_findings
 from renderjuice_provider.lifecycle.job_poller import fate
 from renderjuice_provider.lifecycle.order import compare
@@ -40,6 +48,9 @@ class Advance:
         self._operations = operations
         self._log = log
         self._untold_of = ""
+        self._render_ordered: bool | None = None
+        """Of the present job; None while nobody knows. One that was over while its validation was
+        waited for has rendered nothing."""
 
     def advance(self, job: Job, started: float, deadline: float, limit: str = "timeout") -> CourseFlow[Job]:
         """Go on from the job's present status until it is where it should be.
@@ -64,10 +75,13 @@ class Advance:
             if action is Action.DONE or (action is last_wait and not order.wait):
                 return job
             if action is Action.GIVE_UP:
-                raise self._over(job, f"{fate(job)}. Nothing is running; {bill(job, renders=order.renders)}.")
+                raise self._over(job, fate(job))
+            if action is not Action.WAIT_FOR_VALIDATION:
+                self._render_ordered = action is not Action.VALIDATE
             if action in _TARGETS:
-                outcome = yield WaitFor(job.id, str(_TARGETS[action]), started, deadline, limit)
-                job = yield from self.after(outcome)
+                target = _TARGETS[action]
+                outcome = yield WaitFor(job.id, str(target), started, deadline, limit)
+                job = yield from self.after(outcome, target)
             else:
                 ordered.add(action)
                 job = yield from self._perform(action, job)
@@ -76,7 +90,7 @@ class Advance:
         """What to do with the job now. A job that renders something else is an error, however well it goes.
 
         Raises:
-            OtherOrderError: naming the fields that differ.
+            RenderjuiceOtherOrderError: naming the fields that differ.
         """
         if not self._order.renders:
             return action_to_validated(job.status)
@@ -90,8 +104,11 @@ class Advance:
         if action is Action.VALIDATE:
             if order.renders and not order.makes_its_job:
                 raise RenderjuiceInputError(
-                    f"Job {job.id} is created, not validated. Put a RenderjuiceValidateJobOperator before this task, "
-                    "or use RenderjuiceRunJobOperator, which does it all."
+                    "The job is created, not validated",
+                    bill=Bill.NOTHING_ORDERED,
+                    next_step="put a RenderjuiceValidateJobOperator before this task, or use "
+                    "RenderjuiceRunJobOperator, which does it all",
+                    job_id=job.id,
                 )
             return (yield from self._operations.validate_job(job.id))
         if order.makes_its_job:
@@ -110,11 +127,10 @@ class Advance:
         added = () if own else found.added
         differences = (*found.differences, *(f"{name}, which was not ordered" for name in added))
         if differences:
-            raise OtherOrderError(
-                f"Another order: {'; '.join(differences)}. The job is {job.status} and was left as it is; what it renders "
-                "is billed. Create a new job for this order, or order here what the job has. "
-                f"(job {job.id})",
+            raise RenderjuiceOtherOrderError(
+                f"Another order: {'; '.join(differences)}. The job is {job.status}",
                 job=job,
+                next_step="create a new job for this order, or order here what the job has",
             )
         if found.untold and self._untold_of != job.id:
             untold = ", ".join(found.untold)
@@ -123,14 +139,15 @@ class Advance:
 
     # How a wait ended
 
-    def after(self, outcome: Outcome) -> CourseFlow[Job]:
-        """The job after a wait."""
+    def after(self, outcome: Outcome, target: str | None) -> CourseFlow[Job]:
+        """The job after a wait for `target`; None where nobody knows what was waited for."""
+        if target == JobStatus.VALIDATED:
+            self._render_ordered = None if outcome.ending is Ending.REACHED else False
         if outcome.ending is Ending.TIMED_OUT:
             return (yield from self.timed_out(outcome.job_id, outcome.message, stopped=outcome.stopped))
         if outcome.ending is Ending.REFUSED:
             raise RenderjuiceJobError(
-                f"{outcome.message}. The job was left as it is and may be running: a retry looks at it again. "
-                f"(job {outcome.job_id})"
+                outcome.message, bill=Bill.LEFT_ALONE, retry=RetryEffect.READS_AGAIN, job_id=outcome.job_id
             )
         late = outcome.status == JobStatus.CANCELED and self._now() >= outcome.deadline
         if outcome.ending is Ending.OVER and late and self._order.cancel_on_timeout:  # by a triggerer that then died
@@ -142,15 +159,14 @@ class Advance:
         order = self._order
         if not order.cancel_on_timeout:
             raise RenderjuiceTimeoutError(
-                f"{order.name} {message}. The job was left running: a retry re-attaches to it. (job {job_id})"
+                f"{order.name} {message}", bill=Bill.RUNNING, retry=RetryEffect.REATTACHES, job_id=job_id
             )
         if not stopped:
             yield from self._stop_for_good(job_id, message)
         job = yield from self._operations.get_job(job_id)
         if job.status == JobStatus.COMPLETED:
             return job
-        what = f"{message}. It was cancelled and is {job.status}; {bill(job, renders=order.renders)}."
-        raise self._over(job, what)
+        raise self._over(job, f"{message}. It was cancelled and is {job.status}")
 
     def _stop_for_good(self, job_id: str, message: str) -> CourseFlow[None]:
         now = self._now()
@@ -160,17 +176,22 @@ class Advance:
         outcome = after_stop(timed_out, seen)
         if outcome.stopped is False:
             raise RenderjuiceTimeoutError(
-                f"{self._order.name} {outcome.message}. It may be running, and costs money: {HOW_TO_STOP}; "
-                f"a retry tries that, too. (job {job_id})"
+                f"{self._order.name} {outcome.message}",
+                bill=Bill.MAY_RUN,
+                retry=RetryEffect.STOPS_AGAIN,
+                next_step=HOW_TO_STOP,
+                job_id=job_id,
             )
 
     def _over(self, job: Job, what: str) -> RenderjuiceJobError:
         """The error for a job that is over without success, saying what a retry would do."""
         message = f"{self._order.name} {what}"
+        bill = bill_of(job, render_ordered=self._render_ordered if self._order.renders else False)
         if self._order.makes_its_job:
-            message = f"{message} A retry starts a new job: clear this task. (job {job.id})"
-            return RenderjuiceJobError(message, job=job)
-        return JobOverError(message, job=job)
+            return RenderjuiceJobError(
+                message, job=job, bill=bill, retry=RetryEffect.NEW_JOB, next_step="clear this task"
+            )
+        return RenderjuiceJobOverError(message, job=job, bill=bill)
 
     def _now(self) -> float:
         return self._operations.now().timestamp()

@@ -135,7 +135,7 @@ class Course:
 
         Args:
             outcome: of the wait.
-            waited_for: `job_id`, `started`, `deadline` and `limit` of the wait that this task began;
+            waited_for: `job_id`, `target`, `started`, `deadline` and `limit` of the wait that this task began;
                 None where nobody knows.
         """
         if waited_for and waited_for["job_id"] != outcome.job_id:
@@ -145,7 +145,7 @@ class Course:
             times = {name: waited_for[name] for name in ("started", "deadline", "limit") if name in waited_for}
             job = yield from self._operations.get_job(waited_for["job_id"])
             return (yield from self._advance.advance(job, **times))
-        job = yield from self._advance.after(outcome)
+        job = yield from self._advance.after(outcome, (waited_for or {}).get("target"))
         return (yield from self._advance.advance(job, outcome.started, outcome.deadline, outcome.limit))
 
     def lost(self, job_id: str) -> CourseFlow[Job]:
@@ -247,7 +247,7 @@ class Course:
         try:
             return (yield from self._operations.create_job(slug))
         except (RenderjuiceRefusedError, RenderjuiceNotFoundError) as error:
-            self._log.info("The upload of an earlier try is of no use any more (%s): uploading again", error)
+            self._log.info("The upload of an earlier try is of no use any more (%s): uploading again", error.what)
             return None
 
     def _stop(self, job_id: str) -> CourseFlow[None]:

@@ -15,17 +15,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider import xcom_keys
-from renderjuice_provider._deferral import BACKSTOP, RenderjuiceJobOverError, earlier_deadline, job_trigger
+from renderjuice_provider._deferral import BACKSTOP, earlier_deadline, job_trigger
+from renderjuice_provider._job_errors import RenderjuiceJobOverError, not_retried
 from renderjuice_provider._task_state import DEADLINE_KEY
+from renderjuice_provider.api import errors
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.redact import redact
 from renderjuice_provider.lifecycle.course import Course
-from renderjuice_provider.lifecycle.endings import JobOverError, OtherOrderError
 from renderjuice_provider.lifecycle.job_poller import JobPoller
 from renderjuice_provider.lifecycle.outcome import Outcome
 from renderjuice_provider.lifecycle.polling import watch
 from renderjuice_provider.lifecycle.record import JobRecord, Order
 from renderjuice_provider.lifecycle.steps import CourseFlow, Found, Save, WaitFor
+from renderjuice_provider.lifecycle.unfinished import leaves
 from renderjuice_provider.links.renderjuice import push_preview
 from renderjuice_provider.operators._task_store import TaskStore
 
@@ -38,10 +40,6 @@ if TYPE_CHECKING:
     from renderjuice_provider.operators._kills import KillSwitch
 
 _CREATOR = "RenderjuiceCreateJobOperator"
-
-
-class RenderjuiceOtherOrderError(RenderjuiceJobOverError):
-    """The job renders, or has rendered, another configuration than this task orders. Airflow does not retry this."""
 
 
 class Driver:
@@ -85,19 +83,22 @@ class Driver:
 
     def resume(self, order: Order, outcome: Outcome, waited_for: Mapping[str, Any] | None) -> Job:
         """Go on after a deferral."""
-        return self._drive(order, lambda course: course.resumed(outcome, waited_for))
+        return self._drive(order, lambda course: course.resumed(outcome, waited_for), outcome.job_id)
 
     def give_up(self, order: Order) -> Job | None:
         """Airflow itself has ended the deferral: the job must not run on. None if there is no job."""
+        job_id = self._job_on_record() or self._published_id()
+        return self._drive(order, lambda course: course.lost(job_id), job_id) if job_id else None
+
+    def _job_on_record(self) -> str | None:
         record = JobRecord.read(self._store.load())
-        job_id = record.job_id if record is not None else self._published_id()
-        return self._drive(order, lambda course: course.lost(job_id)) if job_id else None
+        return record.job_id if record is not None else None
 
     def _published_id(self) -> str | None:
         job_id: str | None = self._ti.xcom_pull(task_ids=self._task.task_id, key=xcom_keys.JOB_ID)
         return job_id
 
-    def _drive(self, order: Order, enter: Callable[[Course], CourseFlow[Job]]) -> Job:
+    def _drive(self, order: Order, enter: Callable[[Course], CourseFlow[Job]], job_id: str = "") -> Job:
         course = Course(order, self._store.past(), self._client.operations, self._task.log)
         try:
             return self._client.run(self._performed(enter(course), order))
@@ -105,8 +106,11 @@ class Driver:
             if self._kill_switch.job is None:
                 raise
             raise self._kill_switch.interrupt() from interrupt
-        except JobOverError as over:
+        except errors.RenderjuiceJobOverError as over:
             raise self._not_to_be_retried(over) from None
+        except RenderjuiceError as error:
+            leaves(error, self._kill_switch.job, job_id or self._job_on_record() or order.job_id or "")
+            raise
 
     def _performed(self, course: CourseFlow[Job], order: Order) -> Flow[Job]:
         """The course as a flow that the client can run: what only a task can do is done here."""
@@ -117,12 +121,13 @@ class Driver:
                     step = resume()
                 except StopIteration as stop:
                     return stop.value  # type: ignore[no-any-return]
+                sent: Any = None
                 try:
                     match step:
                         case Save():
-                            sent: Any = self._store.save(step.record.model_dump())
+                            self._store.save(step.record.model_dump())
                         case Found():
-                            sent = self._publish(step.job, order)
+                            self._publish(step.job, order)
                         case WaitFor():
                             sent = yield from self._wait(step, order)
                         case _:
@@ -164,22 +169,21 @@ class Driver:
         self._task.defer(
             trigger=trigger,
             method_name="execute_complete",
-            kwargs={"waits_for": {"job_id": wait.job_id} | times},
+            kwargs={"waits_for": {"job_id": wait.job_id, "target": wait.target} | times},
             timeout=timedelta(seconds=max(0.0, wait.deadline - time.time()) + BACKSTOP),
         )
 
-    def _not_to_be_retried(self, over: JobOverError) -> RenderjuiceJobOverError:
+    def _not_to_be_retried(self, over: errors.RenderjuiceJobOverError) -> RenderjuiceJobOverError:
         """The same error, in a form that Airflow does not retry, with what to clear in this DAG."""
-        if isinstance(over, OtherOrderError):
-            return RenderjuiceOtherOrderError(str(over), job=over.job)
+        if over.next_step:
+            return not_retried(over)
         creator = self._creator()
-        what = f"clear this shot from `{creator}` on, which costs again" if creator else "create a new one"
-        job_id = over.job.id if over.job else ""
-        return RenderjuiceJobOverError(f"{over} A retry cannot help this job: {what}. (job {job_id})", job=over.job)
+        what = f"clear this shot from `{creator}` on, which costs again" if creator else "create a new job"
+        return not_retried(over, next_step=what)
 
     def _creator(self) -> str | None:
         """The task that created the job, as far as the DAG shows: where to clear from."""
-        if not self._task.has_dag():  # type: ignore[no-untyped-call]
+        if not self._task.has_dag():
             return None
         before = self._task.get_flat_relatives(upstream=True)
         return next((task.task_id for task in before if task.task_type == _CREATOR), None)

@@ -15,6 +15,7 @@ from renderjuice_provider.api.redact import redact
 from renderjuice_provider.compat import AirflowFailException, AirflowTaskTimeout
 from renderjuice_provider.lifecycle.kill import GONE, Decision, Kill, Row, decide, with_state
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP
+from renderjuice_provider.lifecycle.unfinished import leaves
 
 if TYPE_CHECKING:
     from renderjuice_provider.api.client import RenderjuiceClient
@@ -62,7 +63,7 @@ class KillSwitch:
         self.job = job
         if self._killed:
             self._stop_the_bill()  # the kill may have come before there was a job
-            raise RenderjuiceError("The task was killed: it orders nothing any more.")
+            raise leaves(RenderjuiceError("The task was killed: it orders nothing any more"), self.job)
 
     def kill(self) -> None:
         """Airflow kills the task. It calls this from a signal handler and lets the task run on for some seconds.

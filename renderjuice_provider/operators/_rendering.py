@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Unpack
     from uuid import UUID
 
-    from airflow.sdk import Context, XComArg
+    from airflow.sdk import Context, ObjectStoragePath, XComArg
 
     from renderjuice_provider._operator_arguments import OperatorArguments
 
@@ -93,7 +93,7 @@ class _RenderOperator(JobOperator):
         try:
             downloads = self.client.get_downloads(job.id)
         except RenderjuiceError as error:  # the render is done and paid: a count is not worth failing it
-            self.log.warning("Frames could not be counted: %s", error)
+            self.log.warning("Frames could not be counted: %s", error.what)
             return {}
         order = check_render_config(self.render_config).to_json()
         count = count_outputs((order, job.final_config), plan(downloads), analysis=job.analysis)
@@ -242,7 +242,7 @@ class RenderjuiceRunJobOperator(_RenderOperator):
     def __init__(
         self,
         *,
-        file_path: str | os.PathLike[str] | XComArg,
+        file_path: str | os.PathLike[str] | ObjectStoragePath | XComArg,
         render_config: RenderConfig | Mapping[str, Any] | str | XComArg,
         wait: bool | XComArg = True,
         deferrable: bool | None = None,

@@ -15,14 +15,20 @@ from renderjuice_provider._arguments import Argument, is_unknown, read_job_id, t
 from renderjuice_provider._deferral import (
     BACKSTOP,
     DEFAULT_POLL_INTERVAL,
-    RenderjuiceJobOverError,
     deferrable_by_default,
     earlier_deadline,
     job_trigger,
     seconds,
 )
+from renderjuice_provider._job_errors import RenderjuiceJobOverError
 from renderjuice_provider._templates import OnlyWrittenTemplates
-from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceInputError
+from renderjuice_provider.api.errors import (
+    Bill,
+    RenderjuiceError,
+    RenderjuiceInputError,
+    RenderjuiceTimeoutError,
+    RetryEffect,
+)
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.compat import AirflowSensorTimeout, AirflowSkipException, AirflowTaskTimeout
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
@@ -226,15 +232,15 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
         if outcome.ending is Ending.REACHED:
             self._link_preview(context)
             return outcome.status
-        what = outcome.message if outcome.ending is Ending.REFUSED else f"The job {outcome.message}"
-        message = f"{what}. It was left as it is: this sensor only watches. (job {outcome.job_id})"
-        if outcome.ending is Ending.REFUSED:
-            raise _NoLookError(message)
+        error = _error(outcome)
+        if isinstance(error, _NoLookError):
+            raise error
         if self.soft_fail or self.never_fail:
-            raise AirflowSkipException(message)
-        if outcome.ending is Ending.TIMED_OUT and outcome.limit == "execution_timeout":
-            raise AirflowTaskTimeout(message)  # as on the worker, where a retry may follow
-        raise AirflowSensorTimeout(message) if outcome.ending is Ending.TIMED_OUT else RenderjuiceJobOverError(message)
+            raise AirflowSkipException(str(error))
+        if outcome.ending is Ending.OVER:
+            raise error
+        # As on the worker, where a retry may follow an `execution_timeout` and not a `timeout`.
+        raise (AirflowTaskTimeout if outcome.limit == "execution_timeout" else AirflowSensorTimeout)(str(error))
 
     def _skipping_less(self, run: Callable[[], Any]) -> Any:
         """Keep Airflow's skip for a time-out only: here every other error is raised as itself."""
@@ -254,7 +260,20 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
         try:
             push_preview(context, self.hook.client.get_job(self.job_id))
         except RenderjuiceError as error:  # a picture is not worth failing for
-            self.log.info("No preview: %s", error)
+            self.log.info("No preview: %s", error.what)
+
+
+def _error(outcome: Outcome) -> RenderjuiceError:
+    """Why the wait was no success. What the job costs goes on, since this sensor touches nothing."""
+    kinds: dict[Ending, tuple[type[RenderjuiceError], RetryEffect]] = {
+        Ending.REFUSED: (_NoLookError, RetryEffect.AFTER_CORRECTION),
+        Ending.TIMED_OUT: (RenderjuiceTimeoutError, RetryEffect.READS_AGAIN),
+        Ending.OVER: (RenderjuiceJobOverError, RetryEffect.CANNOT_HELP),
+    }
+    kind, retry = kinds[outcome.ending]
+    message = outcome.message if outcome.ending is Ending.REFUSED else f"The job {outcome.message}"
+    watches = "this sensor only watches"
+    return kind(message, bill=Bill.LEFT_ALONE, retry=retry, next_step=watches, job_id=outcome.job_id)
 
 
 def _airflow_reads_this() -> bool:
