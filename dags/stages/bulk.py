@@ -34,8 +34,8 @@ def scene_arguments(folder: str, config: dict[str, Any]) -> list[dict[str, Any]]
     Raises:
         ValueError: when there are none, or the configuration cannot be right: better once here than in hundreds of tasks.
     """
-    from renderjuice_provider.api._litter import is_litter
     from renderjuice_provider.api.config import check_render_config
+    from renderjuice_provider.api.scene_file import is_litter
     from stages.storage import storage
 
     check_render_config(config)

@@ -24,10 +24,10 @@ from renderjuice_provider.api.redact import redact
 from renderjuice_provider.lifecycle.course import Course
 from renderjuice_provider.lifecycle.job_poller import JobPoller
 from renderjuice_provider.lifecycle.outcome import Outcome
+from renderjuice_provider.lifecycle.polling import watch
 from renderjuice_provider.lifecycle.record import JobRecord, Order
 from renderjuice_provider.lifecycle.steps import CourseFlow, Found, Save, WaitFor
 from renderjuice_provider.lifecycle.unfinished import leaves
-from renderjuice_provider.lifecycle.watch import watch
 from renderjuice_provider.links.renderjuice import push_preview
 from renderjuice_provider.operators._task_store import TaskStore
 

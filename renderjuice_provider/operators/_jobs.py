@@ -32,13 +32,15 @@ ANALYSIS_LIMIT = 16 * 1024
 
 
 class RenderjuiceCreateJobOperator(RenderjuiceOperator):
-    """Create a job from an uploaded scene, and return its id. A job costs nothing until it renders.
+    """Create a job from an uploaded scene, and return its id. It costs nothing until it renders.
 
-    A retry returns the job of the try before it, if that had created one from the same slug and Renderjuice still knows it.
+    A retry returns the job of the try before it, if that had created one from the same slug and
+    Renderjuice still knows it.
 
     Args:
         slug: what `RenderjuiceUploadOperator` returned.
-        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the base URL.
+        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the
+            base URL.
         **kwargs: the arguments of every Airflow operator, such as `task_id`.
 
     Returns:
@@ -46,9 +48,10 @@ class RenderjuiceCreateJobOperator(RenderjuiceOperator):
 
     Raises:
         RenderjuiceInputError: for a slug that cannot be one, before anything is sent.
-        RenderjuiceAmbiguousError: when the answer was lost, so that nobody knows whether there is a job now. It costs
-            nothing; a retry creates another.
-        RenderjuiceError: when Renderjuice refuses the slug, or gives no answer. A retry may succeed.
+        RenderjuiceAmbiguousError: when the answer was lost, so that nobody knows whether there is a
+            job now. It costs nothing; a retry creates another.
+        RenderjuiceError: when Renderjuice refuses the slug, or gives no answer. A retry may
+            succeed.
     """
 
     template_fields = (*RenderjuiceOperator.template_fields, "slug")
@@ -64,10 +67,9 @@ class RenderjuiceCreateJobOperator(RenderjuiceOperator):
         self.slug: Any = slug
 
     def execute(self, context: Context) -> str:
-        """The job's id: that of an earlier try, if it got so far with the same slug."""
-        slug = (
-            str(self.slug) if type(self.slug) is int else self.slug
-        )  # native rendering makes a number of a text of digits
+        """Create a job, or return that of an earlier try with the same slug."""
+        # Native rendering makes a number of a text of digits.
+        slug = str(self.slug) if type(self.slug) is int else self.slug
         store, work = TaskStore(context), fingerprint(slug, self.renderjuice_conn_id, self.client.base_url)
         known = store.recall(work)
         if known is not None and self._exists(known):

@@ -12,7 +12,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from renderjuice_provider._task_state import is_in_process, task_state, waits_until
 from renderjuice_provider.api._ids import check_job_id
-from renderjuice_provider.api.errors import RenderjuiceError
+from renderjuice_provider.api.errors import RenderjuiceError, reason
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.api.redact import redact, storable
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
@@ -22,7 +22,11 @@ from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP, after_stop, stop_all
 from renderjuice_provider.triggers._shared_poller import shared_poller
 
-FIRST_LOOK = 5.0
+__all__ = [
+    "RenderjuiceJobTrigger",
+]
+
+FIRST_POLL = 5.0
 """Seconds before the first look, at least, however often one looks later: the operator has just looked. And Airflow takes a task
 for dead that is resumed before the scheduler has heard of its deferral (https://github.com/apache/airflow/issues/71580), which
 takes a busy one some seconds."""
@@ -32,7 +36,7 @@ _KILL_TIMEOUT = 30.0
 """Seconds, as Airflow 3.3 gives `on_kill`: a triggerer that shuts down may get no answer any more."""
 _STOPPING = 240.0
 """Seconds after the deadline that go into stopping the job: Airflow's own deadline comes at 300 (`BACKSTOP`)."""
-_LOOKS = 2.0
+_CHECK_INTERVAL = 2.0
 """Seconds between two looks at a job that was cancelled."""
 _AT_WORK: set[asyncio.Task[None]] = set()
 """Event loops hold their tasks weakly; these must not be lost half-way."""
@@ -41,23 +45,27 @@ _AT_WORK: set[asyncio.Task[None]] = set()
 class RenderjuiceJobTrigger(BaseTrigger):
     """Fires once: when the job has reached `target`, is over, or the deadline has passed.
 
-    It reports progress in the task's log and waits out every transient error. It cancels the job only when a user ends the
-    task, or when the deadline has passed, since no worker may come then (a paused DAG, a full pool). Airflow stores and
-    logs its arguments, so they are ids, words and numbers only, never a key or a signed URL.
+    It reports progress in the task's log and waits out every transient error. It cancels the job
+    only when a user ends the task, or when the deadline has passed, since no worker may come then
+    (a paused DAG, a full pool). Airflow stores and logs its arguments, so they are ids, words and
+    numbers only, never a key or a signed URL.
 
     Its event is a dict: an `Outcome` of `renderjuice_provider.lifecycle.outcome`.
 
     Args:
-        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, looked up in the triggerer.
+        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, looked up in the
+            triggerer.
         job_id: the id of the job, a UUID.
-        target: the status to wait for, `validated` or `completed`; one further along the way counts too.
-        poll_interval: seconds between two polls. Triggers with the same connection share their polls, so a job may be
-            polled sooner, or a little later.
+        target: the status to wait for, `validated` or `completed`; one further along the way counts
+            too.
+        poll_interval: seconds between two polls. Triggers with the same connection share their
+            polls, so a job may be polled sooner, or a little later.
         started: when the wait began, in seconds since the epoch.
         deadline: when it ends at the latest, in seconds since the epoch.
-        cancel_on_kill: cancel the job when a user marks, clears or deletes the deferred task. False by default: a trigger
-            cancels only what its operator has ordered.
-        cancel_on_timeout: cancel the job when the deadline has passed. False by default, for the same reason.
+        cancel_on_kill: cancel the job when a user marks, clears or deletes the deferred task. False
+            by default: a trigger cancels only what its operator has ordered.
+        cancel_on_timeout: cancel the job when the deadline has passed. False by default, for the
+            same reason.
         limit: the name of the argument that set the deadline, for messages. `timeout` by default.
         version: of these arguments, so that a later release can still run what this one has stored.
 
@@ -133,8 +141,8 @@ class RenderjuiceJobTrigger(BaseTrigger):
             deadline=self.deadline,
             limit=self.limit,
         )
-        pause = min(max(FIRST_LOOK, self.poll_interval), max(0.0, self.deadline - time.time()))
-        first = PollAgain(pause, early=max(0.0, pause - FIRST_LOOK))
+        pause = min(max(FIRST_POLL, self.poll_interval), max(0.0, self.deadline - time.time()))
+        first = PollAgain(pause, slack=max(0.0, pause - FIRST_POLL))
         return await shared_poller(self.renderjuice_conn_id).watch(wait, first, self.log.info)
 
     async def _is_ours(self) -> bool:
@@ -154,11 +162,13 @@ class RenderjuiceJobTrigger(BaseTrigger):
         try:
             async with await RenderjuiceHook(self.renderjuice_conn_id).get_async_client() as client:
                 found = await client.run(
-                    stop_all(client.operations, [self.job_id], poll_interval=_LOOKS, until=until, say=self.log.info)
+                    stop_all(
+                        client.operations, [self.job_id], poll_interval=_CHECK_INTERVAL, until=until, say=self.log.info
+                    )
                 )
             return after_stop(outcome, found[self.job_id])
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
-            return after_stop(outcome, RenderjuiceError(f"{type(error).__name__}: {error}"))
+            return after_stop(outcome, RenderjuiceError(reason(error)))
 
     async def on_kill(self) -> None:
         """Stop the bill when a user ended the task (Airflow 3.3 and later call this; before that `run` does).
@@ -178,7 +188,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
         try:
             state = await self._task_state()
         except Exception as error:  # noqa: BLE001 - nobody waits for this, and a failing trigger would fail whoever took it over
-            self._warn(f"Airflow does not say why this task was stopped ({type(error).__name__}: {error})")
+            self._warn(f"Airflow does not say why this task was stopped ({reason(error)})")
             return
         if state is None:
             self._warn("The task was stopped, and Airflow does not say which task it was")
@@ -201,7 +211,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
                 job = await client.cancel_job(self.job_id)
             self.log.info("The task was %s; job %s was cancelled and is %s", why, job.id, job.status)
         except BaseException as error:
-            self._warn(f"The task was {why}, and its job was not stopped: {type(error).__name__}: {error}")
+            self._warn(f"The task was {why}, and its job was not stopped: {reason(error)}")
             if not isinstance(error, Exception):
                 raise
 

@@ -16,12 +16,13 @@ MODULES = sorted(
     ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
     for path in ROOT.rglob("*.py")
 )
-BELOW = {"hooks", "lifecycle", "frames", "api", "compat", "_task_state"}
+BELOW = {"hooks", "lifecycle", "frames", "storage", "api", "compat", "_task_state"}
 MAY_IMPORT = {
     "api": set(),
     "lifecycle": {"api", "frames"},
     "frames": {"_frame_names"},
     "_frame_names": set(),
+    "storage": {"api"},
     # What of Airflow differs between its versions, and what it knows of a task: for every room but the two without Airflow.
     "compat": set(),
     "_task_state": {"compat", "lifecycle"},

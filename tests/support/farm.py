@@ -7,13 +7,15 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from renderjuice_provider.lifecycle.watch import watch
+
 from renderjuice_provider.api._flow import Call, Pause, PutFile, Response, RunInThread
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.lifecycle.course import Course, Past
 from renderjuice_provider.lifecycle.job_poller import JobPoller
+from renderjuice_provider.lifecycle.polling import watch
 from renderjuice_provider.lifecycle.record import Order
 from renderjuice_provider.lifecycle.steps import Found, Save, WaitFor
-from renderjuice_provider.lifecycle.watch import watch
 from tests.support.flow_driver import Clock, operations_of
 
 ON_THE_WAY = {"validating": "validated", "booting": "rendering", "rendering": "completed"}
