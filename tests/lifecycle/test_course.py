@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from renderjuice_provider.lifecycle.endings import JobOverError, OtherOrderError
 
 from renderjuice_emulator.scenes import write_scene
-from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceJobError, RenderjuiceTimeoutError
+from renderjuice_provider.api.errors import (
+    RenderjuiceInputError,
+    RenderjuiceJobError,
+    RenderjuiceJobOverError,
+    RenderjuiceOtherOrderError,
+    RenderjuiceTimeoutError,
+)
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.lifecycle.record import FINGERPRINT, JobRecord, Order
 from tests.support.farm import Died, Farm, Task
@@ -153,7 +159,7 @@ def test_a_retry_starts_a_new_job_where_the_old_one_cannot_succeed(shot, status)
 
 
 def test_a_given_job_that_is_over_is_an_error_that_no_retry_can_help(shot):
-    with pytest.raises(JobOverError, match=r"^shot.blend failed: no reason given"):
+    with pytest.raises(RenderjuiceJobOverError, match=r"^shot.blend failed: no reason given"):
         Task(made_by_hand("failed")).run(given_job(shot))
 
 
@@ -166,7 +172,7 @@ def test_a_given_job_that_nobody_validated_is_refused(shot):
 
 def test_a_given_job_that_renders_something_else_is_left_as_it_is(shot):
     task = Task(made_by_hand("rendering", requestedConfig=CONFIG | {"sampleCount": 4}))
-    with pytest.raises(OtherOrderError, match="sampleCount: 4, which was not ordered"):
+    with pytest.raises(RenderjuiceOtherOrderError, match="sampleCount: 4, which was not ordered"):
         task.run(given_job(shot))
     assert task.farm.paid() == [GIVEN]
 
