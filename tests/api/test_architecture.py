@@ -17,6 +17,7 @@ MODULES = sorted(
     for path in ROOT.rglob("*.py")
 )
 BELOW = {"hooks", "lifecycle", "frames", "storage", "api", "compat", "_task_state"}
+TASKS = {"_arguments", "_operator_arguments", "_templates", "_deferral", "_job_errors", "links", "triggers"} | BELOW
 MAY_IMPORT = {
     "api": set(),
     "lifecycle": {"api", "frames"},
@@ -31,12 +32,12 @@ MAY_IMPORT = {
     "links": BELOW,
     "xcom_keys": set(),
     "_operator_arguments": set(),
+    "_job_errors": {"api", "compat"},
     "_arguments": {"api"},
     "_templates": {"_arguments"},
     "_deferral": {"triggers"} | BELOW,
-    "operators": {"_arguments", "_operator_arguments", "_templates", "_deferral", "xcom_keys", "links", "triggers"}
-    | BELOW,
-    "sensors": {"_arguments", "_operator_arguments", "_templates", "_deferral", "links", "triggers"} | BELOW,
+    "operators": TASKS | {"xcom_keys"},
+    "sensors": TASKS,
 }
 WITHOUT_AIRFLOW = ("renderjuice_provider.api", "renderjuice_provider.lifecycle")
 
