@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "_job_errors": {"api", "compat"},
     "_arguments": {"api"},
     "_templates": {"_arguments"},
-    "_deferral": {"triggers"} | BELOW,
+    "_deferral": {"_arguments", "triggers"} | BELOW,
     "operators": TASKS | {"xcom_keys"},
     "sensors": TASKS,
 }
