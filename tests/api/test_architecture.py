@@ -17,7 +17,8 @@ MODULES = sorted(
     for path in ROOT.rglob("*.py")
 )
 BELOW = {"hooks", "lifecycle", "frames", "storage", "api", "compat", "_task_state"}
-TASKS = {"_arguments", "_operator_arguments", "_templates", "_deferral", "_job_errors", "links", "triggers"} | BELOW
+TASKS = {"_arguments", "_operator_arguments", "_templates", "_deferral", "_job_errors"}
+"""What operators and sensors share."""
 MAY_IMPORT = {
     "api": set(),
     "lifecycle": {"api", "frames"},
@@ -32,12 +33,12 @@ MAY_IMPORT = {
     "links": BELOW,
     "xcom_keys": set(),
     "_operator_arguments": set(),
-    "_job_errors": {"api", "compat"},
     "_arguments": {"api"},
     "_templates": {"_arguments"},
     "_deferral": {"_arguments", "triggers"} | BELOW,
-    "operators": TASKS | {"xcom_keys"},
-    "sensors": TASKS,
+    "_job_errors": {"api", "compat"},
+    "operators": {*TASKS, "xcom_keys", "links", "triggers"} | BELOW,
+    "sensors": {*TASKS, "links", "triggers"} | BELOW,
 }
 WITHOUT_AIRFLOW = ("renderjuice_provider.api", "renderjuice_provider.lifecycle")
 
