@@ -15,7 +15,8 @@ from typing import Any
 
 from renderjuice_provider._frame_names import padded, read_numbers
 from renderjuice_provider.frames import numbers
-from stages.pictures import COLOUR_CONFIG, LINEAR, PICTURES, SRGB, Picture, is_linear, is_whole, read_picture
+from stages.colour_spaces import COLOUR_CONFIG, LINEAR, SRGB
+from stages.pictures import PICTURES, Picture, is_linear, is_whole, read_picture
 
 _COLORIMETRIC = "Un-tone-mapped"
 VIEWS = {"default": _COLORIMETRIC, "aces": "ACES 1.0 - SDR Video"}

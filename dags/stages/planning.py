@@ -11,11 +11,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from renderjuice_provider.api.config import CHANGES_NO_PIXEL
+from stages.colour_spaces import COLOUR_CONFIG
 from stages.composite import VIEWS
 from stages.decisions import CAPS, SETTINGS, frame_numbers, frame_ranges
 from stages.delivery import current_delivery
-from stages.pictures import COLOUR_CONFIG
-from stages.shot_list import ListedShot, Problem
+from stages.shot_list import ListedShot
+from stages.shot_text import Problem
 from stages.storage import join, read_json, sha256
 
 PIPELINE = 1
