@@ -22,6 +22,7 @@ from renderjuice_provider.storage import folder, whole_file
 from stages.contact_sheet import make_contact_sheet
 from stages.decisions import frame_numbers
 from stages.movie import make_movie
+from stages.records import DeliveryManifest, DownloadManifest, read_record
 from stages.storage import join, put_json, read_json, sha256, storage
 
 POINTER = "current.json"
@@ -65,7 +66,7 @@ def deliver(
     }
     where = join(order["delivery"], version)
     short = about | {"manifest": join(where, MANIFEST), "movie": join(where, f"{shot}.mp4")}
-    if there := read_json(short["manifest"]):
+    if there := read_record(short["manifest"], DeliveryManifest):
         point_to(order["delivery"], there)
         told = {name: there[name] for name in ("night", "complete", "missing") if name in there}
         return short | told | {"new": False}
@@ -98,12 +99,14 @@ def lost_passes(order: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     if "work" not in order:
         return []
-    manifests = {layer: read_json(join(order["work"], layer, MANIFEST)) or {} for layer in order["files"]}
+    manifests = {
+        layer: read_record(join(order["work"], layer, MANIFEST), DownloadManifest) or {} for layer in order["files"]
+    }
     return [
         {"layer": layer} | gap
         for layer, found in manifests.items()
         for gap in found.get("missing", ())
-        if "node" in gap
+        if gap.get("node") is not None
     ]
 
 
@@ -119,7 +122,7 @@ def publish(delivery: str, about: Mapping[str, Any], files: Mapping[str, Path]) 
         False when this version was there already: nothing was written then, but a pointer that pointed elsewhere.
     """
     where = join(delivery, about["version"])
-    there = read_json(join(where, MANIFEST))
+    there = read_record(join(where, MANIFEST), DeliveryManifest)
     if there is None:
         there = dict(about) | {"files": [_describe(name, path) for name, path in sorted(files.items())]}
         target = folder(storage(where))

@@ -153,7 +153,8 @@ def _tell(
     _log.info("\n%s", summary.as_text(found))
     if params.get("dry_run"):
         return found
-    found["summary"] = summary.keep(params["destination"], planned["night"], entries)
+    with no_use_to_retry():
+        found["summary"] = summary.keep(params["destination"], planned["night"], entries)
     ti.xcom_push("return_value", found)
     if found["failed"]:
         raise AirflowFailException(summary.alarm(found))

@@ -15,9 +15,10 @@ from stages.colour_spaces import COLOUR_CONFIG
 from stages.composite import VIEWS
 from stages.decisions import CAPS, SETTINGS, frame_numbers, frame_ranges
 from stages.delivery import current_delivery
+from stages.records import Summary, read_record
 from stages.shot_list import ListedShot
 from stages.shot_text import Problem
-from stages.storage import join, read_json, sha256
+from stages.storage import join, sha256
 
 PIPELINE = 1
 """Raise it when a change of these stages should deliver every shot anew."""
@@ -72,11 +73,11 @@ def plan_night(
     if unknown := sorted(wanted - known):
         raise ValueError(f"The shot list has no {', '.join(unknown)}")
     entries = _rejections([problem for problem in problems if not wanted or problem.shot in wanted])
-    earlier = _shots_of(read_json(join(params["destination"], "nights", night, "summary.json")))
+    earlier = read_record(join(params["destination"], "nights", night, "summary.json"), Summary) or {"shots": {}}
     orders = []
     for order in _orders([shot for shot in shots if not wanted or shot.name in wanted], params, night):
         delivered = current_delivery(order["delivery"])
-        before = earlier.get(order["shot"], {})
+        before = earlier["shots"].get(order["shot"], {})
         if delivered and delivered["fingerprint"] == order["fingerprint"]:
             reason = f"unchanged since its delivery of {delivered.get('night', 'an unknown night')}"
             entries.append({"shot": order["shot"], "state": "skipped", "reason": reason})
@@ -87,19 +88,9 @@ def plan_night(
     return {"night": night, "orders": orders, "entries": entries}
 
 
-def _shots_of(summary: Any) -> dict[str, Any]:
-    """The entries of a summary; none where it is no summary of ours."""
-    shots = summary.get("shots") if isinstance(summary, Mapping) else None
-    return (
-        {shot: entry for shot, entry in shots.items() if isinstance(entry, Mapping)}
-        if isinstance(shots, Mapping)
-        else {}
-    )
-
-
 def was_paid_in_vain(entry: Mapping[str, Any], order: Mapping[str, Any]) -> bool:
     """Whether the night's summary says that just this was sent to render already, and failed."""
-    same = entry.get("order", {}).get("fingerprint") == order["fingerprint"]
+    same = (entry.get("order") or {}).get("fingerprint") == order["fingerprint"]
     return same and entry.get("state") == "failed" and bool(entry.get("decision"))
 
 

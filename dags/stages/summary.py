@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from renderjuice_provider.frames import numbers
-from stages.storage import join, put_json, put_text, read_json
+from stages.records import Summary, read_record
+from stages.storage import join, put_json, put_text
 
 STATES = ("delivered", "skipped", "rejected", "failed")
 _MOST_SHOWN = 20
@@ -85,7 +86,7 @@ def report(
         of_state = [entry for entry in entries if entry["state"] == state]
         found[state] = {entry["shot"]: _line(entry) for entry in of_state}
     own = [entry for entry in entries if not entry.get("carried_over")]
-    found["frames"] = sum(entry["frames"] for entry in own if entry["state"] == "delivered")
+    found["frames"] = sum(entry.get("frames", 0) for entry in own if entry["state"] == "delivered")
     found["render_seconds"] = round(sum(entry.get("render_seconds", 0.0) for entry in own), 1)
     unknown = [job for entry in own for job, seconds in entry.get("spent", {}).items() if seconds is None]
     found |= {"jobs_of_unknown_cost": unknown} if unknown else {}
@@ -98,7 +99,7 @@ def _delivered(entry: Mapping[str, Any]) -> Any:
     lost = [
         f"frames {numbers(gap['frames'], 5)} of node {gap['node']} ({gap['layer']})" for gap in entry.get("missing", ())
     ]
-    return f"{entry['movie']} (not complete: {'; '.join(lost)} are missing)" if lost else entry.get("movie")
+    return f"{entry.get('movie')} (not complete: {'; '.join(lost)} are missing)" if lost else entry.get("movie")
 
 
 def as_text(found: Mapping[str, Any]) -> str:
@@ -144,7 +145,7 @@ def keep(destination: str, night: str, entries: Sequence[Mapping[str, Any]]) -> 
     stays so when the later run finds it unchanged. What a shot's earlier jobs cost is kept, for it was paid.
     """
     where = join(destination, "nights", night)
-    shots = dict((read_json(join(where, "summary.json")) or {}).get("shots", {}))
+    shots = dict((read_record(join(where, "summary.json"), Summary) or {"shots": {}})["shots"])
     for entry in entries:
         before = shots.get(entry["shot"], {})
         if entry["state"] == "skipped" and before.get("state") == "delivered":
