@@ -38,7 +38,7 @@ def contact_sheet(delivery: dict[str, Any]) -> str:
 
 def frames_of(manifest: Mapping[str, Any]) -> list[str]:
     """The pictures among the frames of a download, by number and view; what else is in the folder is of other jobs."""
-    from renderjuice_provider._frame_names import read_numbers
+    from renderjuice_provider.frames import read_numbers
     from stages.pictures import PICTURES
 
     frames = {

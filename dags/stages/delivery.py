@@ -16,8 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from renderjuice_provider._frame_names import padded
-from renderjuice_provider.frames import numbers
+from renderjuice_provider.frames import numbers, padded
 from renderjuice_provider.storage import folder, whole_file
 from stages.contact_sheet import make_contact_sheet
 from stages.decisions import frame_numbers

@@ -25,15 +25,18 @@ MAY_IMPORT = {
     "storage": {"api"},
     # What of Airflow differs between its versions, and what it knows of a task: for every room but the two without Airflow.
     "compat": set(),
-    "_task_state": {"compat"},
+    "_task_state": {"compat", "lifecycle"},
     "hooks": BELOW,
     "triggers": BELOW,
     "links": BELOW,
+    "xcom_keys": set(),
+    "_operator_arguments": set(),
     "_arguments": {"api"},
     "_templates": {"_arguments"},
     "_deferral": {"triggers"} | BELOW,
-    "operators": {"_arguments", "_templates", "_deferral", "links", "triggers"} | BELOW,
-    "sensors": {"_arguments", "_templates", "_deferral", "links", "triggers"} | BELOW,
+    "operators": {"_arguments", "_operator_arguments", "_templates", "_deferral", "xcom_keys", "links", "triggers"}
+    | BELOW,
+    "sensors": {"_arguments", "_operator_arguments", "_templates", "_deferral", "links", "triggers"} | BELOW,
 }
 WITHOUT_AIRFLOW = ("renderjuice_provider.api", "renderjuice_provider.lifecycle")
 

@@ -22,7 +22,7 @@ from renderjuice_provider.api._partial_file import beside_the_loop
 from renderjuice_provider.api.client import AsyncRenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceTransferError
 from renderjuice_provider.lifecycle.job_poller import JobPoller
-from renderjuice_provider.lifecycle.polling import poll_all
+from renderjuice_provider.lifecycle.poll_round import poll_round
 from tests.support.both_clients import completed, connect, files_below
 from tests.support.flow_driver import Nowhere, drive, operations_of
 from tests.support.http_server import JOB_ID, Reply, a_job, answer, serving
@@ -157,7 +157,8 @@ async def all_jobs(client, _):
 
 async def seen_job(client, _):
     waits = [JobPoller(str(uuid.UUID(int=n)), "completed", poll_interval=1, started=0, deadline=9e9) for n in range(40)]
-    await client.run(poll_all(client.operations, waits, lambda *_: None))
+    for flow in poll_round(client.operations, waits):
+        await client.run(flow)
 
 
 async def planned_download(client, folder):
