@@ -7,8 +7,9 @@ from functools import cache
 from typing import Any
 
 COLOUR_CONFIG = "ocio://cg-config-v2.1.0_aces-v1.3_ocio-v2.3"
-"""OCIO's built-in configuration, by its full name: `default` changes with OpenImageIO, and a delivery
-should not. It does not depend on `$OCIO` either, which may differ from worker to worker."""
+"""OCIO's built-in configuration, by its full name: `default` changes with OpenImageIO, and a
+delivery should not. It does not depend on `$OCIO` either, which may differ from worker to
+worker."""
 LINEAR = "Linear Rec.709 (sRGB)"
 SRGB = "sRGB - Display"
 LINEAR_SPACES = frozenset({LINEAR, "Linear Rec.2020", "Linear P3-D65", "ACEScg", "ACES2065-1", "CIE-XYZ-D65"})

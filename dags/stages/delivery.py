@@ -4,7 +4,8 @@
     <destination>/shots/<shot>/<version>/manifest.json   written after all files: a folder without it is no delivery
     <destination>/shots/<shot>/<version>/<shot>.mp4, contact_sheet.png, frames/<shot>.0001.png ...
 
-The version is the fingerprint's beginning, so what is delivered twice goes to the same place and is found to be there.
+The version is the fingerprint's beginning, so what is delivered twice goes to the same place and is
+found to be there.
 """
 
 from __future__ import annotations
@@ -38,15 +39,17 @@ def deliver(
         order: of `stages.planning`.
         decision: of `stages.decisions`.
         composited: what `stages.composite.composite` returned.
-        frames: the folder of the composited frames, `0001.png` and so on; only those that were decided on are taken.
+        frames: the folder of the composited frames, `0001.png` and so on; only those that were
+        decided on are taken.
 
     Returns:
-        For summary and tracker: `shot`, `show`, `night`, `version`, `fingerprint`, `frames` (a count), `fps`, `width`, `height`,
-        `settings`, `complete` and `missing` (see `lost_passes`), `manifest` and `movie` (where they are), `new` (False when all was
-        there).
+        For summary and tracker: `shot`, `show`, `night`, `version`, `fingerprint`, `frames` (a
+        count), `fps`, `width`, `height`, `settings`, `complete` and `missing` (see `lost_passes`),
+        `manifest` and `movie` (where they are), `new` (False when all was there).
 
     Raises:
-        ValueError: when a frame is not there: frames, movie and contact sheet are whole, or are not delivered.
+        ValueError: when a frame is not there: frames, movie and contact sheet are whole, or are not
+            delivered.
     """
     shot, version = order["shot"], version_of(order["fingerprint"])
     about = {
@@ -118,7 +121,8 @@ def publish(delivery: str, about: Mapping[str, Any], files: Mapping[str, Path]) 
         files: what belongs to it.
 
     Returns:
-        False when this version was there already: nothing was written then, but a pointer that pointed elsewhere.
+        False when this version was there already: nothing was written then, but a pointer that
+        pointed elsewhere.
     """
     where = join(delivery, about["version"])
     there = read_record(join(where, MANIFEST), DeliveryManifest)

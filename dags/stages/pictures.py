@@ -3,7 +3,8 @@
 Two kinds of pictures come in:
 
 - **scene-linear** (mostly `.exr`): light as Blender computed it, in the scene's working space.
-- **display-referred** (`.png`, `.jpg`, `.tif` ...): the artist's view transform is in the pixels already.
+- **display-referred** (`.png`, `.jpg`, `.tif` ...): the artist's view transform is in the pixels
+  already.
 """
 
 from __future__ import annotations
@@ -28,12 +29,14 @@ _ENDS = {"png": b"IEND\xaeB`\x82", "jpeg": b"\xff\xd9", "targa": b"TRUEVISION-XF
 
 
 MOST_PIXELS = 1 << 26
-"""Of one picture: 8192 by 8192, a gigabyte of floats. A few kilobytes of PNG can claim a hundred times as many."""
+"""Of one picture: 8192 by 8192, a gigabyte of floats. A few kilobytes of PNG can claim a hundred
+times as many."""
 MOST_VALUES = 1 << 29
 """Of one part of a file, over all of its channels: two gigabytes of floats."""
 MOST_PARTS = 1000
 _DENSEST = 4096
-"""Pixels a byte of the file, above which a picture of more than `_UNDOUBTED` pixels is a damaged header rather than one colour."""
+"""Pixels a byte of the file, above which a picture of more than `_UNDOUBTED` pixels is a damaged
+header rather than one colour."""
 _UNDOUBTED = 1 << 20
 _WITH_REGIONS = frozenset({".exr", ".tif", ".tiff"})
 """Formats in which a picture may be a part of what is shown, such as a border render."""
@@ -100,7 +103,8 @@ def read_picture(path: Path) -> Picture:
     """The picture in a file, as floats.
 
     Raises:
-        PictureError: when it cannot be read, holds no picture or several, or is in a colour space that nobody knows.
+        PictureError: when it cannot be read, holds no picture or several, or is in a colour space
+            that nobody knows.
     """
     with _clear_errors(path):
         return _read_picture(path)
@@ -113,7 +117,8 @@ def _read_picture(path: Path) -> Picture:
     _check_size(path, specs)
     group = _picture(path, specs)
     space = space_of(specs[group.part])
-    # PNG keeps colour apart from alpha. Left as it is, for multiplying the two before sRGB's curve is off gives dark edges.
+    # PNG keeps colour apart from alpha. Left as it is, for multiplying the two before sRGB's curve
+    # is off gives dark edges.
     config = oiio.ImageSpec()
     config.attribute("oiio:UnassociatedAlpha", 1)
     image = oiio.ImageBuf(str(path), group.part, 0, config)
@@ -144,7 +149,8 @@ def is_whole(path: Path) -> bool:
     """Whether a file can be read to its last byte: every part of it, every channel, and its end.
 
     Raises:
-        PictureError: when it is too large to look: it may well be whole, and need not be rendered again.
+        PictureError: when it is too large to look: it may well be whole, and need not be rendered
+            again.
     """
     try:
         with _clear_errors(path):

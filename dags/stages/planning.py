@@ -23,7 +23,8 @@ from stages.storage import join, sha256
 PIPELINE = 1
 """Raise it when a change of these stages should deliver every shot anew."""
 _SHORT = 16
-"""Hex digits of a fingerprint: folders are named by it, and 64 bits do not collide within one shot."""
+"""Hex digits of a fingerprint: folders are named by it, and 64 bits do not collide within one
+shot."""
 
 
 def night_of(moment: datetime, timezone: str) -> str:
@@ -60,12 +61,14 @@ def plan_night(
         night: its date, such as `2026-11-23`.
 
     Returns:
-        `night`, `orders` (what to render), and `entries`, the summary's entries of all other shots: `skipped` when content and
-        settings equal those of the last delivery, `rejected`, and `failed` for a shot that already failed this very night with
-        the same content. To render that again would cost the same and fail the same; `renderjuice_rerender_failed` repairs it.
+        `night`, `orders` (what to render), and `entries`, the summary's entries of all other shots:
+        `skipped` when content and settings equal those of the last delivery, `rejected`, and
+        `failed` for a shot that already failed this very night with the same content. To render
+        that again would cost the same and fail the same; `renderjuice_rerender_failed` repairs it.
 
     Raises:
-        ValueError: when `params["shots"]` names one that is not in the list, or the night is no date.
+        ValueError: when `params["shots"]` names one that is not in the list, or the night is no
+            date.
     """
     night = date_of(night)
     wanted = names_of(params["shots"])
@@ -132,8 +135,8 @@ def _order(shot: ListedShot, hashes: Mapping[str, str], params: Mapping[str, Any
 def fingerprint(shot: ListedShot, content: Mapping[str, str], quality: str) -> str:
     """SHA-256 over all that decides what the pictures look like: the scenes' bytes, the shot's settings, the pipeline's.
 
-    Not over paths, priorities, dates or notes: moving a scene, another night, or a word to the farm renders nothing again. Nor over
-    the way in which frames are written.
+    Not over paths, priorities, dates or notes: moving a scene, another night, or a word to the farm
+    renders nothing again. Nor over the way in which frames are written.
     """
     decisive = {
         "pipeline": PIPELINE,

@@ -20,8 +20,9 @@ Salvage = Callable[[str, str], Any]
 def plan_repairs(destination: str, night: str, shots: Sequence[str], salvage: Salvage) -> dict[str, Any]:
     """The failed shots of a night that can be repaired, each with the configurations that render just what is missing.
 
-    What a failed job rendered before it failed is paid: it is fetched first. Frames of another version of a scene are not mixed
-    in: a shot whose scene has changed is left to the nightly, as is one that never came to rendering.
+    What a failed job rendered before it failed is paid: it is fetched first. Frames of another
+    version of a scene are not mixed in: a shot whose scene has changed is left to the nightly, as
+    is one that never came to rendering.
 
     Args:
         destination: where the deliveries are.
@@ -30,11 +31,12 @@ def plan_repairs(destination: str, night: str, shots: Sequence[str], salvage: Sa
         salvage: see `Salvage`.
 
     Returns:
-        `night`, `repairs` (each with `order`, `decision` and, by layer, `configs`; a layer that is whole has none), and `entries`
-        of the summary for failed shots that are not repaired.
+        `night`, `repairs` (each with `order`, `decision` and, by layer, `configs`; a layer that is
+        whole has none), and `entries` of the summary for failed shots that are not repaired.
 
     Raises:
-        ValueError: when there is no summary of that night, or it knows nothing of a shot that is named.
+        ValueError: when there is no summary of that night, or it knows nothing of a shot that is
+            named.
     """
     night, wanted = date_of(night), names_of(shots)
     where = join(destination, "nights", night, "summary.json")

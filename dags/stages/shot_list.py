@@ -43,7 +43,8 @@ def load_shot_list(path: str) -> tuple[list[ListedShot], list[Problem]]:
     """Read a list (YAML or JSON): the shots that can be rendered, in order of priority, and what is wrong with the others.
 
     Raises:
-        ShotListError: when the list as a whole is wrong: it is no YAML, or has a key that nobody knows outside its shots.
+        ShotListError: when the list as a whole is wrong: it is no YAML, or has a key that nobody
+            knows outside its shots.
     """
     try:
         with storage(path).open("rb") as file:

@@ -19,11 +19,13 @@ from stages.shot_models import ShotList
 
 Model = TypeVar("Model", bound=BaseModel)
 LONGEST = 1 << 20
-"""Bytes of a list: some thousand shots. YAML is read slowly, and shots of a night are some hundred."""
+"""Bytes of a list: some thousand shots. YAML is read slowly, and shots of a night are some
+hundred."""
 DEEPEST = 16
 """Levels of a list in lists; a shot's settings are six deep."""
 MOST_VALUES = 100_000
-"""Of a list, where each alias counts as all that it stands for: nine lines of aliases can stand for a billion values."""
+"""Of a list, where each alias counts as all that it stands for: nine lines of aliases can stand for
+a billion values."""
 _HOW_TO_RAISE = " (the limit is {} in stages.shot_text)"
 
 
@@ -55,7 +57,8 @@ class NotYamlError(ValueError):
 def _text_loader() -> Any:
     """A YAML loader that leaves text as it is written: what is a number, the models know.
 
-    YAML 1.1 reads 8 from `0010`, 84 from `1:24`, 1.1 from `1.10`, False from `no` and a date from `2026-11-23`.
+    YAML 1.1 reads 8 from `0010`, 84 from `1:24`, 1.1 from `1.10`, False from `no` and a date from
+    `2026-11-23`.
     """
     import yaml
 
@@ -107,7 +110,8 @@ class ShotText:
             raise NotYamlError(
                 f"it is longer than {LONGEST >> 10} KiB. Make it several lists{_HOW_TO_RAISE.format('LONGEST')}"
             )
-        # A tab is white space in JSON and an error in YAML; inside a JSON text it has to be written as \t.
+        # A tab is white space in JSON and an error in YAML; inside a JSON text it has to be written
+        # as \t.
         text_of_yaml = text.replace("\t", "  ") if text.lstrip().startswith("{") else text
         try:
             loader = _text_loader()(text_of_yaml)  # it looks for characters that YAML does not know

@@ -27,7 +27,8 @@ def entries_of(
     Args:
         orders: in the order of their map indexes.
         states: of the group's task instances, by `<task id>_<map index>`, as Airflow gives them.
-        xcoms: what the tasks left: `decisions`, `rejections`, `deliveries`, and `failures` (of `note_failure`).
+        xcoms: what the tasks left: `decisions`, `rejections`, `deliveries`, and `failures` (of
+            `note_failure`).
         looks: by shot, what became of its jobs: see `stages.spending`.
     """
     decisions = {decision["shot"]: decision for decision in xcoms["decisions"]}
@@ -141,8 +142,9 @@ def alarm(found: Mapping[str, Any]) -> str:
 def keep(destination: str, night: str, entries: Sequence[Mapping[str, Any]]) -> str:
     """Write the night's `summary.json` and `summary.md`, and return where the first is.
 
-    They tell of the whole night: a later run of the same night changes the entries of its own shots, and a shot that was delivered
-    stays so when the later run finds it unchanged. What a shot's earlier jobs cost is kept, for it was paid.
+    They tell of the whole night: a later run of the same night changes the entries of its own
+    shots, and a shot that was delivered stays so when the later run finds it unchanged. What a
+    shot's earlier jobs cost is kept, for it was paid.
     """
     where = join(destination, "nights", night)
     shots = dict((read_record(join(where, "summary.json"), Summary) or {"shots": {}})["shots"])

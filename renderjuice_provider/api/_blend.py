@@ -18,7 +18,8 @@ _SEEK_TABLE = b"\xb1\xea\x92\x8f"
 _SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)
 _RLE = 1
 _MOST_BLOCKS = 500_000
-"""Blocks of a frame hold 128 KiB: 60 GiB of scene. Who writes smaller ones is not looked at to the end, which takes time."""
+"""Blocks of a frame hold 128 KiB: 60 GiB of scene. Who writes smaller ones is not looked at to the
+end, which takes time."""
 
 
 def is_blend(start: bytes) -> bool:
@@ -28,13 +29,15 @@ def is_blend(start: bytes) -> bool:
             start = zlib.decompressobj(wbits=31).decompress(start, len(_PLAIN))
         except zlib.error:
             return False
-    # Inside a zstd frame only a decompressor could look; Blender has written its compressed files like that since 3.0.
+    # Inside a zstd frame only a decompressor could look; Blender has written its compressed files
+    # like that since 3.0.
     return start.startswith((_PLAIN, _ZSTD))
 
 
 def has_an_end(start: bytes) -> bool:
     """Whether a file that begins like this ends in a way that is known."""
-    # A zstd frame that does not say how large it is was streamed: by another program than Blender, which ends it as it likes.
+    # A zstd frame that does not say how large it is was streamed: by another program than Blender,
+    # which ends it as it likes.
     return _FIRST_BLOCK.match(start) is not None or (start.startswith(_ZSTD) and start[4:5] > b"\x1f")
 
 
@@ -44,7 +47,8 @@ def ends(start: bytes, tail: bytes, reopen: Callable[[], AbstractContextManager[
     Args:
         start: its first `HEAD` bytes, or more.
         tail: its last `TAIL` bytes, or more.
-        reopen: opens it once more. Only needed for what another program compressed, which has no mark at its end.
+        reopen: opens it once more. Only needed for what another program compressed, which has no
+            mark at its end.
     """
     if not start.startswith(_ZSTD):
         return _LAST_BLOCK in tail[-TAIL:]

@@ -89,7 +89,8 @@ class PartialFileWriter:
 async def beside_the_loop(work: Callable[[], T]) -> T:
     """The result of `work`, done in a thread.
 
-    Who is cancelled meanwhile, once or again, still waits for it: a file is not closed under a writer.
+    Who is cancelled meanwhile, once or again, still waits for it: a file is not closed under a
+    writer.
     """
     task = asyncio.ensure_future(asyncio.to_thread(work))
     cancelled: asyncio.CancelledError | None = None

@@ -1,7 +1,8 @@
 """Where outputs land: names that come from outside, made harmless, distinct and stable.
 
-`fileName`, `relativePath`, `view` and node names are Renderjuice's texts, and through it the scene author's. A name that would
-leave the destination does not have its way: only its harmless parts remain.
+`fileName`, `relativePath`, `view` and node names are Renderjuice's texts, and through it the scene
+author's. A name that would leave the destination does not have its way: only its harmless parts
+remain.
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ _SEPARATOR = re.compile(r"[/\\]")
 _UNSAFE = re.compile(r'[<>:"|?*/\\]')
 _RESERVED = re.compile(r"^(con|conin\$|conout\$|prn|aux|nul|com[0-9]|lpt[0-9])\s*(\.|$)", re.IGNORECASE)
 _LONGEST = 120
-"""Bytes of one name: well under the 255 of common file systems, with room for what a download in progress adds."""
+"""Bytes of one name: well under the 255 of common file systems, with room for what a download in
+progress adds."""
 _DEEPEST = 400
-"""Bytes of a place; a longer one loses its folders. Paths of some systems end at 1024, and the destination needs its share."""
+"""Bytes of a place; a longer one loses its folders. Paths of some systems end at 1024, and the
+destination needs its share."""
 _MOST_FOLDERS = 32
-"""Above one file; with more, too, it loses them. A hundred thousand files are planned in a second or two."""
+"""Above one file; with more, too, it loses them. A hundred thousand files are planned in a second
+or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +99,8 @@ def _composite_place(file: OutputFile, shared: Collection[str]) -> _Parts:
 def _is_file(last: str, name: str, *, told: bool) -> bool:
     """Whether a `relativePath` that ends so is the whole path of a file: the documentation leaves open whether it is a folder.
 
-    It is, where it ends with the file's own name, or at least with its extension; where we had to take the name from a URL, with
-    any extension.
+    It is, where it ends with the file's own name, or at least with its extension; where we had to
+    take the name from a URL, with any extension.
     """
     suffix = PurePosixPath(last).suffix.casefold()
     return last.casefold() == name.casefold() or bool(
@@ -136,7 +140,8 @@ def _last_part(url: str) -> str:
 
 
 def _safe_name(text: str) -> str:
-    # NFKC turns look-alikes (full-width slashes and dots) into what they look like; what cannot be seen must not hide anything.
+    # NFKC turns look-alikes (full-width slashes and dots) into what they look like; what cannot be
+    # seen must not hide anything.
     if len(text) > 4 * _LONGEST:
         text = text[: 3 * _LONGEST] + text[-_LONGEST:]  # what follows takes its time for each character
     text = unicodedata.normalize("NFKC", text)
@@ -161,8 +166,8 @@ def _shorten(name: str) -> str:
 class _Places:
     """The places given so far: a file is neither another file nor a folder of one. The last takes no longer than the first.
 
-    The second of one name goes to a folder of its own, under the same name: a number added to a frame's name would make it look
-    like another frame.
+    The second of one name goes to a folder of its own, under the same name: a number added to a
+    frame's name would make it look like another frame.
     """
 
     def __init__(self) -> None:

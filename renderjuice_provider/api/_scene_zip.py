@@ -1,7 +1,8 @@
 """A zip on its way out: whether a farm can unpack it, and which of its files is the scene.
 
-Renderjuice documents nothing of what it makes of a zip. This refuses what no careful farm takes, and what it may take in more
-ways than one. The emulator holds the same rules, and a test feeds both the same zips.
+Renderjuice documents nothing of what it makes of a zip. This refuses what no careful farm takes,
+and what it may take in more ways than one. The emulator holds the same rules, and a test feeds both
+the same zips.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ MAX_FILES = 100_000
 MAX_UNPACKED = 64 * 1024**3
 """Bytes."""
 FREE, MAX_RATIO = 64 << 20, 100
-"""Bytes that any zip may unpack to, and how many times its own size is added: textures and caches shrink to a tenth, and what
-shrinks to a thousandth is empty. Reading it would only take time."""
+"""Bytes that any zip may unpack to, and how many times its own size is added: textures and caches
+shrink to a tenth, and what shrinks to a thousandth is empty. Reading it would only take time."""
 MAX_FOLDERS = 64
 """Folders above a file."""
 MAX_NAME, MAX_PATH = 255, 1024
-"""Bytes of one name, and of a path: what file systems take, with room for the folder that a farm unpacks into."""
+"""Bytes of one name, and of a path: what file systems take, with room for the folder that a farm
+unpacks into."""
 _READABLE = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 _METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 93: "Zstandard", 95: "XZ", 96: "JPEG", 97: "WavPack", 98: "PPMd"}
 _UNICODE_PATH = 0x7075
@@ -68,8 +70,9 @@ def _check(name: str, archive: zipfile.ZipFile, size: int) -> list[str]:
 def member_name(member: zipfile.ZipInfo) -> str:
     """The name as its packer wrote it.
 
-    `zipfile` takes a name without the flag for UTF-8 for code page 437. macOS and many other packers write UTF-8 without the flag;
-    some give the name once more, in an extra field (Info-ZIP's Unicode path).
+    `zipfile` takes a name without the flag for UTF-8 for code page 437. macOS and many other
+    packers write UTF-8 without the flag; some give the name once more, in an extra field
+    (Info-ZIP's Unicode path).
     """
     flagged = bool(member.flag_bits & 0x800)
     raw = member.orig_filename.encode("utf-8" if flagged else "cp437")

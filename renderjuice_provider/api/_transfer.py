@@ -1,6 +1,7 @@
 """Scenes out, outputs in: two flows in which no file is ever held in memory, and none appears under its name before it is whole.
 
-Presigned URLs are transport: they expire, they are asked for anew, and what they sign never reaches a message.
+Presigned URLs are transport: they expire, they are asked for anew, and what they sign never reaches
+a message.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ T = TypeVar("T")
 _RENEWALS = 3
 """Fresh URLs to ask for before something other than time must be wrong."""
 _EMPTY_LOOKS = 4
-"""Looks at an empty list of a completed job: outputs may be listed a few seconds late, and a job may truly have none."""
+"""Looks at an empty list of a completed job: outputs may be listed a few seconds late, and a job
+may truly have none."""
 _EXPIRED = frozenset({401, 403, 410})
 _STORE = "The store"
 
@@ -39,7 +41,8 @@ def upload(
 
     Raises:
         RenderjuiceInputError: before anything is sent.
-        RenderjuiceTransferError: when the bytes did not arrive, or the file changed under the upload.
+        RenderjuiceTransferError: when the bytes did not arrive, or the file changed under the
+            upload.
     """
     scene: SceneFile = yield RunInThread(partial(SceneFile.check, path, one_scene=one_scene))
     for _ in range(_RENEWALS):
@@ -70,7 +73,8 @@ def _put(operations: Operations, scene: SceneFile, target: UploadTarget) -> Flow
         if pause is None:
             raise errors.RenderjuiceTransferError(f"{scene.name} could not be stored. {failure}. Nothing was spent.")
         yield Pause(pause)
-        # Asked only before repeating: a target that was given a moment ago is good whatever our clock says.
+        # Asked only before repeating: a target that was given a moment ago is good whatever our
+        # clock says.
         if _has_expired(target, operations.now()):
             return False
 
@@ -86,10 +90,12 @@ def download(operations: Operations, job_id: str, destination: Folder) -> Flow[D
     """Every output of a job that is over, each in a place of its own below `destination`.
 
     Raises:
-        RenderjuiceTransferError: when the job is not over, its outputs were deleted, or a file did not arrive.
+        RenderjuiceTransferError: when the job is not over, its outputs were deleted, or a file did
+            not arrive.
     """
     job = yield from operations.get_job(job_id)
-    # With 100,000 outputs each of these takes its time, so they are steps, done beside an event loop.
+    # With 100,000 outputs each of these takes its time, so they are steps, done beside an event
+    # loop.
     wanted, urls = yield from _planned((yield from _outputs(operations, job)))
     left: Sequence[int] = range(len(wanted))
     renewals = 0

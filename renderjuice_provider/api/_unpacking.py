@@ -1,7 +1,8 @@
 """What a server compressed, unpacked piece by piece: bytes are counted as they come out.
 
-httpx would unpack each piece that arrives whole, and do so once for each coding that an answer names: two kilobytes that were
-packed twice are gigabytes. Here one coding is asked for, one is taken, and no step makes more than a piece.
+httpx would unpack each piece that arrives whole, and do so once for each coding that an answer
+names: two kilobytes that were packed twice are gigabytes. Here one coding is asked for, one is
+taken, and no step makes more than a piece.
 """
 
 from __future__ import annotations

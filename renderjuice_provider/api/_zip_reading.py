@@ -1,7 +1,8 @@
 """Reading a zip from people in bounded memory and time.
 
-`zipfile` reads a directory of any length at once, and unpacks bzip2 and LZMA without a bound: two kilobytes become gigabytes before
-anyone can count. Here sizes are compared before anything is read, and bytes are counted as they come out.
+`zipfile` reads a directory of any length at once, and unpacks bzip2 and LZMA without a bound: two
+kilobytes become gigabytes before anyone can count. Here sizes are compared before anything is read,
+and bytes are counted as they come out.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ MAX_ENTRIES = 200_000
 MAX_DIRECTORY = 32 << 20
 """Bytes of a directory: 200,000 entries with names of 100 characters."""
 MAX_EXTRA = 4096
-"""Bytes that a packer adds to one entry: times, owners and the name once more are some hundreds. `zipfile` takes time that grows
-with the square of it."""
+"""Bytes that a packer adds to one entry: times, owners and the name once more are some hundreds.
+`zipfile` takes time that grows with the square of it."""
 MAX_DICTIONARY = 64 << 20
 """Bytes of memory that one LZMA member asks for: 7-Zip's highest preset has 64 MB."""
 PIECE = 1 << 20
 _HEADER = struct.Struct("<4s24x3H12x")
-"""An entry of the directory: its mark, and the lengths of its name, of what was added, and of its comment."""
+"""An entry of the directory: its mark, and the lengths of its name, of what was added, and of its
+comment."""
 
 
 class BoundedFile:

@@ -1,8 +1,9 @@
 """What Renderjuice answers, as typed, frozen models.
 
-They ask for as little as they can (a job is an `id` and a `status`), keep unknown fields, and read a field of an unexpected type
-as absent: what the API adds or changes tomorrow must not break a render that runs tonight. Field names are the API's own, in
-snake case. Source: the API reference's pages on jobs, uploads and download URLs.
+They ask for as little as they can (a job is an `id` and a `status`), keep unknown fields, and read
+a field of an unexpected type as absent: what the API adds or changes tomorrow must not break a
+render that runs tonight. Field names are the API's own, in snake case. Source: the API reference's
+pages on jobs, uploads and download URLs.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from renderjuice_provider.api.redact import redact, storable
 
 T = TypeVar("T")
 LONGEST_SLUG = 2000
-"""Characters. It goes to the next task and comes back as it was, so one that may not be stored is refused at once."""
+"""Characters. It goes to the next task and comes back as it was, so one that may not be stored is
+refused at once."""
 
 
 def _or_none(value: Any, handler: Any) -> Any:
@@ -52,7 +54,8 @@ def _printable(value: Any) -> Any:
 
 
 Word = Annotated[str, Field(min_length=1), BeforeValidator(_printable)]
-"""A text that is compared, logged, sent in events and kept everywhere: short and printable from the beginning."""
+"""A text that is compared, logged, sent in events and kept everywhere: short and printable from the
+beginning."""
 
 
 def _as_it_is(value: str) -> str:
@@ -86,7 +89,8 @@ VALIDATION_OVER = frozenset({JobStatus.VALIDATED, *RENDER_STARTED})
 class ApiModel(BaseModel):
     """Camel case outside, snake case inside; frozen; unknown fields kept, and kept out of `repr`.
 
-    As JSON (`model_dump(mode="json")`, and so as an XCom) it has lost the queries of all its URLs, which is where signatures live.
+    As JSON (`model_dump(mode="json")`, and so as an XCom) it has lost the queries of all its URLs,
+    which is where signatures live.
     """
 
     model_config = ConfigDict(
@@ -135,7 +139,8 @@ class Job(ApiModel):
     user_id: Lenient[str] = None
     root_folder_id: Lenient[str] = None
     normalized_seconds: Lenient[Annotated[float, Field(allow_inf_nan=False)]] = None
-    """Render time in seconds, normalised for the speed of the GPU: near to a cost, far from wall time."""
+    """Render time in seconds, normalised for the speed of the GPU: near to a cost, far from wall
+    time."""
     preview_url: Lenient[str] = Field(default=None, repr=False)
     failed_reason: Lenient[FailedReason] = None
     requested_config: Any = Field(default=None, repr=False)
@@ -231,7 +236,8 @@ def parse(model: type[T], data: Any, what: str) -> T:
     """`data` as `model`.
 
     Raises:
-        RenderjuiceResponseError: when it cannot be; the message names the fields and shows none of their values.
+        RenderjuiceResponseError: when it cannot be; the message names the fields and shows none of
+            their values.
     """
     try:
         return model.model_validate(data)  # type: ignore[attr-defined, no-any-return]

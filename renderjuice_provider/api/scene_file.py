@@ -1,6 +1,7 @@
 """A scene on its way out: checked before anything is asked of Renderjuice, and watched while it is sent.
 
-Sources: the API reference's page on upload targets (file types, the 5 GiB limit) and the page on the API pipeline.
+Sources: the API reference's page on upload targets (file types, the 5 GiB limit) and the page on
+the API pipeline.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class SceneFile:
     Attributes:
         path: a local `Path`, or anything that opens and stats like one (`ObjectStoragePath`).
         size: bytes, as promised in the upload's Content-Length.
-        modified: time of last change, to notice one during the upload; None where the storage keeps none.
+        modified: time of last change, to notice one during the upload; None where the storage keeps
+            none.
     """
 
     path: Any
@@ -63,8 +65,8 @@ class SceneFile:
 
         Args:
             source: where it is.
-            one_scene: refuse a zip with several scenes, of which Renderjuice would render one that nobody has named. By default a
-                warning lists them.
+            one_scene: refuse a zip with several scenes, of which Renderjuice would render one that
+                nobody has named. By default a warning lists them.
 
         Raises:
             RenderjuiceInputError: what is wrong with it, and what would do.
@@ -109,7 +111,8 @@ class SceneFile:
         """The bytes to send: exactly `size` of them.
 
         Raises:
-            RenderjuiceTransferError: when the file got shorter meanwhile, or cannot be read any more.
+            RenderjuiceTransferError: when the file got shorter meanwhile, or cannot be read any
+                more.
         """
         left = self.size
         try:
@@ -127,7 +130,8 @@ class SceneFile:
         """After the upload: what was sent is what still lies there.
 
         Raises:
-            RenderjuiceTransferError: when it is not; the copy at Renderjuice may be half old and half new.
+            RenderjuiceTransferError: when it is not; the copy at Renderjuice may be half old and
+                half new.
         """
         try:
             unchanged = _look(self.path) == (self.size, self.modified)
