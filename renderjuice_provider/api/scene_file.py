@@ -111,8 +111,8 @@ class SceneFile:
         """The bytes to send: exactly `size` of them.
 
         Raises:
-            RenderjuiceTransferError: when the file got shorter meanwhile, or cannot be read any
-                more.
+            RenderjuiceTransferError: when the file got shorter meanwhile, or can no longer
+                be read.
         """
         left = self.size
         try:
@@ -127,10 +127,10 @@ class SceneFile:
             raise RenderjuiceTransferError(self._changed()) from error
 
     def check_unchanged(self) -> None:
-        """After the upload: what was sent is what still lies there.
+        """After the upload, check that the file is still what was sent.
 
         Raises:
-            RenderjuiceTransferError: when it is not; the copy at Renderjuice may be half old and
+            RenderjuiceTransferError: when it is not. The copy at Renderjuice may be half old and
                 half new.
         """
         try:
