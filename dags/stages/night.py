@@ -133,7 +133,7 @@ def _tell(
     context: Any, decisions: list[dict[str, Any]], jobs: dict[str, list[str]], renderjuice_conn_id: str
 ) -> dict[str, Any]:
     from stages import summary
-    from stages.spending import job_looks
+    from stages.spending import job_outcomes
 
     ti, params = context["ti"], context["params"]
     planned = _planned(ti)
@@ -146,8 +146,8 @@ def _tell(
         "deliveries": _pull(ti, "deliver"),
         "failures": _pull(ti, "", "failure"),
     }
-    looks = job_looks(jobs, _pull(ti, "render"), renderjuice_conn_id)
-    entries = planned["entries"] + summary.entries_of(planned["orders"], states, xcoms, looks)
+    outcomes = job_outcomes(jobs, _pull(ti, "render"), renderjuice_conn_id)
+    entries = planned["entries"] + summary.entries_of(planned["orders"], states, xcoms, outcomes)
     found = summary.report(
         planned["night"], entries, dry_run=planned.get("would_render"), refused=planned.get("refused")
     )

@@ -20,7 +20,7 @@ def entries_of(
     orders: Sequence[Mapping[str, Any]],
     states: Mapping[str, str | None],
     xcoms: Mapping[str, Iterable[Mapping[str, Any]]],
-    looks: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    outcomes: Mapping[str, Mapping[str, Mapping[str, Any]]],
 ) -> list[dict[str, Any]]:
     """An entry for each shot that the DAG went through.
 
@@ -29,7 +29,7 @@ def entries_of(
         states: of the group's task instances, by `<task id>_<map index>`, as Airflow gives them.
         xcoms: what the tasks left: `decisions`, `rejections`, `deliveries`, and `failures` (of
             `note_failure`).
-        looks: by shot, what became of its jobs: see `stages.spending`.
+        outcomes: by shot, what became of its jobs: see `stages.spending`.
     """
     decisions = {decision["shot"]: decision for decision in xcoms["decisions"]}
     rejections = {rejection["shot"]: rejection for rejection in xcoms["rejections"]}
@@ -38,8 +38,8 @@ def entries_of(
     entries = []
     for index, order in enumerate(orders):
         shot = order["shot"]
-        failure, jobs = failures.get(index, {}), looks.get(shot, {})
-        spent = {job_id: look["seconds"] for job_id, look in jobs.items()}
+        failure, jobs = failures.get(index, {}), outcomes.get(shot, {})
+        spent = {job_id: outcome["seconds"] for job_id, outcome in jobs.items()}
         entry: dict[str, Any] = {"shot": shot, "state": "failed", "order": dict(order), "decision": decisions.get(shot)}
         entry |= {"spent": spent, "render_seconds": _sum(spent)}
         troubled = _not_well(states, index)
@@ -52,7 +52,7 @@ def entries_of(
         else:
             task = failure.get("task") or (troubled[0] if troubled else "")
             entry |= {"reason": failure.get("reason") or _reason(task, jobs), "task": task}
-        if running := [job_id for job_id, look in jobs.items() if look["running"]]:
+        if running := [job_id for job_id, outcome in jobs.items() if outcome["running"]]:
             entry["still_rendering"] = running
         entries.append(entry)
     return entries
@@ -60,8 +60,8 @@ def entries_of(
 
 def _reason(task: str, jobs: Mapping[str, Mapping[str, Any]]) -> str:
     """Of a shot whose tasks could not say one: a task that is ended by hand while it is deferred runs no more."""
-    told = "; ".join(look["reason"] for look in jobs.values() if look["reason"])
-    if not told and any(look["status"] == "canceled" for look in jobs.values()):
+    told = "; ".join(outcome["reason"] for outcome in jobs.values() if outcome["reason"])
+    if not told and any(outcome["status"] == "canceled" for outcome in jobs.values()):
         told = "its render was cancelled"
     where = f"see the log of {task or 'its tasks'}"
     return f"{told}; {where}" if told else where
