@@ -103,7 +103,8 @@ def _rows(ti: Any, layers: Iterable[str], rows: list[dict[str, Any]]) -> list[di
 def summarize(renderjuice_conn_id: str = CONNECTION, **context: Any) -> dict[str, Any]:
     """Tell what became of each shot, and fail if one failed: then the run is red, and on-call sees it.
 
-    Rejected shots leave the run green. They are the artists' to mend, and the summary tells them why. So does a dry run.
+    Rejected shots leave the run green. They are the artists' to mend, and the summary tells them
+    why. So does a dry run.
     """
     decisions = _pull(context["ti"], "decide", "decision")
     jobs = {each["shot"]: list(each["jobs"].values()) for each in decisions if each["branch"] != "reject"}
@@ -132,7 +133,7 @@ def _tell(
     context: Any, decisions: list[dict[str, Any]], jobs: dict[str, list[str]], renderjuice_conn_id: str
 ) -> dict[str, Any]:
     from stages import summary
-    from stages.spending import job_looks
+    from stages.spending import job_outcomes
 
     ti, params = context["ti"], context["params"]
     planned = _planned(ti)
@@ -145,15 +146,16 @@ def _tell(
         "deliveries": _pull(ti, "deliver"),
         "failures": _pull(ti, "", "failure"),
     }
-    looks = job_looks(jobs, _pull(ti, "render"), renderjuice_conn_id)
-    entries = planned["entries"] + summary.entries_of(planned["orders"], states, xcoms, looks)
+    outcomes = job_outcomes(jobs, _pull(ti, "render"), renderjuice_conn_id)
+    entries = planned["entries"] + summary.entries_of(planned["orders"], states, xcoms, outcomes)
     found = summary.report(
         planned["night"], entries, dry_run=planned.get("would_render"), refused=planned.get("refused")
     )
     _log.info("\n%s", summary.as_text(found))
     if params.get("dry_run"):
         return found
-    found["summary"] = summary.keep(params["destination"], planned["night"], entries)
+    with no_use_to_retry():
+        found["summary"] = summary.keep(params["destination"], planned["night"], entries)
     ti.xcom_push("return_value", found)
     if found["failed"]:
         raise AirflowFailException(summary.alarm(found))
