@@ -7,6 +7,7 @@ snake case. Source: the API reference's pages on jobs, uploads and download URLs
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
@@ -32,6 +33,8 @@ from renderjuice_provider.api.redact import redact, storable
 T = TypeVar("T")
 LONGEST_SLUG = 2000
 """Characters. It goes to the next task and comes back as it was, so one that may not be stored is refused at once."""
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,99}")
+"""An id or a word: nothing in it needs to be hidden or cut."""
 
 
 def _or_none(value: Any, handler: Any) -> Any:
@@ -46,7 +49,9 @@ Lenient = Annotated[T | None, WrapValidator(_or_none)]
 
 
 def _printable(value: Any) -> Any:
-    return redact(value) if isinstance(value, str) else value
+    if not isinstance(value, str) or _PLAIN.fullmatch(value):
+        return value
+    return redact(value)
 
 
 Word = Annotated[str, Field(min_length=1), BeforeValidator(_printable)]

@@ -1,7 +1,8 @@
 """What a poll of one job means: its result goes in, a decision comes out.
 
 The worker and the triggerer both ask here. A failed poll is not a failed render: transient errors
-are waited out until the deadline, with growing pauses. Pure: no requests, and the caller has the clock.
+are waited out until the deadline, with growing pauses. Pure: it sends nothing, and the caller has
+the clock.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.status import has_reached
 
 LOG_EVERY = 180.0
-"""Seconds after which the log gets a line even if nothing changed: a silent log looks like a dead task."""
+"""Seconds after which the log gets a line even if nothing changed: else the task seems dead."""
 LONGEST_PAUSE = 300.0
-"""Seconds between polls that fail, or ten poll intervals if that is less: the end of an outage should
-be noticed soon."""
+"""Seconds between polls that fail, or ten poll intervals if that is less: the end of an outage
+should be noticed soon."""
 _KNOWN = frozenset(JobStatus)
 
 
@@ -33,7 +34,7 @@ class PollAgain:
     Attributes:
         pause: seconds until then.
         log_line: for the task's log; empty when there is nothing new.
-        slack: seconds before the end of `pause` from which on this job may join a poll that happens anyway.
+        slack: seconds by which the pause may be cut short, to join a poll that happens anyway.
         retry_after: seconds in which no request at all may be sent, for any job.
     """
 
@@ -64,8 +65,8 @@ class JobPoller:
 
     Args:
         job_id: the job.
-        target: the status to wait for. A status further along the way counts too, since polls may miss one.
-        poll_interval: seconds between two polls. Up to a tenth is added at random, so that the polls
+        target: the status to wait for. One further along the way counts too: polls may miss one.
+        poll_interval: seconds between two polls. Up to a tenth is added at random, so that polls
             of many jobs spread out.
         started: when the wait began, in seconds since the epoch, since it travels between machines.
         deadline: when the wait ends at the latest, in seconds since the epoch.
@@ -97,6 +98,7 @@ class JobPoller:
         longest = max(poll_interval, min(LONGEST_PAUSE, 10 * poll_interval))
         self._backoff = RetryPolicy(first_pause=poll_interval, longest_pause=longest, jitter=jitter)
         self._failures = 0
+        self._success = {target} | {status for status in JobStatus if has_reached(status, target)}
         self.status: str | None = None
         self._logged = ""
         self._logged_at = float("-inf")
@@ -109,7 +111,7 @@ class JobPoller:
         if progress and (counters := str(progress)):
             state = f"{state}, {counters}"
         log_line = self._log_line(state, now)
-        if has_reached(job.status, self.target):
+        if job.status in self._success:
             return self._done(Ending.REACHED, state, log_line)
         if job.status in TERMINAL:
             return self._done(Ending.OVER, fate(job), log_line)

@@ -1,4 +1,4 @@
-"""Many jobs in one poll round: few requests, and for each job the decision that a poll of its own would have led to."""
+"""Many jobs in one poll round: few requests, and for each job the decision of a poll of its own."""
 
 from __future__ import annotations
 
