@@ -49,6 +49,7 @@ def paths(emulator: Emulator, folder: Path) -> dict[str, list[tuple[str, str]]]:
 
         def once_it_is(status: str) -> list[tuple[str, str]]:
             _wait_until(lambda: client.get_job(job_id).status == status)
+            client.run(poll(client.operations, job_poller))  # its log line is new, that of the next one is not
             return functions_passed(lambda: client.run(poll(client.operations, job_poller)))
 
         client.validate_job(job_id)

@@ -20,38 +20,37 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     SerializerFunctionWrapHandler,
     ValidationError,
-    WrapValidator,
     model_serializer,
 )
 from pydantic.alias_generators import to_camel
+from pydantic_core import core_schema
 
 from renderjuice_provider.api.errors import RenderjuiceResponseError
 from renderjuice_provider.api.redact import redact, storable
 
 T = TypeVar("T")
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,100}").fullmatch
 LONGEST_SLUG = 2000
 """Characters. It goes to the next task and comes back as it was, so one that may not be stored is refused at once."""
-_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,99}")
-"""An id or a word: nothing in it needs to be hidden or cut."""
 
 
-def _or_none(value: Any, handler: Any) -> Any:
-    try:
-        return handler(value)
-    except ValidationError:
-        return None
+class _NoneOnError:
+    """Reads a value that fails validation as None: in pydantic's core, so without a call in Python."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.with_default_schema(handler(source), default=None, on_error="default")
 
 
-Lenient = Annotated[T | None, WrapValidator(_or_none)]
+Lenient = Annotated[T | None, _NoneOnError()]
 """A field that is None when it is absent, null, or not what it should be."""
 
 
 def _printable(value: Any) -> Any:
-    if not isinstance(value, str) or _PLAIN.fullmatch(value):
-        return value
-    return redact(value)
+    # Nearly every id and status is plain, and `redact` would leave it as it is.
+    return redact(value) if isinstance(value, str) and not _PLAIN(value) else value
 
 
 Word = Annotated[str, Field(min_length=1), BeforeValidator(_printable)]

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import TERMINAL, Job, JobStatus
 from renderjuice_provider.api.progress import Progress
-from renderjuice_provider.api.redact import redact
 from renderjuice_provider.api.retry import RetryPolicy, is_transient, retry_after_of
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.status import has_reached
@@ -24,7 +23,8 @@ LOG_EVERY = 180.0
 LONGEST_PAUSE = 300.0
 """Seconds between polls that fail, or ten poll intervals if that is less: the end of an outage
 should be noticed soon."""
-_KNOWN = frozenset(JobStatus)
+_REMARKS = dict.fromkeys(JobStatus, "") | {JobStatus.SUSPENDED: " (it may need attention at Renderjuice)"}
+_UNKNOWN = " (a status that this version does not know; it counts as running)"
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class JobPoller:
         """The decision after a poll that read the job; `now` is in seconds since the epoch."""
         self._failures = 0
         self.status = job.status
-        state = f"Job {self.job_id} is {_described(job.status)}"
+        state = f"Job {self.job_id} is {job.status}{_REMARKS.get(job.status, _UNKNOWN)}"
         if progress and (counters := str(progress)):
             state = f"{state}, {counters}"
         log_line = self._log_line(state, now)
@@ -140,7 +140,7 @@ class JobPoller:
         return f"{state}, {_duration(now - self.started)} elapsed"
 
     def _timed_out(self, now: float) -> Done:
-        status = f"it is {redact(self.status)}" if self.status else "it could not be seen"
+        status = f"it is {self.status}" if self.status else "it could not be seen"
         message = f"timed out ({self.limit}): not {self.target} within {_duration(now - self.started)}, {status}"
         return self._done(Ending.TIMED_OUT, message, f"Job {self.job_id} {message}")
 
@@ -159,15 +159,7 @@ class JobPoller:
 
 def fate(job: Job) -> str:
     """How a job ended, to follow its name, reason first: Airflow's web UI cuts long lines."""
-    return f"failed: {job.reason}" if job.status == JobStatus.FAILED else f"is {redact(job.status)}"
-
-
-def _described(status: str) -> str:
-    if status == JobStatus.SUSPENDED:
-        return "suspended (it may need attention at Renderjuice)"
-    if status in _KNOWN:
-        return status
-    return f"{redact(status)} (a status that this version does not know; it counts as running)"
+    return f"failed: {job.reason}" if job.status == JobStatus.FAILED else f"is {job.status}"
 
 
 def _duration(seconds: float) -> str:

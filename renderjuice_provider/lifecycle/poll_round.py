@@ -12,6 +12,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from renderjuice_provider.api._flow import Flow, Gather
@@ -21,7 +22,6 @@ from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceHTTPErr
 from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.retry import is_transient, retry_after_of
 from renderjuice_provider.lifecycle.job_poller import JobPoller, PollDecision
-from renderjuice_provider.lifecycle.polling import read_progress
 
 FEW = 8
 """Jobs up to which each is read by itself: lists cost requests too."""
@@ -111,7 +111,7 @@ class _PollRound:
 
     def _read_jobs(self, job_ids: Sequence[str]) -> Flow[list[Report]]:
         reads = [self._read_job(self._undecided[job_id][0].job_id) for job_id in job_ids]
-        results = (yield Gather(reads)) if len(reads) > 1 else [(yield from reads[0])]
+        results = (yield from Gather(reads)) if len(reads) > 1 else [(yield from reads[0])]
         self._obstacle = _shared_obstacle(results)
         return [
             report for job_id, result in zip(job_ids, results, strict=True) for report in self._found(job_id, result)
@@ -133,8 +133,9 @@ class _PollRound:
         progress = {}
         if job_ids and not self._obstacle:
             only = next(iter(job_ids)) if len(job_ids) == 1 else None
-            found = yield from read_progress(self._once, only)
-            progress = {only or item.job_id: item for item in reversed(found)}
+            with suppress(RenderjuiceError):  # progress is for people: without it, polling goes on
+                found = yield from self._once.get_progress(only)
+                progress = {only or item.job_id: item for item in reversed(found)}
         for job_poller, job in self._rendering:
             decision = job_poller.on_job(job, progress.get(job.id), self._now())
             reports.append(Report(job_poller, decision))

@@ -7,6 +7,7 @@ Source: the job-lifecycle page, on progress.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from renderjuice_provider.api._flow import Flow, Pause
 from renderjuice_provider.api._operations import Operations
@@ -29,19 +30,9 @@ def poll(operations: Operations, job_poller: JobPoller) -> Flow[PollDecision]:
         return job_poller.on_error(error, once.now().timestamp())
     progress: tuple[Progress, ...] = ()
     if job.status == JobStatus.RENDERING:
-        progress = yield from read_progress(once, job.id)
+        with suppress(RenderjuiceError):  # progress is for people: without it, polling goes on
+            progress = yield from once.get_progress(job.id)
     return job_poller.on_job(job, next(iter(progress), None), once.now().timestamp())
-
-
-def read_progress(once: Operations, job_id: str | None) -> Flow[tuple[Progress, ...]]:
-    """The counters of one job, or with None those of all jobs that render.
-
-    They are for people only, so when they cannot be read there are none, and polling goes on.
-    """
-    try:
-        return (yield from once.get_progress(job_id))
-    except RenderjuiceError:
-        return ()
 
 
 def watch(operations: Operations, job_poller: JobPoller, log: Callable[[str], None]) -> Flow[Outcome]:
@@ -52,4 +43,4 @@ def watch(operations: Operations, job_poller: JobPoller, log: Callable[[str], No
             log(decision.log_line)
         if isinstance(decision, Done):
             return decision.outcome
-        yield Pause(decision.pause)
+        yield from Pause(decision.pause)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from renderjuice_provider.api.errors import RenderjuiceConnectionError, Renderju
 from renderjuice_provider.lifecycle.job_poller import JobPoller
 from renderjuice_provider.lifecycle.outcome import Ending
 from renderjuice_provider.lifecycle.polling import watch
+from tests.support.both_clients import QUICK
 from tests.support.http_server import JOB_ID, Reply, a_job, answer, serving
 
 PROXIES = {"https": "http://secure.test:1", "http": "plain.test:2"}
@@ -115,8 +117,12 @@ def test_a_proxy_that_cannot_be_used_is_called_by_its_name_and_not_tried_again(
     if why == "socksio":
         monkeypatch.setitem(sys.modules, "socksio", None)
     monkeypatch.setenv(variable, value)
-    client = new_client(base_url="http://farm.test:1", allow_http=True)
-    client.operations.policy = None  # nothing is asked for a second attempt
+
+    def second_attempt():
+        raise AssertionError("a second attempt")
+
+    retry = replace(QUICK, jitter=second_attempt)
+    client = new_client(base_url="http://farm.test:1", allow_http=True, retry=retry)
     with pytest.raises(RenderjuiceInputError, match=f"{variable} of this machine .*{why}") as caught:
         client.list_jobs()
     assert "secret" not in str(caught.value)
