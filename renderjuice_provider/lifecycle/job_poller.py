@@ -23,7 +23,10 @@ LOG_EVERY = 180.0
 LONGEST_PAUSE = 300.0
 """Seconds between polls that fail, or ten poll intervals if that is less: the end of an outage
 should be noticed soon."""
-_REMARKS = dict.fromkeys(JobStatus, "") | {JobStatus.SUSPENDED: " (it may need attention at Renderjuice)"}
+_REMARKS: dict[str, str] = {
+    **dict.fromkeys(JobStatus, ""),
+    JobStatus.SUSPENDED: " (it may need attention at Renderjuice)",
+}
 _UNKNOWN = " (a status that this version does not know; it counts as running)"
 
 
