@@ -18,8 +18,7 @@ import renderjuice_provider
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_emulator.testing import Emulator
 from renderjuice_provider.api.client import RenderjuiceClient
-from renderjuice_provider.lifecycle.job_poller import JobPoller
-from renderjuice_provider.lifecycle.polling import poll
+from renderjuice_provider.lifecycle.job_poller import JobPoller, poll
 
 _OURS = str(Path(renderjuice_provider.__file__).parent)
 _EXPRESSIONS = {"<genexpr>", "<listcomp>", "<dictcomp>", "<setcomp>"}

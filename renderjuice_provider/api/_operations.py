@@ -48,7 +48,6 @@ class Operations:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.policy = policy
-        self._single_attempt = replace(policy, max_attempts=1)
         self.now = now
         self.read = Reader(api_key, now)
         self._unseen: set[str] = set()  # jobs that were created here, and not read since
@@ -64,7 +63,7 @@ class Operations:
                 asked before each call.
         """
         same = copy(self)
-        same.policy = self._single_attempt
+        same.policy = replace(self.policy, max_attempts=1)
         same._until = until  # noqa: SLF001 - our own
         return same
 

@@ -1,16 +1,20 @@
-"""What a poll of one job means: its result goes in, a decision comes out.
+"""Polling one job: what a poll sends, and what its result means.
 
-The worker and the triggerer both ask here. A failed poll is not a failed render: transient errors
-are waited out until the deadline, with growing pauses. Pure: it sends nothing, and the caller has
-the clock.
+The worker and the triggerer both ask a `JobPoller`. A failed poll is not a failed render: transient
+errors are waited out until the deadline, with growing pauses. All of it is pure: flows yield what is
+to be sent, and the clock is given. Many jobs are polled together, with fewer requests, by
+`renderjuice_provider.lifecycle.poll_round`. Source: the job-lifecycle page, on progress.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
+from renderjuice_provider.api._flow import Flow, Pause
+from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import TERMINAL, Job, JobStatus
 from renderjuice_provider.api.progress import Progress
@@ -113,7 +117,10 @@ class JobPoller:
         state = f"Job {self.job_id} is {job.status}{_REMARKS.get(job.status, _UNKNOWN)}"
         if progress and (counters := str(progress)):
             state = f"{state}, {counters}"
-        log_line = self._log_line(state, now)
+        log_line = ""
+        if state != self._logged or now - self._logged_at >= LOG_EVERY:
+            self._logged, self._logged_at = state, now
+            log_line = f"{state}, {_duration(now - self.started)} elapsed"
         if job.status in self._success:
             return self._done(Ending.REACHED, state, log_line)
         if job.status in TERMINAL:
@@ -136,12 +143,6 @@ class JobPoller:
         slack = max(0.0, min(pause / 2, pause - retry_after))
         return PollAgain(pause, log_line, slack, retry_after)
 
-    def _log_line(self, state: str, now: float) -> str:
-        if state == self._logged and now - self._logged_at < LOG_EVERY:
-            return ""
-        self._logged, self._logged_at = state, now
-        return f"{state}, {_duration(now - self.started)} elapsed"
-
     def _timed_out(self, now: float) -> Done:
         status = f"it is {self.status}" if self.status else "it could not be seen"
         message = f"timed out ({self.limit}): not {self.target} within {_duration(now - self.started)}, {status}"
@@ -158,6 +159,34 @@ class JobPoller:
             limit=self.limit,
         )
         return Done(outcome, log_line)
+
+
+def poll(operations: Operations, job_poller: JobPoller) -> Flow[PollDecision]:
+    """Poll a job once, and decide.
+
+    Each request is sent once: the job poller says when to try again, and it knows the deadline.
+    """
+    once = operations.once(lambda: job_poller.deadline)
+    try:
+        job = yield from once.get_job(job_poller.job_id)
+    except RenderjuiceError as error:
+        return job_poller.on_error(error, once.now().timestamp())
+    progress: tuple[Progress, ...] = ()
+    if job.status == JobStatus.RENDERING:
+        with suppress(RenderjuiceError):  # progress is for people: without it, polling goes on
+            progress = yield from once.get_progress(job.id)
+    return job_poller.on_job(job, next(iter(progress), None), once.now().timestamp())
+
+
+def watch(operations: Operations, job_poller: JobPoller, log: Callable[[str], None]) -> Flow[Outcome]:
+    """Poll a job until its poller is done; `log` gets each line for the task's log."""
+    while True:
+        decision = yield from poll(operations, job_poller)
+        if decision.log_line:
+            log(decision.log_line)
+        if isinstance(decision, Done):
+            return decision.outcome
+        yield from Pause(decision.pause)
 
 
 def fate(job: Job) -> str:

@@ -22,9 +22,8 @@ from renderjuice_provider._task_state import DEADLINE_KEY
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceJobError, RenderjuiceTimeoutError
 from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.redact import redact
-from renderjuice_provider.lifecycle.job_poller import JobPoller, fate
+from renderjuice_provider.lifecycle.job_poller import JobPoller, fate, watch
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
-from renderjuice_provider.lifecycle.polling import watch
 from renderjuice_provider.lifecycle.record import JobRecord
 from renderjuice_provider.lifecycle.status import Action
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP, after_stop, stop_all

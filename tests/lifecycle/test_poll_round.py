@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from renderjuice_provider.api._attempt import seconds_for_call
 from renderjuice_provider.api._flow import NoResponse, Response
 from renderjuice_provider.api.models import JobStatus
-from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, PollAgain
+from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, PollAgain, poll
 from renderjuice_provider.lifecycle.outcome import Ending
 from renderjuice_provider.lifecycle.poll_round import FEW, poll_round
-from renderjuice_provider.lifecycle.polling import poll
 from tests.support.both_clients import CONFIG, created, operations, wait_for
 from tests.support.flow_driver import Clock, drive, operations_of
 
