@@ -8,6 +8,7 @@ jobs, uploads and download URLs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -20,6 +21,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     PlainSerializer,
     SerializerFunctionWrapHandler,
     ValidationError,
@@ -27,30 +29,33 @@ from pydantic import (
     model_serializer,
 )
 from pydantic.alias_generators import to_camel
+from pydantic_core import core_schema
 
 from renderjuice_provider.api._lazy import LazySequence
 from renderjuice_provider.api.errors import RenderjuiceResponseError
 from renderjuice_provider.api.redact import redact, storable
 
 T = TypeVar("T")
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,100}").fullmatch
 LONGEST_SLUG = 2000
 """Characters of a slug. It goes through XCom to the next task and must come back as it was, so one
 that cannot be stored is refused at once."""
 
 
-def _or_none(value: Any, handler: Any) -> Any:
-    try:
-        return handler(value)
-    except ValidationError:
-        return None
+class _NoneOnError:
+    """Reads a value that fails validation as None: in pydantic's core, so without a call in Python."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.with_default_schema(handler(source), default=None, on_error="default")
 
 
-Lenient = Annotated[T | None, WrapValidator(_or_none)]
+Lenient = Annotated[T | None, _NoneOnError()]
 """A field that is None when it is absent, null, or not what it should be."""
 
 
 def _printable(value: Any) -> Any:
-    return redact(value) if isinstance(value, str) else value
+    # Nearly every id and status is plain, and `redact` would leave it as it is.
+    return redact(value) if isinstance(value, str) and not _PLAIN(value) else value
 
 
 Word = Annotated[str, Field(min_length=1), BeforeValidator(_printable)]
