@@ -35,6 +35,19 @@ from renderjuice_provider.api._lazy import LazySequence
 from renderjuice_provider.api.errors import RenderjuiceResponseError
 from renderjuice_provider.api.redact import redact, storable
 
+__all__ = [
+    "RENDER_STARTED",
+    "TERMINAL",
+    "VALIDATION_OVER",
+    "Downloads",
+    "FailedReason",
+    "Job",
+    "JobOutput",
+    "JobStatus",
+    "OutputFile",
+    "UploadTarget",
+]
+
 T = TypeVar("T")
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,100}").fullmatch
 LONGEST_SLUG = 2000
