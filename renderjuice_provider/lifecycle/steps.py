@@ -29,7 +29,7 @@ class Save:
 
 @dataclass(frozen=True)
 class WaitFor:
-    """Wait until the job is at `target`, is over, or the deadline has passed, and send an `Outcome`.
+    """Wait until the job is at `target` or over, or the deadline has passed; send an `Outcome`.
 
     Or end the process, and go on with `Course.resumed` in another.
     """

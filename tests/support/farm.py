@@ -1,4 +1,7 @@
-"""A farm of a few lines, and a task that walks the course of a job on it, process by process: no HTTP, no Airflow, no time."""
+"""A farm of a few lines, and a task that walks the course of a job on it, process by process.
+
+No HTTP, no Airflow, no time.
+"""
 
 from __future__ import annotations
 
