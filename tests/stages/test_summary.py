@@ -73,7 +73,7 @@ def test_a_render_that_was_killed_or_of_which_nobody_knows_is_no_free_render():
     told = report(NIGHT, found)
     assert (told["render_seconds"], told["jobs_of_unknown_cost"]) == (185.0, ["2"])
     assert told["failed"]["b"].endswith("(still rendering, and being paid: 3)")
-    assert "185.0 render seconds, and what 1 jobs cost that could not be asked" in as_text(told)
+    assert "185.0 render seconds, and what 1 jobs cost that could not be read" in as_text(told)
 
 
 def test_a_job_that_was_never_ordered_to_render_cost_nothing_and_one_that_was_is_never_free():
