@@ -106,7 +106,8 @@ class Body:
             httpx.TimeoutException: when the attempt is over: bytes may arrive faster than they are read.
         """
         for piece in self._unpacker.pieces(chunk) if self._unpacker else (chunk,):
-            self._attempt.check()
+            if self._attempt.end < self._attempt.clock():
+                raise self._attempt.over()
             if self._pieces.tell() + len(piece) > self._longest:
                 raise httpx.ReadError(f"the response is longer than {self._longest >> 20} MiB")
             self._pieces.write(piece)

@@ -8,6 +8,7 @@ and the start-render page (idempotency).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
@@ -16,7 +17,7 @@ from functools import partial
 from typing import Any, Self, TypeVar
 
 from renderjuice_provider.api import errors
-from renderjuice_provider.api._flow import Call, Flow, Pause, Response, RunInThread
+from renderjuice_provider.api._flow import Call, Flow, NoResponse, Pause, Response, RunInThread
 from renderjuice_provider.api._ids import check_job_id
 from renderjuice_provider.api._reading import LONG, Reader
 from renderjuice_provider.api.config import RenderConfig, check_render_config
@@ -26,10 +27,14 @@ from renderjuice_provider.api.redact import redact
 from renderjuice_provider.api.retry import Repeat, RetryPolicy, is_transient, may_have_been_executed
 
 T = TypeVar("T")
+_CHECKED_ID = re.compile("[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}").fullmatch
+"""Matches what `check_job_id` would return as it is."""
 _UNSEEN = 2
 """Retries of a 404 for a job that was just created: reads may lag behind writes."""
 _LONGEST_LIST = 128 << 20
 """Bytes of a list of signed URLs: 100,000 frames with two URLs of 600 characters each."""
+
+_utc_now: Callable[[], datetime] = partial(datetime.now, UTC)
 
 
 class Operations:
@@ -45,7 +50,7 @@ class Operations:
         self,
         api_key: str,
         policy: RetryPolicy,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self.policy = policy
         self.now = now
@@ -125,7 +130,8 @@ class Operations:
 
         A job that this client has just created may not be visible yet, so its 404 is retried twice.
         """
-        job_id = check_job_id(job_id)
+        if not isinstance(job_id, str) or not _CHECKED_ID(job_id):  # ids of a poll are checked already
+            job_id = check_job_id(job_id)
         return self._get_new_job(job_id) if job_id in self._unseen else self._get_job(job_id)
 
     def _get_job(self, job_id: str) -> Flow[Job]:
@@ -247,9 +253,10 @@ class Operations:
             attempt += 1
             if self._until is not None:
                 call = replace(call, within=self._until() - self.now().timestamp())
-            outcome = yield from call
+            # Every call to the API passes here, so `yield from call` and `outcome.ok` are written out.
+            outcome: Response | NoResponse = yield call
             failure: errors.RenderjuiceError
-            if isinstance(outcome, Response) and outcome.ok:
+            if isinstance(outcome, Response) and 200 <= outcome.status < 300:
                 try:
                     if len(outcome.body) > LONG:
                         return (yield from RunInThread(partial(read, outcome)))

@@ -56,15 +56,16 @@ class _Client:
                 "The API key is empty or holds characters that no key has. "
                 "Copy it from the Renderjuice dashboard (RJ-...)."
             )
-        if not timeout > 0 or max_attempts < 1:
-            raise RenderjuiceInputError("timeout must be above 0 seconds, and max_attempts at least 1.")
         if retry is not None and max_attempts != RetryPolicy.max_attempts:
             raise RenderjuiceInputError(
-                "Pass max_attempts or retry, not both: retry=RetryPolicy(max_attempts=...) says it."
+                "Pass max_attempts or retry, not both: retry=RetryPolicy(max_attempts=...) has it."
             )
+        policy = retry or RetryPolicy(max_attempts)
+        if not timeout > 0 or policy.max_attempts < 1:
+            raise RenderjuiceInputError("timeout must be above 0 seconds, and max_attempts at least 1.")
         base_url = check_base_url(base_url, allow_http=allow_http, secret=key)
         self._wire_settings = WireSettings(key, base_url, timeout, allow_http)
-        self.operations = Operations(key, retry or RetryPolicy(max_attempts))
+        self.operations = Operations(key, policy)
 
     @property
     def base_url(self) -> str:

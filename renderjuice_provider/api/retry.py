@@ -15,7 +15,6 @@ from renderjuice_provider.api.errors import (
     RenderjuiceConnectionError,
     RenderjuiceError,
     RenderjuiceHTTPError,
-    RenderjuiceInputError,
     RenderjuiceRateLimitError,
     RenderjuiceResponseError,
     RenderjuiceServerError,
@@ -54,9 +53,6 @@ class RetryPolicy:
             more, the call fails, and its error carries `retry_after`: the caller should not be blocked.
         jitter: gives a number from 0 to 1, the random share of a pause; `lambda: 0.0` makes pauses
             predictable in tests.
-
-    Raises:
-        RenderjuiceInputError: when `max_attempts` is below 1.
     """
 
     max_attempts: int = 5
@@ -64,10 +60,6 @@ class RetryPolicy:
     longest_pause: float = 30.0
     longest_retry_after: float = 120.0
     jitter: Callable[[], float] = random.random
-
-    def __post_init__(self) -> None:
-        if self.max_attempts < 1:
-            raise RenderjuiceInputError("max_attempts must be at least 1.")
 
     def pause(self, failure: RenderjuiceError, attempt: int, repeat: Repeat) -> float | None:
         """Seconds until the next attempt, or None to give up; `attempt` counts those made, from 1."""
