@@ -41,5 +41,5 @@ class WaitFor:
     limit: str
 
 
-CourseFlow = Generator[Step | Found | Save | WaitFor, Any, T]
+CourseFlow = Generator[Step[Any] | Found | Save | WaitFor, Any, T]
 """A flow of the course: it yields steps, is sent what came of each, and returns a result."""

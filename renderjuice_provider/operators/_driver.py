@@ -22,9 +22,8 @@ from renderjuice_provider.api import errors
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.redact import redact
 from renderjuice_provider.lifecycle.course import Course
-from renderjuice_provider.lifecycle.job_poller import JobPoller
+from renderjuice_provider.lifecycle.job_poller import JobPoller, watch
 from renderjuice_provider.lifecycle.outcome import Outcome
-from renderjuice_provider.lifecycle.polling import watch
 from renderjuice_provider.lifecycle.record import JobRecord, Order
 from renderjuice_provider.lifecycle.steps import CourseFlow, Found, Save, WaitFor
 from renderjuice_provider.lifecycle.unfinished import leaves

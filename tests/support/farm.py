@@ -13,8 +13,7 @@ from typing import Any
 from renderjuice_provider.api._flow import Call, Pause, PutFile, Response, RunInThread
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.lifecycle.course import Course, Past
-from renderjuice_provider.lifecycle.job_poller import JobPoller
-from renderjuice_provider.lifecycle.polling import watch
+from renderjuice_provider.lifecycle.job_poller import JobPoller, watch
 from renderjuice_provider.lifecycle.record import Order
 from renderjuice_provider.lifecycle.steps import Found, Save, WaitFor
 from tests.support.flow_driver import Clock, operations_of
