@@ -1,6 +1,7 @@
-"""Scenes out, outputs in: two flows in which no file is ever held in memory, and none appears under its name before it is whole.
+"""Upload a scene, download the outputs: two flows.
 
-Presigned URLs are transport: they expire, they are asked for anew, and what they sign never reaches a message.
+No file is ever held in memory, and none appears under its name before it is whole. Presigned URLs
+expire, and new ones are asked for. They never reach a message.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any, TypeVar
 
 from renderjuice_provider.api import errors
 from renderjuice_provider.api._flow import FetchFile, Flow, Gather, Pause, PutFile, Received, Response, RunInThread
-from renderjuice_provider.api._folders import Folder
+from renderjuice_provider.api._folders import Folder, folder
+from renderjuice_provider.api._ids import check_job_id
 from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api._paths import PlannedFile, plan
 from renderjuice_provider.api._redirects import OF_A_GET, OF_A_PUT, Way
@@ -25,9 +27,10 @@ from renderjuice_provider.api.scene_file import SceneFile
 
 T = TypeVar("T")
 _RENEWALS = 3
-"""Fresh URLs to ask for before something other than time must be wrong."""
-_EMPTY_LOOKS = 4
-"""Looks at an empty list of a completed job: outputs may be listed a few seconds late, and a job may truly have none."""
+"""Fresh URLs to ask for. When these are refused too, something other than their age is wrong."""
+_EMPTY_LISTS = 4
+"""Empty lists of a completed job before we believe that it has no outputs: they may be listed a few
+seconds late."""
 _EXPIRED = frozenset({401, 403, 410})
 _STORE = "The store"
 
@@ -35,29 +38,47 @@ _STORE = "The store"
 def upload(
     operations: Operations, path: str | os.PathLike[str] | Any, *, one_scene: bool = False
 ) -> Flow[UploadTarget]:
-    """Check the scene, ask for a target, PUT the bytes; the target's slug then stands for the scene.
+    """Check the scene, ask for a target, and PUT the bytes.
+
+    Returns:
+        The target. Its slug then stands for the scene.
 
     Raises:
-        RenderjuiceInputError: before anything is sent.
-        RenderjuiceTransferError: when the bytes did not arrive, or the file changed under the upload.
+        RenderjuiceInputError: for a scene that cannot be rendered, before anything is sent.
+        RenderjuiceTransferError: when the bytes did not arrive, or the file changed under the
+            upload.
     """
-    scene: SceneFile = yield RunInThread(partial(SceneFile.check, path, one_scene=one_scene))
+    scene = yield from RunInThread(partial(SceneFile.check, path, one_scene=one_scene))
     for _ in range(_RENEWALS):
         target = yield from operations.create_upload(scene.name, scene.type)
         if (yield from _put(operations, scene, target)):
-            yield RunInThread(scene.check_unchanged)
+            yield from RunInThread(scene.check_unchanged)
             return target
     raise errors.RenderjuiceTransferError(
         f"{scene.name} could not be stored: {_RENEWALS} upload URLs in a row were refused or expired before the upload ended."
     )
 
 
+def download_outputs(
+    operations: Operations, job_id: str, destination: str | os.PathLike[str] | Any
+) -> Flow[DownloadReport]:
+    """Fetch every output of a job that is over, each file whole or not at all.
+
+    `destination` is a local path, or an fsspec path such as `ObjectStoragePath`.
+
+    Raises:
+        RenderjuiceTransferError: when the job is not over, its outputs were deleted, or a file did not
+            arrive.
+    """
+    return download(operations, check_job_id(job_id), folder(destination))
+
+
 def _put(operations: Operations, scene: SceneFile, target: UploadTarget) -> Flow[bool]:
-    """True once stored; False when the URL is of no use any more."""
+    """True once the scene is stored; False when the URL can no longer be used."""
     way = Way(target.upload_url, OF_A_PUT)
     attempt = 0
     while True:
-        outcome = yield PutFile(way.url, scene)
+        outcome = yield from PutFile(way.url, scene)
         if way.leads_on(outcome):
             continue
         attempt += 1
@@ -69,8 +90,8 @@ def _put(operations: Operations, scene: SceneFile, target: UploadTarget) -> Flow
         pause = operations.policy.pause(failure, attempt, Repeat.SAFELY)
         if pause is None:
             raise errors.RenderjuiceTransferError(f"{scene.name} could not be stored. {failure}. Nothing was spent.")
-        yield Pause(pause)
-        # Asked only before repeating: a target that was given a moment ago is good whatever our clock says.
+        yield from Pause(pause)
+        # Checked only before a retry: a target that was just given is good, whatever our clock says.
         if _has_expired(target, operations.now()):
             return False
 
@@ -83,21 +104,22 @@ def _has_expired(target: UploadTarget, now: datetime) -> bool:
 
 
 def download(operations: Operations, job_id: str, destination: Folder) -> Flow[DownloadReport]:
-    """Every output of a job that is over, each in a place of its own below `destination`.
+    """Fetch every output of a job that is over, each to its own place below `destination`.
 
     Raises:
-        RenderjuiceTransferError: when the job is not over, its outputs were deleted, or a file did not arrive.
+        RenderjuiceTransferError: when the job is not over, its outputs were deleted, or a file did
+            not arrive.
     """
     job = yield from operations.get_job(job_id)
-    # With 100,000 outputs each of these takes its time, so they are steps, done beside an event loop.
+    # With 100,000 outputs this takes a second, so it is a step, done in a thread.
     wanted, urls = yield from _planned((yield from _outputs(operations, job)))
     left: Sequence[int] = range(len(wanted))
     renewals = 0
     arrived: dict[int, DownloadedFile] = {}
     while left:
         fetching = _Fetching(operations, destination, urls)
-        files: Sequence[DownloadedFile | None] = yield Gather(fetching.fetch(wanted[number]) for number in left)
-        missing: list[int] = yield RunInThread(partial(_keep, arrived, left, files))
+        files = yield from Gather(fetching.fetch(wanted[number]) for number in left)
+        missing = yield from RunInThread(partial(_keep, arrived, left, files))
         if missing:
             renewals = 1 if len(missing) < len(left) else renewals + 1
             if renewals > _RENEWALS:
@@ -107,7 +129,9 @@ def download(operations: Operations, job_id: str, destination: Folder) -> Flow[D
                 )
             _, urls = yield from _planned((yield from operations.get_downloads(job_id)))
         left = missing
-    return (yield RunInThread(lambda: DownloadReport(job_id, tuple(arrived[number] for number in range(len(wanted))))))  # type: ignore[no-any-return]
+    return (
+        yield from RunInThread(lambda: DownloadReport(job_id, tuple(arrived[number] for number in range(len(wanted)))))
+    )
 
 
 def _planned(downloads: Downloads) -> Flow[tuple[Sequence[PlannedFile], dict[str, str]]]:
@@ -117,7 +141,7 @@ def _planned(downloads: Downloads) -> Flow[tuple[Sequence[PlannedFile], dict[str
         files = plan(downloads)
         return files, {str(item.place): item.source.url for item in files}
 
-    return (yield RunInThread(work))  # type: ignore[no-any-return]
+    return (yield from RunInThread(work))
 
 
 def _keep(arrived: dict[int, DownloadedFile], left: Sequence[int], files: Sequence[DownloadedFile | None]) -> list[int]:
@@ -131,7 +155,7 @@ def _outputs(operations: Operations, job: Job) -> Flow[Downloads]:
         raise errors.RenderjuiceTransferError(
             f"Job {job.id} is {job.status}: there is nothing to download before it is over."
         )
-    for look in range(1, _EMPTY_LOOKS + 1):
+    for attempt in range(1, _EMPTY_LISTS + 1):
         downloads = yield from operations.get_downloads(job.id)
         if downloads.frame_files or downloads.composite_files:
             break
@@ -141,13 +165,16 @@ def _outputs(operations: Operations, job: Job) -> Flow[Downloads]:
             )
         if job.status != JobStatus.COMPLETED:
             break
-        if look < _EMPTY_LOOKS:
-            yield Pause(operations.policy.backoff(look))
+        if attempt < _EMPTY_LISTS:
+            yield from Pause(operations.policy.backoff(attempt))
     return downloads
 
 
 class _Fetching:
-    """One round over the files that are wanted. Once a URL has expired, the rest waits for the next round, with fresh ones."""
+    """One round of downloads.
+
+    Once a URL has expired, the rest waits for the next round, which has fresh URLs.
+    """
 
     def __init__(self, operations: Operations, destination: Folder, urls: Mapping[str, str]) -> None:
         self._operations = operations
@@ -156,17 +183,17 @@ class _Fetching:
         self._expired = False
 
     def fetch(self, planned: PlannedFile) -> Flow[DownloadedFile | None]:
-        """One file in its place; None when that takes a fresh URL."""
+        """Fetch one file to its place; None when it needs a fresh URL."""
         if self._expired:
             return None
         if str(planned.place) not in self._urls:
             raise errors.RenderjuiceTransferError(f"{planned.place} is no longer among the outputs of the job.")
-        partial_file: Path = yield RunInThread(partial(_on_disk, self._destination.partial_file, planned.place))
+        partial_file = yield from RunInThread(partial(_on_disk, self._destination.partial_file, planned.place))
         try:
             received = yield from self._receive(planned, partial_file)
             if received is None:
                 return None
-            yield RunInThread(partial(_on_disk, self._destination.keep, partial_file, planned.place))
+            yield from RunInThread(partial(_on_disk, self._destination.keep, partial_file, planned.place))
         except BaseException:
             partial_file.unlink(missing_ok=True)
             raise
@@ -178,13 +205,17 @@ class _Fetching:
         way = Way(self._urls[str(planned.place)], OF_A_GET)
         attempt = 0
         while True:
-            outcome = yield FetchFile(way.url, partial_file)
+            outcome = yield from FetchFile(way.url, partial_file)
             if way.leads_on(outcome):
                 continue
             attempt += 1
-            failure = self._operations.read.failure(outcome, _STORE) or _no_file(outcome)
-            if failure is None:
-                return outcome.received  # type: ignore[no-any-return]
+            failure: errors.RenderjuiceError
+            if isinstance(outcome, Response) and outcome.ok:
+                if outcome.received is not None and not _is_html(outcome):
+                    return outcome.received
+                failure = _no_file(outcome)
+            else:
+                failure = self._operations.read.error(outcome, _STORE)
             if isinstance(outcome, Response) and outcome.status in _EXPIRED:
                 self._expired = True
                 return None
@@ -193,22 +224,24 @@ class _Fetching:
                 raise errors.RenderjuiceTransferError(
                     f"{planned.place} could not be downloaded. {failure}. The render is paid and kept: download again."
                 )
-            yield Pause(pause)
+            yield from Pause(pause)
 
 
-def _no_file(answer: Response) -> errors.RenderjuiceResponseError | None:
-    """A success without a file: nothing at all, a piece of one, or the page of some proxy."""
-    if answer.received is None:
-        return errors.RenderjuiceResponseError(f"{_STORE} answered {answer.status} without the file")
-    if answer.headers.get("content-type", "").startswith("text/html"):
-        return errors.RenderjuiceResponseError(f"{_STORE} answered with a page of HTML instead of the file")
-    return None
+def _no_file(response: Response) -> errors.RenderjuiceResponseError:
+    """The error for a success without a file: nothing at all, a piece of one, or a proxy's page."""
+    if response.received is None:
+        return errors.RenderjuiceResponseError(f"{_STORE} answered {response.status} without the file")
+    return errors.RenderjuiceResponseError(f"{_STORE} answered with a page of HTML instead of the file")
+
+
+def _is_html(response: Response) -> bool:
+    return response.headers.get("content-type", "").startswith("text/html")
 
 
 def _on_disk(work: Callable[..., T], *arguments: Any) -> T:
     try:
         return work(*arguments)
     except (OSError, ValueError, ImportError) as error:
-        # The last two: a store that fsspec or Airflow does not know.
+        # ValueError, ImportError: a store that fsspec or Airflow does not know.
         reason = getattr(error, "strerror", None) or error
         raise errors.RenderjuiceTransferError(f"Cannot write below the destination: {reason}.") from error

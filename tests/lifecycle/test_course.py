@@ -1,4 +1,4 @@
-"""The course of a job, walked by hand: whatever dies and whenever, one render is paid at a time, and the end is the same."""
+"""The course of a job, walked by hand: whatever dies, one render is paid, and the end stays."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from renderjuice_provider.lifecycle.endings import JobOverError, OtherOrderError
 
 from renderjuice_emulator.scenes import write_scene
-from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceJobError, RenderjuiceTimeoutError
+from renderjuice_provider.api.errors import (
+    RenderjuiceInputError,
+    RenderjuiceJobError,
+    RenderjuiceJobOverError,
+    RenderjuiceOtherOrderError,
+    RenderjuiceTimeoutError,
+)
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.lifecycle.record import FINGERPRINT, JobRecord, Order
 from tests.support.farm import Died, Farm, Task
@@ -153,7 +158,7 @@ def test_a_retry_starts_a_new_job_where_the_old_one_cannot_succeed(shot, status)
 
 
 def test_a_given_job_that_is_over_is_an_error_that_no_retry_can_help(shot):
-    with pytest.raises(JobOverError, match=r"^shot.blend failed: no reason given"):
+    with pytest.raises(RenderjuiceJobOverError, match=r"^shot.blend failed: no reason given"):
         Task(made_by_hand("failed")).run(given_job(shot))
 
 
@@ -166,7 +171,7 @@ def test_a_given_job_that_nobody_validated_is_refused(shot):
 
 def test_a_given_job_that_renders_something_else_is_left_as_it_is(shot):
     task = Task(made_by_hand("rendering", requestedConfig=CONFIG | {"sampleCount": 4}))
-    with pytest.raises(OtherOrderError, match="sampleCount: 4, which was not ordered"):
+    with pytest.raises(RenderjuiceOtherOrderError, match="sampleCount: 4, which was not ordered"):
         task.run(given_job(shot))
     assert task.farm.paid() == [GIVEN]
 
@@ -262,7 +267,8 @@ OTHER_VALUES = {
 @pytest.mark.parametrize("name", [each.name for each in fields(Order)])
 def test_what_makes_other_work_of_an_order_is_said_in_one_place(shot, name):
     assert OTHER_VALUES.keys() == {each.name for each in fields(Order)}
-    order = replace(shot, content=None) if name == "source" else shot  # it stands for the bytes once they are gone
+    # Where the scene lies stands for its bytes once they are gone.
+    order = replace(shot, content=None) if name == "source" else shot
     record = JobRecord.of(order, NOW, 0)
     assert record.is_about(replace(order, **{name: OTHER_VALUES[name]})) is (name not in FINGERPRINT)
 
