@@ -18,10 +18,16 @@ T = TypeVar("T")
 
 
 class PartialFileWriter:
-    """Counts and hashes on the way; what does not arrive whole is gone again. Use it with `with` or `async with`."""
+    """Writes, counts and hashes a file; it is deleted again if not all of it arrives.
 
-    def __init__(self, part: Path) -> None:
-        self._part = part
+    Use it with `with` or `async with`.
+
+    Args:
+        path: of the partial file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._file: IO[bytes] = BytesIO()
         self._size = 0
         self._hash = hashlib.sha256()
@@ -35,14 +41,14 @@ class PartialFileWriter:
         """Append `chunk`.
 
         Raises:
-            RenderjuiceTransferError: when the disk does not take it.
+            RenderjuiceTransferError: when it cannot be written, such as to a full disk.
         """
         self._on_disk(lambda: self._file.write(chunk))
         self._hash.update(chunk)
         self._size += len(chunk)
 
     def _open(self) -> None:
-        self._file = self._on_disk(lambda: self._part.open("wb"))
+        self._file = self._on_disk(lambda: self._path.open("wb"))
 
     def _finish(self) -> None:
         try:
@@ -57,15 +63,15 @@ class PartialFileWriter:
         self._file.close()
 
     def _discard(self) -> None:
-        with suppress(OSError):  # the disk may be full, and what is left in the buffer is not wanted
+        with suppress(OSError):  # the disk may be full, and the buffer is not needed
             self._file.close()
-        self._part.unlink(missing_ok=True)
+        self._path.unlink(missing_ok=True)
 
     def _on_disk(self, work: Callable[[], T]) -> T:
         try:
             return work()
         except OSError as error:
-            raise RenderjuiceTransferError(f"Cannot write {self._part}: {error.strerror or error}.") from error
+            raise RenderjuiceTransferError(f"Cannot write {self._path}: {error.strerror or error}.") from error
 
     def __enter__(self) -> Self:
         self._open()
@@ -78,7 +84,7 @@ class PartialFileWriter:
         try:
             await beside_the_loop(self._open)
         except asyncio.CancelledError:
-            self._discard()  # nobody will leave what was not entered
+            self._discard()  # `__aexit__` does not run after a cancelled `__aenter__`
             raise
         return self
 
@@ -89,7 +95,8 @@ class PartialFileWriter:
 async def beside_the_loop(work: Callable[[], T]) -> T:
     """The result of `work`, done in a thread.
 
-    Who is cancelled meanwhile, once or again, still waits for it: a file is not closed under a writer.
+    If the caller is cancelled, even twice, it still waits for the work, so that a file is never
+    closed while it is being written.
     """
     task = asyncio.ensure_future(asyncio.to_thread(work))
     cancelled: asyncio.CancelledError | None = None
@@ -99,6 +106,6 @@ async def beside_the_loop(work: Callable[[], T]) -> T:
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
-        task.exception()  # nobody will ask for it, which is no reason for a warning
+        task.exception()  # read it, or asyncio warns that nobody did
         raise cancelled
     return task.result()
