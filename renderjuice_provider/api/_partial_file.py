@@ -1,4 +1,4 @@
-"""A file that is being received, in a thread or beside an event loop."""
+"""A file that is being received, in a thread or on an event loop."""
 
 from __future__ import annotations
 
@@ -18,12 +18,9 @@ T = TypeVar("T")
 
 
 class PartialFileWriter:
-    """Writes, counts and hashes a file; it is deleted again if not all of it arrives.
+    """Writes a partial file, counts its bytes, and hashes them.
 
-    Use it with `with` or `async with`.
-
-    Args:
-        path: of the partial file.
+    Use it with `with` or `async with`. A file that did not arrive whole is removed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,7 +38,7 @@ class PartialFileWriter:
         """Append `chunk`.
 
         Raises:
-            RenderjuiceTransferError: when it cannot be written, such as to a full disk.
+            RenderjuiceTransferError: when it cannot be written, as on a full disk.
         """
         self._on_disk(lambda: self._file.write(chunk))
         self._hash.update(chunk)
@@ -63,7 +60,7 @@ class PartialFileWriter:
         self._file.close()
 
     def _discard(self) -> None:
-        with suppress(OSError):  # the disk may be full, and the buffer is not needed
+        with suppress(OSError):  # the disk may be full; what is left in the buffer is not needed
             self._file.close()
         self._path.unlink(missing_ok=True)
 
@@ -84,7 +81,7 @@ class PartialFileWriter:
         try:
             await beside_the_loop(self._open)
         except asyncio.CancelledError:
-            self._discard()  # `__aexit__` does not run after a cancelled `__aenter__`
+            self._discard()  # `__aexit__` does not run when `__aenter__` was cancelled
             raise
         return self
 
@@ -95,8 +92,8 @@ class PartialFileWriter:
 async def beside_the_loop(work: Callable[[], T]) -> T:
     """The result of `work`, done in a thread.
 
-    If the caller is cancelled, even twice, it still waits for the work, so that a file is never
-    closed while it is being written.
+    A caller that is cancelled, even twice, still waits for it, so that a file is never closed while
+    it is being written.
     """
     task = asyncio.ensure_future(asyncio.to_thread(work))
     cancelled: asyncio.CancelledError | None = None
@@ -106,6 +103,6 @@ async def beside_the_loop(work: Callable[[], T]) -> T:
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
-        task.exception()  # read it, or asyncio warns that nobody did
+        task.exception()  # marks it as retrieved, else asyncio warns
         raise cancelled
     return task.result()

@@ -1,8 +1,8 @@
-"""Unpacks compressed responses piece by piece, so that bytes are counted as they come out.
+"""Compressed responses, unpacked piece by piece: bytes are counted as they come out.
 
-httpx would unpack each chunk at once, and once more for each coding that a response names: two
-kilobytes that were packed twice become gigabytes. Here only one coding is asked for and accepted,
-and no step makes more than one piece.
+httpx unpacks each piece that arrives as a whole, once for each coding that a response names, so that
+two kilobytes that were packed twice become gigabytes. Here one coding is asked for, one is accepted,
+and no step makes more than a piece.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import zlib
 from collections.abc import Iterator, Mapping
 
 CODING = "gzip"
-"""The coding that the API is asked for. It shrinks lists of jobs and of signed URLs to a tenth."""
+"""The coding that the API is asked for. Lists of jobs and signed URLs shrink to a tenth."""
 PIECE = 1 << 20
-"""The largest number of bytes that come out at once."""
+"""Most bytes that come out at once."""
 
 
 class Unpacker:
@@ -23,21 +23,19 @@ class Unpacker:
         headers: of the response.
 
     Raises:
-        httpx.DecodingError: for a coding that was not asked for, or several.
+        httpx.DecodingError: for a coding that was not asked for, or for several.
     """
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         codings = [name.strip().lower() for name in headers.get("content-encoding", "").split(",")]
         codings = [name for name in codings if name not in {"", "identity"}]
         if codings not in ([], ["gzip"], ["x-gzip"]):
-            raise _failure(
-                f"the response is compressed as {', '.join(codings)[:80]}, and only one {CODING} is accepted"
-            )
+            raise _failure(f"the body is compressed as {', '.join(codings)[:80]}, and one {CODING} at most is taken")
         self._zip = zlib.decompressobj(wbits=31) if codings else None
         self._begun = False
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
-        """What `chunk` holds, in pieces of `PIECE` bytes at most.
+        """The content of `chunk`, in pieces of at most `PIECE` bytes.
 
         Raises:
             httpx.DecodingError: when it is damaged.
@@ -46,7 +44,7 @@ class Unpacker:
             yield chunk
             return
         while chunk:
-            if self._zip.eof:  # another gzip may follow: they can be joined
+            if self._zip.eof:  # another one may follow: gzip files can be joined
                 self._zip = zlib.decompressobj(wbits=31)
             self._begun = True
             try:
@@ -57,10 +55,10 @@ class Unpacker:
             yield piece
 
     def end(self) -> None:
-        """Check that it is complete, after the last chunk.
+        """Check that nothing is missing, after the last chunk.
 
         Raises:
-            httpx.DecodingError: when the end is missing: the body was cut short on its way.
+            httpx.DecodingError: when the body was cut short.
         """
         if self._zip is not None and self._begun and not self._zip.eof:
             raise _failure(f"the response's {CODING} was cut short")

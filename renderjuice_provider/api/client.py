@@ -26,6 +26,11 @@ from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.api.retry import RetryPolicy
 
+__all__ = [
+    "AsyncRenderjuiceClient",
+    "RenderjuiceClient",
+]
+
 P = ParamSpec("P")
 T = TypeVar("T")
 Method = TypeVar("Method", bound=Callable[..., Any])

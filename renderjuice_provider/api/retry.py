@@ -20,6 +20,10 @@ from renderjuice_provider.api.errors import (
     RenderjuiceServerError,
 )
 
+__all__ = [
+    "RetryPolicy",
+]
+
 LONGEST_QUIET = 3600.0
 """Seconds of one `Retry-After` that are believed. Rate limits count in seconds, minutes or hours.
 More than that is maintenance, for which one request an hour is cheap, or a wrong clock, which must

@@ -12,9 +12,8 @@ import pytest
 from renderjuice_provider.api._proxies import proxy_for
 from renderjuice_provider.api._settings import _certificates
 from renderjuice_provider.api.errors import RenderjuiceConnectionError, RenderjuiceInputError, RenderjuiceRefusedError
-from renderjuice_provider.lifecycle.job_poller import JobPoller
+from renderjuice_provider.lifecycle.job_poller import JobPoller, watch
 from renderjuice_provider.lifecycle.outcome import Ending
-from renderjuice_provider.lifecycle.watch import watch
 from tests.support.both_clients import QUICK
 from tests.support.http_server import JOB_ID, Reply, a_job, answer, serving
 
