@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -11,34 +12,36 @@ from airflow.sdk import task
 
 COLUMNS = 6
 MOST = 24
-"""Frames on a sheet: more are thinned out evenly, the first and the last stay."""
+"""Most frames on a sheet. More are thinned out evenly; the first and the last stay."""
 WIDTH = 240
 """Pixels of one frame."""
 TALLEST = 4 * WIDTH
-"""Pixels of one frame: a strip one pixel wide would make a sheet of gigabytes."""
+"""Pixels of one frame. Without a limit, a strip one pixel wide would make a sheet of gigabytes."""
 GAP = 8
 
 
 @task
 def contact_sheet(delivery: dict[str, Any]) -> str:
     """Write `contact_sheet.png` beside the frames of a download, and return its path."""
-    from renderjuice_provider.api._transfer import folder
-    from stages.storage import join, local_copy, read_json, storage
+    from renderjuice_provider.storage import folder, whole_file
+    from stages.records import DownloadManifest, read_record
+    from stages.storage import join, local_copy, storage
 
     name, destination = "contact_sheet.png", delivery["destination"]
-    places = frames_of(read_json(delivery["manifest"]) or {})
+    places = frames_of(read_record(delivery["manifest"], DownloadManifest) or {})
     with local_copy(destination) as here, TemporaryDirectory(prefix="renderjuice-") as made:
         sheet = make_contact_sheet([here / place for place in places], Path(made, name))
-        target = folder(storage(destination))
-        part = target.part(PurePosixPath(name))
-        part.write_bytes(sheet.read_bytes())
-        target.keep(part, PurePosixPath(name))
+        with whole_file(folder(storage(destination)), name) as path:
+            shutil.copyfile(sheet, path)
     return join(destination, name)
 
 
 def frames_of(manifest: Mapping[str, Any]) -> list[str]:
-    """The pictures among the frames of a download, by number and view; what else is in the folder is of other jobs."""
-    from renderjuice_provider._frame_names import read_numbers
+    """The pictures among the frames of a download, by number and view.
+
+    Other files in the same folder are of other jobs, and are left out.
+    """
+    from renderjuice_provider.frames import read_numbers
     from stages.pictures import PICTURES
 
     frames = {
@@ -54,7 +57,7 @@ def frames_of(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def make_contact_sheet(frames: Sequence[Path], target: Path) -> Path:
-    """Lay out `frames`, in their order and shape and as they are seen, on one PNG.
+    """Lay out `frames` on one PNG, in their order and shape, ready for display.
 
     Raises:
         ValueError: when there are no frames, or one cannot be read; the message names it.

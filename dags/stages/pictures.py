@@ -1,9 +1,10 @@
-"""A picture file as it says it is: which channels hold the picture, and in which colour space. Read, never guessed.
+"""Read a picture file: which channels hold the picture, and in which colour space, is in the file.
 
 Two kinds of pictures come in:
 
 - **scene-linear** (mostly `.exr`): light as Blender computed it, in the scene's working space.
-- **display-referred** (`.png`, `.jpg`, `.tif` ...): the artist's view transform is in the pixels already.
+- **display-referred** (`.png`, `.jpg`, `.tif` ...): the artist's view transform is in the pixels
+  already.
 """
 
 from __future__ import annotations
@@ -11,95 +12,38 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
+
+from stages.colour_spaces import LINEAR_SPACES, UnknownColourSpaceError, space_of
 
 PICTURES = frozenset(
     {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".bmp", ".tga", ".webp", ".hdr", ".dpx", ".jp2", ".rgb"}
 )
-COLOUR_CONFIG = "ocio://cg-config-v2.1.0_aces-v1.3_ocio-v2.3"
-"""OCIO's built-in configuration, by its full name: `default` changes with OpenImageIO, and a delivery should not. Also
-independent of `$OCIO`, which may differ from worker to worker."""
-LINEAR = "Linear Rec.709 (sRGB)"
-SRGB = "sRGB - Display"
-_LINEAR_SPACES = frozenset({LINEAR, "Linear Rec.2020", "Linear P3-D65", "ACEScg", "ACES2065-1", "CIE-XYZ-D65"})
-SPACES = {
-    # What files say (the Color Interop Forum's identifiers, Blender's names, OpenImageIO's), and what the configuration calls it.
-    "lin_rec709_scene": LINEAR,
-    "lin_rec709": LINEAR,
-    "linear rec.709": LINEAR,
-    "linear": LINEAR,
-    "scene_linear": LINEAR,
-    "lin_rec2020_scene": "Linear Rec.2020",
-    "lin_p3d65_scene": "Linear P3-D65",
-    "lin_ap1_scene": "ACEScg",
-    "lin_ap0_scene": "ACES2065-1",
-    "lin_ciexyzd65_scene": "CIE-XYZ-D65",
-    "linear cie-xyz d65": "CIE-XYZ-D65",
-    "srgb": SRGB,
-    "srgb_rec709_scene": SRGB,
-    "srgb_rec709_display": SRGB,
-    "srgb iec61966-2.1": SRGB,
-    "srgb_p3d65_scene": "sRGB Encoded P3-D65 - Texture",
-    "srgb_p3d65_display": "Display P3 - Display",
-    "display p3": "Display P3 - Display",
-    "srgb_ap1_scene": "sRGB Encoded AP1 - Texture",
-    "g18_rec709_scene": "Gamma 1.8 Rec.709 - Texture",
-    "g22_rec709_scene": "Gamma 2.2 Rec.709 - Texture",
-    "g22_rec709_display": "Gamma 2.2 Rec.709 - Texture",
-    "gamma2.2": "Gamma 2.2 Rec.709 - Texture",
-    "g22_ap1_scene": "Gamma 2.2 AP1 - Texture",
-    "g24_rec709_display": "Rec.1886 Rec.709 - Display",
-    "rec709": "Rec.1886 Rec.709 - Display",
-    "rec.1886": "Rec.1886 Rec.709 - Display",
-    "pq_rec2020_display": "Rec.2100-PQ - Display",
-    "pq_p3d65_display": "ST2084-P3-D65 - Display",
-    "g26_p3d65_display": "P3-D65 - Display",
-}
-_PRIMARIES = {
-    # x and y of red, green, blue and white, as the attribute `chromaticities` of OpenEXR has them.
-    LINEAR: (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290),
-    "Linear Rec.2020": (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290),
-    "Linear P3-D65": (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.3127, 0.3290),
-    "ACEScg": (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767),
-    "ACES2065-1": (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767),
-}
-_CICP = {
-    # Primaries and transfer function, by the numbers of ITU-T H.273.
-    (1, 13): SRGB,
-    (1, 8): LINEAR,
-    (1, 1): "Rec.1886 Rec.709 - Display",
-    (12, 13): "Display P3 - Display",
-    (9, 16): "Rec.2100-PQ - Display",
-    (12, 16): "ST2084-P3-D65 - Display",
-    (9, 8): "Linear Rec.2020",
-}
-_UNDEFINED = frozenset({"", "Undefined", "User defined"})
 _LETTERS = {"r": "R", "red": "R", "g": "G", "green": "G", "b": "B", "blue": "B", "a": "A", "alpha": "A"}
 _GREYS = ("Y", "V", "L", "I")
-"""A picture in black and white: of other programs, of Blender."""
+"""Names of the channel of a picture in black and white."""
 _BEAUTY = frozenset({"rgba", "rgb", "beauty", "color", "colour", "composite", "image", "main"})
 _ENDS = {"png": b"IEND\xaeB`\x82", "jpeg": b"\xff\xd9", "targa": b"TRUEVISION-XFILE.\0"}
-"""How files end that OpenImageIO reads in part without a complaint."""
-
-
+"""How files end that OpenImageIO reads without an error when they are cut short."""
 MOST_PIXELS = 1 << 26
-"""Of one picture: 8192 by 8192, a gigabyte of floats. A few kilobytes of PNG can claim a hundred times as many."""
+"""Pixels of one picture: 8192 by 8192, a gigabyte of floats. A few kilobytes of PNG can claim a
+hundred times as many."""
 MOST_VALUES = 1 << 29
-"""Of one part of a file, over all of its channels: two gigabytes of floats."""
+"""Values in one part of a file, in all its channels: two gigabytes of floats."""
 MOST_PARTS = 1000
 _DENSEST = 4096
-"""Pixels a byte of the file, above which a picture of more than `_UNDOUBTED` pixels is a damaged header rather than one colour."""
+"""Pixels for each byte of the file. Above this, a picture of more than `_UNDOUBTED` pixels is taken
+for a damaged header rather than for one colour."""
 _UNDOUBTED = 1 << 20
 _WITH_REGIONS = frozenset({".exr", ".tif", ".tiff"})
-"""Formats in which a picture may be a part of what is shown, such as a border render."""
+"""Formats in which a picture may be a part of the frame, such as a border render."""
 _DEFLATE = 1032
-"""Bytes that one byte of a PNG can stand for: Deflate packs no denser."""
+"""Most bytes that one byte of a PNG can stand for, as Deflate packs."""
 
 
 class PictureError(ValueError):
-    """A picture that cannot be used, in words for those who made it."""
+    """A picture that cannot be used. The message is for the people who made it."""
 
 
 @dataclass(frozen=True)
@@ -109,16 +53,16 @@ class Picture:
     image: Any
     """OpenImageIO's `ImageBuf` of floats: R, G, B, and A where there is alpha."""
     space: str
-    """By its name in `COLOUR_CONFIG`."""
+    """By its name in `stages.colour_spaces.COLOUR_CONFIG`."""
 
     @property
     def has_alpha(self) -> bool:
-        """Whether something may be seen through it."""
+        """Whether it may be transparent."""
         return bool(self.image.spec().alpha_channel >= 0)
 
     @property
     def straight(self) -> bool:
-        """Whether colour is kept apart from alpha, as in PNG, rather than multiplied with it."""
+        """Whether colour is not multiplied by alpha, as in PNG."""
         return bool(self.image.spec().get_int_attribute("oiio:UnassociatedAlpha"))
 
 
@@ -129,11 +73,11 @@ class _Group:
     part: int
     name: str
     channels: Mapping[str, str]
-    """What each is called in the file, by its letter."""
+    """Names in the file, by letter (R, G, B, A, ...)."""
 
     @property
     def rank(self) -> int:
-        """How sure it is that this is the picture: less is surer."""
+        """How likely this is the picture: the lower, the more likely."""
         name = self.name.casefold()
         if name in {"", "composite.combined"}:
             return 0 if not name else 1
@@ -142,21 +86,25 @@ class _Group:
 
 
 @contextmanager
-def _in_words(path: Path) -> Iterator[None]:
-    """OpenImageIO hands over the texts of a damaged file as they are, and Python cannot read all of them."""
+def _clear_errors(path: Path) -> Iterator[None]:
+    """Errors that do not say which file they are about, as one that does."""
     try:
         yield
+    except UnknownColourSpaceError as error:
+        raise PictureError(f"{path} {error}") from None
     except UnicodeDecodeError:
-        raise PictureError(f"{path} cannot be read: it is damaged, its texts are none") from None
+        # OpenImageIO hands over the texts of a damaged file as they are.
+        raise PictureError(f"{path} cannot be read: it is damaged, and its texts are not text") from None
 
 
 def read_picture(path: Path) -> Picture:
     """The picture in a file, as floats.
 
     Raises:
-        PictureError: when it cannot be read, holds no picture or several, or is in a colour space that nobody knows.
+        PictureError: when it cannot be read, holds no picture or several, or is in an unknown
+            colour space.
     """
-    with _in_words(path):
+    with _clear_errors(path):
         return _read_picture(path)
 
 
@@ -166,14 +114,16 @@ def _read_picture(path: Path) -> Picture:
     specs = _specs(path)
     _check_size(path, specs)
     group = _picture(path, specs)
-    space = _space(path, specs[group.part])
-    # PNG keeps colour apart from alpha. Left as it is, for multiplying the two before sRGB's curve is off gives dark edges.
+    space = space_of(specs[group.part])
+    # PNG does not multiply colour by alpha. It stays so here: multiplying before sRGB's curve is
+    # taken off gives dark edges.
     config = oiio.ImageSpec()
     config.attribute("oiio:UnassociatedAlpha", 1)
     image = oiio.ImageBuf(str(path), group.part, 0, config)
     if not image.read(group.part, 0, force=True, convert=oiio.FLOAT):
         raise PictureError(f"{path} cannot be read: {image.geterror()}")
-    image.specmod().channelformats = ()  # of the file: in memory all are floats, which `channels` would not see
+    # These are the file's. In memory all channels are floats, which `channels` would not notice.
+    image.specmod().channelformats = ()
     letters = ("R", "G", "B", "A") if "A" in group.channels else ("R", "G", "B")
     image = oiio.ImageBufAlgo.channels(image, tuple(group.channels[letter] for letter in letters), letters)
     if image.roi != image.roi_full:  # a region, or more than what is shown
@@ -189,25 +139,25 @@ def is_linear(path: Path) -> bool:
     Raises:
         PictureError: as `read_picture`.
     """
-    with _in_words(path):
+    with _clear_errors(path):
         specs = _specs(path)
-        return _space(path, specs[_picture(path, specs).part]) in _LINEAR_SPACES
+        return space_of(specs[_picture(path, specs).part]) in LINEAR_SPACES
 
 
 def is_whole(path: Path) -> bool:
     """Whether a file can be read to its last byte: every part of it, every channel, and its end.
 
     Raises:
-        PictureError: when it is too large to look: it may well be whole, and need not be rendered again.
+        PictureError: when it is too large to be read. It may be whole, so it is not rendered again.
     """
     try:
-        with _in_words(path):
+        with _clear_errors(path):
             specs = _specs(path)
     except PictureError:
         return False
     _check_size(path, specs)
     try:
-        with _in_words(path):
+        with _clear_errors(path):
             return _reads(path, len(specs))
     except PictureError:
         return False
@@ -219,7 +169,7 @@ def _reads(path: Path, parts: int) -> bool:
     for part in range(parts):
         image = oiio.ImageBuf(str(path), part, 0)
         whole = image.read(part, 0, force=True) and not image.has_error
-        image.geterror()  # said or not, it is dealt with
+        image.geterror()  # clears the error
         if not whole:
             return False
     end, tail = _ENDS.get(image.file_format_name), _tail(path)
@@ -227,7 +177,7 @@ def _reads(path: Path, parts: int) -> bool:
 
 
 def _check_size(path: Path, specs: Sequence[Any]) -> None:
-    """What a file says of itself, before a pixel of it is read."""
+    """Check what the header says, before a pixel is read."""
     for spec in specs:
         pixels = max(spec.width * spec.height * spec.depth, spec.full_width * spec.full_height * spec.full_depth)
         if pixels > MOST_PIXELS or pixels * spec.nchannels > MOST_VALUES:
@@ -258,13 +208,13 @@ def _specs(path: Path) -> list[Any]:
         _check_header(path, specs[-1])
         if file.format_name() != "openexr":
             break  # further ones are pages or thumbnails
-    file.geterror()  # of looking for one more
+    file.geterror()  # clears the error of the part after the last
     file.close()
     return specs
 
 
 def _check_header(path: Path, spec: Any) -> None:
-    """A bit that is wrong in a header makes gigabytes of a thumbnail."""
+    """One wrong bit in a header can turn a thumbnail into gigabytes."""
     pixels, size = spec.width * spec.height, path.stat().st_size
     whole_bytes = path.suffix.lower() == ".png" and spec.get_int_attribute("oiio:BitsPerSample", 8) >= 8
     if (whole_bytes and spec.image_bytes() > _DEFLATE * size) or pixels > max(_UNDOUBTED, _DENSEST * size):
@@ -305,53 +255,3 @@ def _greys(groups: Sequence[_Group]) -> Iterator[_Group]:
         if len(rest) == 1 and (letter := next(iter(rest))) in _GREYS:
             grey = group.channels[letter]
             yield _Group(group.part, group.name, {**group.channels, "R": grey, "G": grey, "B": grey})
-
-
-def _space(path: Path, spec: Any) -> str:
-    """The colour space that a file names; where it names none, light for floats, and sRGB for whole numbers."""
-    import OpenImageIO as oiio
-
-    said = spec.get_string_attribute("colorInteropID") or spec.get_string_attribute("oiio:ColorSpace")
-    if not spec.get_string_attribute("colorInteropID"):
-        if spec.get_int_attribute("acesImageContainerFlag"):
-            return "ACES2065-1"
-        cicp, primaries = spec.getattribute("CICP"), spec.getattribute("chromaticities")
-        profile = spec.get_string_attribute("ICCProfile:profile_description")
-        if cicp:
-            return _known(path, _CICP.get((cicp[0], cicp[1])), f"CICP {tuple(cicp)}")
-        if primaries and SPACES.get(said.casefold(), LINEAR) == LINEAR:
-            near = (name for name, known in _PRIMARIES.items() if _alike(primaries, known))
-            return _known(path, next(near, None), f"with the primaries {tuple(round(x, 4) for x in primaries)}")
-        if spec.getattribute("ICCProfile") is not None:
-            said = profile or "of an ICC profile without a name"
-        transfer = spec.get_string_attribute("dpx:Transfer")
-        said = said or (transfer if transfer not in _UNDEFINED else "")
-    if not said:
-        return LINEAR if spec.format.basetype in {oiio.HALF, oiio.FLOAT, oiio.DOUBLE} else SRGB
-    return _known(path, SPACES.get(said.casefold()) or _of_config(said), said)
-
-
-@cache
-def _of_config(name: str) -> str | None:
-    """A colour space by any name that the configuration has for it."""
-    import OpenImageIO as oiio
-
-    config = oiio.ColorConfig(COLOUR_CONFIG)
-    resolved: str = config.resolve(name)
-    return resolved if resolved in config.getColorSpaceNames() and resolved != "Raw" else None
-
-
-def _alike(primaries: Sequence[float], known: Sequence[float]) -> bool:
-    return all(abs(a - b) < 0.002 for a, b in zip(primaries, known, strict=True))
-
-
-def _known(path: Path, name: str | None, said: str) -> str:
-    if name is None:
-        raise PictureError(
-            f"{path} is in a colour space that is not known here: {said}. Render in one of {', '.join(_KINDS)}"
-        )
-    return name
-
-
-_KINDS = ("Linear Rec.709", "Linear Rec.2020", "ACEScg", "sRGB")
-"""For the message: what Blender offers."""

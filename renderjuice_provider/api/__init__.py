@@ -1,4 +1,4 @@
-"""Renderjuice over HTTP. Knows nothing of Airflow: `RenderjuiceClient(api_key)` works in any program.
+"""Renderjuice over HTTP, without Airflow: `RenderjuiceClient(api_key)` works in any program.
 
     from renderjuice_provider.api import RenderjuiceClient
 
@@ -6,8 +6,8 @@
         for job in client.list_jobs():
             print(job.id, job.status)
 
-What is named here is public; modules whose names begin with an underscore are not. Nothing is imported
-before it is used, because Airflow parses DAG files again and again.
+What is named here is public; modules whose names begin with an underscore are not. Nothing is
+imported before it is used, because Airflow parses DAG files again and again.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from renderjuice_provider.api.client import AsyncRenderjuiceClient, RenderjuiceClient
     from renderjuice_provider.api.config import OutputSettings, RenderConfig
     from renderjuice_provider.api.errors import (
+        Bill,
         RenderjuiceAmbiguousError,
         RenderjuiceAuthenticationError,
         RenderjuiceConnectionError,
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
         RenderjuiceIncompleteError,
         RenderjuiceInputError,
         RenderjuiceJobError,
+        RenderjuiceJobOverError,
         RenderjuiceNotFoundError,
+        RenderjuiceOtherOrderError,
         RenderjuicePaymentError,
         RenderjuiceRateLimitError,
         RenderjuiceRefusedError,
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
         RenderjuiceTimeoutError,
         RenderjuiceTransferError,
         RenderjuiceWebhookError,
+        RetryEffect,
     )
     from renderjuice_provider.api.models import (
         Downloads,
@@ -53,6 +57,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncRenderjuiceClient",
+    "Bill",
     "DownloadReport",
     "DownloadedFile",
     "Downloads",
@@ -74,7 +79,9 @@ __all__ = [
     "RenderjuiceIncompleteError",
     "RenderjuiceInputError",
     "RenderjuiceJobError",
+    "RenderjuiceJobOverError",
     "RenderjuiceNotFoundError",
+    "RenderjuiceOtherOrderError",
     "RenderjuicePaymentError",
     "RenderjuiceRateLimitError",
     "RenderjuiceRefusedError",
@@ -83,6 +90,7 @@ __all__ = [
     "RenderjuiceTimeoutError",
     "RenderjuiceTransferError",
     "RenderjuiceWebhookError",
+    "RetryEffect",
     "RetryPolicy",
     "UploadTarget",
 ]

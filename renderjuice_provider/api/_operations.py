@@ -1,4 +1,4 @@
-"""The operations of Renderjuice: what each call sends, and what happens when a response is odd or lost.
+"""What each call of the API sends, and what happens when its response is odd or lost.
 
 Every operation is a flow (see `renderjuice_provider.api._flow`), so it is written once for both
 clients; `renderjuice_provider.api.client` makes a method of each. The docstrings here are those of
@@ -8,6 +8,7 @@ and the start-render page (idempotency).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
@@ -16,7 +17,7 @@ from functools import partial
 from typing import Any, Self, TypeVar
 
 from renderjuice_provider.api import errors
-from renderjuice_provider.api._flow import Call, Flow, Pause, Response, RunInThread
+from renderjuice_provider.api._flow import Call, Flow, NoResponse, Pause, Response, RunInThread
 from renderjuice_provider.api._ids import check_job_id
 from renderjuice_provider.api._reading import LONG, Reader
 from renderjuice_provider.api.config import RenderConfig, check_render_config
@@ -26,10 +27,14 @@ from renderjuice_provider.api.redact import redact
 from renderjuice_provider.api.retry import Repeat, RetryPolicy, is_transient, may_have_been_executed
 
 T = TypeVar("T")
+_CHECKED_ID = re.compile("[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}").fullmatch
+"""Matches what `check_job_id` would return as it is."""
 _UNSEEN = 2
 """Retries of a 404 for a job that was just created: reads may lag behind writes."""
 _LONGEST_LIST = 128 << 20
 """Bytes of a list of signed URLs: 100,000 frames with two URLs of 600 characters each."""
+
+_utc_now: Callable[[], datetime] = partial(datetime.now, UTC)
 
 
 class Operations:
@@ -45,7 +50,7 @@ class Operations:
         self,
         api_key: str,
         policy: RetryPolicy,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self.policy = policy
         self.now = now
@@ -59,8 +64,8 @@ class Operations:
         Both know which jobs were just created.
 
         Args:
-            until: when the response of a call is of little use any more, in seconds since the epoch;
-                asked before each call.
+            until: when the response of a call is of little use any more, in seconds since the
+                epoch; asked before each call.
         """
         same = copy(self)
         same.policy = replace(self.policy, max_attempts=1)
@@ -125,7 +130,8 @@ class Operations:
 
         A job that this client has just created may not be visible yet, so its 404 is retried twice.
         """
-        job_id = check_job_id(job_id)
+        if not isinstance(job_id, str) or not _CHECKED_ID(job_id):  # those of a poll match
+            job_id = check_job_id(job_id)
         return self._get_new_job(job_id) if job_id in self._unseen else self._get_job(job_id)
 
     def _get_job(self, job_id: str) -> Flow[Job]:
@@ -146,8 +152,8 @@ class Operations:
     def validate_job(self, job_id: str) -> Flow[Job]:
         """Start validation: `POST /jobs/{id}/validate`. A job that is past it is returned as it is.
 
-        It is allowed only from `created`; on any doubt the job is read, and its status decides. A job
-        that was created a moment ago may not be visible yet, so a 404 is retried twice.
+        It is allowed only from `created`; on any doubt the job is read, and its status decides. A
+        job that was created a moment ago may not be visible yet, so a 404 is retried twice.
         """
         job_id = check_job_id(job_id)
         return self._post_action(job_id, "validate", lambda job: job.status != JobStatus.CREATED, _UNSEEN)
@@ -155,8 +161,8 @@ class Operations:
     def cancel_job(self, job_id: str) -> Flow[Job]:
         """Cancel the job: `POST /jobs/{id}/cancel`. A job that is over is returned as it is.
 
-        On any doubt the job is read. It may have completed meanwhile, so check the status of what is
-        returned.
+        On any doubt the job is read. It may have completed meanwhile, so check the status of what
+        is returned.
         """
         return self._post_action(check_job_id(job_id), "cancel", lambda job: job.is_over)
 
@@ -227,7 +233,8 @@ class Operations:
         """
         if job_id is None:
             return self.ask(Call("GET", "/jobs/progress"), self.read.progress)
-        job_id = check_job_id(job_id)
+        if not isinstance(job_id, str) or not _CHECKED_ID(job_id):  # those of a poll match
+            job_id = check_job_id(job_id)
         call = Call("GET", f"/jobs/{job_id}/progress")
         return self.ask(call, partial(self.read.progress, job_id=job_id))
 
@@ -247,9 +254,10 @@ class Operations:
             attempt += 1
             if self._until is not None:
                 call = replace(call, within=self._until() - self.now().timestamp())
-            outcome = yield from call
+            # Every call passes here, so `yield from call` and `outcome.ok` are written out.
+            outcome: Response | NoResponse = yield call
             failure: errors.RenderjuiceError
-            if isinstance(outcome, Response) and outcome.ok:
+            if isinstance(outcome, Response) and 200 <= outcome.status < 300:
                 try:
                     if len(outcome.body) > LONG:
                         return (yield from RunInThread(partial(read, outcome)))

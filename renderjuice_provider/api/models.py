@@ -1,14 +1,15 @@
 """What Renderjuice answers, as typed, frozen models.
 
-They ask for as little as they can (a job is an `id` and a `status`), keep unknown fields, and read a field of an unexpected type
-as absent: what the API adds or changes tomorrow must not break a render that runs tonight. Field names are the API's own, in
-snake case. Source: the API reference's pages on jobs, uploads and download URLs.
+They require as little as possible (a job is an `id` and a `status`), keep unknown fields, and read a
+field of an unexpected type as absent: what the API adds or changes tomorrow must not break a render
+that runs tonight. Field names are the API's own, in snake case. Source: the API reference's pages on
+jobs, uploads and download URLs.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -20,31 +21,48 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    GetCoreSchemaHandler,
+    PlainSerializer,
     SerializerFunctionWrapHandler,
     ValidationError,
+    WrapValidator,
     model_serializer,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_core import core_schema
 
+from renderjuice_provider.api._lazy import LazySequence
 from renderjuice_provider.api.errors import RenderjuiceResponseError
 from renderjuice_provider.api.redact import redact, storable
+
+__all__ = [
+    "RENDER_STARTED",
+    "TERMINAL",
+    "VALIDATION_OVER",
+    "Downloads",
+    "FailedReason",
+    "Job",
+    "JobOutput",
+    "JobStatus",
+    "OutputFile",
+    "UploadTarget",
+]
 
 T = TypeVar("T")
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,100}").fullmatch
 LONGEST_SLUG = 2000
-"""Characters. It goes to the next task and comes back as it was, so one that may not be stored is refused at once."""
+"""Characters of a slug. It goes through XCom to the next task and must come back as it was, so one
+that cannot be stored is refused at once."""
 
 
-class _NoneOnError:
-    """Reads a value that fails validation as None: in pydantic's core, so without a call in Python."""
+def _or_none(value: Any, handler: Any) -> Any:
+    # pydantic's own `on_error="default"` is quicker, but no other thread gets its turn while it
+    # validates 100,000 items: a call in Python gives them one.
+    try:
+        return handler(value)
+    except ValidationError:
+        return None
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.with_default_schema(handler(source), default=None, on_error="default")
 
-
-Lenient = Annotated[T | None, _NoneOnError()]
+Lenient = Annotated[T | None, WrapValidator(_or_none)]
 """A field that is None when it is absent, null, or not what it should be."""
 
 
@@ -54,7 +72,7 @@ def _printable(value: Any) -> Any:
 
 
 Word = Annotated[str, Field(min_length=1), BeforeValidator(_printable)]
-"""A text that is compared, logged, sent in events and kept everywhere: short and printable from the beginning."""
+"""A text that is compared, logged, stored and sent in events: made short and printable at once."""
 
 
 def _as_it_is(value: str) -> str:
@@ -64,7 +82,10 @@ def _as_it_is(value: str) -> str:
 
 
 class JobStatus(StrEnum):
-    """The statuses that the documentation names. A job's own `status` is any text, so compare, do not convert."""
+    """The statuses that the documentation names.
+
+    `Job.status` can be any text: compare it with these, and never call `JobStatus(...)` on it.
+    """
 
     CREATED = "created"
     VALIDATING = "validating"
@@ -81,14 +102,15 @@ class JobStatus(StrEnum):
 
 TERMINAL = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED})
 RENDER_STARTED = frozenset({JobStatus.BOOTING, JobStatus.RENDERING, JobStatus.FINALIZING, *TERMINAL})
-"""Once here, a render order was given, or none is possible any more."""
+"""In these a render was ordered, or can no longer be ordered."""
 VALIDATION_OVER = frozenset({JobStatus.VALIDATED, *RENDER_STARTED})
 
 
 class ApiModel(BaseModel):
-    """Camel case outside, snake case inside; frozen; unknown fields kept, and kept out of `repr`.
+    """Camel case in the API, snake case in Python. Frozen. Keeps unknown fields, outside `repr`.
 
-    As JSON (`model_dump(mode="json")`, and so as an XCom) it has lost the queries of all its URLs, which is where signatures live.
+    As JSON (`model_dump(mode="json")`, and so as an XCom) its URLs have no queries, which is where
+    signatures are.
     """
 
     model_config = ConfigDict(
@@ -97,7 +119,7 @@ class ApiModel(BaseModel):
 
     @model_serializer(mode="wrap", when_used="json")
     def _storable(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Fields of any shape pass the door before the serializer, which takes no depth and no lone surrogate; the rest after."""
+        """Make fields of any shape storable first: the serializer fails on deep or broken ones."""
         any_shape = {name: storable(value) for name, value in self if isinstance(value, (dict, list, str))}
         plain = self.model_copy(
             update={name: value for name, value in any_shape.items() if name in type(self).model_fields}
@@ -111,7 +133,7 @@ class ApiModel(BaseModel):
 
 
 class FailedReason(ApiModel):
-    """Why a job failed. The vocabulary is not published: show both texts, branch on neither."""
+    """Why a job failed. The possible texts are not documented: show both, branch on neither."""
 
     name: Lenient[Annotated[str, BeforeValidator(_printable)]] = None
     type: Lenient[Annotated[str, BeforeValidator(_printable)]] = None
@@ -137,7 +159,8 @@ class Job(ApiModel):
     user_id: Lenient[str] = None
     root_folder_id: Lenient[str] = None
     normalized_seconds: Lenient[Annotated[float, Field(allow_inf_nan=False)]] = None
-    """Render time in seconds, normalised for the speed of the GPU: near to a cost, far from wall time."""
+    """Render time in seconds, normalised for the speed of the GPU: close to the cost, and not the
+    time that passed."""
     preview_url: Lenient[str] = Field(default=None, repr=False)
     failed_reason: Lenient[FailedReason] = None
     requested_config: Any = Field(default=None, repr=False)
@@ -150,17 +173,17 @@ class Job(ApiModel):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing will happen to this job any more. An unknown status counts as running."""
+        """Whether the job has ended, well or not. An unknown status counts as running."""
         return self.status in TERMINAL
 
     @property
     def reason(self) -> str:
-        """Why it is over without success, in Renderjuice's words: for messages."""
+        """Why it ended without success, in Renderjuice's words, for messages."""
         return redact(str(self.failed_reason)) if self.failed_reason else "no reason given"
 
 
 class UploadTarget(ApiModel):
-    """Where to PUT a scene once, and the slug that stands for it afterwards."""
+    """Where to PUT a scene, and the slug that stands for it afterwards."""
 
     upload_url: str = Field(min_length=1, repr=False)
     slug: Annotated[str, Field(min_length=1), AfterValidator(_as_it_is)]
@@ -168,7 +191,7 @@ class UploadTarget(ApiModel):
 
 
 class OutputFile(ApiModel):
-    """One file of a job's output. Every text in it comes from outside: see `renderjuice_provider.api._paths`."""
+    """One file of a job's output. Its texts come from outside, and are not safe as paths."""
 
     url: str = Field(min_length=1, repr=False)
     file_name: Lenient[str] = None
@@ -178,41 +201,63 @@ class OutputFile(ApiModel):
     composite_node_name: Lenient[str] = None
 
 
+def _output_files(files: Sequence[Any]) -> Sequence[OutputFile]:
+    return LazySequence(files, OutputFile.model_validate)
+
+
+def _check_file(value: Any, handler: Any) -> Any:
+    """Refuse a malformed file when the answer is read. Its model is made when it is asked for."""
+    handler(value)
+    return value
+
+
+_CheckedFiles = Annotated[
+    tuple[Annotated[OutputFile, WrapValidator(_check_file)], ...],
+    AfterValidator(_output_files),
+    PlainSerializer(tuple, return_type=tuple[OutputFile, ...]),
+]
+
+
 class Downloads(ApiModel):
-    """A job's outputs: the legacy URL lists and their richer successors."""
+    """A job's outputs: the old lists of URLs, and the newer lists that say more."""
 
     frames: Any = Field(default=None, repr=False)
     composite_nodes: Any = Field(default=None, repr=False)
     transforms: Any = Field(default=None, repr=False)
-    frame_outputs: tuple[OutputFile, ...] | None = None
-    composite_node_outputs: tuple[OutputFile, ...] | None = None
+    frame_outputs: _CheckedFiles | None = None
+    composite_node_outputs: _CheckedFiles | None = None
 
     @cached_property
-    def frame_files(self) -> tuple[OutputFile, ...]:
-        """The frames: the new list, or the legacy one where the new is absent or empty; never a mixture.
+    def frame_files(self) -> Sequence[OutputFile]:
+        """The frames: the new list, or the legacy one where the new is absent or empty; never both.
 
         Raises:
-            RenderjuiceResponseError: when the legacy list is needed and is none: no output is passed over in silence.
+            RenderjuiceResponseError: when the legacy list is needed and is not a list of URLs: no
+                output is left out silently.
         """
         return self.frame_outputs or _legacy_files(self.frames)
 
     @cached_property
-    def composite_files(self) -> tuple[OutputFile, ...]:
+    def composite_files(self) -> Sequence[OutputFile]:
         """The compositor's outputs, chosen in the same way."""
         return self.composite_node_outputs or _legacy_files(self.composite_nodes)
 
 
-def _legacy_files(urls: Any) -> tuple[OutputFile, ...]:
+def _legacy_files(urls: Any) -> Sequence[OutputFile]:
     if not isinstance(urls, (list, tuple, type(None))):
-        raise RenderjuiceResponseError("Renderjuice's answer is no download list: its outputs are no list")
-    return tuple(parse(OutputFile, {"url": url}, "download list") for url in urls or ())
+        raise RenderjuiceResponseError("Renderjuice's answer is not a download list: its outputs are not a list")
+    files = [{"url": url} for url in urls or ()]
+    for file in files:
+        parse(OutputFile, file, "download list")
+    return _output_files(files)
 
 
 def parse(model: type[T], data: Any, what: str) -> T:
     """`data` as `model`.
 
     Raises:
-        RenderjuiceResponseError: when it cannot be; the message names the fields and shows none of their values.
+        RenderjuiceResponseError: when it does not fit. The message names the fields, and shows none
+            of their values.
     """
     try:
         return model.model_validate(data)  # type: ignore[attr-defined, no-any-return]

@@ -15,15 +15,19 @@ from renderjuice_provider.api.errors import (
     RenderjuiceConnectionError,
     RenderjuiceError,
     RenderjuiceHTTPError,
-    RenderjuiceInputError,
     RenderjuiceRateLimitError,
     RenderjuiceResponseError,
     RenderjuiceServerError,
 )
 
+__all__ = [
+    "RetryPolicy",
+]
+
 LONGEST_QUIET = 3600.0
-"""Seconds of one `Retry-After` that are believed. Rate limits count in seconds, minutes or full hours.
-More than that is maintenance, for which one request an hour is cheap, or a wrong clock, which must not
+"""Seconds of one `Retry-After` that are believed. Rate limits count in seconds, minutes or hours.
+More than that is maintenance, for which one request an hour is cheap, or a wrong clock, which must
+not
 silence a connection for a night (urllib3 believes 6 hours, Stainless' clients one minute)."""
 
 
@@ -38,7 +42,8 @@ class Repeat(Enum):
 class RetryPolicy:
     """How patient one call is. Waiting for a job is patient beyond it, up to its deadline.
 
-    `RenderjuiceClient(api_key, retry=RetryPolicy(...))` makes a client patient, or impatient in tests.
+    `RenderjuiceClient(api_key, retry=RetryPolicy(...))` makes a client patient, or impatient in
+    tests.
 
     Attributes:
         max_attempts: how often one call is sent, at least 1. Five attempts pause about 8 s in all:
@@ -46,13 +51,11 @@ class RetryPolicy:
         first_pause: seconds; the first pause has between half and all of twice this, the next ones
             double.
         longest_pause: seconds that no pause exceeds, unless the server asks for more.
-        longest_retry_after: seconds of a `Retry-After` that a call waits for. When the server asks for
-            more, the call fails, and its error carries `retry_after`: the caller should not be blocked.
+        longest_retry_after: seconds of a `Retry-After` that a call waits for. When the server asks
+            for more, the call fails, and its error carries `retry_after`: the caller should not be
+            blocked.
         jitter: gives a number from 0 to 1, the random share of a pause; `lambda: 0.0` makes pauses
             predictable in tests.
-
-    Raises:
-        RenderjuiceInputError: when `max_attempts` is below 1.
     """
 
     max_attempts: int = 5
@@ -61,12 +64,8 @@ class RetryPolicy:
     longest_retry_after: float = 120.0
     jitter: Callable[[], float] = random.random
 
-    def __post_init__(self) -> None:
-        if self.max_attempts < 1:
-            raise RenderjuiceInputError("max_attempts must be at least 1.")
-
     def pause(self, failure: RenderjuiceError, attempt: int, repeat: Repeat) -> float | None:
-        """Seconds until the next attempt, or None to give up; `attempt` counts those made, from 1."""
+        """Seconds until the next attempt, or None to give up; `attempt` attempts were made."""
         if attempt >= self.max_attempts or not _may_repeat(failure, repeat):
             return None
         retry_after = retry_after_of(failure)

@@ -12,15 +12,27 @@ from renderjuice_provider.hooks._check import check
 from renderjuice_provider.hooks._connection import client_arguments
 from renderjuice_provider.hooks._xcom import allow_models
 
+__all__ = [
+    "RenderjuiceHook",
+]
+
 allow_models()
 
 
 class RenderjuiceHook(BaseHook):
-    """Renderjuice as an Airflow connection describes it.
+    """Makes Renderjuice clients out of an Airflow connection.
+
+    Making a hook looks nothing up: the connection is read when a client is asked for.
 
     Args:
-        renderjuice_conn_id: a connection of type `renderjuice`. Password: the API key. Host: the base URL, Renderjuice's own
-            when empty. Extra: `timeout` (s), `max_attempts`, `allow_http`, `webhook_secret`.
+        renderjuice_conn_id: a connection of type `renderjuice`. Password: the API key. Host: the
+            base URL, Renderjuice's own when empty. Extra: `timeout` (seconds without a byte),
+            `max_attempts` (of one call), `allow_http`, `webhook_secret`.
+
+    Raises:
+        RenderjuiceInputError: when a client is asked for and a field of the connection is wrong.
+            The message names the field, and never shows its value.
+        AirflowNotFoundException: when a client is asked for and there is no such connection.
     """
 
     conn_name_attr = "renderjuice_conn_id"
@@ -28,13 +40,16 @@ class RenderjuiceHook(BaseHook):
     conn_type = "renderjuice"
     hook_name = "Renderjuice"
 
-    def __init__(self, renderjuice_conn_id: str = default_conn_name) -> None:
+    def __init__(self, renderjuice_conn_id: str = "renderjuice_default") -> None:
         super().__init__()
         self.renderjuice_conn_id = renderjuice_conn_id
 
     @cached_property
     def client(self) -> RenderjuiceClient:
-        """A client that blocks, for workers. It is made once; its connections close with the process."""
+        """The blocking client, for workers.
+
+        It is made once. Its connections close with the process.
+        """
         return RenderjuiceClient(**client_arguments(self.get_connection(self.renderjuice_conn_id)))
 
     def get_conn(self) -> RenderjuiceClient:
@@ -42,7 +57,10 @@ class RenderjuiceHook(BaseHook):
         return self.client
 
     async def get_async_client(self) -> AsyncRenderjuiceClient:
-        """A new client for the running event loop, for triggers; close it, or use it as a context manager."""
+        """A new client for the running event loop, for triggers.
+
+        Close it, or use it as a context manager.
+        """
         connection = await self.aget_connection(self.renderjuice_conn_id)
         return AsyncRenderjuiceClient(**client_arguments(connection))
 
@@ -51,4 +69,4 @@ class RenderjuiceHook(BaseHook):
         try:
             return check(client_arguments(self.get_connection(self.renderjuice_conn_id)))
         except RenderjuiceInputError as error:
-            return False, str(error)
+            return False, error.what

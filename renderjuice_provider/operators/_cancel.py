@@ -1,4 +1,4 @@
-"""Stopping jobs: the safety net under tasks that render."""
+"""Cancelling jobs: the safety net under tasks that render."""
 
 from __future__ import annotations
 
@@ -11,36 +11,63 @@ from uuid import UUID
 from renderjuice_provider._arguments import Argument, read_job_id
 from renderjuice_provider._deferral import seconds
 from renderjuice_provider.api._lenient import parsed
-from renderjuice_provider.api.errors import RenderjuiceAuthenticationError, RenderjuiceError, RenderjuiceTimeoutError
+from renderjuice_provider.api._money import Money
+from renderjuice_provider.api.errors import (
+    Bill,
+    RenderjuiceAuthenticationError,
+    RenderjuiceError,
+    RenderjuiceTimeoutError,
+    RetryEffect,
+)
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.compat import XComNotFound
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP, Seen, stop_all
 from renderjuice_provider.operators._base import RenderjuiceOperator
-from renderjuice_provider.operators._waiting import JOB_KEY
+from renderjuice_provider.xcom_keys import JOB_ID
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from airflow.sdk import Context, XComArg
 
+    from renderjuice_provider._operator_arguments import OperatorArguments
+
 CANCEL_TIMEOUT = timedelta(minutes=10)
-"""Long enough for a farm that finishes its frames first; short enough that somebody hears of one that does not stop."""
+"""Long enough for a farm that finishes its frames first, short enough that a failure to stop is
+noticed."""
 
 
 class RenderjuiceCancelJobOperator(RenderjuiceOperator):
-    """Stop jobs and see that they stop: a job that is over already is left as it is.
+    """Cancel jobs and wait until they are over. A job that is over already is left as it is.
 
-    Made to be a teardown: a render that failed before it had a job leaves nothing to do, which is no error.
+    Made to be a teardown: where a render failed before it had a job, there is nothing to do, and
+    that is a success.
 
     Args:
-        job_id: the id of a job, several of them, or None. `XComArg(render, key="renderjuice_job_id")` is the job of the task
-            `render`, and all its jobs when it is mapped.
-        poll_interval: seconds between two looks (or a timedelta).
-        timeout: seconds (or a timedelta) until all have to be over; ten minutes by default. Meanwhile it holds a worker slot.
-        renderjuice_conn_id: see `RenderjuiceHook`.
+        job_id: the id of one job, several ids, or None. `XComArg(render,
+            key=renderjuice_provider.xcom_keys.JOB_ID)` is the job of the task `render`; where that
+            task is mapped, all its jobs.
+        poll_interval: seconds (or a timedelta) between two polls. 5 by default: a cancelled job is
+            over within seconds, and the task holds a worker slot while it waits.
+        timeout: seconds (or a timedelta) until all jobs must be over. Ten minutes by default: long
+            enough for a farm that finishes its frames first, short enough that a job that does not
+            stop is reported the same night.
+        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the
+            base URL.
+        **kwargs: the arguments of every Airflow operator, such as `task_id`.
 
-    Returns (XCom): the status after, `completed` when it was too late; for several jobs, the status of each by its id.
+    Returns:
+        As XCom: the status after, which is `completed` when it was too late to cancel; for several
+        jobs a dict, the status of each by its id; None when there was no job.
 
     Raises:
-        RenderjuiceError: when a job could not be stopped, after all others were; at once when the key is refused.
+        RenderjuiceInputError: for a `job_id` that is not one, or a time that is not a number of
+            seconds above 0.
+        RenderjuiceAuthenticationError: at once, when the API key is refused. The jobs may be
+            running, and cost money.
+        RenderjuiceTimeoutError: when jobs were not over in time. They may be running, and cost
+            money.
+        RenderjuiceError: when a job could not be cancelled, after all others were.
     """
 
     template_fields = (*RenderjuiceOperator.template_fields, "job_id", "poll_interval", "timeout")
@@ -50,27 +77,28 @@ class RenderjuiceCancelJobOperator(RenderjuiceOperator):
     def __init__(
         self,
         *,
-        job_id: str | Iterable[str] | XComArg | None,
-        poll_interval: float | timedelta = 5.0,
-        timeout: float | timedelta = CANCEL_TIMEOUT,
-        **kwargs: Any,
+        job_id: str | UUID | Iterable[str | UUID] | XComArg | None,
+        poll_interval: float | timedelta | XComArg = 5.0,
+        timeout: float | timedelta | XComArg = CANCEL_TIMEOUT,
+        renderjuice_conn_id: str = "renderjuice_default",
+        **kwargs: Unpack[OperatorArguments],
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(renderjuice_conn_id=renderjuice_conn_id, **kwargs)
         self.job_id: Any = job_id
         self.poll_interval = poll_interval
         self.timeout = timeout
 
     @classmethod
     def partial(cls, **arguments: Any) -> Any:  # type: ignore[override, unused-ignore]
-        """As for every operator, and `expand` also takes the `job_id` that a mapped render publishes: see there."""
+        """As for every operator; `expand` also takes the `job_id` of a mapped render."""
         return _Partial(cls, arguments)
 
     def render_template(self, content: Any, context: Context, *args: Any, **kwargs: Any) -> Any:
-        """As for every operator; the job of a render that never had one is None."""
+        """As for every operator, but the XCom of a render without a job is None."""
         try:
             return super().render_template(content, context, *args, **kwargs)
         except XComNotFound as error:
-            if error.key != JOB_KEY:
+            if error.key != JOB_ID:
                 raise
             return None
 
@@ -93,10 +121,10 @@ class RenderjuiceCancelJobOperator(RenderjuiceOperator):
 
 
 def ids_in(value: Any) -> list[str]:
-    """The job ids in what an argument, an XCom or a template says: one, several, or none.
+    """The job ids in an argument, an XCom or a rendered template: one, several, or none.
 
     Raises:
-        RenderjuiceInputError: for what is no id.
+        RenderjuiceInputError: for anything that is not a job id.
     """
     found = parsed(value)
     if found is None or found in ("", "None"):
@@ -109,18 +137,27 @@ def ids_in(value: Any) -> list[str]:
 def _error(left: dict[str, Seen]) -> RenderjuiceError:
     errors = [seen for seen in left.values() if isinstance(seen, RenderjuiceError)]
     refused = next((error for error in errors if isinstance(error, RenderjuiceAuthenticationError)), None)
-    if refused is not None or len(left) == len(errors) == 1:
-        return refused or errors[0]
-    each = ", ".join(f"{job_id} ({seen.status if isinstance(seen, Job) else seen})" for job_id, seen in left.items())
+    money: Money = {"bill": Bill.MAY_RUN, "retry": RetryEffect.STOPS_AGAIN, "next_step": HOW_TO_STOP}
+    if len(left) == 1:
+        money["job_id"] = next(iter(left))
+    if refused is not None:
+        money["retry"] = RetryEffect.AFTER_CORRECTION
+        return refused.settle(**money)
+    if len(left) == len(errors) == 1:
+        return errors[0].settle(**money)
+    each = ", ".join(
+        f"{job_id} ({seen.status if isinstance(seen, Job) else seen.what})" for job_id, seen in left.items()
+    )
     kind = RenderjuiceError if errors else RenderjuiceTimeoutError
-    return kind(f"Not stopped, and costs money while it runs: {each}. A retry tries again; or {HOW_TO_STOP}.")
+    return kind(f"Not stopped, and costs money while it runs: {each}", **money)
 
 
 class _Partial:
-    """`partial` of the operator above.
+    """What `partial` of the operator above returns.
 
-    Airflow expands over what tasks return, not over an XCom with a key of its own, as a render's job id has to be: it is known
-    before the render returns anything. Such ids one task takes together.
+    Airflow expands over what tasks return, not over an XCom with a key of its own. A render's job
+    id has such a key, since it is known before the render returns anything. So one task takes all
+    ids of a mapped render.
     """
 
     def __init__(self, operator: type[RenderjuiceCancelJobOperator], arguments: dict[str, Any]) -> None:
@@ -128,8 +165,8 @@ class _Partial:
         self._arguments = arguments
 
     def expand(self, **mapped: Any) -> Any:
-        """One task for all ids of a render, or what Airflow makes of the arguments."""
-        if mapped.keys() == {"job_id"} and getattr(mapped["job_id"], "key", None) == JOB_KEY:
+        """One task for all ids of a mapped render; for anything else, what Airflow makes of it."""
+        if mapped.keys() == {"job_id"} and getattr(mapped["job_id"], "key", None) == JOB_ID:
             return self._operator(**self._arguments, **mapped)
         return self._airflows().expand(**mapped)
 

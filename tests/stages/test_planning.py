@@ -7,7 +7,8 @@ import pytest
 from stages import decisions, planning
 from stages.delivery import publish
 from stages.planning import fingerprint, night_of, plan_night
-from stages.shot_list import ListedShot, Problem
+from stages.shot_list import ListedShot
+from stages.shot_text import Problem
 from stages.summary import keep
 
 NIGHT = "2026-11-23"
@@ -154,7 +155,7 @@ def test_a_subset_is_planned_alone_and_a_name_that_is_not_in_the_list_is_an_erro
 def test_a_night_is_named_in_one_way_only(juice, params):
     assert plan_night([juice], [], params, " 2026-11-23 ")["night"] == NIGHT
     for wrong in ("20261123", "2026-W48-1", "../2026"):
-        with pytest.raises(ValueError, match="is no date: write it as 2026-11-23"):
+        with pytest.raises(ValueError, match="is not a date: write it as 2026-11-23"):
             plan_night([juice], [], params, wrong)
 
 
