@@ -21,7 +21,9 @@ def no_use_to_retry(about: str = "", then: str = "") -> Iterator[None]:
     try:
         yield
     except (ValueError, RenderjuiceInputError) as error:
-        message = f"{about}: {error}" if about else str(error)
+        # Where `then` says what happened to the money, the error's own end about it is left out.
+        reason = error.what if then and isinstance(error, RenderjuiceInputError) else str(error)
+        message = f"{about}: {reason}" if about else reason
         raise AirflowFailException(storable(f"{message.rstrip('.')}. {then}" if then else message)) from error
 
 

@@ -13,9 +13,8 @@ from typing import Any
 
 from airflow.sdk import task
 
-from renderjuice_provider.api.errors import RenderjuiceInputError
+from renderjuice_provider.api.errors import Bill, RetryEffect
 from renderjuice_provider.api.redact import redact, storable
-from renderjuice_provider.operators.renderjuice import RenderjuiceJobOverError
 from stages.compat import (
     XCOM_SKIPMIXIN_FOLLOWED,
     XCOM_SKIPMIXIN_KEY,
@@ -98,7 +97,8 @@ def note_failure(context: Any) -> None:
     """`on_failure_callback` of every task of a shot: leaves the reason for the summary."""
     ti, error = context["ti"], context.get("exception")
     stage = ti.task_id.rpartition(".")[2]
-    refused = isinstance(error, (RenderjuiceInputError, RenderjuiceJobOverError)) and stage in {"upload", "validate"}
+    final = getattr(error, "retry", None) in {RetryEffect.AFTER_CORRECTION, RetryEffect.CANNOT_HELP}
+    free = getattr(error, "bill", None) in {Bill.NOTHING_SPENT, Bill.NOTHING_RENDERED}
     ti.xcom_push(
         "failure",
         {
@@ -107,7 +107,7 @@ def note_failure(context: Any) -> None:
             "reason": redact(str(error or "it was killed"), longest=1000),
             # A scene that cannot be opened has to be fixed by the artist, like one without a
             # camera.
-            "rejects": refused,
+            "rejects": final and free and stage in {"upload", "validate"},
         },
     )
 

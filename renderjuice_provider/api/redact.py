@@ -7,6 +7,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+__all__ = [
+    "redact",
+    "storable",
+]
+
 T = TypeVar("T")
 
 # What a URL can hold, up to the next blank, quotation mark or angle bracket. Each pattern here looks at a character a few times at
@@ -47,9 +52,9 @@ def redact(text: str, *secrets: str, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def story(text: str) -> str:
+def story(text: str, *, longest: int = LONGEST_STORY) -> str:
     """`redact` for a message of our own that quotes others: an error's, an event's."""
-    return redact(text, longest=LONGEST_STORY)
+    return redact(text, longest=longest)
 
 
 class _QueryFilter(logging.Filter):

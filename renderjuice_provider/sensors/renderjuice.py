@@ -11,24 +11,29 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from renderjuice_provider._arguments import Argument, is_unknown, read_job_id, truth
+from renderjuice_provider._arguments import Argument, is_unknown, read_job_id
 from renderjuice_provider._deferral import (
     BACKSTOP,
     DEFAULT_POLL_INTERVAL,
-    RenderjuiceJobOverError,
-    deferrable_by_default,
     earlier_deadline,
+    is_deferrable,
     job_trigger,
     seconds,
 )
+from renderjuice_provider._job_errors import RenderjuiceJobOverError
 from renderjuice_provider._templates import OnlyWrittenTemplates
-from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceInputError
+from renderjuice_provider.api.errors import (
+    Bill,
+    RenderjuiceError,
+    RenderjuiceInputError,
+    RenderjuiceTimeoutError,
+    RetryEffect,
+)
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.compat import AirflowSensorTimeout, AirflowSkipException, AirflowTaskTimeout
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
-from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, PollAgain
+from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, PollAgain, poll
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
-from renderjuice_provider.lifecycle.polling import poll
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, keep_preview, push_preview
 
@@ -112,7 +117,7 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
         super().__init__(**kwargs, **times)
         self.job_id: Any = job_id
         self.target_status: Any = str(target_status) if isinstance(target_status, str) else target_status
-        self.deferrable = deferrable_by_default() if deferrable is None else truth(deferrable, "deferrable")
+        self.deferrable = is_deferrable(deferrable)
         self.poll_interval = interval
         if timeout is not None:
             self.timeout = timeout
@@ -226,15 +231,15 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
         if outcome.ending is Ending.REACHED:
             self._link_preview(context)
             return outcome.status
-        what = outcome.message if outcome.ending is Ending.REFUSED else f"The job {outcome.message}"
-        message = f"{what}. It was left as it is: this sensor only watches. (job {outcome.job_id})"
-        if outcome.ending is Ending.REFUSED:
-            raise _NoLookError(message)
+        error = _error(outcome)
+        if isinstance(error, _NoLookError):
+            raise error
         if self.soft_fail or self.never_fail:
-            raise AirflowSkipException(message)
-        if outcome.ending is Ending.TIMED_OUT and outcome.limit == "execution_timeout":
-            raise AirflowTaskTimeout(message)  # as on the worker, where a retry may follow
-        raise AirflowSensorTimeout(message) if outcome.ending is Ending.TIMED_OUT else RenderjuiceJobOverError(message)
+            raise AirflowSkipException(str(error))
+        if outcome.ending is Ending.OVER:
+            raise error
+        # As on the worker, where a retry may follow an `execution_timeout` and not a `timeout`.
+        raise (AirflowTaskTimeout if outcome.limit == "execution_timeout" else AirflowSensorTimeout)(str(error))
 
     def _skipping_less(self, run: Callable[[], Any]) -> Any:
         """Keep Airflow's skip for a time-out only: here every other error is raised as itself."""
@@ -254,7 +259,20 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
         try:
             push_preview(context, self.hook.client.get_job(self.job_id))
         except RenderjuiceError as error:  # a picture is not worth failing for
-            self.log.info("No preview: %s", error)
+            self.log.info("No preview: %s", error.what)
+
+
+def _error(outcome: Outcome) -> RenderjuiceError:
+    """Why the wait was no success. What the job costs goes on, since this sensor touches nothing."""
+    kinds: dict[Ending, tuple[type[RenderjuiceError], RetryEffect]] = {
+        Ending.REFUSED: (_NoLookError, RetryEffect.AFTER_CORRECTION),
+        Ending.TIMED_OUT: (RenderjuiceTimeoutError, RetryEffect.READS_AGAIN),
+        Ending.OVER: (RenderjuiceJobOverError, RetryEffect.CANNOT_HELP),
+    }
+    kind, retry = kinds[outcome.ending]
+    message = outcome.message if outcome.ending is Ending.REFUSED else f"The job {outcome.message}"
+    watches = "this sensor only watches"
+    return kind(message, bill=Bill.LEFT_ALONE, retry=retry, next_step=watches, job_id=outcome.job_id)
 
 
 def _airflow_reads_this() -> bool:

@@ -81,7 +81,7 @@ def test_a_failed_poll_is_not_a_failed_render(error):
 @pytest.mark.parametrize("error", FINAL)
 def test_an_error_that_a_retry_cannot_cure_ends_the_wait_at_once(error):
     decision = a_poller().on_error(error, NOW)
-    assert (decision.outcome.ending, decision.outcome.message) == (Ending.REFUSED, str(error))
+    assert (decision.outcome.ending, decision.outcome.message) == (Ending.REFUSED, error.what)
 
 
 def test_polls_that_fail_in_a_row_are_further_and_further_apart_up_to_five_minutes():
@@ -198,7 +198,7 @@ RESULTS = st.lists(st.sampled_from([*STATUSES, *TRANSIENT, *FINAL]), min_size=1,
 
 @given(RESULTS, st.sampled_from(["validated", "completed", "canceled"]), st.floats(0, 1))
 def test_any_sequence_of_polls_leads_to_the_right_end(sequence, target, jitter):
-    """The first poll that can end the wait ends it; until then none is skipped and the clock only goes on."""
+    """The first poll that can end the wait ends it; no poll before it is skipped."""
     job_poller, now, decision, last = a_poller(target, jitter, deadline=NOW + 1e9), NOW, None, None
     for last in sequence:
         decision = (
