@@ -79,8 +79,10 @@ def check(error: RenderjuiceError, emulator: Emulator) -> None:
     assert Bill.UNKNOWN is not error.bill
     assert RetryEffect.UNKNOWN is not error.retry
     running = emulator.ledger.jobs_left_running()
-    if error.bill in NOTHING:
+    if error.bill in NOTHING and error.bill is not Bill.NOTHING_RENDERED:
         assert emulator.ledger.renders_started() == 0
+    if error.bill is Bill.NOTHING_RENDERED:  # or it was stopped before it rendered anything
+        assert sum(account.normalized_seconds for account in emulator.ledger.accounts.values()) == 0
     if error.bill in NOTHING | OVER:
         assert running == []
     if error.bill is Bill.RUNNING:
