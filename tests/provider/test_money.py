@@ -148,7 +148,8 @@ def test_a_deadline(emulator, runner, tmp_path, faults, deferrable, cancel_on_ti
     elif faults:
         assert (error.bill, error.retry) == (Bill.MAY_RUN, RetryEffect.STOPS_AGAIN)
     else:
-        assert (error.bill, error.retry) == (Bill.BILLED, RetryEffect.NEW_JOB)
+        assert error.bill in {Bill.BILLED, Bill.NOTHING_RENDERED}  # by what the emulator says: see `check`
+        assert error.retry is RetryEffect.NEW_JOB
     emulator.faults.clear()
 
 
