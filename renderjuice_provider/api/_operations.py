@@ -19,6 +19,7 @@ from typing import Any, Self, TypeVar
 from renderjuice_provider.api import errors
 from renderjuice_provider.api._flow import Call, Flow, NoResponse, Pause, Response, RunInThread
 from renderjuice_provider.api._ids import check_job_id
+from renderjuice_provider.api._money import Money
 from renderjuice_provider.api._reading import LONG, Reader
 from renderjuice_provider.api.config import RenderConfig, check_render_config
 from renderjuice_provider.api.models import RENDER_STARTED, Downloads, Job, JobStatus, UploadTarget
@@ -35,6 +36,8 @@ _LONGEST_LIST = 128 << 20
 """Bytes of a list of signed URLs: 100,000 frames with two URLs of 600 characters each."""
 
 _utc_now: Callable[[], datetime] = partial(datetime.now, UTC)
+
+_MAY_RENDER: Money = {"bill": errors.Bill.MAY_RUN, "retry": errors.RetryEffect.REATTACHES}
 
 
 class Operations:
@@ -119,8 +122,8 @@ class Operations:
             if not may_have_been_executed(failure):
                 raise
             raise errors.RenderjuiceAmbiguousError(
-                f"The job may or may not have been created ({failure}). Nothing is rendering and nothing was spent. "
-                "Upload again rather than using this slug twice."
+                f"The job may or may not have been created ({failure.what})",
+                next_step="upload again rather than using this slug twice",
             ) from None
         self._unseen.add(job.id.lower())
         return job
@@ -164,7 +167,16 @@ class Operations:
         On any doubt the job is read. It may have completed meanwhile, so check the status of what
         is returned.
         """
-        return self._post_action(check_job_id(job_id), "cancel", lambda job: job.is_over)
+        return self._cancel(check_job_id(job_id))
+
+    def _cancel(self, job_id: str) -> Flow[Job]:
+        try:
+            return (yield from self._post_action(job_id, "cancel", lambda job: job.is_over))
+        except errors.RenderjuiceError as failure:
+            if failure.retry is not errors.RetryEffect.AFTER_CORRECTION:
+                failure.retry = errors.RetryEffect.STOPS_AGAIN
+            failure.settle(bill=errors.Bill.MAY_RUN, job_id=job_id)
+            raise
 
     def start_render(self, job_id: str, render_config: RenderConfig | Mapping[str, Any]) -> Flow[Job]:
         """Start rendering, which costs money from here on: `POST /jobs/{id}/render`.
@@ -187,11 +199,21 @@ class Operations:
             refused = isinstance(failure, errors.RenderjuiceRefusedError)
             if not (refused or may_have_been_executed(failure)):
                 raise
-            job = yield from self.get_job(job_id)
+            if not refused:
+                failure.settle(**_MAY_RENDER).settle(job_id=job_id)
+            job = yield from self._get_ordered(job_id)
             if job.status not in RENDER_STARTED:
                 raise
             return job
-        return job if job is not None else (yield from self.get_job(job_id))
+        return job if job is not None else (yield from self._get_ordered(job_id))
+
+    def _get_ordered(self, job_id: str) -> Flow[Job]:
+        """The job, whose render was ordered or may have been."""
+        try:
+            return (yield from self.get_job(job_id))
+        except errors.RenderjuiceError as failure:
+            failure.settle(**_MAY_RENDER).settle(job_id=job_id)
+            raise
 
     def _post_action(self, job_id: str, action: str, done: Callable[[Job], bool], retries_of_404: int = 0) -> Flow[Job]:
         """POST an action that is refused when it comes too late; on any doubt the job is read."""

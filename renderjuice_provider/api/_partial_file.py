@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Self, TypeVar
 
 from renderjuice_provider.api._flow import Received
-from renderjuice_provider.api.errors import RenderjuiceTransferError
+from renderjuice_provider.api.errors import Bill, RenderjuiceTransferError
 
 T = TypeVar("T")
 
@@ -68,7 +68,8 @@ class PartialFileWriter:
         try:
             return work()
         except OSError as error:
-            raise RenderjuiceTransferError(f"Cannot write {self._path}: {error.strerror or error}.") from error
+            reason = error.strerror or error
+            raise RenderjuiceTransferError(f"Cannot write {self._path}: {reason}", bill=Bill.KEPT) from error
 
     def __enter__(self) -> Self:
         self._open()

@@ -55,7 +55,8 @@ def upload(
             yield from RunInThread(scene.check_unchanged)
             return target
     raise errors.RenderjuiceTransferError(
-        f"{scene.name} could not be stored: {_RENEWALS} upload URLs in a row were refused or expired before the upload ended."
+        f"{scene.name} could not be stored: {_RENEWALS} upload URLs in a row were refused or expired before the upload ended.",
+        bill=errors.Bill.NOTHING_SPENT,
     )
 
 
@@ -89,7 +90,9 @@ def _put(operations: Operations, scene: SceneFile, target: UploadTarget) -> Flow
             return False
         pause = operations.policy.pause(failure, attempt, Repeat.SAFELY)
         if pause is None:
-            raise errors.RenderjuiceTransferError(f"{scene.name} could not be stored. {failure}. Nothing was spent.")
+            raise errors.RenderjuiceTransferError(
+                f"{scene.name} could not be stored. {failure.what}", bill=errors.Bill.NOTHING_SPENT
+            )
         yield from Pause(pause)
         # Checked only before a retry: a target that was just given is good, whatever our clock says.
         if _has_expired(target, operations.now()):
@@ -124,8 +127,10 @@ def download(operations: Operations, job_id: str, destination: Folder) -> Flow[D
             renewals = 1 if len(missing) < len(left) else renewals + 1
             if renewals > _RENEWALS:
                 raise errors.RenderjuiceTransferError(
-                    f"{len(missing)} outputs of job {job_id} could not be downloaded: {_RENEWALS} times, fresh URLs were refused. "
-                    "The render is paid and kept: download again."
+                    f"{len(missing)} outputs of job {job_id} could not be downloaded: {_RENEWALS} times, fresh URLs were refused",
+                    bill=errors.Bill.KEPT,
+                    next_step="download again",
+                    job_id=job_id,
                 )
             _, urls = yield from _planned((yield from operations.get_downloads(job_id)))
         left = missing
@@ -153,7 +158,10 @@ def _keep(arrived: dict[int, DownloadedFile], left: Sequence[int], files: Sequen
 def _outputs(operations: Operations, job: Job) -> Flow[Downloads]:
     if not job.is_over:
         raise errors.RenderjuiceTransferError(
-            f"Job {job.id} is {job.status}: there is nothing to download before it is over."
+            f"The job is {job.status}: there is nothing to download before it is over",
+            bill=errors.Bill.LEFT_ALONE,
+            retry=errors.RetryEffect.READS_AGAIN,
+            job_id=job.id,
         )
     for attempt in range(1, _EMPTY_LISTS + 1):
         downloads = yield from operations.get_downloads(job.id)
@@ -161,7 +169,12 @@ def _outputs(operations: Operations, job: Job) -> Flow[Downloads]:
             break
         if job.output is not None and job.output.is_deleted_for_client:
             raise errors.RenderjuiceTransferError(
-                f"The outputs of job {job.id} were deleted at Renderjuice. Render it again."
+                "The outputs were deleted at Renderjuice",
+                bill=errors.Bill.BILLED,
+                retry=errors.RetryEffect.CANNOT_HELP,
+                next_step="render again, which costs again",
+                normalized_seconds=job.normalized_seconds,
+                job_id=job.id,
             )
         if job.status != JobStatus.COMPLETED:
             break
@@ -187,7 +200,9 @@ class _Fetching:
         if self._expired:
             return None
         if str(planned.place) not in self._urls:
-            raise errors.RenderjuiceTransferError(f"{planned.place} is no longer among the outputs of the job.")
+            raise errors.RenderjuiceTransferError(
+                f"{planned.place} is no longer among the outputs of the job", bill=errors.Bill.KEPT
+            )
         partial_file = yield from RunInThread(partial(_on_disk, self._destination.partial_file, planned.place))
         try:
             received = yield from self._receive(planned, partial_file)
@@ -222,7 +237,9 @@ class _Fetching:
             pause = self._operations.policy.pause(failure, attempt, Repeat.SAFELY)
             if pause is None:
                 raise errors.RenderjuiceTransferError(
-                    f"{planned.place} could not be downloaded. {failure}. The render is paid and kept: download again."
+                    f"{planned.place} could not be downloaded. {failure.what}",
+                    bill=errors.Bill.KEPT,
+                    next_step="download again",
                 )
             yield from Pause(pause)
 
@@ -244,4 +261,6 @@ def _on_disk(work: Callable[..., T], *arguments: Any) -> T:
     except (OSError, ValueError, ImportError) as error:
         # ValueError, ImportError: a store that fsspec or Airflow does not know.
         reason = getattr(error, "strerror", None) or error
-        raise errors.RenderjuiceTransferError(f"Cannot write below the destination: {reason}.") from error
+        raise errors.RenderjuiceTransferError(
+            f"Cannot write below the destination: {reason}", bill=errors.Bill.KEPT
+        ) from error

@@ -17,7 +17,7 @@ from typing import Any
 from renderjuice_provider.api._blend import HEAD, TAIL, ends, has_an_end, is_blend
 from renderjuice_provider.api._litter import is_litter
 from renderjuice_provider.api._scene_zip import check_zip
-from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceTransferError
+from renderjuice_provider.api.errors import Bill, RenderjuiceInputError, RenderjuiceTransferError
 from renderjuice_provider.api.redact import redact
 
 __all__ = [
@@ -120,11 +120,11 @@ class SceneFile:
                 while left:
                     chunk = file.read(min(CHUNK, left))
                     if not chunk:
-                        raise RenderjuiceTransferError(self._changed())
+                        raise self._changed()
                     left -= len(chunk)
                     yield chunk
         except OSError as error:
-            raise RenderjuiceTransferError(self._changed()) from error
+            raise self._changed() from error
 
     def check_unchanged(self) -> None:
         """After the upload, check that the file is still what was sent.
@@ -138,10 +138,14 @@ class SceneFile:
         except OSError:
             unchanged = False
         if not unchanged:
-            raise RenderjuiceTransferError(self._changed())
+            raise self._changed()
 
-    def _changed(self) -> str:
-        return f"{self.name} changed while it was being uploaded. Nothing was rendered; upload again once it is saved."
+    def _changed(self) -> RenderjuiceTransferError:
+        return RenderjuiceTransferError(
+            f"{self.name} changed while it was being uploaded",
+            bill=Bill.NOTHING_SPENT,
+            next_step="upload again once it is saved",
+        )
 
 
 def _size_and_time(path: Any) -> tuple[int, float | None]:

@@ -43,7 +43,10 @@ def test_an_error_of_any_shape_is_a_short_sentence(client, emulator, shape, text
     emulator.switches.error_shape = shape
     with pytest.raises(RenderjuiceNotFoundError) as caught:
         client.get_job(UNKNOWN)
-    assert str(caught.value) == f"Renderjuice answered 404{text}"
+    assert caught.value.what == f"Renderjuice answered 404{text}"
+    assert str(caught.value) == (
+        f"Renderjuice answered 404{text}. No job was changed. A retry fails alike until this is corrected."
+    )
 
 
 def test_a_long_error_is_cut_and_kept_on_one_line(new_client):
