@@ -33,7 +33,7 @@ def test_faults_are_met_in_order_and_then_all_is_well(studio: Studio, emulator: 
     assert emulator.faults.left() == {}
 
 
-def test_what_was_not_met_is_told(emulator: Emulator) -> None:
+def test_what_was_not_met_is_listed(emulator: Emulator) -> None:
     emulator.faults.add("get_job", "503", "stall 5")
     assert emulator.faults.left() == {"get_job": ["503", "stall 5"]}
     emulator.faults.clear()
@@ -100,7 +100,7 @@ def test_a_body_that_names_no_file_meets_no_file_s_fault(studio: Studio, emulato
         "redirect x",
     ],
 )
-def test_what_is_no_fault_is_refused(emulator: Emulator, text: str) -> None:
+def test_what_is_not_a_fault_is_refused(emulator: Emulator, text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         emulator.faults.add("get_job", "503", text)
     assert emulator.faults.left() == {}

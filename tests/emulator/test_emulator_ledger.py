@@ -29,7 +29,7 @@ def test_requests_are_counted_by_operation_job_and_answer(studio: Studio, emulat
     assert emulator.ledger.count("get_job", status=503) == 2
 
 
-def test_the_money_is_told_by_job_and_by_file(studio: Studio, emulator: Emulator) -> None:
+def test_the_money_is_counted_by_job_and_by_file(studio: Studio, emulator: Emulator) -> None:
     first = studio.completed(studio.scene("a.blend", frame_end=1))
     second = studio.started(studio.scene("b.blend", seconds_per_frame=100_000))
     assert emulator.ledger.renders_started() == 2

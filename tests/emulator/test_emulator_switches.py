@@ -205,10 +205,10 @@ def test_every_switch_says_what_it_does() -> None:
 def test_the_relative_path_of_a_composite_can_be_its_folder(studio: Studio, emulator: Emulator) -> None:
     job_id = studio.completed(frame_end=1, compositor_outputs=("Depth",))
 
-    def told() -> object:
+    def shown() -> object:
         (item,) = studio.http.get(f"/jobs/{job_id}/downloads").json()["compositeNodeOutputs"]
         return item["fileName"], item["relativePath"]
 
-    assert told() == ("0001.png", "Depth/0001.png")
+    assert shown() == ("0001.png", "Depth/0001.png")
     emulator.switches.relative_path = "folder"
-    assert told() == ("0001.png", "Depth")
+    assert shown() == ("0001.png", "Depth")
