@@ -41,7 +41,7 @@ class ResetAfter(
 
     async def serve(self, exchange: Exchange) -> None:
         """Work, and reset the connection."""
-        await exchange.work_unheard()
+        await exchange.work_without_response()
         await exchange.reset()
 
     async def deliver(self, delivery: Delivery) -> None:
@@ -150,5 +150,5 @@ class KillAfter(
 
     async def serve(self, exchange: Exchange) -> None:
         """Work, and kill the client."""
-        await exchange.work_unheard()
+        await exchange.work_without_response()
         await exchange.kill()
