@@ -1,4 +1,4 @@
-"""The application behind the API's port: documented endpoints, their description, and the control routes."""
+"""The application behind the API's port: endpoints, their description, and controls."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from starlette.responses import Response
 
 from renderjuice_emulator import api, control
 from renderjuice_emulator.answers import JSONResponse, error_response
-from renderjuice_emulator.emulation import Emulation
 from renderjuice_emulator.farm import RefusalError
 from renderjuice_emulator.openapi import description
+from renderjuice_emulator.parts import EmulatorParts
 
 
 @cache
 def application() -> FastAPI:
-    """The application, made once: it serves every emulation of the process, each by the `scope` of its requests."""
+    """The application, made once for every emulator of the process.
+
+    It finds the parts of the emulator in the `scope` of the request.
+    """
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
@@ -46,12 +49,15 @@ def application() -> FastAPI:
 
 
 def _refuse(request: Request, status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    emulation: Emulation = request.scope["emulation"]
-    return error_response(emulation.switches.error_shape, status, message, headers)
+    parts: EmulatorParts = request.scope["parts"]
+    return error_response(parts.switches.error_shape, status, message, headers)
 
 
 def _explain(error: RequestValidationError) -> str:
-    """The problems in one line, without the values: `requestedRenderConfig.fps: Input should be greater than 0`."""
+    """The problems in one line, without the values.
+
+    Such as `requestedRenderConfig.fps: Input should be greater than 0`.
+    """
     return "; ".join(
         f"{'.'.join(str(part) for part in problem['loc'][1:]) or 'body'}: {problem['msg']}"
         for problem in error.errors()

@@ -1,14 +1,17 @@
 """Runs inside Blender: validates one scene, or renders it. Standard library and `bpy` only.
 
-`renderjuice_emulator.blender` starts one of these for each job. The first line of standard input is the order, as JSON:
+`renderjuice_emulator.blender` starts one of these for each job. The first line of standard input is
+the order, as JSON:
 
     {"command": "analyze", "scene": "shot.blend"}
-    {"command": "render", "scene": "shot.blend", "destination": "out", "frames": [1, 2], "config": {...}}
+    {"command": "render", "scene": "shot.blend", "destination": "out", "frames": [1], "config": {}}
 
-The answer is JSON, one message on each line of standard output: `report`, then nothing more; or one `file` for each
-finished image; or `error`. Standard input stays open for as long as the answer is wanted: at its end, Blender ends.
+The answer is JSON, one message on each line of standard output: `report`, then nothing more; or one
+`file` for each finished image; or `error`. Standard input stays open for as long as the answer is
+wanted: at its end, Blender ends.
 
-Works with Blender 4.2 to 5.x, as the `bpy` module or as `blender --background --python blender_job.py`.
+Works with Blender 4.2 to 5.x, as the `bpy` module or as `blender --background
+--python blender_job.py`.
 """
 
 from __future__ import annotations
@@ -24,8 +27,11 @@ from typing import Any
 
 import bpy
 
-# The other rooms that run inside Blender. Their folder is on the path only now: what lies there must not shadow Blender's modules.
+# The other modules that run inside Blender. Their folder is on the path only now: what lies there
+# must not shadow Blender's modules.
 sys.path.append(str(Path(__file__).parents[1]))
+from renderjuice_emulator.blender_config import apply_config
+from renderjuice_emulator.blender_errors import JobError, words
 from renderjuice_emulator.blender_files import missing_files
 from renderjuice_emulator.blender_needs import is_edit, needed
 from renderjuice_emulator.blender_outputs import file_outputs, redirect
@@ -34,50 +40,25 @@ from renderjuice_emulator.fence import limits
 
 sys.path.pop()
 
-ACES_VIEWS = ("ACES 2.0", "ACES 1.3")
-"""View transforms that mean ACES, best first. Blender ships them since 5.0; older ones keep the scene's own view."""
-
-PLAIN_SETTINGS = {
-    "resolutionPercentage": "render.resolution_percentage",
-    "denoisingEnabled": "cycles.use_denoising",
-    "useTiling": "cycles.use_auto_tile",
-    "tileSize": "cycles.tile_size",
-}
-"""Fields of the render configuration that are one property of the scene."""
-
-OUTPUT_SETTINGS = {
-    "colorMode": "color_mode",
-    "colorDepth": "color_depth",
-    "exrCodec": "exr_codec",
-    "tiffCodec": "tiff_codec",
-    "compression": "compression",
-    "quality": "quality",
-}
-"""Fields of `outputSettings` and the image settings that they are. The mode goes before the depth it permits."""
-
-
-class JobError(Exception):
-    """What ends this job, in words for the artist. `type` is one of those that `blender.py` lists."""
-
-    def __init__(self, type_: str, name: str) -> None:
-        super().__init__(name)
-        self.type = type_
-
 
 def open_scene(path: str) -> Any:
     """Open the `.blend`, running none of the scripts in it, and return its active scene."""
     try:
         bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
     except RuntimeError as error:
-        # Blender may also complain of a scene that it has opened, say because a linked library is gone.
+        # Blender may also complain of a scene that it has opened, say because a linked library is
+        # gone.
         if not bpy.data.filepath:
-            raise JobError("SCENE_UNREADABLE", _words(error)) from error
+            raise JobError("SCENE_UNREADABLE", words(error)) from error
     _switch_off_style_modules()
     return bpy.context.scene
 
 
 def _switch_off_style_modules() -> None:
-    """Freestyle's modules are Python that runs also where scripts are disabled. Their mode stays: the report warns of that."""
+    """Switch off Freestyle's modules: Python that runs also where scripts are disabled.
+
+    Their mode stays: the report warns of that.
+    """
     for layer in (layer for scene in bpy.data.scenes for layer in scene.view_layers):
         for module in layer.freestyle_settings.modules:
             module.use = False
@@ -110,26 +91,32 @@ def analyze(scene: Any) -> dict[str, Any]:
 
 
 def _linked_outputs(scene: Any) -> list[str]:
-    """A node without a link writes nothing, so nobody is to wait for it."""
+    """A node without a link writes nothing, so nothing is to wait for it."""
     return [name for name, node in file_outputs(scene) if any(socket.is_linked for socket in node.inputs)]
 
 
-def _tried(look: Callable[[], Any], default: Any, what: str) -> tuple[Any, list[str]]:
-    """What a look into the scene finds, or a default and a sentence: one odd thing must not end the whole check."""
+def _tried(check: Callable[[], Any], default: Any, what: str) -> tuple[Any, list[str]]:
+    """What a check of the scene finds; where it fails, a default and a sentence.
+
+    One odd thing must not end the whole analysis.
+    """
     try:
-        return look(), []
+        return check(), []
     except Exception as error:  # noqa: BLE001
-        return default, [f"Could not find out: {what} ({_words(error)})."]
+        return default, [f"Could not find out: {what} ({words(error)})."]
 
 
 def render(scene: Any, destination: Path, frames: list[int], config: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Render into `destination` as `0001.png`, composites into a folder for each node; yields each file once closed."""
-    _apply_config(scene, config)
+    """Render into `destination` as `0001.png`, and yield each file once it is closed.
+
+    Composites go into a folder for each node.
+    """
+    apply_config(scene, config)
     redirect(scene, destination)
     folders = [name for name, _ in file_outputs(scene)]
     seen: set[tuple[Path, int]] = set()
     for folder in folders:
-        _unseen(destination / folder, seen)  # What an earlier render left there is none of ours.
+        _unseen(destination / folder, seen)  # What an earlier render left there.
     for frame in frames:
         _render_frame(scene, frame)
         for path, view in _frame_paths(scene, frame):
@@ -152,91 +139,21 @@ def _render_frame(scene: Any, frame: int) -> None:
     scene.frame_start = scene.frame_end = frame
     if scene.frame_start != frame:
         raise JobError("INVALID_CONFIG", f"Blender cannot render frame {frame}: frames begin at {scene.frame_start}")
-    scene.frame_set(frame)  # Markers may switch the camera here, and animation may switch view layers off.
+    scene.frame_set(frame)  # May switch the camera (markers) and view layers (animation).
     if not is_edit(scene):
         if scene.camera is None:
             raise JobError("NO_CAMERA", f"frame {frame}: the scene {scene.name!r} has no active camera")
         if not any(layer.use for layer in scene.view_layers):
-            # Blender would go on and write an empty image. Nobody wants to pay for that one.
+            # Blender would go on and write an empty image. No customer wants to pay for that.
             raise JobError("RENDER_ERROR", f"frame {frame}: all view layers are disabled for rendering")
     for path, _ in _frame_paths(scene, frame):
         path.unlink(missing_ok=True)  # An earlier render's image must not pass for this one's.
     try:
-        # As an animation of one frame, for only then do file-output nodes put the frame's number into their names.
+        # As an animation of one frame, for only then do file-output nodes put the frame's number
+        # into their names.
         bpy.ops.render.render(animation=True)
     except RuntimeError as error:
-        raise JobError("RENDER_ERROR", f"frame {frame}: {_words(error)}") from error
-
-
-def _apply_config(scene: Any, config: dict[str, Any]) -> None:
-    """Set what the order asks for; everything else stays as the artist left it, but always on the CPU, on all cores."""
-    render, cycles = scene.render, scene.cycles
-    render.threads_mode = "AUTO"
-    render.use_overwrite, render.use_placeholder, render.use_file_extension = True, False, True
-    render.use_stamp_filename = False  # Else each image tells where this farm keeps its scenes.
-    cycles.device = "CPU"
-    cycles.denoiser = "OPENIMAGEDENOISE"  # The other one, OPTIX, needs a GPU.
-    for name in ("compositor_device", "compositor_denoise_device"):
-        if hasattr(render, name):
-            setattr(render, name, "CPU")
-    if "renderEngine" in config:
-        _set("renderEngine", render, "engine", _engine(config["renderEngine"]))
-    if "sampleCount" in config:
-        target, name = (cycles, "samples") if render.engine == "CYCLES" else (scene.eevee, "taa_render_samples")
-        _set("sampleCount", target, name, config["sampleCount"])
-    if "resolution" in config:
-        _set("resolution", render, "resolution_x", config["resolution"][0])
-        _set("resolution", render, "resolution_y", config["resolution"][1])
-    if "fps" in config:
-        # Blender's rate is a whole number over a base: 23.976 is 24 / 1.001.
-        render.fps = max(1, round(config["fps"]))
-        render.fps_base = render.fps / config["fps"]
-    for field in PLAIN_SETTINGS.keys() & config.keys():
-        group, name = PLAIN_SETTINGS[field].split(".")
-        _set(field, getattr(scene, group), name, config[field])
-    _apply_output(render, config)
-    if config.get("colorManagementPreset") == "aces":
-        _use_aces(scene.view_settings)
-
-
-def _apply_output(render: Any, config: dict[str, Any]) -> None:
-    image = render.image_settings
-    file_format = config.get("outputFormat", image.file_format)
-    if render.is_movie_format and "outputFormat" not in config:
-        file_format = "PNG"  # A farm renders frames. The movie is made of them afterwards.
-    if hasattr(image, "media_type"):  # Blender 5: decides which formats there are.
-        image.media_type = "MULTI_LAYER_IMAGE" if file_format == "OPEN_EXR_MULTILAYER" else "IMAGE"
-    _set("outputFormat", image, "file_format", file_format)
-    output = config.get("outputSettings") or {}
-    for field, name in OUTPUT_SETTINGS.items():
-        if field in output:
-            _set(f"outputSettings.{field}", image, name, output[field])
-
-
-def _set(field: str, target: Any, name: str, value: Any) -> None:
-    """Set one property; what Blender refuses is told by the name of the configuration's field."""
-    try:
-        # JSON does not tell 64 from 64.0, Blender does.
-        setattr(target, name, int(value) if isinstance(value, float) else value)
-    except (TypeError, ValueError) as error:
-        raise JobError("INVALID_CONFIG", f"{field}: {_words(error)}") from error
-
-
-def _engine(name: str) -> str:
-    """EEVEE is `BLENDER_EEVEE_NEXT` in Blender 4.2 to 4.5 and `BLENDER_EEVEE` before and after; take either."""
-    if name.startswith("BLENDER_EEVEE"):
-        return "BLENDER_EEVEE_NEXT" if (4, 2) <= bpy.app.version[:2] < (5, 0) else "BLENDER_EEVEE"
-    return name
-
-
-def _use_aces(view_settings: Any) -> None:
-    for name in ACES_VIEWS:
-        try:
-            view_settings.view_transform = name
-        except TypeError:
-            continue
-        view_settings.look = "None"
-        return
+        raise JobError("RENDER_ERROR", f"frame {frame}: {words(error)}") from error
 
 
 def _views(render: Any) -> list[Any]:
@@ -252,7 +169,7 @@ def _frame_paths(scene: Any, frame: int) -> list[tuple[Path, str | None]]:
 
 
 def _unseen(folder: Path, seen: set[tuple[Path, int]]) -> list[Path]:
-    """Files that are new, or have been written anew, since the last call."""
+    """Files that are new, or have been written again, since the last call."""
     files = {(path, path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
     new = files - seen
     seen |= new
@@ -260,20 +177,15 @@ def _unseen(folder: Path, seen: set[tuple[Path, int]]) -> list[Path]:
 
 
 def _cameras(scene: Any) -> list[str]:
-    """All cameras, the active one first; none when none is active, for then there is nothing to render with."""
+    """All cameras, the active one first; empty without an active one, which rendering needs."""
     active = scene.camera or next((marker.camera for marker in scene.timeline_markers if marker.camera), None)
     if active is None:
         return []
     return [active.name, *(each.name for each in scene.objects if each.type == "CAMERA" and each.name != active.name)]
 
 
-def _words(error: Exception) -> str:
-    """Blender's message on one line, without its formulas."""
-    return " ".join(str(error).replace("Error: ", "").replace("bpy_struct: item.attr = val: ", "").split())
-
-
 def _end_with_parent() -> None:
-    """Wait for standard input to end, which it does when the emulator stops wanting this job, or dies."""
+    """Wait for the end of standard input: the emulator stopped wanting this job, or died."""
     while os.read(0, 1024):
         pass
     os._exit(1)
@@ -282,7 +194,8 @@ def _end_with_parent() -> None:
 def main() -> None:
     """Take the order, answer it, end."""
     limits()
-    # Blender chats on standard output. Keep the channel for ourselves and send the chat where the errors go.
+    # Blender chats on standard output. Keep the channel for ourselves and send the chat where the
+    # errors go.
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
 
@@ -293,7 +206,7 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     status = 0
     try:
-        bpy.ops.wm.read_factory_settings(use_empty=True)  # Nobody's preferences and add-ons.
+        bpy.ops.wm.read_factory_settings(use_empty=True)  # Without preferences and add-ons.
         scene = open_scene(order["scene"])
         if order["command"] == "analyze":
             send("report", analyze(scene))
@@ -302,12 +215,12 @@ def main() -> None:
                 send("file", file)
     except JobError as error:
         send("error", {"type": error.type, "name": str(error)})
-    except Exception:  # noqa: BLE001 - told with its traceback, as a crash: the last words of standard error
+    except Exception:  # noqa: BLE001 - reported as a crash, by the last words of standard error
         traceback.print_exc()
         status = 1
     channel.close()
     sys.stderr.flush()
-    os._exit(status)  # All is written. Freeing every mesh first takes time, and has been known to crash.
+    os._exit(status)  # All is written. Freeing every mesh takes time, and may crash.
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from renderjuice_emulator.faults import Fault
 from renderjuice_emulator.operations import OPERATIONS
 from renderjuice_emulator.testing import Emulator
 from tests.support.raw_client import Studio
+from tests.support.until import until
 
 ASK_TO_RENDER = """
 import json, sys, urllib.request
@@ -33,7 +34,7 @@ def test_faults_are_met_in_order_and_then_all_is_well(studio: Studio, emulator: 
     assert emulator.faults.left() == {}
 
 
-def test_what_was_not_met_is_told(emulator: Emulator) -> None:
+def test_what_was_not_met_is_listed(emulator: Emulator) -> None:
     emulator.faults.add("get_job", "503", "stall 5")
     assert emulator.faults.left() == {"get_job": ["503", "stall 5"]}
     emulator.faults.clear()
@@ -98,9 +99,12 @@ def test_a_body_that_names_no_file_meets_no_file_s_fault(studio: Studio, emulato
         "html 200",
         "kill",
         "redirect x",
+        "slow",
+        "slow 0B/s",
+        "slow 10 kB/s",
     ],
 )
-def test_what_is_no_fault_is_refused(emulator: Emulator, text: str) -> None:
+def test_what_is_not_a_fault_is_refused(emulator: Emulator, text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         emulator.faults.add("get_job", "503", text)
     assert emulator.faults.left() == {}
@@ -161,14 +165,15 @@ def test_a_reset_after_the_work_loses_only_the_answer(studio: Studio, emulator: 
 
 
 def test_a_stall_delays_the_work_and_a_stall_after_only_the_answer(studio: Studio, emulator: Emulator) -> None:
-    emulator.faults.add("create_job", "stall 0.2", "stall-after 0.2")
+    emulator.faults.add("create_job", "stall 1", "stall-after 60")
     slug = studio.upload()
-    for jobs_while_waiting in (0, 2):
-        with pytest.raises(httpx.ReadTimeout):
-            studio.http.post("/jobs", json={"slug": slug}, timeout=0.1)
-        assert len(emulator.jobs) == jobs_while_waiting
-        time.sleep(0.2)
-    assert len(emulator.jobs) == 2
+    with pytest.raises(httpx.ReadTimeout):
+        studio.http.post("/jobs", json={"slug": slug}, timeout=0.05)
+    assert len(emulator.jobs) == 0
+    until(lambda: len(emulator.jobs) == 1)
+    with pytest.raises(httpx.ReadTimeout):
+        studio.http.post("/jobs", json={"slug": slug}, timeout=0.05)
+    until(lambda: len(emulator.jobs) == 2)
 
 
 def test_a_truncated_answer_promises_more_than_it_holds(studio: Studio, emulator: Emulator) -> None:
@@ -177,6 +182,18 @@ def test_a_truncated_answer_promises_more_than_it_holds(studio: Studio, emulator
     with pytest.raises(httpx.RemoteProtocolError, match="without sending complete"):
         studio.render(job_id)
     assert emulator.ledger.renders_started(job_id) == 1
+
+
+def test_a_slow_answer_trickles_and_is_whole(studio: Studio, emulator: Emulator) -> None:
+    url = studio.downloads(studio.completed(frame_end=1))["frames"][0]
+    whole, seconds = studio.store.get(url).content, 0.5
+    emulator.faults.add("download_file", f"slow {len(whole) / seconds:.0f}B/s", "slow 1MB/s")
+    started = time.monotonic()
+    with studio.store.stream("GET", url) as answer:
+        pieces = list(answer.iter_raw())
+    assert time.monotonic() - started > 0.9 * seconds
+    assert len(pieces) > 1
+    assert b"".join(pieces) == studio.store.get(url).content == whole
 
 
 def test_a_truncated_download_ends_halfway(studio: Studio, emulator: Emulator) -> None:

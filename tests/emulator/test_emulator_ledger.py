@@ -29,16 +29,16 @@ def test_requests_are_counted_by_operation_job_and_answer(studio: Studio, emulat
     assert emulator.ledger.count("get_job", status=503) == 2
 
 
-def test_the_money_is_told_by_job_and_by_file(studio: Studio, emulator: Emulator) -> None:
-    first = studio.completed(studio.scene("a.blend", frame_end=1))
-    second = studio.started(studio.scene("b.blend", seconds_per_frame=100_000))
-    assert emulator.ledger.renders_started() == 2
-    assert emulator.ledger.renders_started(first) == 1
-    assert emulator.ledger.renders_started(file_name="b.blend") == 1
-    assert emulator.ledger.jobs_left_running() == [second]
-    studio.cancel(second)
-    assert emulator.ledger.jobs_left_running() == []
-    assert [account.canceled for account in emulator.ledger.accounts.values()] == [False, True]
+def test_the_money_is_counted_by_job_and_by_file(manual_studio: Studio, manual_emulator: Emulator) -> None:
+    first = manual_studio.completed(manual_studio.scene("a.blend", frame_end=1))
+    second = manual_studio.started(manual_studio.scene("b.blend"))
+    assert manual_emulator.ledger.renders_started() == 2
+    assert manual_emulator.ledger.renders_started(first) == 1
+    assert manual_emulator.ledger.renders_started(file_name="b.blend") == 1
+    assert manual_emulator.ledger.jobs_left_running() == [second]
+    manual_studio.cancel(second)
+    assert manual_emulator.ledger.jobs_left_running() == []
+    assert [account.canceled for account in manual_emulator.ledger.accounts.values()] == [False, True]
 
 
 def test_neither_keys_nor_signatures_are_written_down(studio: Studio, emulator: Emulator) -> None:
