@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from proofs.chaos.case import DIRECT
 from proofs.chaos.leaks import find_leaks
 from proofs.chaos.relay import Relay
-from proofs.chaos.scenario import DIRECT
 from renderjuice_emulator.testing import Emulator
 from tools.local_airflow import LocalAirflow
 from tools.processes import free_port, signal_sessions, stop_sessions
@@ -55,7 +55,7 @@ SETTINGS = {
 }
 
 
-class Stage:
+class Harness:
     """Everything that runs. A context manager.
 
     Args:
@@ -111,14 +111,14 @@ class Stage:
         """End every wait: what is waited for is no longer wanted."""
         self._over.set()
 
-    def until(self, true: Callable[[], Any], patience: float, what: str, pause: float = 0.5) -> Any:
-        """What `true` returns, once that is true.
+    def until(self, condition: Callable[[], Any], patience: float, what: str, pause: float = 0.5) -> Any:
+        """What `condition` returns, once that is true.
 
         Raises:
             TimeoutError: naming `what`, after `patience` seconds.
         """
         deadline = time.monotonic() + patience
-        while not (found := true()):
+        while not (found := condition()):
             if time.monotonic() > deadline or self._over.is_set():
                 raise TimeoutError(f"{what}: not within {patience:.0f} s")
             time.sleep(pause)
@@ -137,7 +137,7 @@ class Stage:
         fernet_key = self.airflow.environment["AIRFLOW__CORE__FERNET_KEY"]
         return find_leaks(self.airflow.home, fernet_key, (KEY, WEBHOOK_SECRET))
 
-    def tell(self, method: str, path: str, body: dict[str, Any]) -> Any:
+    def change(self, method: str, path: str, body: dict[str, Any]) -> Any:
         """Change something through Airflow's API, one after the other: SQLite has but one writer."""
         with self._writing:
             return self.airflow.api(method, path, json=body)

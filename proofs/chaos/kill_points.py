@@ -10,7 +10,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from proofs.chaos.scenario import MODES, OPERATORS, Figures, Mode, Operator, Scenario
+from proofs.chaos.case import MODES, OPERATORS, Figures, Mode, Operator
+from proofs.chaos.scenario import Scenario
 
 POINTS = ("kill-before", "kill-after")
 CALLS: dict[Operator, tuple[tuple[str, int], ...]] = {

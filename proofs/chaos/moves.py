@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal
 
-from proofs.chaos.scenario import Step
+from proofs.chaos.harness import Harness
+from proofs.chaos.scenario import Move
 from proofs.chaos.shots import GONE, OVER, TASK, Shot
-from proofs.chaos.stage import Stage
 
 _PATIENCE = 300.0
 _TO_TAKE_A_TRIGGER = 5.0
@@ -18,72 +18,72 @@ _TO_TAKE_A_TRIGGER = 5.0
 _POOL, _OCCUPANT = "chaos_narrow", "chaos_occupant"
 
 
-def until_job_is(status: str) -> Step:
+def until_job_is(status: str) -> Move:
     """Wait until the newest job of each shot has this status."""
     return _until_each(lambda shot: shot.status() == status, f"a {status} job")
 
 
-def until_task_is(*states: str) -> Step:
+def until_task_is(*states: str) -> Move:
     """Wait until the task of each shot is in one of these states."""
     return _until_each(lambda shot: shot.state() in states, f"a {' or '.join(states)} task")
 
 
-def until_request(operation: str) -> Step:
+def until_request(operation: str) -> Move:
     """Wait until a request for each shot has come in."""
 
     def came(shot: Shot) -> bool:
-        entries = list(shot.stage.emulator.ledger.entries)
+        entries = list(shot.harness.emulator.ledger.entries)
         return any(one.operation == operation and one.file_name == shot.file_name for one in entries)
 
     return _until_each(came, operation)
 
 
-def until_over(stage: Stage, shots: Sequence[Shot]) -> None:
+def until_over(harness: Harness, shots: Sequence[Shot]) -> None:
     """Wait until Airflow is done with each shot."""
-    _until_each(lambda shot: shot.is_over(), "the end")(stage, shots)
+    _until_each(lambda shot: shot.is_over(), "the end")(harness, shots)
 
 
-def _until_each(true: Callable[[Shot], bool], what: str) -> Step:
-    def wait(stage: Stage, shots: Sequence[Shot]) -> None:
+def _until_each(condition: Callable[[Shot], bool], what: str) -> Move:
+    def wait(harness: Harness, shots: Sequence[Shot]) -> None:
         for shot in shots:
-            stage.until(partial(true, shot), _PATIENCE, f"{what} of {shot.file_name}")
+            harness.until(partial(condition, shot), _PATIENCE, f"{what} of {shot.file_name}")
 
     return wait
 
 
-def for_seconds(seconds: float) -> Step:
+def for_seconds(seconds: float) -> Move:
     """Let time pass."""
 
-    def wait(_stage: Stage, _shots: Sequence[Shot]) -> None:
+    def wait(_harness: Harness, _shots: Sequence[Shot]) -> None:
         time.sleep(seconds)
 
     return wait
 
 
-def send(number: signal.Signals, *components: str) -> Step:
+def send(number: signal.Signals, *components: str) -> Move:
     """A signal for every process of these components: SIGKILL is a machine without power, SIGSTOP one that is paused."""
 
-    def act(stage: Stage, _shots: Sequence[Shot]) -> None:
+    def act(harness: Harness, _shots: Sequence[Shot]) -> None:
         for component in components:
-            stage.send(number, component)
+            harness.send(number, component)
 
     return act
 
 
-def disturb(operation: str, *faults: str) -> Step:
+def disturb(operation: str, *faults: str) -> Move:
     """Faults for the requests of an operation that is not about one file."""
 
-    def act(stage: Stage, _shots: Sequence[Shot]) -> None:
-        stage.emulator.faults.add(operation, *faults)
+    def act(harness: Harness, _shots: Sequence[Shot]) -> None:
+        harness.emulator.faults.add(operation, *faults)
 
     return act
 
 
-def until_met(operation: str) -> Step:
+def until_met(operation: str) -> Move:
     """Wait until no such fault is left."""
 
-    def wait(stage: Stage, _shots: Sequence[Shot]) -> None:
-        stage.until(lambda: operation not in stage.emulator.faults.left(), _PATIENCE, f"all faults of {operation}")
+    def wait(harness: Harness, _shots: Sequence[Shot]) -> None:
+        harness.until(lambda: operation not in harness.emulator.faults.left(), _PATIENCE, f"all faults of {operation}")
 
     return wait
 
@@ -91,11 +91,11 @@ def until_met(operation: str) -> Step:
 Outage = Literal["refuse", "freeze"]
 
 
-def outage(kind: Outage, seconds: float) -> Step:
+def outage(kind: Outage, seconds: float) -> Move:
     """Renderjuice cannot be reached through the connection of these shots: nobody is there, or somebody who says nothing."""
 
-    def act(stage: Stage, shots: Sequence[Shot]) -> None:
-        relay = stage.relays[shots[0].scenario.connection]
+    def act(harness: Harness, shots: Sequence[Shot]) -> None:
+        relay = harness.relays[shots[0].case.connection]
         getattr(relay, kind)()
         time.sleep(seconds)
         relay.heal()
@@ -103,72 +103,72 @@ def outage(kind: Outage, seconds: float) -> Step:
     return act
 
 
-def no_leaks(stage: Stage, _shots: Sequence[Shot]) -> None:
+def no_leaks(harness: Harness, _shots: Sequence[Shot]) -> None:
     """Search now, while tasks wait: a trigger's arguments are gone when it has fired."""
-    if leaks := stage.leaks():
+    if leaks := harness.leaks():
         raise AssertionError(f"a secret was written down: {leaks}")
 
 
-def mark(state: Literal["success", "failed"]) -> Step:
+def mark(state: Literal["success", "failed"]) -> Move:
     """As the buttons "mark as" do."""
 
-    def act(stage: Stage, shots: Sequence[Shot]) -> None:
+    def act(harness: Harness, shots: Sequence[Shot]) -> None:
         for shot in shots:
-            stage.tell("PATCH", shot.path, {"new_state": state})
+            harness.change("PATCH", shot.path, {"new_state": state})
 
     return act
 
 
-def pause_dag(stage: Stage, shots: Sequence[Shot]) -> None:
+def pause_dag(harness: Harness, shots: Sequence[Shot]) -> None:
     """As the switch beside the DAG does."""
-    _pause(stage, shots, paused=True)
+    _pause(harness, shots, paused=True)
 
 
-def unpause_dag(stage: Stage, shots: Sequence[Shot]) -> None:
+def unpause_dag(harness: Harness, shots: Sequence[Shot]) -> None:
     """The same switch, in the other direction."""
-    _pause(stage, shots, paused=False)
+    _pause(harness, shots, paused=False)
 
 
-def _pause(stage: Stage, shots: Sequence[Shot], *, paused: bool) -> None:
-    for dag_id in {shot.scenario.dag_id for shot in shots}:
-        stage.tell("PATCH", f"/dags/{dag_id}", {"is_paused": paused})
+def _pause(harness: Harness, shots: Sequence[Shot], *, paused: bool) -> None:
+    for dag_id in {shot.case.dag_id for shot in shots}:
+        harness.change("PATCH", f"/dags/{dag_id}", {"is_paused": paused})
 
 
-def delete_dag(stage: Stage, shots: Sequence[Shot]) -> None:
+def delete_dag(harness: Harness, shots: Sequence[Shot]) -> None:
     """As the button "delete DAG" does, once a triggerer has the trigger."""
     time.sleep(_TO_TAKE_A_TRIGGER)
-    for dag_id in {shot.scenario.dag_id for shot in shots}:
-        stage.tell("DELETE", f"/dags/{dag_id}", {})
+    for dag_id in {shot.case.dag_id for shot in shots}:
+        harness.change("DELETE", f"/dags/{dag_id}", {})
 
 
-def delete_task(stage: Stage, shots: Sequence[Shot]) -> None:
+def delete_task(harness: Harness, shots: Sequence[Shot]) -> None:
     """As the button "delete task instance" does, once a triggerer has the trigger; returns when Airflow has made it anew."""
     time.sleep(_TO_TAKE_A_TRIGGER)
     for shot in shots:
-        stage.tell("DELETE", shot.path, {})
-    _until_each(lambda shot: shot.state() != GONE, "the task instance made anew")(stage, shots)
+        harness.change("DELETE", shot.path, {})
+    _until_each(lambda shot: shot.state() != GONE, "the task instance made anew")(harness, shots)
 
 
-def open_pool(stage: Stage, _shots: Sequence[Shot]) -> None:
+def open_pool(harness: Harness, _shots: Sequence[Shot]) -> None:
     """A pool of one slot, in which tasks that are deferred do not count."""
-    stage.make("/pools", {"name": _POOL, "slots": 1, "include_deferred": False})
+    harness.make("/pools", {"name": _POOL, "slots": 1, "include_deferred": False})
 
 
-def fill_pool(stage: Stage, _shots: Sequence[Shot]) -> None:
+def fill_pool(harness: Harness, _shots: Sequence[Shot]) -> None:
     """Another task takes the slot for a long time."""
-    stage.make(f"/dags/{_OCCUPANT}/dagRuns", {"dag_run_id": _OCCUPANT, "logical_date": None})
-    running = partial(stage.airflow.tasks, _OCCUPANT, _OCCUPANT, "running")
-    stage.until(running, _PATIENCE, "a full pool")
+    harness.make(f"/dags/{_OCCUPANT}/dagRuns", {"dag_run_id": _OCCUPANT, "logical_date": None})
+    running = partial(harness.airflow.tasks, _OCCUPANT, _OCCUPANT, "running")
+    harness.until(running, _PATIENCE, "a full pool")
 
 
-def free_pool(stage: Stage, _shots: Sequence[Shot]) -> None:
+def free_pool(harness: Harness, _shots: Sequence[Shot]) -> None:
     """Whoever has the slot ends."""
-    stage.tell("PATCH", f"/dags/{_OCCUPANT}/dagRuns/{_OCCUPANT}/taskInstances/occupy", {"new_state": "success"})
+    harness.change("PATCH", f"/dags/{_OCCUPANT}/dagRuns/{_OCCUPANT}/taskInstances/occupy", {"new_state": "success"})
 
 
-def clear(stage: Stage, shots: Sequence[Shot]) -> None:
+def clear(harness: Harness, shots: Sequence[Shot]) -> None:
     """As the button "clear" does; returns when Airflow has taken the task up again."""
     for shot in shots:
         body = {"dry_run": False, "dag_run_id": shot.run_id, "task_ids": [TASK], "only_failed": False}
-        stage.tell("POST", f"/dags/{shot.scenario.dag_id}/clearTaskInstances", body)
-    _until_each(lambda shot: shot.state() not in OVER, "a cleared task")(stage, shots)
+        harness.change("POST", f"/dags/{shot.case.dag_id}/clearTaskInstances", body)
+    _until_each(lambda shot: shot.state() not in OVER, "a cleared task")(harness, shots)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from proofs.chaos.scenario import MODES, OPERATORS, Faults, Mode, Operator, Scenario
-from proofs.chaos.steps import Outage, disturb, outage, until_job_is
+from proofs.chaos.case import MODES, OPERATORS, Faults, Mode, Operator
+from proofs.chaos.moves import Outage, disturb, outage, until_job_is
+from proofs.chaos.scenario import Scenario
 
 _OUTAGE = 120.0
 _KINDS: dict[Outage, str] = {"refuse": "refuses connections", "freeze": "accepts them and says nothing"}
@@ -46,7 +47,7 @@ def outages() -> Iterator[Scenario]:
                     shots=2,
                     frames=10,
                     seconds=4,
-                    steps=(until_job_is("rendering"), outage(kind, _OUTAGE)),
+                    moves=(until_job_is("rendering"), outage(kind, _OUTAGE)),
                     connection=name,
                     relayed=True,
                     patience=400,
@@ -66,7 +67,7 @@ def storm(seed: int) -> Iterator[Scenario]:
                 mode,
                 faults=_storm(dice, operator),
                 unsure=True,
-                steps=tuple(lists),
+                moves=tuple(lists),
                 patience=600,
             )
             lists = []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proofs.chaos.scenario import MODES, OPERATORS, Figures, Mode, Operator, Scenario, Step
-from proofs.chaos.steps import clear, mark, until_job_is, until_over, until_request, until_task_is
+from proofs.chaos.case import MODES, OPERATORS, Figures, Mode, Operator
+from proofs.chaos.moves import clear, mark, until_job_is, until_over, until_request, until_task_is
+from proofs.chaos.scenario import Move, Scenario
 
 ENDLESS = 60
 """Frames of a scene that nobody here sees completed."""
@@ -15,7 +16,7 @@ SKIPPED = Figures(state="skipped", result=False, canceled=1)
 LEFT_ALONE = Figures(state="failed", result=False)
 
 
-def decisions() -> Iterator[Scenario]:
+def user_actions() -> Iterator[Scenario]:
     """All of them, for both operators and in both modes."""
     for operator in OPERATORS:
         for mode in MODES:
@@ -26,7 +27,7 @@ def decisions() -> Iterator[Scenario]:
 
 
 def _by_users(operator: Operator, mode: Mode) -> Iterator[Scenario]:
-    def scenario(name: str, expect: Figures, *steps: Step, variant: str = "plain", frames: int = ENDLESS) -> Scenario:
+    def scenario(name: str, expect: Figures, *moves: Move, variant: str = "plain", frames: int = ENDLESS) -> Scenario:
         return Scenario(
             f"{name}, {mode}",
             f"{operator}-{mode}-{name.replace(' ', '-')}",
@@ -34,7 +35,7 @@ def _by_users(operator: Operator, mode: Mode) -> Iterator[Scenario]:
             mode,
             variant,
             frames=frames,
-            steps=(until_job_is("rendering"), until_task_is("deferred" if mode == "deferred" else "running"), *steps),
+            moves=(until_job_is("rendering"), until_task_is("deferred" if mode == "deferred" else "running"), *moves),
             expect=expect,
         )
 
@@ -72,7 +73,7 @@ def _before_there_is_a_job() -> Iterator[Scenario]:
                 "run",
                 mode,
                 faults=((call, ("stall-after 3",)),),
-                steps=(until_request(call), mark("failed")),
+                moves=(until_request(call), mark("failed")),
                 expect=Figures(state="failed", result=False, renders=0),
             )
 
@@ -85,7 +86,7 @@ def _clears_of_a_success() -> Iterator[Scenario]:
             "run",
             "deferred",
             variant,
-            steps=(until_over, clear),
+            moves=(until_over, clear),
             expect=Figures(renders=renders),
         )
     yield Scenario(
@@ -93,5 +94,5 @@ def _clears_of_a_success() -> Iterator[Scenario]:
         "render-deferred-success-cleared",
         "render",
         "deferred",
-        steps=(until_over, clear),
+        moves=(until_over, clear),
     )

@@ -207,9 +207,9 @@ class Trial:
         print(f"{time.monotonic() - self._began:6.0f} s  {text}", flush=True)
 
 
-def _until(true: Any, patience: float, what: str) -> None:
+def _until(condition: Any, patience: float, what: str) -> None:
     deadline = time.monotonic() + patience
-    while not true():
+    while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {patience:.0f} s")
         time.sleep(2)

@@ -22,10 +22,10 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ROOT / ".venv-matrix"
 LOGS = ROOT / ".run" / "matrix"
-CONSTRAINTS = ROOT / "proofs" / "constraints"
+CONSTRAINTS = Path(__file__).parent / "constraints"
 UV = (sys.executable, "-m", "uv")
 
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -39,7 +39,7 @@ AIRFLOWS = ("3.1", "3.2", "3.3", "3.4")
 CELLS = tuple(f"{airflow}-py{python}" for airflow in AIRFLOWS for python in (PYTHONS[0], PYTHONS[-1]))
 """By default each Airflow on the oldest and the newest Python: what holds on both is not lost between them."""
 
-DAGS = ("proofs.try_dags",)
+DAGS = ("proofs.matrix.try_dags",)
 KILLS = ("proofs.chaos", "--only=marked")
 
 
@@ -71,7 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m proofs.matrix", description=__doc__.splitlines()[0])
     parser.add_argument("cells", nargs="*", help=f"by default {' '.join(CELLS)}")
     parser.add_argument("--quick", action="store_true", help="only import and run the example DAGs, no kills")
-    parser.add_argument("--pin", action="store_true", help="write proofs/constraints anew")
+    parser.add_argument("--pin", action="store_true", help="write proofs/matrix/constraints anew")
     options = parser.parse_args()
     if options.pin:
         pin()

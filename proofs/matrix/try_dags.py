@@ -1,6 +1,6 @@
 """Import every example DAG, and run each with `dag.test()` against an emulator: does this Airflow carry them?
 
-    python -m proofs.try_dags
+    python -m proofs.matrix.try_dags
 
 For the environments of `make matrix`, so it needs no more than Airflow and the extras `emulator` and `media`. What the runs make is
 judged by tests/dags; here it is enough that each ends as it has to.
@@ -22,7 +22,7 @@ from renderjuice_emulator.testing import Emulator, write_scene
 from tools.local_airflow import LocalAirflow
 from tools.tracker import LocalTracker
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DAGS = ROOT / "dags"
 NIGHT = "2026-11-23"
 SHOTS = """\

@@ -23,7 +23,7 @@ from tools.local_airflow import LocalAirflow
 from tools.local_emulator import KEY, LocalEmulator
 from tools.tracker import LocalTracker
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NIGHT, BULK = 60, 300
 PATIENCE = 45 * 60
 """Seconds for each run: far more than it takes, so that a run that hangs is told as one."""
