@@ -1,7 +1,7 @@
 """`make fuzz`: prints a line for each target, and ends with 1 if anything was found.
 
-    PYTHONPATH=.:dags python -m tests.fuzz --inputs 200000 --seed 1
-    PYTHONPATH=.:dags python -m tests.fuzz config --seed 1 --first 4711 --inputs 1  # one finding again
+PYTHONPATH=.:dags python -m tests.fuzz --inputs 200000 --seed 1
+PYTHONPATH=.:dags python -m tests.fuzz config --seed 1 --first 4711 --inputs 1  # one finding again
 """
 
 from __future__ import annotations

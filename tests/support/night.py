@@ -1,6 +1,6 @@
 """Runs the DAGs by `dag.test()` in a process of its own, and tells what happened as JSON. `test_runs.py` judges it.
 
-    python night.py <folder for everything> <file for the result>
+    python -m tests.support.night <folder for everything> <file for the result>
 
 A process of its own, because `dag.test()` wants a migrated database and settings that are there before Airflow is imported.
 """

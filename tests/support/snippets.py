@@ -1,6 +1,6 @@
 """Runs every Python block of the documentation against an emulator, and tells how each went as JSON. `test_snippets.py` judges it.
 
-    python snippets.py <folder for everything> <file for the result>
+    python -m tests.support.snippets <folder for everything> <file for the result>
 
 A process of its own, as `night.py`. Blocks with a DAG are loaded from a DAG folder (`dags` in the folder for everything) and run by
 `dag.test()`; their params are filled in by name.
@@ -20,8 +20,6 @@ from pathlib import Path
 
 from renderjuice_emulator.testing import Emulator, write_scene
 from renderjuice_provider.api.client import RenderjuiceClient
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.support.pages import Block, blocks
 
 
@@ -88,6 +86,7 @@ def main(folder: Path, result: Path) -> None:
     with Emulator() as emulator:
         connection = {"conn_type": "renderjuice", "host": emulator.base_url, "password": emulator.api_key}
         os.environ |= {
+            "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
             "AIRFLOW_CONN_RENDERJUICE_DEFAULT": json.dumps(connection),
             "RENDERJUICE_API_KEY": emulator.api_key,
             "RENDERJUICE_BASE_URL": emulator.base_url,
