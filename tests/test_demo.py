@@ -64,6 +64,7 @@ def slow() -> Iterator[tuple[SlowAirflow, AirflowApi]]:
     server.server_close()
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_slow_is_waited_out_and_a_run_is_started_once(slow):
     server, api = slow
 

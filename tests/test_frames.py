@@ -319,6 +319,7 @@ def test_an_order_that_nobody_can_count_is_not_counted(ranges):
     assert ordered_frames({"frameRanges": ranges}) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["shot_{:06d}.exr", "1_2_3_4_5_6_7_8_9_10_11_12_{:06d}.exr"])
 def test_a_long_render_is_counted_in_a_time_that_grows_with_its_frames(name):
     many = 20_000

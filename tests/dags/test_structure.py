@@ -26,6 +26,7 @@ def dags():
     return bag.dags
 
 
+@pytest.mark.slow
 def test_all_dags_import_without_a_warning_and_without_heavy_libraries(airflow_home):
     """In a fresh process, as the DAG processor does it; Airflow's own deprecations count when our lines cause them."""
     code = f"""

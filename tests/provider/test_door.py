@@ -118,6 +118,7 @@ def everyone(scene: Any, folder: Any) -> Iterator[Any]:
     yield RenderjuiceDownloadOperator(task_id="task", job_id=JOB_ID, destination=str(folder), expected_frames=["1-9"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("final", ["completed", "failed"])
 def test_whatever_a_farm_says_can_be_stored_and_is_no_secret(name, final, tmp_path, monkeypatch, caplog):
