@@ -17,7 +17,9 @@ SCRIPT = (ROOT / ".ci" / "run").read_text()
 
 @pytest.fixture
 def jobs() -> dict[str, Any]:
-    return yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yaml").read_text())["jobs"]
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yaml").read_text())
+    found: dict[str, Any] = loaded["jobs"]
+    return found
 
 
 def targets(commands: str) -> list[str]:

@@ -6,7 +6,7 @@ import linecache
 import resource
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,7 +111,7 @@ def _told(error: Exception) -> str:
 
 
 @contextmanager
-def _end():
+def _end() -> Iterator[None]:
     def ring(*_: Any) -> None:
         raise _Endless
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 from stages import bulk, composite, decisions, delivery, movie, pictures, planning, shot_list
 
@@ -47,7 +48,7 @@ shots:
     frames: [1-3, 7]
     render: {sampleCount: 64, outputSettings: {colorDepth: 16}}
 """
-ORDER = {
+ORDER: dict[str, Any] = {
     "shot": "sh010",
     "files": {"base": "a.blend", "over": "b.blend"},
     "frames": None,

@@ -12,7 +12,7 @@ from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.client import RenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import FailedReason, Job
-from renderjuice_provider.hooks._xcom import serde
+from renderjuice_provider.hooks._xcom import serde  # type: ignore[attr-defined]
 from renderjuice_provider.lifecycle.job_poller import JobPoller
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.links.renderjuice import PREVIEW_KEY

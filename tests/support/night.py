@@ -11,17 +11,18 @@ import json
 import os
 import sys
 import threading
+from collections.abc import AsyncIterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
 from renderjuice_emulator.fast import FastRenderer
-from renderjuice_emulator.rendering import RenderFailedError
+from renderjuice_emulator.rendering import RenderedFile, RenderFailedError, RenderOrder
 from renderjuice_emulator.testing import Emulator, write_scene
 
 DAGS = Path(__file__).parents[2] / "dags"
 NIGHT = "2026-11-23"
-SCENE = {"frame_end": 6, "resolution": (64, 36)}
+SCENE: dict[str, Any] = {"frame_end": 6, "resolution": (64, 36)}
 LIST = """\
 show: citrus
 defaults: {render: {colorManagementPreset: default}}
@@ -41,7 +42,7 @@ class MoodyRenderer(FastRenderer):
 
     bad_night = True
 
-    async def render(self, order):
+    async def render(self, order: RenderOrder) -> AsyncIterator[RenderedFile]:
         async for file in super().render(order):
             if self.bad_night and order.report.samples == 13 and file.frame == 4:
                 raise RenderFailedError(f"frame {file.frame} could not be rendered", "RENDER_ERROR")
@@ -52,15 +53,15 @@ class MoodyRenderer(FastRenderer):
 class Tracker(BaseHTTPRequestHandler):
     """A production tracker that writes down what it is told."""
 
-    told: ClassVar[list[tuple[str, dict]]] = []
+    told: ClassVar[list[tuple[str, Any]]] = []
 
-    def do_PUT(self):
+    def do_PUT(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.told.append((self.path, body))
         self.send_response(200)
         self.end_headers()
 
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         pass
 
 
@@ -98,10 +99,10 @@ class Studio:
 
         self.dags = DagBag(str(DAGS)).dags
 
-    def scene(self, name: str, **report) -> None:
+    def scene(self, name: str, **report: Any) -> None:
         write_scene(self.folder / f"{name}.blend", **SCENE | report)
 
-    def run(self, dag_id: str, **conf) -> dict:
+    def run(self, dag_id: str, **conf: Any) -> dict[str, Any]:
         """One run, and what it did to the world."""
         started, told = self.emulator.ledger.renders_started(), len(Tracker.told)
         uploads = self.emulator.ledger.count("create_upload")
@@ -130,7 +131,7 @@ class Studio:
         """What all renders so far would be billed for."""
         return sum(job.normalized_seconds for job in self.emulator.jobs.values())
 
-    def _report(self, run: Any) -> dict:
+    def _report(self, run: Any) -> dict[str, Any]:
         """What `summarize` or `collect` returned."""
         from airflow.models.xcom import XComModel
         from airflow.utils.session import create_session
@@ -146,7 +147,7 @@ class Studio:
         out = self.folder / "out"
         return {str(path.relative_to(out)): path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
 
-    def _summary(self) -> dict:
+    def _summary(self) -> dict[str, Any]:
         path = self.folder / "out" / "nights" / NIGHT / "summary.json"
         return json.loads(path.read_text()) if path.exists() else {}
 

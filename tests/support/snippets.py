@@ -17,6 +17,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 from renderjuice_emulator.testing import Emulator, write_scene
 from renderjuice_provider.api.client import RenderjuiceClient
@@ -34,7 +35,7 @@ def rendered_job(emulator: Emulator, scene: Path) -> str:
         return str(job.id)
 
 
-def run_dag(block: Block, folder: Path, emulator: Emulator) -> dict:
+def run_dag(block: Block, folder: Path, emulator: Emulator) -> dict[str, Any]:
     """As a user would: into the DAG folder, and started with a form that is filled in."""
     from airflow.dag_processing.dagbag import DagBag
 
@@ -62,7 +63,7 @@ def run_dag(block: Block, folder: Path, emulator: Emulator) -> dict:
     return problems | {"ok": run.state == "success" and fetched, "states": states}
 
 
-def run_script(block: Block, folder: Path) -> dict:
+def run_script(block: Block, folder: Path) -> dict[str, Any]:
     """In a folder with a scene, and with the variables that the README speaks of."""
     with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()) as printed:
         try:
@@ -72,7 +73,7 @@ def run_script(block: Block, folder: Path) -> dict:
     return {"ok": True, "printed": printed.getvalue()}
 
 
-def run_test(block: Block, folder: Path) -> dict:
+def run_test(block: Block, folder: Path) -> dict[str, Any]:
     """By pytest, as a project that has installed the package would."""
     file = folder / f"test_{block.name}.py"
     file.write_text(block.code)
@@ -82,7 +83,7 @@ def run_test(block: Block, folder: Path) -> dict:
 
 
 def main(folder: Path, result: Path) -> None:
-    found = {}
+    found: dict[str, Any] = {}
     with Emulator() as emulator:
         connection = {"conn_type": "renderjuice", "host": emulator.base_url, "password": emulator.api_key}
         os.environ |= {
