@@ -1,8 +1,7 @@
-"""The documented endpoints, below `/api/external/v1`."""
+"""The documented endpoints, below `/api/external/v1`: each declares one operation by its decorator."""
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Annotated, Any, cast
@@ -14,7 +13,6 @@ from starlette.responses import Response
 
 from renderjuice_emulator.answers import JSONResponse, iso, job_body, job_response
 from renderjuice_emulator.downloads import downloads_body
-from renderjuice_emulator.emulation import Emulated, Emulation
 from renderjuice_emulator.farm import RefusalError
 from renderjuice_emulator.jobs import Job
 from renderjuice_emulator.ledger import Entry
@@ -30,28 +28,11 @@ from renderjuice_emulator.models import (
     UploadTarget,
     WrappedJob,
 )
-from renderjuice_emulator.operations import Routes
+from renderjuice_emulator.parts import EmulatorParts, Parts
 from renderjuice_emulator.states import Status
 from renderjuice_emulator.switches import JobShape
 
 PREFIX = "/api/external/v1"
-_JOB = rf"{PREFIX}/jobs/(?P<job>[^/]+)"
-
-ROUTES: Routes = tuple(
-    (method, re.compile(path), name)
-    for method, path, name in (
-        ("POST", f"{PREFIX}/uploads", "create_upload"),
-        ("POST", f"{PREFIX}/jobs", "create_job"),
-        ("GET", f"{PREFIX}/jobs", "list_jobs"),
-        ("GET", f"{PREFIX}/jobs/progress", "list_progress"),
-        ("GET", _JOB, "get_job"),
-        ("POST", f"{_JOB}/validate", "validate_job"),
-        ("POST", f"{_JOB}/render", "start_render"),
-        ("POST", f"{_JOB}/cancel", "cancel_job"),
-        ("GET", f"{_JOB}/progress", "get_progress"),
-        ("GET", f"{_JOB}/downloads", "get_downloads"),
-    )
-)
 
 _bearer = HTTPBearer(
     auto_error=False, scheme_name="apiKey", description="API key from the dashboard: `Bearer RJ-XXX...`"
@@ -60,7 +41,7 @@ router = APIRouter(prefix=PREFIX, dependencies=[Depends(_bearer)])
 
 
 async def _workspace(request: Request) -> str:
-    """The gate found it, from the key, before the body was read; FastAPI would read that first."""
+    """The middleware found it, from the key, before the body was read; FastAPI would read that first."""
     return cast(str, request.scope["workspace"])
 
 
@@ -68,21 +49,21 @@ Workspace = Annotated[str, Depends(_workspace)]
 
 
 async def _job(
-    emulation: Emulated,
+    parts: Parts,
     workspace_id: Workspace,
     job_id: Annotated[str, PathParameter(alias="id", json_schema_extra={"format": "uuid"})],
 ) -> Job:
-    return emulation.farm.find(workspace_id, job_id)
+    return parts.farm.find(workspace_id, job_id)
 
 
 FoundJob = Annotated[Job, Depends(_job)]
 
 
 def _job_answer(
-    request: Request, emulation: Emulated, job: Job, shape: JobShape, headers: dict[str, str] | None = None
+    request: Request, parts: Parts, job: Job, shape: JobShape, headers: dict[str, str] | None = None
 ) -> Response:
-    preview_url = emulation.storage.preview_url(job, request.url.hostname)
-    return job_response(job, emulation.switches, shape, preview_url, headers)
+    preview_url = parts.storage.preview_url(job, request.url.hostname)
+    return job_response(job, parts.switches, shape, preview_url, headers)
 
 
 def _answers(model: Any, *refusals: int) -> dict[int | str, dict[str, Any]]:
@@ -98,17 +79,17 @@ def _answers(model: Any, *refusals: int) -> dict[int | str, dict[str, Any]]:
 
 @router.post("/uploads", responses=_answers(UploadTarget, 400, 401, 429))
 async def create_upload(
-    request: Request, emulation: Emulated, workspace_id: Workspace, body: Annotated[UploadRequest, Body()]
+    request: Request, parts: Parts, workspace_id: Workspace, body: Annotated[UploadRequest, Body()]
 ) -> Response:
     """Create upload target: a presigned URL for one PUT of a file smaller than 5 GiB."""
     name, kind = body["fileName"], body["fileType"]
     if PurePosixPath(name).suffix.lower() != f".{kind}":
         raise RefusalError(400, f"fileType {kind!r} does not match the extension of {name!r}")
-    upload = emulation.farm.create_upload(workspace_id, name, kind)
+    upload = parts.farm.create_upload(workspace_id, name, kind)
     _entry(request).file_name = name
-    expires = emulation.clock.now() + timedelta(seconds=emulation.switches.upload_url_seconds)
+    expires = parts.clock.now() + timedelta(seconds=parts.switches.upload_url_seconds)
     target = {
-        "uploadUrl": emulation.storage.upload_url(upload, request.url.hostname),
+        "uploadUrl": parts.storage.upload_url(upload, request.url.hostname),
         "slug": upload.slug,
         "expiresAt": iso(expires),
     }
@@ -117,27 +98,27 @@ async def create_upload(
 
 @router.post("/jobs", responses=_answers(JobObject, 400, 401, 404, 429))
 async def create_job(
-    request: Request, emulation: Emulated, workspace_id: Workspace, body: Annotated[JobRequest, Body()]
+    request: Request, parts: Parts, workspace_id: Workspace, body: Annotated[JobRequest, Body()]
 ) -> Response:
     """Create job: from the slug of a finished upload."""
-    job = emulation.farm.create_job(workspace_id, body["slug"])
+    job = parts.farm.create_job(workspace_id, body["slug"])
     entry = _entry(request)
     entry.job_id, entry.file_name = job.id, job.upload.file_name
-    return _job_answer(request, emulation, job, emulation.switches.create_job_shape)
+    return _job_answer(request, parts, job, parts.switches.create_job_shape)
 
 
 @router.get("/jobs", responses=_answers(JobPage, 400, 401, 429))
 async def list_jobs(
     request: Request,
-    emulation: Emulated,
+    parts: Parts,
     workspace_id: Workspace,
     page: Annotated[int, Query(gt=0, description="Page number, from 1.")] = 1,
     page_size: Annotated[int, Query(gt=0, alias="pageSize", description="Number of jobs on a page.")] = 10,
     status: Annotated[Status | None, Query(description="Only jobs of this status.")] = None,
 ) -> Response:
     """List jobs: newest first, in pages, of one status where given."""
-    switches = emulation.switches
-    jobs = [job for job in reversed(emulation.farm.jobs.values()) if job.workspace_id == workspace_id]
+    switches = parts.switches
+    jobs = [job for job in reversed(parts.farm.jobs.values()) if job.workspace_id == workspace_id]
     if status and not switches.status_filter_ignored:
         jobs = [job for job in jobs if job.shown_status == status]
     page = 1 if switches.page_parameter_ignored else page
@@ -145,74 +126,73 @@ async def list_jobs(
     pagination = {"page": page, "pageSize": size, "total": len(jobs), "totalPages": -(-len(jobs) // size)}
     host = request.url.hostname
     shown = [
-        job_body(job, switches, emulation.storage.preview_url(job, host))
-        for job in jobs[(page - 1) * size : page * size]
+        job_body(job, switches, parts.storage.preview_url(job, host)) for job in jobs[(page - 1) * size : page * size]
     ]
     return JSONResponse({"jobs": shown, "pagination": pagination})
 
 
 @router.get("/jobs/progress", responses=_answers(list[dict[str, Any]], 401, 429))
-async def list_progress(emulation: Emulated, workspace_id: Workspace) -> Response:
+async def list_progress(parts: Parts, workspace_id: Workspace) -> Response:
     """Progress of all running jobs: counters, or an empty array."""
-    jobs = [job for job in emulation.farm.jobs.values() if job.workspace_id == workspace_id]
-    counters = [counter for job in jobs if (counter := emulation.farm.progress(job))]
+    jobs = [job for job in parts.farm.jobs.values() if job.workspace_id == workspace_id]
+    counters = [counter for job in jobs if (counter := parts.farm.progress(job))]
     by_job = {counter["jobId"]: counter for counter in counters}
-    return _shape_progress(emulation, counters, by_job)
+    return _shape_progress(parts, counters, by_job)
 
 
 @router.get("/jobs/{id}", responses=_answers(WrappedJob, 401, 404, 429))
-async def get_job(request: Request, emulation: Emulated, job: FoundJob) -> Response:
+async def get_job(request: Request, parts: Parts, job: FoundJob) -> Response:
     """Get job: wrapped in `data`."""
     if job.hidden_reads:
         job.hidden_reads -= 1
         raise RefusalError(404, "no such job")
-    return _job_answer(request, emulation, job, emulation.switches.get_job_shape)
+    return _job_answer(request, parts, job, parts.switches.get_job_shape)
 
 
 @router.post("/jobs/{id}/validate", responses=_answers(JobObject, 400, 401, 404, 429))
-async def validate_job(request: Request, emulation: Emulated, job: FoundJob) -> Response:
+async def validate_job(request: Request, parts: Parts, job: FoundJob) -> Response:
     """Validate: only from `created`."""
-    emulation.farm.validate(job)
-    return _job_answer(request, emulation, job, emulation.switches.validate_shape)
+    parts.farm.validate(job)
+    return _job_answer(request, parts, job, parts.switches.validate_shape)
 
 
 @router.post("/jobs/{id}/render", responses=_answers(JobObject, 400, 401, 404, 429))
 async def start_render(
-    request: Request, emulation: Emulated, job: FoundJob, body: Annotated[RenderRequest, Body()]
+    request: Request, parts: Parts, job: FoundJob, body: Annotated[RenderRequest, Body()]
 ) -> Response:
     """Start render: from `validated`; a repeat starts nothing and says so in `X-Idempotent-Replay`."""
     config = body["requestedRenderConfig"]
     unknown = config.keys() - RenderConfig.__annotations__.keys()
-    if unknown and emulation.switches.unknown_render_keys == "refused":
+    if unknown and parts.switches.unknown_render_keys == "refused":
         raise RefusalError(400, f"requestedRenderConfig has no {', '.join(sorted(unknown))}")
-    started = emulation.farm.start_render(job, cast(dict[str, Any], config))
+    started = parts.farm.start_render(job, cast(dict[str, Any], config))
     headers = None if started else {"X-Idempotent-Replay": "true"}
-    return _job_answer(request, emulation, job, emulation.switches.start_render_shape, headers)
+    return _job_answer(request, parts, job, parts.switches.start_render_shape, headers)
 
 
 @router.post("/jobs/{id}/cancel", responses=_answers(JobObject, 400, 401, 404, 429))
-async def cancel_job(request: Request, emulation: Emulated, job: FoundJob) -> Response:
+async def cancel_job(request: Request, parts: Parts, job: FoundJob) -> Response:
     """Cancel: until the job is completed, failed or canceled."""
-    await emulation.farm.cancel(job)
-    return _job_answer(request, emulation, job, emulation.switches.cancel_shape)
+    await parts.farm.cancel(job)
+    return _job_answer(request, parts, job, parts.switches.cancel_shape)
 
 
 @router.get("/jobs/{id}/progress", responses=_answers(list[dict[str, Any]], 401, 404, 429))
-async def get_progress(emulation: Emulated, job: FoundJob) -> Response:
+async def get_progress(parts: Parts, job: FoundJob) -> Response:
     """Progress of one job: counters, or an empty array when nothing is running."""
-    counter = emulation.farm.progress(job)
-    return _shape_progress(emulation, [counter] if counter else [], counter or [])
+    counter = parts.farm.progress(job)
+    return _shape_progress(parts, [counter] if counter else [], counter or [])
 
 
 @router.get("/jobs/{id}/downloads", responses=_answers(Downloads, 401, 404, 429))
-async def get_downloads(request: Request, emulation: Emulated, job: FoundJob) -> Response:
+async def get_downloads(request: Request, parts: Parts, job: FoundJob) -> Response:
     """Download URLs: signed, and empty before output is ready."""
-    return JSONResponse(downloads_body(emulation, job, request.url.hostname))
+    return JSONResponse(downloads_body(parts, job, request.url.hostname))
 
 
-def _shape_progress(emulation: Emulation, array: list[dict[str, Any]], as_object: Any) -> Response:
+def _shape_progress(parts: EmulatorParts, array: list[dict[str, Any]], as_object: Any) -> Response:
     shapes = {"array": array, "object": as_object, "wrapped": {"data": array}}
-    return JSONResponse(shapes[emulation.switches.progress_shape])
+    return JSONResponse(shapes[parts.switches.progress_shape])
 
 
 def _entry(request: Request) -> Entry:

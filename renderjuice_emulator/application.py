@@ -12,14 +12,14 @@ from starlette.responses import Response
 
 from renderjuice_emulator import api, control
 from renderjuice_emulator.answers import JSONResponse, error_response
-from renderjuice_emulator.emulation import Emulation
 from renderjuice_emulator.farm import RefusalError
 from renderjuice_emulator.openapi import description
+from renderjuice_emulator.parts import EmulatorParts
 
 
 @cache
 def application() -> FastAPI:
-    """The application, made once: it serves every emulation of the process, each by the `scope` of its requests."""
+    """The application, made once: it serves every emulator of the process, each by the `scope` of its requests."""
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
@@ -46,8 +46,8 @@ def application() -> FastAPI:
 
 
 def _refuse(request: Request, status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    emulation: Emulation = request.scope["emulation"]
-    return error_response(emulation.switches.error_shape, status, message, headers)
+    parts: EmulatorParts = request.scope["parts"]
+    return error_response(parts.switches.error_shape, status, message, headers)
 
 
 def _explain(error: RequestValidationError) -> str:

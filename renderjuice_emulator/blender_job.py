@@ -24,8 +24,11 @@ from typing import Any
 
 import bpy
 
-# The other rooms that run inside Blender. Their folder is on the path only now: what lies there must not shadow Blender's modules.
+# The other modules that run inside Blender. Their folder is on the path only now: what lies there
+# must not shadow Blender's modules.
 sys.path.append(str(Path(__file__).parents[1]))
+from renderjuice_emulator.blender_config import apply_config
+from renderjuice_emulator.blender_errors import JobError, words
 from renderjuice_emulator.blender_files import missing_files
 from renderjuice_emulator.blender_needs import is_edit, needed
 from renderjuice_emulator.blender_outputs import file_outputs, redirect
@@ -33,35 +36,6 @@ from renderjuice_emulator.blender_warnings import warnings
 from renderjuice_emulator.fence import limits
 
 sys.path.pop()
-
-ACES_VIEWS = ("ACES 2.0", "ACES 1.3")
-"""View transforms that mean ACES, best first. Blender ships them since 5.0; older ones keep the scene's own view."""
-
-PLAIN_SETTINGS = {
-    "resolutionPercentage": "render.resolution_percentage",
-    "denoisingEnabled": "cycles.use_denoising",
-    "useTiling": "cycles.use_auto_tile",
-    "tileSize": "cycles.tile_size",
-}
-"""Fields of the render configuration that are one property of the scene."""
-
-OUTPUT_SETTINGS = {
-    "colorMode": "color_mode",
-    "colorDepth": "color_depth",
-    "exrCodec": "exr_codec",
-    "tiffCodec": "tiff_codec",
-    "compression": "compression",
-    "quality": "quality",
-}
-"""Fields of `outputSettings` and the image settings that they are. The mode goes before the depth it permits."""
-
-
-class JobError(Exception):
-    """What ends this job, in words for the artist. `type` is one of those that `blender.py` lists."""
-
-    def __init__(self, type_: str, name: str) -> None:
-        super().__init__(name)
-        self.type = type_
 
 
 def open_scene(path: str) -> Any:
@@ -71,7 +45,7 @@ def open_scene(path: str) -> Any:
     except RuntimeError as error:
         # Blender may also complain of a scene that it has opened, say because a linked library is gone.
         if not bpy.data.filepath:
-            raise JobError("SCENE_UNREADABLE", _words(error)) from error
+            raise JobError("SCENE_UNREADABLE", words(error)) from error
     _switch_off_style_modules()
     return bpy.context.scene
 
@@ -119,12 +93,12 @@ def _tried(look: Callable[[], Any], default: Any, what: str) -> tuple[Any, list[
     try:
         return look(), []
     except Exception as error:  # noqa: BLE001
-        return default, [f"Could not find out: {what} ({_words(error)})."]
+        return default, [f"Could not find out: {what} ({words(error)})."]
 
 
 def render(scene: Any, destination: Path, frames: list[int], config: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Render into `destination` as `0001.png`, composites into a folder for each node; yields each file once closed."""
-    _apply_config(scene, config)
+    apply_config(scene, config)
     redirect(scene, destination)
     folders = [name for name, _ in file_outputs(scene)]
     seen: set[tuple[Path, int]] = set()
@@ -165,78 +139,7 @@ def _render_frame(scene: Any, frame: int) -> None:
         # As an animation of one frame, for only then do file-output nodes put the frame's number into their names.
         bpy.ops.render.render(animation=True)
     except RuntimeError as error:
-        raise JobError("RENDER_ERROR", f"frame {frame}: {_words(error)}") from error
-
-
-def _apply_config(scene: Any, config: dict[str, Any]) -> None:
-    """Set what the order asks for; everything else stays as the artist left it, but always on the CPU, on all cores."""
-    render, cycles = scene.render, scene.cycles
-    render.threads_mode = "AUTO"
-    render.use_overwrite, render.use_placeholder, render.use_file_extension = True, False, True
-    render.use_stamp_filename = False  # Else each image tells where this farm keeps its scenes.
-    cycles.device = "CPU"
-    cycles.denoiser = "OPENIMAGEDENOISE"  # The other one, OPTIX, needs a GPU.
-    for name in ("compositor_device", "compositor_denoise_device"):
-        if hasattr(render, name):
-            setattr(render, name, "CPU")
-    if "renderEngine" in config:
-        _set("renderEngine", render, "engine", _engine(config["renderEngine"]))
-    if "sampleCount" in config:
-        target, name = (cycles, "samples") if render.engine == "CYCLES" else (scene.eevee, "taa_render_samples")
-        _set("sampleCount", target, name, config["sampleCount"])
-    if "resolution" in config:
-        _set("resolution", render, "resolution_x", config["resolution"][0])
-        _set("resolution", render, "resolution_y", config["resolution"][1])
-    if "fps" in config:
-        # Blender's rate is a whole number over a base: 23.976 is 24 / 1.001.
-        render.fps = max(1, round(config["fps"]))
-        render.fps_base = render.fps / config["fps"]
-    for field in PLAIN_SETTINGS.keys() & config.keys():
-        group, name = PLAIN_SETTINGS[field].split(".")
-        _set(field, getattr(scene, group), name, config[field])
-    _apply_output(render, config)
-    if config.get("colorManagementPreset") == "aces":
-        _use_aces(scene.view_settings)
-
-
-def _apply_output(render: Any, config: dict[str, Any]) -> None:
-    image = render.image_settings
-    file_format = config.get("outputFormat", image.file_format)
-    if render.is_movie_format and "outputFormat" not in config:
-        file_format = "PNG"  # A farm renders frames. The movie is made of them afterwards.
-    if hasattr(image, "media_type"):  # Blender 5: decides which formats there are.
-        image.media_type = "MULTI_LAYER_IMAGE" if file_format == "OPEN_EXR_MULTILAYER" else "IMAGE"
-    _set("outputFormat", image, "file_format", file_format)
-    output = config.get("outputSettings") or {}
-    for field, name in OUTPUT_SETTINGS.items():
-        if field in output:
-            _set(f"outputSettings.{field}", image, name, output[field])
-
-
-def _set(field: str, target: Any, name: str, value: Any) -> None:
-    """Set one property; what Blender refuses is told by the name of the configuration's field."""
-    try:
-        # JSON does not tell 64 from 64.0, Blender does.
-        setattr(target, name, int(value) if isinstance(value, float) else value)
-    except (TypeError, ValueError) as error:
-        raise JobError("INVALID_CONFIG", f"{field}: {_words(error)}") from error
-
-
-def _engine(name: str) -> str:
-    """EEVEE is `BLENDER_EEVEE_NEXT` in Blender 4.2 to 4.5 and `BLENDER_EEVEE` before and after; take either."""
-    if name.startswith("BLENDER_EEVEE"):
-        return "BLENDER_EEVEE_NEXT" if (4, 2) <= bpy.app.version[:2] < (5, 0) else "BLENDER_EEVEE"
-    return name
-
-
-def _use_aces(view_settings: Any) -> None:
-    for name in ACES_VIEWS:
-        try:
-            view_settings.view_transform = name
-        except TypeError:
-            continue
-        view_settings.look = "None"
-        return
+        raise JobError("RENDER_ERROR", f"frame {frame}: {words(error)}") from error
 
 
 def _views(render: Any) -> list[Any]:
@@ -265,11 +168,6 @@ def _cameras(scene: Any) -> list[str]:
     if active is None:
         return []
     return [active.name, *(each.name for each in scene.objects if each.type == "CAMERA" and each.name != active.name)]
-
-
-def _words(error: Exception) -> str:
-    """Blender's message on one line, without its formulas."""
-    return " ".join(str(error).replace("Error: ", "").replace("bpy_struct: item.attr = val: ", "").split())
 
 
 def _end_with_parent() -> None:

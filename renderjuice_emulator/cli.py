@@ -147,7 +147,7 @@ async def _run(server: EmulatorServer, options: argparse.Namespace, renderer: st
         speed = server.settings.speed
         addresses = {
             "base_url": server.base_url,
-            "storage_url": server.emulation.storage.origin(),
+            "storage_url": server.storage_url,
             "control_url": server.control_url,
             "openapi_url": server.openapi_url,
         }

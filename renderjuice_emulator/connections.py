@@ -1,4 +1,4 @@
-"""The TCP side of the emulator: finding a request's connection, resetting it, and killing who is at its other end."""
+"""The TCP side: finding a request's connection, resetting it, killing the process at its other end."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Connections:
             transport.abort()
 
     async def pause(self, seconds: float) -> None:
-        """Wait for so many real seconds, or until the emulator stops."""
+        """Wait for this many real seconds, or until the emulator stops."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._closing.wait(), seconds)
 
@@ -67,11 +67,12 @@ class Connections:
         return None
 
 
-def kill_peer(client: tuple[str, int], server: tuple[str, int]) -> int:
-    """SIGKILL the local process at the other end of a connection, and return its id.
+def peers(client: tuple[str, int], server: tuple[str, int]) -> list[int]:
+    """The ids of the local processes at the other end of a connection; there is at least one.
 
     Raises:
-        RuntimeError: when that process is not on this machine, cannot be found, or is the emulator or a parent of it.
+        RuntimeError: that process is not on this machine, cannot be found, or is the emulator or
+            a parent of it.
     """
     if not ipaddress.ip_address(client[0]).is_loopback:
         raise RuntimeError("only a process that asked through the loopback address can be killed")
@@ -79,10 +80,14 @@ def kill_peer(client: tuple[str, int], server: tuple[str, int]) -> int:
     found = {pid for pid in _owners(psutil.net_connections("tcp"), client[1], server[1]) if pid not in ours}
     if not found:
         raise RuntimeError(f"no process but the emulator's own is at the other end (port {client[1]})")
-    for pid in found:
+    return sorted(found)
+
+
+def kill(pids: Iterable[int]) -> None:
+    """SIGKILL these processes."""
+    for pid in pids:
         with suppress(ProcessLookupError):  # another request of it, killed at the same moment, was faster
             os.kill(pid, signal.SIGKILL)
-    return min(found)
 
 
 def _owners(connections: Iterable[Any], client_port: int, server_port: int) -> list[int]:

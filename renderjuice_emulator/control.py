@@ -13,9 +13,9 @@ from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
 from renderjuice_emulator.answers import iso
 from renderjuice_emulator.clock import LONGEST_JUMP
-from renderjuice_emulator.emulation import Emulated, Emulation
 from renderjuice_emulator.farm import RefusalError
 from renderjuice_emulator.guard import CONTROLS
+from renderjuice_emulator.parts import EmulatorParts, Parts
 from renderjuice_emulator.switches import Switches
 
 router = APIRouter(prefix=CONTROLS, include_in_schema=False)
@@ -43,19 +43,19 @@ class WebhookAddress(TypedDict):
 
 
 @router.get("/health")
-async def health(emulation: Emulated) -> dict[str, Any]:
+async def health(parts: Parts) -> dict[str, Any]:
     """That the emulator runs, with what, and what time it has."""
-    return {"status": "ok", "renderer": emulation.farm.renderer.name, **_time(emulation)}
+    return {"status": "ok", "renderer": parts.farm.renderer.name, **_time(parts)}
 
 
 @router.get("/ledger")
-async def ledger(emulation: Emulated) -> dict[str, Any]:
+async def ledger(parts: Parts) -> dict[str, Any]:
     """Every request, and what each job would have cost."""
-    return emulation.ledger.to_json()
+    return parts.ledger.to_json()
 
 
 @router.get("/jobs")
-async def jobs(emulation: Emulated) -> list[dict[str, Any]]:
+async def jobs(parts: Parts) -> list[dict[str, Any]]:
     """All jobs of all workspaces in short."""
     return [
         {
@@ -67,74 +67,74 @@ async def jobs(emulation: Emulated) -> list[dict[str, Any]]:
             "outputs": len(job.outputs),
             "failedReason": job.failed_reason,
         }
-        for job in emulation.farm.jobs.values()
+        for job in parts.farm.jobs.values()
     ]
 
 
 @router.get("/faults")
-async def faults_left(emulation: Emulated) -> dict[str, list[str]]:
+async def faults_left(parts: Parts) -> dict[str, list[str]]:
     """The faults that were not met yet, by operation."""
-    return emulation.faults.left()
+    return parts.faults.left()
 
 
 @router.post("/faults")
-async def add_faults(emulation: Emulated, body: Annotated[FaultsToAdd, Body()]) -> dict[str, list[str]]:
+async def add_faults(parts: Parts, body: Annotated[FaultsToAdd, Body()]) -> dict[str, list[str]]:
     """Queue faults for an operation; answers what is queued now."""
     try:
-        emulation.faults.add(body["operation"], *body["faults"], file_name=body.get("file_name"))
+        parts.faults.add(body["operation"], *body["faults"], file_name=body.get("file_name"))
     except ValueError as error:
         raise RefusalError(400, str(error)) from None
-    return emulation.faults.left()
+    return parts.faults.left()
 
 
 @router.get("/clock")
-async def clock(emulation: Emulated) -> dict[str, Any]:
+async def clock(parts: Parts) -> dict[str, Any]:
     """The emulated time."""
-    return _time(emulation)
+    return _time(parts)
 
 
 @router.post("/clock/advance")
-async def advance(emulation: Emulated, body: Annotated[Advance, Body()]) -> dict[str, Any]:
+async def advance(parts: Parts, body: Annotated[Advance, Body()]) -> dict[str, Any]:
     """Move the clock on; answers once everything that became due has happened."""
-    await emulation.clock.pass_time(body["seconds"])
-    return _time(emulation)
+    await parts.clock.pass_time(body["seconds"])
+    return _time(parts)
 
 
 @router.get("/switches")
-async def switches(emulation: Emulated) -> Switches:
+async def switches(parts: Parts) -> Switches:
     """All switches, as they are."""
-    return emulation.switches
+    return parts.switches
 
 
 @router.patch("/switches")
-async def flip_switches(emulation: Emulated, body: Annotated[dict[str, Any], Body()]) -> Switches:
+async def flip_switches(parts: Parts, body: Annotated[dict[str, Any], Body()]) -> Switches:
     """Set some switches; all of them, or none when one is refused."""
     try:
-        checked = Switches.model_validate(emulation.switches.model_dump() | body)
+        checked = Switches.model_validate(parts.switches.model_dump() | body)
     except ValidationError as error:
         raise RefusalError(400, str(error)) from None
     for name, value in checked:
-        setattr(emulation.switches, name, value)
-    return emulation.switches
+        setattr(parts.switches, name, value)
+    return parts.switches
 
 
 @router.put("/webhook")
-async def set_webhook(emulation: Emulated, body: Annotated[WebhookAddress, Body()]) -> dict[str, Any]:
+async def set_webhook(parts: Parts, body: Annotated[WebhookAddress, Body()]) -> dict[str, Any]:
     """Set where events go, and the secret that signs them. The dashboard does this at Renderjuice."""
     try:
-        emulation.webhooks.url = body["url"]
+        parts.webhooks.url = body["url"]
     except ValueError as error:
         raise RefusalError(400, str(error)) from None
-    emulation.webhooks.secret = body.get("secret", emulation.webhooks.secret)
-    return {"url": emulation.webhooks.url}
+    parts.webhooks.secret = body.get("secret", parts.webhooks.secret)
+    return {"url": parts.webhooks.url}
 
 
 @router.post("/reset")
-async def reset(emulation: Emulated) -> dict[str, Any]:
+async def reset(parts: Parts) -> dict[str, Any]:
     """Stop all jobs, and forget jobs, uploads, ledger, faults and switches. Time goes on."""
-    await emulation.reset()
-    return _time(emulation)
+    await parts.reset()
+    return _time(parts)
 
 
-def _time(emulation: Emulation) -> dict[str, Any]:
-    return {"emulatedTime": iso(emulation.clock.now()), "speed": emulation.clock.speed}
+def _time(parts: EmulatorParts) -> dict[str, Any]:
+    return {"emulatedTime": iso(parts.clock.now()), "speed": parts.clock.speed}

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from renderjuice_emulator.emulation import Emulation
 from renderjuice_emulator.jobs import Job
+from renderjuice_emulator.parts import EmulatorParts
 from renderjuice_emulator.rendering import RenderedFile
 from renderjuice_emulator.switches import Switches
 
 
-def downloads_body(emulation: Emulation, job: Job, host: str | None) -> dict[str, Any]:
+def downloads_body(parts: EmulatorParts, job: Job, host: str | None) -> dict[str, Any]:
     """Signed URLs of the outputs, on the host that the client knows; empty arrays before output is ready."""
-    switches, storage = emulation.switches, emulation.storage
+    switches, storage = parts.switches, parts.storage
     items: dict[str, list[dict[str, Any]]] = {"frame": [], "composite": []}
-    if emulation.farm.outputs_are_ready(job):
+    if parts.farm.outputs_are_ready(job):
         for place, file in enumerate(job.outputs):
             items[file.kind].append(_item(storage.file_url(job, place, host), file, switches))
     frames, composites = items["frame"], items["composite"]

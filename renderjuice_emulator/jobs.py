@@ -12,6 +12,8 @@ from uuid import uuid4
 from renderjuice_emulator.rendering import RenderedFile, SceneReport
 from renderjuice_emulator.states import RENDER_RUNS, Status, may_become
 
+_SHOWN_BY_BROWSERS = frozenset({".png", ".jpg"})
+
 
 def new_id() -> str:
     """A fresh uuid, as text."""
@@ -43,7 +45,7 @@ class Job:
     created_at: datetime
     updated_at: datetime
     hidden_reads: int = 0
-    """So many GETs are still answered 404."""
+    """Number of GETs that are still to be answered with 404."""
     preview_id: str = field(default_factory=new_id)
     root_folder_id: str = field(default_factory=new_id)
     status: Status = Status.CREATED
@@ -77,6 +79,12 @@ class Job:
     def render_runs(self) -> bool:
         """A render was started and goes on."""
         return self.status in RENDER_RUNS
+
+    @property
+    def preview(self) -> Path | None:
+        """The latest frame that a browser can show."""
+        frames = (file.path for file in reversed(self.outputs) if file.kind == "frame")
+        return next((path for path in frames if path.suffix in _SHOWN_BY_BROWSERS), None)
 
     def become(self, status: Status, now: datetime) -> None:
         """Change the status; a step that the table does not have is a defect of the emulator."""

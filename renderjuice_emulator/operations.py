@@ -1,35 +1,24 @@
-"""What the emulator can be asked for, by name: the ledger counts these, and faults are meant for them."""
+"""The operations of the emulator, derived from its routes.
+
+Each is declared once, where it is served. The ledger counts them by name, and faults are queued
+for them by name.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from renderjuice_emulator import api, storage_api
+from renderjuice_emulator.routing import Operation, operations_of
 
-OPERATIONS = (
-    "create_upload",
-    "put_upload",
-    "create_job",
-    "get_job",
-    "list_jobs",
-    "validate_job",
-    "start_render",
-    "cancel_job",
-    "get_progress",
-    "list_progress",
-    "get_downloads",
-    "download_file",
-    "webhook",
-)
-STORAGE_OPERATIONS = frozenset({"put_upload", "download_file"})
-"""Those of the object store."""
+API_OPERATIONS = operations_of(api.router.routes)
+STORAGE_OPERATIONS = operations_of(storage_api.ROUTES, at_store=True)
 
-Routes = Sequence[tuple[str, re.Pattern[str], str]]
-"""Method, path and operation. A group `job` in the path is the job's id."""
-
-
-def recognise(routes: Routes, method: str, path: str) -> tuple[str, str | None]:
-    """The operation that a request asks for, `other` if it is none, and the id of the job that it concerns."""
-    for its_method, pattern, operation in routes:
-        if method == its_method and (match := pattern.fullmatch(path)):
-            return operation, match.groupdict().get("job")
-    return "other", None
+OPERATIONS = {
+    operation.name: operation
+    for operation in (
+        *API_OPERATIONS,
+        *STORAGE_OPERATIONS,
+        Operation("webhook"),  # the one that the emulator calls, and does not serve
+    )
+    if operation.takes_faults
+}
+"""By name: all that faults can be queued for."""

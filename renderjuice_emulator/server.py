@@ -19,15 +19,17 @@ from starlette.types import ASGIApp
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from renderjuice_emulator import api, storage
+from renderjuice_emulator import api
 from renderjuice_emulator.application import application
 from renderjuice_emulator.clock import Clock
-from renderjuice_emulator.emulation import Emulation
 from renderjuice_emulator.fast import FastRenderer
-from renderjuice_emulator.gate import Gate
 from renderjuice_emulator.guard import CONTROLS, Guard
-from renderjuice_emulator.operations import Routes
+from renderjuice_emulator.middleware import EmulatorMiddleware
+from renderjuice_emulator.operations import API_OPERATIONS, OPERATIONS, STORAGE_OPERATIONS
+from renderjuice_emulator.parts import EmulatorParts
 from renderjuice_emulator.rendering import Renderer
+from renderjuice_emulator.routing import Operation
+from renderjuice_emulator.storage_api import storage_application
 
 DEFAULT_KEY = "RJ-emulator"
 _PORTS_TRIED = 100
@@ -58,14 +60,24 @@ class Settings:
 
 
 class EmulatorServer:
-    """An emulator with its ports: `async with server.running()` in an event loop, or `start` and `stop` a thread."""
+    """An emulator with its ports.
+
+    Use `async with server.running()` in an event loop, or `start` and `stop` for a thread.
+    Addresses and `parts` are there once it runs; each run begins with new ones.
+    """
+
+    parts: EmulatorParts
+    base_url = ""
+    """The API's address, with its prefix."""
+    storage_url = ""
+    """The origin of upload and download URLs."""
+    control_url = ""
+    """Where the control routes are, for other processes: whoever knows this address may use them."""
+    openapi_url = ""
+    """Where the OpenAPI description is."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.emulation: Emulation
-        self.base_url = ""
-        self.control_url = ""
-        self.openapi_url = ""
         self._loop: asyncio.AbstractEventLoop
         self._stop: asyncio.Event
         self._thread: threading.Thread | None = None
@@ -80,7 +92,8 @@ class EmulatorServer:
             api_socket = stack.enter_context(_listen(settings.host, settings.port))
             api_port = api_socket.getsockname()[1]
             storage_socket = stack.enter_context(_listen(settings.host, settings.port and api_port + 1))
-            emulation = self.emulation = Emulation(
+            parts = self.parts = EmulatorParts(
+                operations=OPERATIONS,
                 api_keys=settings.api_keys,
                 renderer=settings.renderer,
                 speed=settings.speed,
@@ -88,15 +101,15 @@ class EmulatorServer:
                 data=data,
                 guard=Guard((settings.host, *settings.allowed_hosts), settings.control_token),
             )
-            emulation.clock.bind(loop)
-            emulation.webhooks.url, emulation.webhooks.secret = settings.webhook_url, settings.webhook_secret
-            emulation.storage.host, emulation.storage.port = _in_url(settings.host), storage_socket.getsockname()[1]
+            parts.clock.bind(loop)
+            parts.webhooks.url, parts.webhooks.secret = settings.webhook_url, settings.webhook_secret
+            parts.storage.host, parts.storage.port = _in_url(settings.host), storage_socket.getsockname()[1]
             origin = f"http://{_in_url(settings.host)}:{api_port}"
-            self.base_url, self.control_url = origin + api.PREFIX, f"{origin}{CONTROLS}/{emulation.guard.token}"
-            self.openapi_url = f"{origin}/openapi.json"
+            self.base_url, self.control_url = origin + api.PREFIX, f"{origin}{CONTROLS}/{parts.guard.token}"
+            self.openapi_url, self.storage_url = f"{origin}/openapi.json", parts.storage.origin()
             servers = [
-                await self._serve(application(), api.ROUTES, api_socket),
-                await self._serve(emulation.storage.app, storage.ROUTES, storage_socket),
+                await self._serve(application(), API_OPERATIONS, api_socket),
+                await self._serve(storage_application(), STORAGE_OPERATIONS, storage_socket),
             ]
             try:
                 yield
@@ -108,8 +121,8 @@ class EmulatorServer:
                     await asyncio.sleep(0)
                 for server in servers:
                     server.close()
-                await emulation.clock.stop()
-                await emulation.connections.close_all()
+                await parts.clock.stop()
+                await parts.connections.close_all()
                 # Before the folder goes: cancelled work may leave a thread that still writes into it.
                 await loop.shutdown_default_executor()
 
@@ -145,16 +158,16 @@ class EmulatorServer:
                 raise
             ready.set_exception(error)
 
-    async def _serve(self, app: ASGIApp, routes: Routes, sock: socket.socket) -> asyncio.Server:
+    async def _serve(self, app: ASGIApp, operations: Sequence[Operation], sock: socket.socket) -> asyncio.Server:
         """Serve `app` by uvicorn's protocol, without uvicorn's own server: that one polls, and owns the signals."""
-        emulation = self.emulation
-        gate = Gate(app, routes, emulation)
-        config = Config(gate, lifespan="off", ws="none", access_log=False, log_config=None, proxy_headers=False)
+        parts = self.parts
+        served = EmulatorMiddleware(app, operations, parts)
+        config = Config(served, lifespan="off", ws="none", access_log=False, log_config=None, proxy_headers=False)
         config.load()
         # Where the root logger has handlers uvicorn logs every request all the same, and with it the queries of signed URLs.
         logging.getLogger("uvicorn.access").disabled = True
         state = ServerState()
-        emulation.connections.watch(state)
+        parts.connections.watch(state)
         loop = asyncio.get_running_loop()
         protocol: Any = config.http_protocol_class
         return await loop.create_server(lambda: protocol(config, state, {}, loop), sock=sock, backlog=_BACKLOG)

@@ -21,7 +21,7 @@ from renderjuice_emulator.webhooks import Webhooks
 __all__ = ["Emulator", "write_scene"]
 
 
-class Emulator:
+class Emulator(EmulatorServer):
     """An emulator in a thread of its own, on free ports. Its parts may be used from any thread.
 
     ```python
@@ -44,6 +44,17 @@ class Emulator:
         webhook_url, webhook_secret: where events go; also `emulator.webhooks.url` and `.secret` later.
     """
 
+    clock: Clock
+    """The emulated time."""
+    switches: Switches
+    """What the documentation leaves open; set attributes."""
+    faults: Faults
+    """Faults in order, per operation."""
+    ledger: Ledger
+    """Every request, and what each job would have cost."""
+    webhooks: Webhooks
+    """Address and secret of the webhook, and its signature."""
+
     def __init__(
         self,
         *,
@@ -63,7 +74,7 @@ class Emulator:
         if isinstance(renderer, str):
             choice = choose_renderer(renderer)
             renderer, slots = choice.make, slots or choice.slots
-        self._server = EmulatorServer(
+        super().__init__(
             Settings(
                 host=host,
                 port=port,
@@ -89,62 +100,16 @@ class Emulator:
 
     def start(self) -> None:
         """Start the thread; returns when the ports answer."""
-        self._server.start()
-
-    def stop(self) -> None:
-        """Stop the thread, and remove what it left."""
-        self._server.stop()
+        super().start()
+        parts = self.parts
+        self.clock, self.switches, self.faults = parts.clock, parts.switches, parts.faults
+        self.ledger, self.webhooks = parts.ledger, parts.webhooks
 
     def reset(self) -> None:
         """Stop all jobs, and forget jobs, uploads, ledger, faults and switches. Time goes on."""
-        self._server.call(self._server.emulation.reset())
-
-    @property
-    def base_url(self) -> str:
-        """The API's address, with its prefix."""
-        return self._server.base_url
-
-    @property
-    def storage_url(self) -> str:
-        """The origin of upload and download URLs."""
-        return self._server.emulation.storage.origin()
-
-    @property
-    def control_url(self) -> str:
-        """Where the control routes are, for other processes: whoever knows this address may use them."""
-        return self._server.control_url
-
-    @property
-    def openapi_url(self) -> str:
-        """Where the OpenAPI description is."""
-        return self._server.openapi_url
-
-    @property
-    def clock(self) -> Clock:
-        """The emulated time."""
-        return self._server.emulation.clock
-
-    @property
-    def switches(self) -> Switches:
-        """What the documentation leaves open; set attributes."""
-        return self._server.emulation.switches
-
-    @property
-    def faults(self) -> Faults:
-        """Faults in order, per operation."""
-        return self._server.emulation.faults
-
-    @property
-    def ledger(self) -> Ledger:
-        """Every request, and what each job would have cost."""
-        return self._server.emulation.ledger
-
-    @property
-    def webhooks(self) -> Webhooks:
-        """Address and secret of the webhook, and its signature."""
-        return self._server.emulation.webhooks
+        self.call(self.parts.reset())
 
     @property
     def jobs(self) -> dict[str, Job]:
         """The jobs by id, as the farm sees them; a copy."""
-        return dict(self._server.emulation.farm.jobs)
+        return dict(self.parts.farm.jobs)

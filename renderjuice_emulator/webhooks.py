@@ -7,7 +7,6 @@ Only `onRenderComplete` is sent: failures and cancellations never are.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -21,6 +20,7 @@ import httpx
 
 from renderjuice_emulator.answers import iso
 from renderjuice_emulator.clock import Clock
+from renderjuice_emulator.delivery import Delivery
 from renderjuice_emulator.faults import Faults
 from renderjuice_emulator.jobs import Job
 from renderjuice_emulator.ledger import Ledger
@@ -79,20 +79,8 @@ class Webhooks:
     async def _post(self, client: httpx.AsyncClient, url: str, job: Job, body: bytes) -> bool:
         fault = self._faults.take("webhook", job.upload.file_name)
         entry = self._ledger.open("webhook", "POST", urlsplit(url).path, had_authorization=False)
-        entry.job_id, entry.file_name = job.id, job.upload.file_name
-        entry.fault = fault.text if fault else None
-        if fault and fault.kind == "reset-before":
-            return False
-        if fault and fault.kind == "nonsense":
-            body = b"<html>this is no event</html>"
-        await asyncio.sleep(fault.seconds if fault else 0)
-        headers = {"Content-Type": "application/json"} | self.signature(body)
-        try:
-            entry.status = (await client.post(url, content=body, headers=headers)).status_code
-        except httpx.HTTPError:
-            return False
-        if fault and fault.kind in {"status", "reset-after"}:
-            entry.status = fault.status if fault.kind == "status" else None
+        entry.job_id, entry.file_name, entry.fault = job.id, job.upload.file_name, fault.noted
+        await fault.deliver(Delivery(client, url, body, self.signature, entry))
         return entry.status is not None and 200 <= entry.status < 300
 
     def signature(self, body: bytes) -> dict[str, str]:

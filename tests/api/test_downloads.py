@@ -96,7 +96,7 @@ def test_a_file_appears_only_when_it_is_whole(client, emulator, tmp_path):
 def test_expired_urls_are_renewed_once_for_all_files(client, emulator, tmp_path):
     job = completed(client, tmp_path, frame_end=12, compositor_outputs=["beauty"])
     lifetimes = iter([-1.0, 900.0])
-    original = type(emulator._server.emulation.storage).file_url
+    original = type(emulator.parts.storage).file_url
     asked = []
 
     def file_url(self, *arguments):
@@ -106,7 +106,7 @@ def test_expired_urls_are_renewed_once_for_all_files(client, emulator, tmp_path)
         return original(self, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(emulator._server.emulation.storage), "file_url", file_url)
+        patch.setattr(type(emulator.parts.storage), "file_url", file_url)
         report = client.download_outputs(job.id, tmp_path / "out")
     assert len(report.files) == 6
     assert emulator.ledger.count("get_downloads") == 2

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+import textwrap
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from renderjuice_emulator.blender import BlenderRenderer
 from renderjuice_emulator.testing import Emulator
+from tests.support.blender_renders import BUILD_SCENE, COMMAND, TINY
 from tests.support.raw_client import Studio
 
 
@@ -32,3 +36,42 @@ def slow_emulator() -> Iterator[Emulator]:
 def slow_studio(slow_emulator: Emulator, tmp_path: Path) -> Iterator[Studio]:
     with Studio(slow_emulator, tmp_path) as studio:
         yield studio
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Builds a scene with the script of the example DAGs; the same options give the same file."""
+    built: dict[tuple[str, ...], Path] = {}
+
+    def build_scene(*options: str) -> Path:
+        if options not in built:
+            path = tmp_path_factory.mktemp("scene") / "shot.blend"
+            subprocess.run([COMMAND[0], str(BUILD_SCENE), str(path), *TINY, *options], check=True, capture_output=True)
+            built[options] = path
+        return built[options]
+
+    return build_scene
+
+
+@pytest.fixture
+def altered(build, tmp_path) -> Callable[[str], Path]:
+    """Opens the plain scene, runs some Python on it, and saves it elsewhere."""
+
+    def alter(code: str) -> Path:
+        path = tmp_path / "altered.blend"
+        script = f"""
+import bpy
+bpy.ops.wm.open_mainfile(filepath={str(build())!r})
+scene = bpy.context.scene
+{textwrap.dedent(code)}
+bpy.ops.wm.save_as_mainfile(filepath={str(path)!r}, relative_remap=False)
+"""
+        subprocess.run([COMMAND[0], "-c", script], check=True, capture_output=True)
+        return path
+
+    return alter
+
+
+@pytest.fixture
+def renderer() -> BlenderRenderer:
+    return BlenderRenderer(COMMAND)

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from renderjuice_emulator.gate import LONGEST_BODY
 from renderjuice_emulator.guard import Guard
+from renderjuice_emulator.middleware import LONGEST_BODY
 from renderjuice_emulator.testing import Emulator
 from tests.support.raw_client import Studio
 

@@ -1,8 +1,8 @@
-"""All the parts of one emulator, put together."""
+"""The parts of one emulator, put together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, cast
 from uuid import NAMESPACE_URL, uuid5
@@ -16,26 +16,29 @@ from renderjuice_emulator.faults import Faults
 from renderjuice_emulator.guard import Guard
 from renderjuice_emulator.ledger import Ledger
 from renderjuice_emulator.rendering import Renderer
+from renderjuice_emulator.routing import Operation
 from renderjuice_emulator.storage import Storage
 from renderjuice_emulator.switches import Switches
 from renderjuice_emulator.webhooks import Webhooks
 
 
-class Emulation:
-    """One emulated Renderjuice, without its ports.
+class EmulatorParts:
+    """What an emulator consists of, without its ports.
 
     Args:
+        operations: what it can be asked for, by name.
         api_keys: the keys that are accepted; each has a workspace of its own.
         renderer: makes a renderer that lives on the emulator's clock.
         speed: see `Clock`.
         slots: how many renders run at once; None for any number.
         data: the folder for uploads and outputs.
-        guard: who may talk to it.
+        guard: decides who may talk to it.
     """
 
     def __init__(
         self,
         *,
+        operations: Mapping[str, Operation],
         api_keys: Sequence[str],
         renderer: Callable[[Clock], Renderer],
         speed: float,
@@ -47,7 +50,7 @@ class Emulation:
         self.workspaces = {key: str(uuid5(NAMESPACE_URL, f"renderjuice-emulator:{key}")) for key in api_keys}
         self.clock = Clock(speed)
         self.switches = Switches()
-        self.faults = Faults()
+        self.faults = Faults(operations)
         self.ledger = Ledger(self.clock)
         self.connections = Connections()
         self.farm = Farm(
@@ -58,7 +61,7 @@ class Emulation:
             data=data,
             slots=slots,
         )
-        self.storage = Storage(clock=self.clock, farm=self.farm, switches=self.switches)
+        self.storage = Storage(clock=self.clock, switches=self.switches)
         self.webhooks = Webhooks(
             clock=self.clock, switches=self.switches, faults=self.faults, ledger=self.ledger, storage=self.storage
         )
@@ -70,7 +73,7 @@ class Emulation:
         return self.workspaces.get(key.strip()) if scheme.lower() == "bearer" else None
 
     async def reset(self) -> None:
-        """Stop what runs and forget everything but the time, the keys and the webhook's address."""
+        """Stop what runs, and forget everything but the time, the keys and the webhook's address."""
         await self.clock.stop()
         self.farm.clear()
         self.ledger.clear()
@@ -78,9 +81,9 @@ class Emulation:
         self.switches.reset()
 
 
-async def _emulation(request: Request) -> Emulation:
-    return cast(Emulation, request.scope["emulation"])
+async def _parts(request: Request) -> EmulatorParts:
+    return cast(EmulatorParts, request.scope["parts"])
 
 
-Emulated = Annotated[Emulation, Depends(_emulation)]
-"""What a route asks for to get the emulation that it serves."""
+Parts = Annotated[EmulatorParts, Depends(_parts)]
+"""What a route asks for to get the parts of the emulator that it serves."""

@@ -1,28 +1,16 @@
-"""What validation finds in odd scenes, with a real Blender: files that are missing, and what will look different."""
+"""What validation misses in odd scenes, with a real Blender: the files that rendering needs."""
 
 from __future__ import annotations
 
-import json
-import re
-import subprocess
-import textwrap
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from renderjuice_emulator.blender import find_blender
+from tests.support.blender_analyses import NEEDS_BLENDER, analyses
 
-SCRIPT = Path(__file__).parents[1] / "support" / "scenes_in_blender.py"
-COMMAND = find_blender()
-PYTHON = COMMAND[0] if COMMAND and Path(COMMAND[0]).name.startswith("python") else None
-pytestmark = [
-    pytest.mark.blender,
-    pytest.mark.skipif(not PYTHON, reason="no bpy: install it into .venv-blender, or let RENDERJUICE_BLENDER name one"),
-]
+pytestmark = NEEDS_BLENDER
 
 MISSING: dict[str, tuple[str, list[str]]] = {
-    # What rendering needs
     "a texture": ("textured(image('//tex/a.png'))", ["tex/a.png"]),
     "a texture that is there": ("textured(image('//tex/a.png')); touch(folder, 'tex/a.png')", []),
     "a texture named on Windows": ("textured(image('//tex\\\\a.png')); touch(folder, 'tex/a.png')", []),
@@ -269,161 +257,13 @@ MISSING: dict[str, tuple[str, list[str]]] = {
         """,
         ["lib/deep/materials.blend"],
     ),
-    # What it does not
-    "an image that nobody uses": ("image('//a.png').use_fake_user = True", []),
-    "a material that nobody uses": (
-        "made, _ = textured(image('//a.png')); made.active_material.use_fake_user = True; bpy.data.objects.remove(made)",
-        [],
-    ),
-    "a loose node": ("textured(image('//a.png'), linked=False)", []),
-    "a muted node": ("textured(image('//a.png'), muted=True)", []),
-    "an image that is generated": ("textured(image('//a.png', 'GENERATED'))", []),
-    "a packed image": (
-        """
-        packed = bpy.data.images.new('P', 4, 4); packed.pack(); packed.filepath = '//gone.png'
-        textured(packed)
-        """,
-        [],
-    ),
-    "what is hidden from renders": ("made, _ = textured(image('//a.png')); made.hide_render = True", []),
-    "what lies in a hidden collection": (
-        """
-        inner = bpy.data.collections.new("Inner"); scene.collection.children.link(inner)
-        textured(image('//a.png'), collection=inner); inner.hide_render = True
-        """,
-        [],
-    ),
-    "what is excluded from the view layer": (
-        """
-        inner = bpy.data.collections.new("Inner"); scene.collection.children.link(inner)
-        textured(image('//a.png'), collection=inner)
-        bpy.context.view_layer.layer_collection.children[0].exclude = True
-        """,
-        [],
-    ),
-    "another scene": ("bpy.context.window.scene = scene; s = bpy.data.scenes.new('Other'); s.world = None", []),
-    "the background of a camera": (
-        """
-        camera = thing(bpy.data.cameras.new('C')); scene.camera = camera
-        camera.data.background_images.new().image = image('//plate.png')
-        """,
-        [],
-    ),
-    "a reference": ("made = thing(); made.empty_display_type, made.data = 'IMAGE', image('//ref.png')", []),
-    "a stencil": ("scene.tool_settings.image_paint.stencil_image = image('//stencil.png')", []),
-    "a sound": (
-        """
-        import wave
-        with wave.open(str(folder / 'a.wav'), 'w') as w:
-            w.setnchannels(1), w.setsampwidth(2), w.setframerate(8000), w.writeframes(bytes(1000))
-        if bpy.app.build_options.audaspace:
-            made = bpy.data.speakers.new('S'); made.sound = bpy.data.sounds.load(str(folder / 'a.wav')); thing(made)
-            new_strip('sound', 'S', filepath=str(folder / 'a.wav'), channel=1, frame_start=1)
-        afterwards = (folder / 'a.wav').unlink
-        """,
-        [],
-    ),
-    "strips where no edit is rendered": (
-        """
-        touch(folder, 'a.png')
-        new_strip('image', 'S', filepath=str(folder / 'a.png'), channel=1, frame_start=1)
-        scene.render.use_sequencer = False
-        afterwards = (folder / 'a.png').unlink
-        """,
-        [],
-    ),
-    "an image of a compositor that is off": (
-        """
-        tree = compositor(); node = tree.nodes.new("CompositorNodeImage"); node.image = image('//grain.png')
-        tree.links.new(node.outputs[0], tree.nodes.new("CompositorNodeViewer").inputs[0])
-        scene.render.use_compositing = False
-        """,
-        [],
-    ),
-    "where the scene renders to": ("scene.render.filepath = '//renders/####'", []),
-    "a library of nothing that is rendered": (
-        """
-        library(folder / 'lib/brushes.blend', lambda: textured())
-        link(folder / 'lib/brushes.blend', 'materials', 'Material').use_fake_user = True
-        afterwards = (folder / 'lib/brushes.blend').unlink
-        """,
-        [],
-    ),
-    "Blender's own start-up scene": ("bpy.ops.wm.read_factory_settings(use_empty=False)", []),
-}
-
-DRIVER = """
-made, _ = textured()
-driver = made.driver_add('location', 0).driver
-driver.type, driver.expression = 'SCRIPTED', {!r}
-"""
-WARNED: dict[str, tuple[str, str]] = {
-    "a driver in Python": (DRIVER.format("bpy.context.scene.frame_current / 3"), "Drivers in Python do not run.*Thing"),
-    "a driver in a material": (
-        """
-        made, _ = textured(); tree = made.active_material.node_tree; shader = tree.nodes[0]
-        driver = tree.driver_add(f'nodes["{shader.name}"].location', 0).driver
-        driver.type, driver.expression = 'SCRIPTED', '[1, 2][0]'
-        """,
-        "Drivers in Python do not run.*Material",
-    ),
-    "a script": (
-        "t = bpy.data.texts.new('rig_ui.py'); t.use_module = True",
-        "Scripts that register themselves.*rig_ui.py",
-    ),
-    "a script node": (
-        """
-        made, _ = textured(); tree = made.active_material.node_tree; node = tree.nodes.new('ShaderNodeScript')
-        tree.links.new(tree.nodes.new('ShaderNodeValue').outputs[0], tree.nodes[0].inputs[1])
-        node.script = bpy.data.texts.new('s.osl'); node.script.write('shader s(output float o = 1) { o = 1; }')
-        node.outputs.new('NodeSocketFloat', 'o'); tree.links.new(node.outputs[0], tree.nodes[0].inputs[2])
-        """,
-        r"Script nodes \(OSL\).*Material",
-    ),
-    "cloth that is not baked": ("thing(mesh()).modifiers.new('C', 'CLOTH')", "Simulations that are not baked.*Thing"),
-    "rigid bodies that are not baked": (
-        """
-        made = thing(mesh()); bpy.ops.rigidbody.world_add()
-        scene.rigidbody_world.collection = bpy.data.collections.new('R'); scene.rigidbody_world.collection.objects.link(made)
-        """,
-        "Simulations that are not baked.*Scene",
-    ),
-    "an engine for GPUs": ("scene.render.engine = 'BLENDER_WORKBENCH'", "needs a GPU.*BLENDER_WORKBENCH"),
-    "modules of Freestyle": (
-        """
-        scene.render.use_freestyle = True; layer = scene.view_layers[0]
-        layer.use_freestyle = True; layer.freestyle_settings.mode = 'SCRIPT'
-        """,
-        "Freestyle modules.*ViewLayer",
-    ),
-}
-QUIET = {
-    "a driver that is a simple expression": DRIVER.format("frame / 3 + sin(2)"),
-    "a driver of nothing that is rendered": DRIVER.format("bpy.app.version[0]")
-    + "made.hide_render = True; made.animation_data.drivers[0].mute = True",
-    "a text that is only read": "bpy.data.texts.new('notes.txt').write('ask Ann')",
-    "a plain scene": "textured()",
 }
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The analysis of every scene above, by its name."""
-    snippets = {name: code for name, (code, _) in (MISSING | WARNED).items()} | QUIET
-    order = {
-        "folder": str(tmp_path_factory.mktemp("scenes")),
-        "snippets": {k: textwrap.dedent(v) for k, v in snippets.items()},
-    }
-    done = subprocess.run(
-        [str(PYTHON), "-P", str(SCRIPT)],
-        input=json.dumps(order),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout)["found"]
+    return analyses(tmp_path_factory.mktemp("scenes"), {name: code for name, (code, _) in MISSING.items()})
 
 
 @pytest.mark.parametrize("what", MISSING)
@@ -431,16 +271,3 @@ def test_what_rendering_needs_and_does_not_find_is_missing_and_nothing_else(foun
     assert "error" not in found[what], found[what]
     assert found[what]["missing_files"] == sorted(MISSING[what][1])
     assert not [warning for warning in found[what]["warnings"] if "could not be checked" in warning]
-
-
-@pytest.mark.parametrize("what", WARNED)
-def test_what_will_look_different_is_warned_of(found, what):
-    assert "error" not in found[what], found[what]
-    (warning,) = found[what]["warnings"]
-    assert re.search(WARNED[what][1], warning), warning
-
-
-@pytest.mark.parametrize("what", QUIET)
-def test_what_looks_as_the_artist_saw_it_is_not_warned_of(found, what):
-    assert "error" not in found[what], found[what]
-    assert found[what]["warnings"] == []
