@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-GONE = "gone"
-"""Not a state of Airflow's: there is neither the task instance nor its DAG run any more. Somebody deleted the DAG, or the run."""
-DELETED = "deleted"
-"""Nor is this: the task instance was deleted, its DAG run was not. Airflow may make it anew, and then it looks for its job."""
-ENDED = frozenset({"failed", "success", "skipped", "upstream_failed", "removed", GONE})
-"""The states of a task instance that no process goes on with."""
+from renderjuice_provider.lifecycle.kill import DELETED, GONE
 
 DEADLINE_KEY = "renderjuice_deadline"
 """XCom key under which a task that waits says until when. Airflow wipes XComs at each new try."""

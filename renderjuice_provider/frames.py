@@ -9,7 +9,22 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
-from renderjuice_provider._frame_names import read_numbers, view_of
+from renderjuice_provider._frame_names import padded, read_numbers, view_of
+
+__all__ = [
+    "MOST_FRAMES",
+    "FrameCount",
+    "Gap",
+    "Output",
+    "count_frames",
+    "count_outputs",
+    "expand",
+    "frame_number",
+    "numbers",
+    "ordered_frames",
+    "padded",
+    "read_numbers",
+]
 
 _RANGE = re.compile(r"(-?\d{1,9})(?:\s*-\s*(-?\d{1,9})(?:\s*[:x]\s*([1-9]\d{0,8}))?)?")
 MOST_FRAMES = 100_000

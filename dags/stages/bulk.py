@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import task
 
 from renderjuice_provider.api.redact import storable
-from renderjuice_provider.operators._waiting import JOB_KEY
+from renderjuice_provider.xcom_keys import JOB_ID
 from stages.compat import AirflowFailException
 from stages.defaults import pool_note
 from stages.refusals import check_map_length, no_use_to_retry
@@ -34,8 +34,8 @@ def scene_arguments(folder: str, config: dict[str, Any]) -> list[dict[str, Any]]
     Raises:
         ValueError: when there are none, or the configuration cannot be right: better once here than in hundreds of tasks.
     """
-    from renderjuice_provider.api._litter import is_litter
     from renderjuice_provider.api.config import check_render_config
+    from renderjuice_provider.api.scene_file import is_litter
     from stages.storage import storage
 
     check_render_config(config)
@@ -72,7 +72,7 @@ def collect(
     root = context["params"]["scenes"].removeprefix("file://").rstrip("/") + "/"
     results, jobs = (
         context["ti"].xcom_pull(task_ids="render", key=key, map_indexes=range(len(scenes)))
-        for key in ("return_value", JOB_KEY)
+        for key in ("return_value", JOB_ID)
     )
     found: dict[str, Any] = {"rendered": 0, "frames": 0, "render_seconds": 0.0, "failed": [], "incomplete": {}}
     looks = job_looks({"all": [job for job in jobs if job]}, [each for each in results if each], renderjuice_conn_id)[

@@ -5,10 +5,18 @@ from __future__ import annotations
 try:
     from airflow.sdk import BaseBranchOperator, CronTriggerTimetable
     from airflow.sdk.bases.skipmixin import XCOM_SKIPMIXIN_FOLLOWED, XCOM_SKIPMIXIN_KEY
-    from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DownstreamTasksSkipped
-except ImportError:
-    from airflow.exceptions import (  # type: ignore[no-redef]
+    from airflow.sdk.configuration import conf
+    from airflow.sdk.exceptions import (
         AirflowFailException,
+        AirflowNotFoundException,
+        AirflowSkipException,
+        DownstreamTasksSkipped,
+    )
+except ImportError:
+    from airflow.configuration import conf
+    from airflow.exceptions import (  # type: ignore[attr-defined, no-redef]
+        AirflowFailException,
+        AirflowNotFoundException,
         AirflowSkipException,
         DownstreamTasksSkipped,
     )
@@ -20,8 +28,10 @@ __all__ = [
     "XCOM_SKIPMIXIN_FOLLOWED",
     "XCOM_SKIPMIXIN_KEY",
     "AirflowFailException",
+    "AirflowNotFoundException",
     "AirflowSkipException",
     "BaseBranchOperator",
     "CronTriggerTimetable",
     "DownstreamTasksSkipped",
+    "conf",
 ]

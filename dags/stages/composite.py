@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from renderjuice_provider._frame_names import padded, read_numbers
-from renderjuice_provider.frames import numbers
+from renderjuice_provider.frames import numbers, padded, read_numbers
 from stages.pictures import COLOUR_CONFIG, LINEAR, PICTURES, SRGB, Picture, is_linear, is_whole, read_picture
 
 _COLORIMETRIC = "Un-tone-mapped"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -22,23 +23,21 @@ GAP = 8
 @task
 def contact_sheet(delivery: dict[str, Any]) -> str:
     """Write `contact_sheet.png` beside the frames of a download, and return its path."""
-    from renderjuice_provider.api._transfer import folder
+    from renderjuice_provider.storage import folder, whole_file
     from stages.storage import join, local_copy, read_json, storage
 
     name, destination = "contact_sheet.png", delivery["destination"]
     places = frames_of(read_json(delivery["manifest"]) or {})
     with local_copy(destination) as here, TemporaryDirectory(prefix="renderjuice-") as made:
         sheet = make_contact_sheet([here / place for place in places], Path(made, name))
-        target = folder(storage(destination))
-        part = target.part(PurePosixPath(name))
-        part.write_bytes(sheet.read_bytes())
-        target.keep(part, PurePosixPath(name))
+        with whole_file(folder(storage(destination)), name) as path:
+            shutil.copyfile(sheet, path)
     return join(destination, name)
 
 
 def frames_of(manifest: Mapping[str, Any]) -> list[str]:
     """The pictures among the frames of a download, by number and view; what else is in the folder is of other jobs."""
-    from renderjuice_provider._frame_names import read_numbers
+    from renderjuice_provider.frames import read_numbers
     from stages.pictures import PICTURES
 
     frames = {

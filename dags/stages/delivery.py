@@ -12,13 +12,12 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from renderjuice_provider._frame_names import padded
-from renderjuice_provider.api._transfer import folder
-from renderjuice_provider.frames import numbers
+from renderjuice_provider.frames import numbers, padded
+from renderjuice_provider.storage import folder, whole_file
 from stages.contact_sheet import make_contact_sheet
 from stages.decisions import frame_numbers
 from stages.movie import make_movie
@@ -124,9 +123,8 @@ def publish(delivery: str, about: Mapping[str, Any], files: Mapping[str, Path]) 
         there = dict(about) | {"files": [_describe(name, path) for name, path in sorted(files.items())]}
         target = folder(storage(where))
         for name, path in sorted(files.items()):
-            part = target.part(PurePosixPath(name))
-            shutil.copyfile(path, part)
-            target.keep(part, PurePosixPath(name))
+            with whole_file(target, name) as partial_file:
+                shutil.copyfile(path, partial_file)
         put_json(where, MANIFEST, there)
         point_to(delivery, there)
         return True

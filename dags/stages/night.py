@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import task
 
 from renderjuice_provider.api.redact import redact, storable
-from renderjuice_provider.operators._waiting import JOB_KEY
+from renderjuice_provider.xcom_keys import JOB_ID
 from stages.compat import AirflowFailException
 from stages.defaults import pool_note
 from stages.refusals import check_map_length, no_use_to_retry
@@ -117,7 +117,7 @@ def summarize_repairs(renderjuice_conn_id: str = CONNECTION, **context: Any) -> 
     decisions, jobs = [], {}
     for index, repair in enumerate((_planned(ti) or {}).get("repairs", ())):
         started = {
-            layer: ti.xcom_pull(task_ids=f"shot.{layer}.render", key=JOB_KEY, map_indexes=index)
+            layer: ti.xcom_pull(task_ids=f"shot.{layer}.render", key=JOB_ID, map_indexes=index)
             for layer, config in repair["configs"].items()
             if config
         }

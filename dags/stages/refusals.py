@@ -7,8 +7,7 @@ from contextlib import contextmanager
 
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.api.redact import storable
-from renderjuice_provider.compat import conf
-from stages.compat import AirflowFailException
+from stages.compat import AirflowFailException, conf
 
 
 @contextmanager

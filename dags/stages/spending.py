@@ -8,7 +8,7 @@ from typing import Any
 
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceNotFoundError
 from renderjuice_provider.api.models import Job, JobStatus
-from renderjuice_provider.compat import AirflowNotFoundException
+from stages.compat import AirflowNotFoundException
 
 _BEFORE_RENDERING = frozenset({JobStatus.CREATED, JobStatus.VALIDATING, JobStatus.VALIDATED})
 NOBODY_KNOWS: dict[str, Any] = {"status": "", "running": False, "seconds": None, "reason": ""}

@@ -6,12 +6,12 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from renderjuice_provider.api._transfer import folder
 from renderjuice_provider.api.redact import storable
+from renderjuice_provider.storage import folder, whole_file
 
 
 def storage(path: Any) -> Any:
@@ -42,10 +42,8 @@ def read_json(path: str) -> Any:
 
 def put_text(root: str, name: str, text: str) -> str:
     """Write `text` to `name` below `root` so that nobody ever sees half of it, and return where it is."""
-    target = folder(storage(root))
-    part = target.part(PurePosixPath(name))
-    part.write_text(text, encoding="utf-8", errors="backslashreplace")
-    target.keep(part, PurePosixPath(name))
+    with whole_file(folder(storage(root)), name) as path:
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
     return join(root, name)
 
 

@@ -96,7 +96,7 @@ def _try_all(folder: Path) -> list[str]:
 
     from renderjuice_provider.triggers import renderjuice as triggers
 
-    triggers.FIRST_LOOK = 0.0  # there is no scheduler that could lag
+    triggers.FIRST_POLL = 0.0  # there is no scheduler that could lag
     bag = _dag_bag()
     trouble = [f"{path}: {error}" for path, error in bag.import_errors.items()]
     trouble += [f"{path}: {warning}" for path, found in bag.captured_warnings.items() for warning in found]

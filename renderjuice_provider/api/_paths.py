@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from renderjuice_provider.api._lazy import LazySequence
 from renderjuice_provider.api.models import Downloads, OutputFile
 from renderjuice_provider.api.redact import without_url_secrets
 
@@ -49,14 +50,25 @@ class PlannedFile:
         return self.source.composite_node_name
 
 
-def plan(downloads: Downloads) -> tuple[PlannedFile, ...]:
-    """A place for every output: `frames/...` and `composites/...`, no two alike, even where case does not count."""
-    composites = [_without_url_secrets(file) for file in downloads.composite_files]
+def plan(downloads: Downloads) -> Sequence[PlannedFile]:
+    """A place for every output: `frames/...` and `composites/...`.
+
+    No two places are alike, even where upper and lower case are the same.
+    """
+    frames = LazySequence(downloads.frame_files, _without_url_secrets)
+    composites = LazySequence(downloads.composite_files, _without_url_secrets)
     shared = _shared_paths(composites)
-    wanted = [(_frame_place(file), "frame", file) for file in map(_without_url_secrets, downloads.frame_files)]
-    wanted += [(_composite_place(file, shared), "composite", file) for file in composites]
-    places = _Places()
-    return tuple(PlannedFile(places.take(place), kind, file) for place, kind, file in wanted)
+    taken = _Places()
+    places = [taken.take(_frame_place(file)) for file in frames]
+    places += [taken.take(_composite_place(file, shared)) for file in composites]
+
+    def planned(number: int) -> PlannedFile:
+        place = PurePosixPath(places[number])
+        if number < len(frames):
+            return PlannedFile(place, "frame", frames[number])
+        return PlannedFile(place, "composite", composites[number - len(frames)])
+
+    return LazySequence(range(len(places)), planned)
 
 
 def _without_url_secrets(file: OutputFile) -> OutputFile:
@@ -158,7 +170,7 @@ class _Places:
         self._folders: set[str] = set()
         self._copies: dict[str, int] = {}
 
-    def take(self, parts: _Parts) -> PurePosixPath:
+    def take(self, parts: _Parts) -> str:
         if self._is_below_a_file([_key(part) for part in parts]):
             parts = (parts[0], _shorten("_".join(parts[1:])))
         keys = [_key(part) for part in parts]
@@ -173,7 +185,7 @@ class _Places:
         self._files.add("/".join(keys))
         if "/".join(keys[:-1]) not in self._folders:
             self._folders.update(_folders(keys))
-        return PurePosixPath(*candidate)
+        return "/".join(candidate)
 
     def _is_free(self, keys: list[str]) -> bool:
         place = "/".join(keys)

@@ -6,23 +6,19 @@ Presigned URLs are transport: they expire, they are asked for anew, and what the
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
-import tempfile
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import Any, Protocol, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 from renderjuice_provider.api import errors
 from renderjuice_provider.api._flow import FetchFile, Flow, Gather, Pause, PutFile, Received, Response, RunInThread
+from renderjuice_provider.api._folders import Folder
 from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api._paths import PlannedFile, plan
 from renderjuice_provider.api._redirects import OF_A_GET, OF_A_PUT, Way
 from renderjuice_provider.api.models import Downloads, Job, JobStatus, UploadTarget
-from renderjuice_provider.api.redact import redact
 from renderjuice_provider.api.report import DownloadedFile, DownloadReport
 from renderjuice_provider.api.retry import Repeat
 from renderjuice_provider.api.scene_file import SceneFile
@@ -86,73 +82,6 @@ def _has_expired(target: UploadTarget, now: datetime) -> bool:
     return (expires if expires.tzinfo else expires.replace(tzinfo=UTC)) <= now
 
 
-class Folder(Protocol):
-    """Where outputs go. Files are first written to `part(place)`, then kept at `place`."""
-
-    def part(self, place: PurePosixPath) -> Path:
-        """A local path to write to, its folder made."""
-        ...
-
-    def keep(self, part: Path, place: PurePosixPath) -> None:
-        """Make the finished `part` appear under its name."""
-        ...
-
-
-class LocalFolder:
-    """A folder on this machine; parts lie beside their places, so that keeping one is an atomic rename."""
-
-    def __init__(self, root: str | os.PathLike[str]) -> None:
-        self.root = Path(root)
-
-    def part(self, place: PurePosixPath) -> Path:
-        """See `Folder`."""
-        target = self.root / place
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # The name is never used twice: a second download to the same place, by a retry perhaps, must not write into this one.
-        return target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-
-    def keep(self, part: Path, place: PurePosixPath) -> None:
-        """See `Folder`."""
-        part.replace(self.root / place)
-
-
-class RemoteFolder:
-    """Any fsspec path (`ObjectStoragePath`, `UPath`): an object appears when all of it was sent."""
-
-    def __init__(self, root: Any) -> None:
-        self.root = root
-        self._parts = tempfile.mkdtemp(prefix="renderjuice-")
-        weakref.finalize(self, shutil.rmtree, self._parts, ignore_errors=True)
-
-    def part(self, place: PurePosixPath) -> Path:
-        """See `Folder`."""
-        part = Path(self._parts, place)
-        part.parent.mkdir(parents=True, exist_ok=True)
-        return part
-
-    def keep(self, part: Path, place: PurePosixPath) -> None:
-        """See `Folder`."""
-        target = self.root.joinpath(*place.parts)
-        target.fs.makedirs(target.parent.path, exist_ok=True)
-        target.fs.put_file(str(part), target.path)
-        part.unlink()
-
-
-def folder(destination: str | os.PathLike[str] | Any) -> Folder:
-    """The destination as a folder: a local path, or any fsspec path, of which `file://` ones are local too.
-
-    Raises:
-        RenderjuiceInputError: for a URL that is mere text, which would become a folder called `s3:`.
-    """
-    if isinstance(destination, str) and "://" in destination:
-        raise errors.RenderjuiceInputError(
-            f"The destination {redact(destination)!r} is a URL: pass it as ObjectStoragePath(...) or UPath(...)."
-        )
-    if getattr(destination, "protocol", "") not in {"", "file", "local"}:
-        return RemoteFolder(destination)
-    return LocalFolder(getattr(destination, "path", destination))
-
-
 def download(operations: Operations, job_id: str, destination: Folder) -> Flow[DownloadReport]:
     """Every output of a job that is over, each in a place of its own below `destination`.
 
@@ -160,14 +89,15 @@ def download(operations: Operations, job_id: str, destination: Folder) -> Flow[D
         RenderjuiceTransferError: when the job is not over, its outputs were deleted, or a file did not arrive.
     """
     job = yield from operations.get_job(job_id)
-    # Of a hundred thousand outputs each of these takes its time, so they are steps, which are done beside an event loop.
+    # With 100,000 outputs each of these takes its time, so they are steps, done beside an event loop.
     wanted, urls = yield from _planned((yield from _outputs(operations, job)))
-    left, renewals = wanted, 0
-    arrived: dict[PurePosixPath, DownloadedFile] = {}
+    left: Sequence[int] = range(len(wanted))
+    renewals = 0
+    arrived: dict[int, DownloadedFile] = {}
     while left:
         fetching = _Fetching(operations, destination, urls)
-        files: Sequence[DownloadedFile | None] = yield Gather(map(fetching.fetch, left))
-        missing: list[PlannedFile] = yield RunInThread(partial(_keep, arrived, left, files))
+        files: Sequence[DownloadedFile | None] = yield Gather(fetching.fetch(wanted[number]) for number in left)
+        missing: list[int] = yield RunInThread(partial(_keep, arrived, left, files))
         if missing:
             renewals = 1 if len(missing) < len(left) else renewals + 1
             if renewals > _RENEWALS:
@@ -177,25 +107,23 @@ def download(operations: Operations, job_id: str, destination: Folder) -> Flow[D
                 )
             _, urls = yield from _planned((yield from operations.get_downloads(job_id)))
         left = missing
-    return (yield RunInThread(lambda: DownloadReport(job_id, tuple(arrived[item.place] for item in wanted))))  # type: ignore[no-any-return]
+    return (yield RunInThread(lambda: DownloadReport(job_id, tuple(arrived[number] for number in range(len(wanted))))))  # type: ignore[no-any-return]
 
 
-def _planned(downloads: Downloads) -> Flow[tuple[Sequence[PlannedFile], dict[PurePosixPath, str]]]:
+def _planned(downloads: Downloads) -> Flow[tuple[Sequence[PlannedFile], dict[str, str]]]:
     """The outputs in their places, and the URL of each place."""
 
-    def work() -> tuple[Sequence[PlannedFile], dict[PurePosixPath, str]]:
+    def work() -> tuple[Sequence[PlannedFile], dict[str, str]]:
         files = plan(downloads)
-        return files, {item.place: item.source.url for item in files}
+        return files, {str(item.place): item.source.url for item in files}
 
     return (yield RunInThread(work))  # type: ignore[no-any-return]
 
 
-def _keep(
-    arrived: dict[PurePosixPath, DownloadedFile], left: Sequence[PlannedFile], files: Sequence[DownloadedFile | None]
-) -> list[PlannedFile]:
-    """Note what has arrived of what was left. The rest."""
-    arrived |= {item.place: file for item, file in zip(left, files, strict=True) if file is not None}
-    return [item for item, file in zip(left, files, strict=True) if file is None]
+def _keep(arrived: dict[int, DownloadedFile], left: Sequence[int], files: Sequence[DownloadedFile | None]) -> list[int]:
+    """Note which of those that were left have arrived. Returns the rest."""
+    arrived |= {number: file for number, file in zip(left, files, strict=True) if file is not None}
+    return [number for number, file in zip(left, files, strict=True) if file is None]
 
 
 def _outputs(operations: Operations, job: Job) -> Flow[Downloads]:
@@ -221,7 +149,7 @@ def _outputs(operations: Operations, job: Job) -> Flow[Downloads]:
 class _Fetching:
     """One round over the files that are wanted. Once a URL has expired, the rest waits for the next round, with fresh ones."""
 
-    def __init__(self, operations: Operations, destination: Folder, urls: Mapping[PurePosixPath, str]) -> None:
+    def __init__(self, operations: Operations, destination: Folder, urls: Mapping[str, str]) -> None:
         self._operations = operations
         self._destination = destination
         self._urls = urls
@@ -231,26 +159,26 @@ class _Fetching:
         """One file in its place; None when that takes a fresh URL."""
         if self._expired:
             return None
-        if planned.place not in self._urls:
+        if str(planned.place) not in self._urls:
             raise errors.RenderjuiceTransferError(f"{planned.place} is no longer among the outputs of the job.")
-        part: Path = yield RunInThread(partial(_on_disk, self._destination.part, planned.place))
+        partial_file: Path = yield RunInThread(partial(_on_disk, self._destination.partial_file, planned.place))
         try:
-            received = yield from self._receive(planned, part)
+            received = yield from self._receive(planned, partial_file)
             if received is None:
                 return None
-            yield RunInThread(partial(_on_disk, self._destination.keep, part, planned.place))
+            yield RunInThread(partial(_on_disk, self._destination.keep, partial_file, planned.place))
         except BaseException:
-            part.unlink(missing_ok=True)
+            partial_file.unlink(missing_ok=True)
             raise
         place, source = str(planned.place), planned.source
         node = source.composite_node_name
         return DownloadedFile(place, planned.kind, received.size, received.sha256, source.view, node)
 
-    def _receive(self, planned: PlannedFile, part: Path) -> Flow[Received | None]:
-        way = Way(self._urls[planned.place], OF_A_GET)
+    def _receive(self, planned: PlannedFile, partial_file: Path) -> Flow[Received | None]:
+        way = Way(self._urls[str(planned.place)], OF_A_GET)
         attempt = 0
         while True:
-            outcome = yield FetchFile(way.url, part)
+            outcome = yield FetchFile(way.url, partial_file)
             if way.leads_on(outcome):
                 continue
             attempt += 1

@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 
 from renderjuice_provider.api import _transfer as transfer
 from renderjuice_provider.api._flow import Flow
+from renderjuice_provider.api._folders import folder
 from renderjuice_provider.api._ids import check_job_id
 from renderjuice_provider.api._listing import JobListing
 from renderjuice_provider.api._operations import Operations
@@ -131,7 +132,7 @@ class RenderjuiceClient(_Settings):
 
     def download_outputs(self, job_id: str, destination: Path) -> DownloadReport:
         """Fetch every output to `destination`, each file whole or not at all."""
-        return self._wire.run(transfer.download(self.operations, check_job_id(job_id), transfer.folder(destination)))
+        return self._wire.run(transfer.download(self.operations, check_job_id(job_id), folder(destination)))
 
     def run(self, flow: Flow[T]) -> T:
         """Perform a flow that was built from `operations`, such as a wait."""
@@ -205,9 +206,7 @@ class AsyncRenderjuiceClient(_Settings):
 
     async def download_outputs(self, job_id: str, destination: Path) -> DownloadReport:
         """Fetch every output to `destination`, each file whole or not at all."""
-        return await self._wire.run(
-            transfer.download(self.operations, check_job_id(job_id), transfer.folder(destination))
-        )
+        return await self._wire.run(transfer.download(self.operations, check_job_id(job_id), folder(destination)))
 
     async def run(self, flow: Flow[T]) -> T:
         """Perform a flow that was built from `operations`, such as a wait."""

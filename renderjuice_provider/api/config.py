@@ -28,6 +28,15 @@ from renderjuice_provider.api._lenient import (
 )
 from renderjuice_provider.api.errors import RenderjuiceInputError
 
+__all__ = [
+    "CHANGES_NO_PIXEL",
+    "CHANGES_PIXELS",
+    "OutputSettings",
+    "RenderConfig",
+    "Text",
+    "check_render_config",
+]
+
 _LEAST = '{"colorManagementPreset": "default"}'
 Text = Annotated[str, Field(min_length=1), BeforeValidator(text)]
 Digits = Annotated[str, Field(min_length=1), BeforeValidator(digits)]

@@ -7,7 +7,7 @@ snake case. Source: the API reference's pages on jobs, uploads and download URLs
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -19,6 +19,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     SerializerFunctionWrapHandler,
     ValidationError,
     WrapValidator,
@@ -26,6 +27,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from renderjuice_provider.api._lazy import LazySequence
 from renderjuice_provider.api.errors import RenderjuiceResponseError
 from renderjuice_provider.api.redact import redact, storable
 
@@ -174,34 +176,55 @@ class OutputFile(ApiModel):
     composite_node_name: Lenient[str] = None
 
 
+def _output_files(files: Sequence[Any]) -> Sequence[OutputFile]:
+    return LazySequence(files, OutputFile.model_validate)
+
+
+def _check_file(value: Any, handler: Any) -> Any:
+    """Refuse a malformed file now, when the answer is read; the model is made when it is asked for."""
+    handler(value)
+    return value
+
+
+_CheckedFiles = Annotated[
+    tuple[Annotated[OutputFile, WrapValidator(_check_file)], ...],
+    AfterValidator(_output_files),
+    PlainSerializer(tuple, return_type=tuple[OutputFile, ...]),
+]
+
+
 class Downloads(ApiModel):
     """A job's outputs: the legacy URL lists and their richer successors."""
 
     frames: Any = Field(default=None, repr=False)
     composite_nodes: Any = Field(default=None, repr=False)
     transforms: Any = Field(default=None, repr=False)
-    frame_outputs: tuple[OutputFile, ...] | None = None
-    composite_node_outputs: tuple[OutputFile, ...] | None = None
+    frame_outputs: _CheckedFiles | None = None
+    composite_node_outputs: _CheckedFiles | None = None
 
     @cached_property
-    def frame_files(self) -> tuple[OutputFile, ...]:
-        """The frames: the new list, or the legacy one where the new is absent or empty; never a mixture.
+    def frame_files(self) -> Sequence[OutputFile]:
+        """The frames: the new list, or the legacy one where the new is absent or empty; never both.
 
         Raises:
-            RenderjuiceResponseError: when the legacy list is needed and is none: no output is passed over in silence.
+            RenderjuiceResponseError: when the legacy list is needed and is not a list of URLs: no
+                output is left out silently.
         """
         return self.frame_outputs or _legacy_files(self.frames)
 
     @cached_property
-    def composite_files(self) -> tuple[OutputFile, ...]:
+    def composite_files(self) -> Sequence[OutputFile]:
         """The compositor's outputs, chosen in the same way."""
         return self.composite_node_outputs or _legacy_files(self.composite_nodes)
 
 
-def _legacy_files(urls: Any) -> tuple[OutputFile, ...]:
+def _legacy_files(urls: Any) -> Sequence[OutputFile]:
     if not isinstance(urls, (list, tuple, type(None))):
-        raise RenderjuiceResponseError("Renderjuice's answer is no download list: its outputs are no list")
-    return tuple(parse(OutputFile, {"url": url}, "download list") for url in urls or ())
+        raise RenderjuiceResponseError("Renderjuice's answer is not a download list: its outputs are not a list")
+    files = [{"url": url} for url in urls or ()]
+    for file in files:
+        parse(OutputFile, file, "download list")
+    return _output_files(files)
 
 
 def parse(model: type[T], data: Any, what: str) -> T:

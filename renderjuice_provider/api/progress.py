@@ -13,6 +13,10 @@ from typing import Any
 
 from renderjuice_provider.api.redact import storable
 
+__all__ = [
+    "Progress",
+]
+
 _JOB = ("jobId", "id")
 _DONE = ("framesCompleted", "completedFrames", "framesDone", "framesRendered", "renderedFrames", "completed", "done")
 _TOTAL = ("framesTotal", "totalFrames", "frameCount", "total")

@@ -9,7 +9,7 @@ from typing import Any, Self
 from renderjuice_provider.api.redact import redact
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DownloadedFile:
     """One output that is whole and in its place."""
 

@@ -20,6 +20,10 @@ from renderjuice_provider.api.errors import (
     RenderjuiceServerError,
 )
 
+__all__ = [
+    "RetryPolicy",
+]
+
 LONGEST_QUIET = 3600.0
 """Seconds for which one `Retry-After` is believed. Rate limits count in seconds, minutes or full hours. What asks for more is
 maintenance, which costs one request an hour to look in on, or a wrong clock, which must not silence a connection for a night

@@ -14,9 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from renderjuice_provider.api._blend import HEAD, TAIL, ends, has_an_end, is_blend
+from renderjuice_provider.api._litter import is_litter
 from renderjuice_provider.api._scene_zip import check_zip
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceTransferError
 from renderjuice_provider.api.redact import redact
+
+__all__ = [
+    "SIZE_LIMIT",
+    "is_litter",
+]
 
 SIZE_LIMIT = 5 * 1024**3
 """Single-request uploads are for files smaller than this many bytes."""

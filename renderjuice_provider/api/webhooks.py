@@ -19,6 +19,11 @@ from renderjuice_provider.api._ids import check_job_id
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceResponseError, RenderjuiceWebhookError
 from renderjuice_provider.api.redact import redact
 
+__all__ = [
+    "WebhookEvent",
+    "read_webhook",
+]
+
 SIGNATURE = "x-renderjuice-signature"
 TIMESTAMP = "x-renderjuice-timestamp"
 TOLERANCE = 300.0

@@ -12,15 +12,27 @@ from renderjuice_provider.hooks._check import check
 from renderjuice_provider.hooks._connection import client_arguments
 from renderjuice_provider.hooks._xcom import allow_models
 
+__all__ = [
+    "RenderjuiceHook",
+]
+
 allow_models()
 
 
 class RenderjuiceHook(BaseHook):
-    """Renderjuice as an Airflow connection describes it.
+    """Makes Renderjuice clients out of an Airflow connection.
+
+    Making a hook looks nothing up: the connection is read when a client is asked for.
 
     Args:
-        renderjuice_conn_id: a connection of type `renderjuice`. Password: the API key. Host: the base URL, Renderjuice's own
-            when empty. Extra: `timeout` (s), `max_attempts`, `allow_http`, `webhook_secret`.
+        renderjuice_conn_id: a connection of type `renderjuice`. Password: the API key. Host: the base URL, Renderjuice's
+            own when empty. Extra: `timeout` (seconds without a byte), `max_attempts` (of one call), `allow_http`,
+            `webhook_secret`.
+
+    Raises:
+        RenderjuiceInputError: when a client is asked for and a field of the connection is wrong. The message names the
+            field, and never shows its value.
+        AirflowNotFoundException: when a client is asked for and there is no such connection.
     """
 
     conn_name_attr = "renderjuice_conn_id"
@@ -28,7 +40,7 @@ class RenderjuiceHook(BaseHook):
     conn_type = "renderjuice"
     hook_name = "Renderjuice"
 
-    def __init__(self, renderjuice_conn_id: str = default_conn_name) -> None:
+    def __init__(self, renderjuice_conn_id: str = "renderjuice_default") -> None:
         super().__init__()
         self.renderjuice_conn_id = renderjuice_conn_id
 

@@ -1,6 +1,7 @@
-"""One wait for one job: looks go in, a decision comes out. The worker and the triggerer both ask here.
+"""What a poll of one job means: its result goes in, a decision comes out.
 
-A failed look is not a failed render: anything that may pass is waited out until the deadline, more and more patiently.
+The worker and the triggerer both ask here. A failed poll is not a failed render: transient errors
+are waited out until the deadline, with growing pauses. Pure: no requests, and the caller has the clock.
 """
 
 from __future__ import annotations
@@ -17,49 +18,62 @@ from renderjuice_provider.api.retry import RetryPolicy, is_transient, retry_afte
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.status import has_reached
 
-NEWS_EVERY = 180.0
-"""Seconds after which the log says something even if nothing changed: a silent log reads as a dead task."""
+LOG_EVERY = 180.0
+"""Seconds after which the log gets a line even if nothing changed: a silent log looks like a dead task."""
 LONGEST_PAUSE = 300.0
-"""Seconds between looks that fail, or ten poll intervals if that is less: the end of an outage should not go unnoticed for long."""
+"""Seconds between polls that fail, or ten poll intervals if that is less: the end of an outage should
+be noticed soon."""
 _KNOWN = frozenset(JobStatus)
 
 
 @dataclass(frozen=True)
 class PollAgain:
-    """Look again after `pause` seconds; `news`, if any, belongs in the task's log.
+    """Poll the job again.
 
-    Where others are looked at anyway, the look may come sooner by as much as `early` seconds. For `quiet` seconds Renderjuice wants
-    to be asked nothing, by nobody.
+    Attributes:
+        pause: seconds until then.
+        log_line: for the task's log; empty when there is nothing new.
+        slack: seconds before the end of `pause` from which on this job may join a poll that happens anyway.
+        retry_after: seconds in which no request at all may be sent, for any job.
     """
 
     pause: float
-    news: str = ""
-    early: float = 0.0
-    quiet: float = 0.0
+    log_line: str = ""
+    slack: float = 0.0
+    retry_after: float = 0.0
 
 
 @dataclass(frozen=True)
 class Done:
-    """Stop looking."""
+    """Stop polling the job.
+
+    Attributes:
+        outcome: how the wait ended.
+        log_line: for the task's log; empty when the outcome says it all.
+    """
 
     outcome: Outcome
-    news: str = ""
+    log_line: str = ""
+
+
+PollDecision = PollAgain | Done
 
 
 class JobPoller:
-    """Whether to go on waiting for one job.
+    """Decides after each poll of one job whether to poll it again, when, and what to log.
 
     Args:
         job_id: the job.
-        target: the status to wait for; one further along the way counts too.
-        poll_interval: seconds between two looks; up to a tenth is added at random, so that many waits spread out.
-        started: when the wait began, and
-        deadline: when it ends at the latest, both in seconds since the epoch (they travel between machines).
+        target: the status to wait for. A status further along the way counts too, since polls may miss one.
+        poll_interval: seconds between two polls. Up to a tenth is added at random, so that the polls
+            of many jobs spread out.
+        started: when the wait began, in seconds since the epoch, since it travels between machines.
+        deadline: when the wait ends at the latest, in seconds since the epoch.
         limit: the argument that set the deadline, for messages.
-        jitter: a number between 0 and 1.
+        jitter: returns a number between 0 and 1.
 
     Attributes:
-        status: of the job when last seen; None as long as it was not.
+        status: the job's status when it was last read; None until then.
     """
 
     def __init__(
@@ -84,57 +98,51 @@ class JobPoller:
         self._backoff = RetryPolicy(first_pause=poll_interval, longest_pause=longest, jitter=jitter)
         self._failures = 0
         self.status: str | None = None
-        self._told = ""
-        self._told_at = float("-inf")
+        self._logged = ""
+        self._logged_at = float("-inf")
 
-    def on_job(self, job: Job, progress: Progress | None, now: float) -> PollAgain | Done:
-        """The decision on a look that succeeded."""
+    def on_job(self, job: Job, progress: Progress | None, now: float) -> PollDecision:
+        """The decision after a poll that read the job; `now` is in seconds since the epoch."""
         self._failures = 0
         self.status = job.status
-        state = self._describe(job, progress)
-        news = self._news(state, now)
+        state = f"Job {self.job_id} is {_described(job.status)}"
+        if progress and (counters := str(progress)):
+            state = f"{state}, {counters}"
+        log_line = self._log_line(state, now)
         if has_reached(job.status, self.target):
-            return self._over(Ending.REACHED, state, news)
+            return self._done(Ending.REACHED, state, log_line)
         if job.status in TERMINAL:
-            return self._over(Ending.OVER, fate(job), news)
+            return self._done(Ending.OVER, fate(job), log_line)
         if now >= self.deadline:
             return self._timed_out(now)
-        pause = self._pause(self.poll_interval * (1 + 0.1 * self._jitter()), now)
-        return PollAgain(pause, news, early=pause / 2)
+        pause = min(self.poll_interval * (1 + 0.1 * self._jitter()), self.deadline - now)
+        return PollAgain(pause, log_line, slack=pause / 2)
 
-    def on_error(self, error: RenderjuiceError, now: float) -> PollAgain | Done:
-        """The decision on a look that failed."""
+    def on_error(self, error: RenderjuiceError, now: float) -> PollDecision:
+        """The decision after a poll that failed; `now` is in seconds since the epoch."""
         if not is_transient(error):
-            return self._over(Ending.REFUSED, str(error), "")
+            return self._done(Ending.REFUSED, str(error), "")
         if now >= self.deadline:
             return self._timed_out(now)
         self._failures += 1
-        quiet = retry_after_of(error) or 0.0
-        pause = self._pause(max(quiet, self._backoff.backoff(self._failures)), now)
-        news = f"Could not look at job {self.job_id} ({error}); the render goes on, looking again in {pause:.0f} s"
-        return PollAgain(pause, news, early=max(0.0, min(pause / 2, pause - quiet)), quiet=quiet)
+        retry_after = retry_after_of(error) or 0.0
+        pause = min(max(retry_after, self._backoff.backoff(self._failures)), self.deadline - now)
+        log_line = f"Could not poll job {self.job_id} ({error}); the render goes on, next poll in {pause:.0f} s"
+        slack = max(0.0, min(pause / 2, pause - retry_after))
+        return PollAgain(pause, log_line, slack, retry_after)
 
-    def _describe(self, job: Job, progress: Progress | None) -> str:
-        unknown = "" if job.status in _KNOWN else " (a status that this version does not know; it counts as running)"
-        attention = " (it may need attention at Renderjuice)" if job.status == JobStatus.SUSPENDED else ""
-        counters = f", {progress}" if progress and str(progress) else ""
-        return f"Job {self.job_id} is {redact(job.status)}{unknown}{attention}{counters}"
-
-    def _news(self, state: str, now: float) -> str:
-        if state == self._told and now - self._told_at < NEWS_EVERY:
+    def _log_line(self, state: str, now: float) -> str:
+        if state == self._logged and now - self._logged_at < LOG_EVERY:
             return ""
-        self._told, self._told_at = state, now
+        self._logged, self._logged_at = state, now
         return f"{state}, {_duration(now - self.started)} elapsed"
 
-    def _pause(self, seconds: float, now: float) -> float:
-        return max(0.0, min(seconds, self.deadline - now))
-
     def _timed_out(self, now: float) -> Done:
-        seen = f"it is {redact(self.status)}" if self.status else "it could not be seen"
-        message = f"timed out ({self.limit}): not {self.target} within {_duration(now - self.started)}, {seen}"
-        return self._over(Ending.TIMED_OUT, message, f"Job {self.job_id} {message}")
+        status = f"it is {redact(self.status)}" if self.status else "it could not be seen"
+        message = f"timed out ({self.limit}): not {self.target} within {_duration(now - self.started)}, {status}"
+        return self._done(Ending.TIMED_OUT, message, f"Job {self.job_id} {message}")
 
-    def _over(self, ending: Ending, message: str, news: str) -> Done:
+    def _done(self, ending: Ending, message: str, log_line: str) -> Done:
         outcome = Outcome(
             ending=ending,
             job_id=self.job_id,
@@ -144,12 +152,20 @@ class JobPoller:
             deadline=self.deadline,
             limit=self.limit,
         )
-        return Done(outcome, news)
+        return Done(outcome, log_line)
 
 
 def fate(job: Job) -> str:
-    """What became of a job, reason first, to follow its name: the web UI cuts long lines."""
+    """How a job ended, to follow its name, reason first: Airflow's web UI cuts long lines."""
     return f"failed: {job.reason}" if job.status == JobStatus.FAILED else f"is {redact(job.status)}"
+
+
+def _described(status: str) -> str:
+    if status == JobStatus.SUSPENDED:
+        return "suspended (it may need attention at Renderjuice)"
+    if status in _KNOWN:
+        return status
+    return f"{redact(status)} (a status that this version does not know; it counts as running)"
 
 
 def _duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""How a wait ended: what a trigger tells the worker, in a form that survives an upgrade and holds no secret."""
+"""How a wait ended: what a trigger reports to the worker, in a form that survives an upgrade and holds no secret."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from renderjuice_provider.api.errors import RenderjuiceEventError
 from renderjuice_provider.api.redact import story
 
 _Text = Annotated[str, BeforeValidator(lambda value: story(value) if isinstance(value, str) else value)]
-"""A triggerer ends, with all its waits, when its database takes an event for no text; so no outcome holds one that is none."""
+"""Text that every database can store: an event that cannot be stored would end the triggerer and all its waits."""
 
 
 class Ending(StrEnum):
-    """The ways in which a wait ends."""
+    """How a wait can end."""
 
     REACHED = "reached"
     OVER = "over"
-    """The job ended in another way than the one that was waited for."""
+    """The job ended, but not in the status that was waited for."""
     TIMED_OUT = "timed_out"
-    """Our deadline passed; `stopped` says what became of the job."""
+    """The deadline passed. `Outcome.stopped` says whether the job was cancelled."""
     REFUSED = "refused"
-    """Renderjuice will not tell us about the job: a wrong key, an unknown job."""
+    """Renderjuice refused to say: the key is wrong, or the job is unknown."""
 
 
 class Outcome(BaseModel):
-    """The end of one wait. Only ids, words and numbers: events are logged in full, and stored in clear."""
+    """The end of one wait: only ids, words and numbers, since Airflow logs events and stores them as plain text."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True, use_enum_values=False)
 
@@ -35,7 +35,7 @@ class Outcome(BaseModel):
     ending: Ending = Field(strict=False)
     job_id: _Text = Field(min_length=1)
     status: _Text | None = None
-    """The job's status when last seen; None when it was never seen."""
+    """The job's status when it was last read; None when it never was."""
     message: _Text = ""
     started: float
     """When the wait began, in seconds since the epoch."""
@@ -43,24 +43,24 @@ class Outcome(BaseModel):
     limit: _Text = "timeout"
     """The argument that set the deadline: `timeout`, or Airflow's `execution_timeout` where that ends earlier."""
     stopped: bool | None = None
-    """After a time-out: whether the job was cancelled and is over. None when nobody has tried."""
+    """After a time-out: whether the job was cancelled and is over; None when that was not tried."""
 
     def to_event(self) -> dict[str, Any]:
-        """As JSON values, for a trigger event; checked again, since a changed copy is not."""
+        """As JSON values, for a trigger event. Validated again, since `model_copy` does not validate."""
         return type(self).model_validate(self.model_dump()).model_dump(mode="json")
 
     @classmethod
     def from_event(cls, event: Any) -> Outcome:
-        """The outcome in `event`.
+        """The outcome that `event` holds.
 
         Raises:
-            RenderjuiceEventError: when there is none: an event that is not understood must never pass for a success.
+            RenderjuiceEventError: when it holds none. An event that is not understood is never a success.
         """
         try:
             return cls.model_validate(event)
         except ValidationError as error:
             fields = ", ".join(sorted({".".join(map(str, detail["loc"])) or "all of it" for detail in error.errors()}))
             raise RenderjuiceEventError(
-                f"The task was resumed with an event that is not ours or not whole ({fields}). "
+                f"The task was resumed with an event that is not ours or not complete ({fields}). "
                 "The job was left alone: a retry looks at it again."
             ) from None

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
     from renderjuice_provider.api.models import Job
 
+__all__ = [
+    "PREVIEW_KEY",
+    "RenderjuicePreviewLink",
+]
+
 PREVIEW_KEY = "renderjuice_preview_url"
 LONGEST = 2000
 """Characters of an address; browsers and proxies agree on about so many."""

@@ -15,8 +15,12 @@ from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.links.renderjuice import keep_preview
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from typing import Unpack
 
+    from airflow.sdk import Context
+    from airflow.sdk.definitions.xcom_arg import PlainXComArg
+
+    from renderjuice_provider._operator_arguments import OperatorArguments
     from renderjuice_provider.api.client import RenderjuiceClient
 
 _OURS = "renderjuice_provider."
@@ -42,8 +46,11 @@ class RenderjuiceOperator(OnlyWrittenTemplates, BaseOperator):
         for name in _RESULTS & vars(cls).keys() if cls.__module__.startswith(_OURS) else ():
             setattr(cls, name, _storable_result(getattr(cls, name)))
 
-    def __init__(self, *, renderjuice_conn_id: str = RenderjuiceHook.default_conn_name, **kwargs: Any) -> None:
-        super().__init__(**{"multiple_outputs": type(self).multiple_outputs} | kwargs)
+    def __init__(
+        self, *, renderjuice_conn_id: str = "renderjuice_default", **kwargs: Unpack[OperatorArguments]
+    ) -> None:
+        kwargs.setdefault("multiple_outputs", type(self).multiple_outputs)
+        super().__init__(**kwargs)
         self.renderjuice_conn_id = renderjuice_conn_id
 
     @cached_property
@@ -55,6 +62,12 @@ class RenderjuiceOperator(OnlyWrittenTemplates, BaseOperator):
         """As Airflow does it; what the phase before the deferral has stored for the link is there."""
         keep_preview(self)
         return super().resume_execution(next_method, next_kwargs, context)
+
+    if TYPE_CHECKING:
+
+        @property
+        def output(self) -> PlainXComArg:
+            """As for every operator. Airflow types it so that mypy would refuse `render.output["job_id"]`."""
 
     @property
     def client(self) -> RenderjuiceClient:

@@ -16,31 +16,43 @@ from renderjuice_provider.api.models import Job
 from renderjuice_provider.compat import XComNotFound
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP, Seen, stop_all
 from renderjuice_provider.operators._base import RenderjuiceOperator
-from renderjuice_provider.operators._waiting import JOB_KEY
+from renderjuice_provider.xcom_keys import JOB_ID
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from airflow.sdk import Context, XComArg
+
+    from renderjuice_provider._operator_arguments import OperatorArguments
 
 CANCEL_TIMEOUT = timedelta(minutes=10)
 """Long enough for a farm that finishes its frames first; short enough that somebody hears of one that does not stop."""
 
 
 class RenderjuiceCancelJobOperator(RenderjuiceOperator):
-    """Stop jobs and see that they stop: a job that is over already is left as it is.
+    """Cancel jobs and wait until they are over. A job that is over already is left as it is.
 
-    Made to be a teardown: a render that failed before it had a job leaves nothing to do, which is no error.
+    Made to be a teardown: where a render failed before it had a job, there is nothing to do, and that is a success.
 
     Args:
-        job_id: the id of a job, several of them, or None. `XComArg(render, key="renderjuice_job_id")` is the job of the task
-            `render`, and all its jobs when it is mapped.
-        poll_interval: seconds between two looks (or a timedelta).
-        timeout: seconds (or a timedelta) until all have to be over; ten minutes by default. Meanwhile it holds a worker slot.
-        renderjuice_conn_id: see `RenderjuiceHook`.
+        job_id: the id of one job, several ids, or None. `XComArg(render, key=renderjuice_provider.xcom_keys.JOB_ID)` is
+            the job of the task `render`; where that task is mapped, all its jobs.
+        poll_interval: seconds (or a timedelta) between two polls. 5 by default: a cancelled job is over within seconds,
+            and the task holds a worker slot while it waits.
+        timeout: seconds (or a timedelta) until all jobs must be over. Ten minutes by default: long enough for a farm that
+            finishes its frames first, short enough that a job that does not stop is reported the same night.
+        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the base URL.
+        **kwargs: the arguments of every Airflow operator, such as `task_id`.
 
-    Returns (XCom): the status after, `completed` when it was too late; for several jobs, the status of each by its id.
+    Returns:
+        As XCom: the status after, which is `completed` when it was too late to cancel; for several jobs a dict, the status
+        of each by its id; None when there was no job.
 
     Raises:
-        RenderjuiceError: when a job could not be stopped, after all others were; at once when the key is refused.
+        RenderjuiceInputError: for a `job_id` that is not one, or a time that is not a number of seconds above 0.
+        RenderjuiceAuthenticationError: at once, when the API key is refused. The jobs may be running, and cost money.
+        RenderjuiceTimeoutError: when jobs were not over in time. They may be running, and cost money.
+        RenderjuiceError: when a job could not be cancelled, after all others were.
     """
 
     template_fields = (*RenderjuiceOperator.template_fields, "job_id", "poll_interval", "timeout")
@@ -50,12 +62,13 @@ class RenderjuiceCancelJobOperator(RenderjuiceOperator):
     def __init__(
         self,
         *,
-        job_id: str | Iterable[str] | XComArg | None,
-        poll_interval: float | timedelta = 5.0,
-        timeout: float | timedelta = CANCEL_TIMEOUT,
-        **kwargs: Any,
+        job_id: str | UUID | Iterable[str | UUID] | XComArg | None,
+        poll_interval: float | timedelta | XComArg = 5.0,
+        timeout: float | timedelta | XComArg = CANCEL_TIMEOUT,
+        renderjuice_conn_id: str = "renderjuice_default",
+        **kwargs: Unpack[OperatorArguments],
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(renderjuice_conn_id=renderjuice_conn_id, **kwargs)
         self.job_id: Any = job_id
         self.poll_interval = poll_interval
         self.timeout = timeout
@@ -70,7 +83,7 @@ class RenderjuiceCancelJobOperator(RenderjuiceOperator):
         try:
             return super().render_template(content, context, *args, **kwargs)
         except XComNotFound as error:
-            if error.key != JOB_KEY:
+            if error.key != JOB_ID:
                 raise
             return None
 
@@ -129,7 +142,7 @@ class _Partial:
 
     def expand(self, **mapped: Any) -> Any:
         """One task for all ids of a render, or what Airflow makes of the arguments."""
-        if mapped.keys() == {"job_id"} and getattr(mapped["job_id"], "key", None) == JOB_KEY:
+        if mapped.keys() == {"job_id"} and getattr(mapped["job_id"], "key", None) == JOB_ID:
             return self._operator(**self._arguments, **mapped)
         return self._airflows().expand(**mapped)
 

@@ -19,8 +19,12 @@ from renderjuice_provider.operators._base import RenderjuiceOperator, storage_pa
 from renderjuice_provider.operators._task_store import TaskStore
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context, XComArg
+    from typing import Unpack
+    from uuid import UUID
 
+    from airflow.sdk import Context, ObjectStoragePath, XComArg
+
+    from renderjuice_provider._operator_arguments import OperatorArguments
     from renderjuice_provider.api.report import DownloadedFile, DownloadReport
 
 SLUG_LIFETIME = 3600
@@ -29,22 +33,40 @@ MANIFEST = PurePosixPath("manifest.json")
 
 
 class RenderjuiceUploadOperator(RenderjuiceOperator):
-    """Upload one scene and return its slug, which stands for it from then on.
+    """Upload one scene and return its slug, the name under which Renderjuice keeps it. An upload costs nothing.
 
     The file is checked first (it exists, is a real `.blend` or an undamaged `.zip` with one scene inside, is under 5 GiB),
     streamed, and checked again after: a file that was saved during the upload is an error. A `.zip` may hold more than one
     `.blend` if one of them stands above all others, which are what it links.
 
+    A retry returns the slug of the try before it, if that had uploaded the same bytes less than an hour ago.
+
     Args:
-        file_path: a local path, or any `ObjectStoragePath` URL.
-        renderjuice_conn_id: see `RenderjuiceHook`.
+        file_path: a `.blend` or `.zip`: a local path, or any `ObjectStoragePath` or URL of one, such as
+            `s3://bucket/shot.blend`. The worker reads it.
+        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the base URL.
+        **kwargs: the arguments of every Airflow operator, such as `task_id`.
+
+    Returns:
+        As XCom: the slug, for `RenderjuiceCreateJobOperator`.
+
+    Raises:
+        RenderjuiceInputError: for a file that is not a scene, before anything is sent.
+        RenderjuiceTransferError: when the file was changed meanwhile, or its upload failed. A retry uploads it again.
+        RenderjuiceError: when Renderjuice refuses the upload, or gives no answer. A retry may succeed.
     """
 
     template_fields = (*RenderjuiceOperator.template_fields, "file_path")
     file_path = Argument(plain_path)
 
-    def __init__(self, *, file_path: str | os.PathLike[str] | Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        file_path: str | os.PathLike[str] | ObjectStoragePath | XComArg,
+        renderjuice_conn_id: str = "renderjuice_default",
+        **kwargs: Unpack[OperatorArguments],
+    ) -> None:
+        super().__init__(renderjuice_conn_id=renderjuice_conn_id, **kwargs)
         self.file_path = file_path
 
     def execute(self, context: Context) -> str:
@@ -63,27 +85,32 @@ class RenderjuiceUploadOperator(RenderjuiceOperator):
 class RenderjuiceDownloadOperator(RenderjuiceOperator):
     """Download every output of a job, and write a manifest with the SHA-256 of each file.
 
-    Frames go to `frames/`, the compositor's outputs to `composites/`, and `manifest.json` is written last: whoever sees it sees
-    all of it. Each file appears whole or not at all.
+    Frames go to `frames/`, the compositor's outputs to `composites/`, and `manifest.json` is written last: once it is
+    there, all files are. Each file appears whole or not at all.
 
-    What is there is compared with what was ordered: every frame, of every view, and of every output of the compositor. A file
-    without a byte is not there.
+    What was delivered is compared with what was ordered: every frame, of every view, and of every output of the
+    compositor. An empty file counts as missing.
 
     Args:
-        job_id: a job that is over.
-        destination: a local folder, or any `ObjectStoragePath` URL; made if it does not exist.
-        expected_frames: frame ranges that must be there, such as `["1-24"]` or `"1-24"`; by default those that the job was ordered
-            to render, or else those of its scene.
-        allow_missing: succeed even when something is missing. It is named in the manifest either way.
-        renderjuice_conn_id: see `RenderjuiceHook`.
+        job_id: the id of a job that is over, or what our rendering operators return.
+        destination: a local folder, or any `ObjectStoragePath` or URL of one; made if it does not exist.
+        expected_frames: frame ranges that must be there, such as `["1-24"]` or `"1-10, 15"`. None, the default, takes
+            those that the job was ordered to render, or else those of its scene.
+        allow_missing: succeed even when something is missing, which the manifest names either way. False by default: a
+            delivery with missing frames must not pass for a whole one.
+        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the base URL.
+        **kwargs: the arguments of every Airflow operator, such as `task_id`.
 
-    Returns (XCom): `job_id`, `destination`, `manifest`, `frames`, `composites` and `bytes` (counts), `missing_frames` (numbers),
-    `missing` (the same by view and compositor node), `empty` (files without a byte) and `complete`, which is None when nobody
-    knows what was ordered.
+    Returns:
+        As XCom: a dict of `job_id`, `destination`, `manifest` (its path), `frames`, `composites` and `bytes` (counts),
+        `missing_frames` (numbers), `missing` (the same by view and compositor node), `empty` (files without a byte) and
+        `complete`, which is None when neither the order nor the scene names the frames.
 
     Raises:
-        RenderjuiceIncompleteError: naming what is missing. What is there was downloaded.
-        RenderjuiceInputError: for `expected_frames` that are no ranges, before anything is downloaded.
+        RenderjuiceInputError: for a `job_id` or `expected_frames` that make no sense, before anything is downloaded.
+        RenderjuiceIncompleteError: naming what is missing. The render is paid, and what there is was downloaded.
+        RenderjuiceTransferError: when a file could not be downloaded or written. A retry pays nothing.
+        RenderjuiceError: when the job is unknown, or Renderjuice gives no answer. A retry pays nothing.
     """
 
     template_fields = (
@@ -101,13 +128,14 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
     def __init__(
         self,
         *,
-        job_id: str | XComArg,
-        destination: str | os.PathLike[str] | Any,
-        expected_frames: Sequence[str] | str | None = None,
-        allow_missing: bool = False,
-        **kwargs: Any,
+        job_id: str | UUID | XComArg,
+        destination: str | os.PathLike[str] | ObjectStoragePath | XComArg,
+        expected_frames: Sequence[str | int] | str | XComArg | None = None,
+        allow_missing: bool | XComArg = False,
+        renderjuice_conn_id: str = "renderjuice_default",
+        **kwargs: Unpack[OperatorArguments],
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(renderjuice_conn_id=renderjuice_conn_id, **kwargs)
         self.job_id: Any = job_id
         self.destination = destination
         self.expected_frames = expected_frames
@@ -170,12 +198,10 @@ def _expected(frames: Any) -> dict[str, Any]:
 
 def _write_manifest(destination: Any, report: DownloadReport, count: FrameCount, found: Mapping[str, Any]) -> str:
     """Last of all, and in one piece."""
-    from renderjuice_provider.api._transfer import folder
+    from renderjuice_provider.storage import folder, whole_file
 
     requested = None if count.requested is None else sorted(count.requested)
     content = report.to_json() | storable({"requested_frames": requested, **found}, most=float("inf"))
-    target = folder(destination)
-    part = target.part(MANIFEST)
-    part.write_text(json.dumps(content, indent=2) + "\n")
-    target.keep(part, MANIFEST)
+    with whole_file(folder(destination), MANIFEST) as path:
+        path.write_text(json.dumps(content, indent=2) + "\n")
     return f"{str(destination).rstrip('/')}/{MANIFEST}"

@@ -18,7 +18,11 @@ from renderjuice_provider.operators._validation import shortened, tell
 from renderjuice_provider.operators._waiting import JobOperator
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from airflow.sdk import Context, XComArg
+
+    from renderjuice_provider._operator_arguments import OperatorArguments
 
 VALIDATION_TIMEOUT = timedelta(hours=1)
 ANALYSIS_LIMIT = 16 * 1024
@@ -26,17 +30,35 @@ ANALYSIS_LIMIT = 16 * 1024
 
 
 class RenderjuiceCreateJobOperator(RenderjuiceOperator):
-    """Create a job from an uploaded scene, and return its id.
+    """Create a job from an uploaded scene, and return its id. A job costs nothing until it renders.
+
+    A retry returns the job of the try before it, if that had created one from the same slug and Renderjuice still knows it.
 
     Args:
         slug: what `RenderjuiceUploadOperator` returned.
-        renderjuice_conn_id: see `RenderjuiceHook`.
+        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the base URL.
+        **kwargs: the arguments of every Airflow operator, such as `task_id`.
+
+    Returns:
+        As XCom: the job's id, a UUID.
+
+    Raises:
+        RenderjuiceInputError: for a slug that cannot be one, before anything is sent.
+        RenderjuiceAmbiguousError: when the answer was lost, so that nobody knows whether there is a job now. It costs
+            nothing; a retry creates another.
+        RenderjuiceError: when Renderjuice refuses the slug, or gives no answer. A retry may succeed.
     """
 
     template_fields = (*RenderjuiceOperator.template_fields, "slug")
 
-    def __init__(self, *, slug: str | XComArg, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        slug: str | XComArg,
+        renderjuice_conn_id: str = "renderjuice_default",
+        **kwargs: Unpack[OperatorArguments],
+    ) -> None:
+        super().__init__(renderjuice_conn_id=renderjuice_conn_id, **kwargs)
         self.slug: Any = slug
 
     def execute(self, context: Context) -> str:

@@ -9,11 +9,12 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowRuntimeError
 
-from renderjuice_provider._task_state import DELETED, ENDED, is_in_process, task_state
+from renderjuice_provider._task_state import is_in_process, task_state
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.api.redact import redact
 from renderjuice_provider.compat import AirflowFailException, AirflowTaskTimeout
+from renderjuice_provider.lifecycle.kill import GONE, Decision, Kill, Row, decide, with_state
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP
 from renderjuice_provider.operators._base import RenderjuiceOperator
 from renderjuice_provider.operators._task_store import OnClear
@@ -72,12 +73,12 @@ class KillableOperator(RenderjuiceOperator):
     def _stop_the_bill(self) -> None:
         if self._job is None or self._job.is_over:
             return
-        if not (self.cancel_on_timeout if _is_timed_out() else self.cancel_on_kill):
-            if self.spends_money:
-                self._warn("The task was stopped, and leaves its job alone")
-            return
-        if not self._is_to_stop():
-            self.log.info("The task goes on without this process: its next try takes up job %s", self._job.id)
+        kill = self._facts()
+        row = decide(kill)
+        if row.decision is Decision.ASK:
+            row = decide(with_state(kill, self._state()))
+        if row.decision is Decision.LEAVE:
+            self._leave(row, kill)
             return
         try:
             self._job = self.client.cancel_job(self._job.id)
@@ -86,21 +87,19 @@ class KillableOperator(RenderjuiceOperator):
             raise
         self.log.info("The task was stopped; job %s was cancelled and is %s", self._job.id, self._job.status)
 
-    def _warn(self, what: str) -> None:
-        job_id = self._job.id if self._job else ""
-        self.log.warning("%s. Job %s may be running, and costs money: %s", redact(what), job_id, HOW_TO_STOP)
+    def _facts(self) -> Kill:
+        timed_out = _is_timed_out()
+        return Kill(
+            tries_left=self._ti is not None and self._ti.try_number <= self._ti.max_tries,
+            on_clear=self.on_clear,
+            findable=self._is_found_again,
+            timed_out=timed_out,
+            in_process=is_in_process(),
+            wanted=self.cancel_on_timeout if timed_out else self.cancel_on_kill,
+        )
 
-    def _is_to_stop(self) -> bool:
-        """Whether the job is to end, and not this process alone.
-
-        Airflow also ends a process whose task was taken for dead and given to another, or was cleared: its job is theirs. It takes
-        tasks for dead when it is overloaded, and then it may not answer in time either: so without an answer it is the end only if
-        no try is left that could take the job up. A clear that is to resubmit stops the job here: the next try knows a clear by
-        `max_tries`, which Airflow raises, but for a task that was running it may lose that again. A job that the next try would
-        not find is stopped in any case.
-        """
-        if _is_timed_out() or not self._is_found_again or is_in_process():
-            return True
+    def _state(self) -> str | None:
+        """What Airflow says of this task; None when it does not answer in time."""
         states: list[str] = []
 
         def ask() -> None:
@@ -109,19 +108,25 @@ class KillableOperator(RenderjuiceOperator):
             except AirflowRuntimeError as error:
                 self.log.info("Airflow does not say what becomes of this task: %s", error)
             except Exception:  # noqa: BLE001 - there is no Airflow that could give the task to another
-                states.append("removed")
+                states.append(GONE)
 
         asking = Thread(target=ask, daemon=True)
         asking.start()
         asking.join(_ASKING)  # what the signal interrupted may hold the line to Airflow, and cannot let go of it now
-        if not states or states[0] == "running":
-            is_last = self._ti is None or self._ti.try_number > self._ti.max_tries
-            if not states and not is_last:
-                self._warn("Airflow does not say what becomes of this task; a next try takes its job up")
-            return is_last
-        if states[0] == DELETED:
-            self._warn("The task instance was deleted, its DAG run was not: made anew, it takes its job up")
-        return states[0] in ENDED or (states[0] == "restarting" and self.on_clear == "resubmit")
+        return states[0] if states else None
+
+    def _leave(self, row: Row, kill: Kill) -> None:
+        if row.warning:
+            self._warn(row.warning)
+        if kill.wanted:
+            job_id = self._job.id if self._job else ""
+            self.log.info("The task goes on without this process: its next try takes up job %s", job_id)
+        elif self.spends_money:
+            self._warn("The task was stopped, and leaves its job alone")
+
+    def _warn(self, what: str) -> None:
+        job_id = self._job.id if self._job else ""
+        self.log.warning("%s. Job %s may be running, and costs money: %s", redact(what), job_id, HOW_TO_STOP)
 
 
 def _is_timed_out() -> bool:

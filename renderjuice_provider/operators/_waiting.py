@@ -24,20 +24,19 @@ from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.redact import redact
 from renderjuice_provider.lifecycle.job_poller import JobPoller, fate
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
+from renderjuice_provider.lifecycle.polling import watch
 from renderjuice_provider.lifecycle.record import JobRecord
 from renderjuice_provider.lifecycle.status import Action
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP, after_stop, stop_all
-from renderjuice_provider.lifecycle.watch import watch
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, push_preview
 from renderjuice_provider.operators._kills import KillableOperator
 from renderjuice_provider.operators._task_store import TaskStore
+from renderjuice_provider.xcom_keys import JOB_ID as JOB_KEY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 _CREATOR = "RenderjuiceCreateJobOperator"
-JOB_KEY = "renderjuice_job_id"
-"""XCom key under which the job is known while the task is still waiting."""
 _TARGETS = {Action.WAIT_FOR_VALIDATION: JobStatus.VALIDATED, Action.WAIT_FOR_RENDER: JobStatus.COMPLETED}
 _ALREADY_ORDERED = {Action.VALIDATE: Action.WAIT_FOR_VALIDATION, Action.RENDER: Action.WAIT_FOR_RENDER}
 _SETTLING = 60.0

@@ -1,4 +1,4 @@
-"""PollAgain for a job that some other task, or nobody here, has started."""
+"""Waiting for a job that some other task, or somebody else, has started."""
 
 from __future__ import annotations
 
@@ -33,7 +33,16 @@ from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, keep_preview, push_preview
 
 if TYPE_CHECKING:
+    from typing import Unpack
+    from uuid import UUID
+
     from airflow.sdk import Context, XComArg
+
+    from renderjuice_provider._operator_arguments import SensorArguments
+
+__all__ = [
+    "RenderjuiceJobSensor",
+]
 
 _WHILE_UNKNOWN = 1.0
 """Seconds that Airflow's own sensor is given as long as ours are a template."""
@@ -47,22 +56,31 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
     """Waits until a job has a status, or is past it. It only watches: it never cancels.
 
     Args:
-        job_id: the job.
-        target_status: what to wait for, `completed` by default; a status further along the way counts too.
-        deferrable: wait in the triggerer, without a worker slot: True by default, see `JobOperator`. Otherwise the sensor pokes on
-            the worker, in either `mode`. Whoever defers has looked once before: a job that is there already is told at once.
-        poll_interval: seconds between two looks (or a timedelta). Airflow's own `poke_interval` means the same, and of the two an
-            argument of this task counts before one in `default_args`. `exponential_backoff` and `max_wait` are for the worker.
-        timeout: seconds (or a timedelta) after which the sensor fails, without retry; Airflow's own default is a week.
-        renderjuice_conn_id: see `RenderjuiceHook`.
+        job_id: the id of the job, or what our operators return.
+        target_status: the status to wait for, or one further along the way. `completed` by default.
+        deferrable: wait in the triggerer, without a worker slot. None, the default, means True: a render takes hours.
+            Only `[operators] default_deferrable`, set to false in the environment, overrules that. A sensor that defers
+            polls once before, so a job that is there already ends it at once. With False it pokes on the worker, in the
+            `mode` of every sensor.
+        poll_interval: seconds (or a timedelta) between two polls. 30 by default: renders take minutes to hours.
+            `exponential_backoff` and `max_wait` are for sensors that poke on the worker.
+        poke_interval: Airflow's name for `poll_interval`. Of the two, an argument of this task counts before one in
+            `default_args`.
+        timeout: seconds (or a timedelta) after which the sensor fails, without a retry. None, the default, takes Airflow's
+            own, `[sensors] default_timeout`, which is a week.
+        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the base URL.
+        **kwargs: the arguments of every Airflow sensor, such as `task_id` and `soft_fail`.
 
-    Returns (XCom): the job's status.
+    Returns:
+        As XCom: the job's status.
 
     Raises:
-        RenderjuiceInputError: when `target_status` is no status: as an import error of the DAG, or before the first look
-            where a template says it.
-        RenderjuiceJobOverError: when the job ended in another way; not retried. Airflow's `soft_fail` and `never_fail` make a skip
-            of this and of a time-out; a key that is refused, or a job that is unknown, fails all the same.
+        RenderjuiceInputError: when `target_status` is not a status of jobs (as an import error of the DAG; before the first
+            poll where a template says it), when a time is not a number of seconds above 0, or when `poll_interval` and
+            `poke_interval` differ.
+        RenderjuiceJobOverError: when the job ended in another way; not retried. Airflow's `soft_fail` and `never_fail` make
+            a skip of this and of a time-out. Where the API key is refused or the job is unknown, it fails all the same.
+        AirflowSensorTimeout: when the timeout has passed; not retried. The job goes on, and costs money while it renders.
     """
 
     template_fields = ("renderjuice_conn_id", "job_id", "target_status", "poll_interval", "timeout")
@@ -74,19 +92,19 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
     def __init__(
         self,
         *,
-        job_id: str | XComArg,
-        target_status: str | XComArg = JobStatus.COMPLETED,
+        job_id: str | UUID | XComArg,
+        target_status: str | XComArg = "completed",
         deferrable: bool | None = None,
-        poll_interval: float | timedelta | str | XComArg | None = None,
-        poke_interval: float | timedelta | str | XComArg | None = None,
-        timeout: float | timedelta | str | XComArg | None = None,
-        renderjuice_conn_id: str = RenderjuiceHook.default_conn_name,
-        **kwargs: Any,
+        poll_interval: float | timedelta | XComArg | None = None,
+        poke_interval: float | timedelta | XComArg | None = None,
+        timeout: float | timedelta | XComArg | None = None,
+        renderjuice_conn_id: str = "renderjuice_default",
+        **kwargs: Unpack[SensorArguments],
     ) -> None:
         interval = _interval(poll_interval, poke_interval, kwargs.get("default_args") or {})
-        if timeout is not None:  # Airflow 3.1 takes no None for its default
-            kwargs["timeout"] = _WHILE_UNKNOWN
-        super().__init__(poke_interval=_WHILE_UNKNOWN, **kwargs)
+        # Airflow 3.1 does not take None for its own default of the timeout.
+        times = {"poke_interval": _WHILE_UNKNOWN} | ({} if timeout is None else {"timeout": _WHILE_UNKNOWN})
+        super().__init__(**kwargs, **times)
         self.job_id: Any = job_id
         self.target_status: Any = str(target_status) if isinstance(target_status, str) else target_status
         self.deferrable = deferrable_by_default() if deferrable is None else truth(deferrable, "deferrable")
@@ -156,8 +174,8 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
         """One look, judged like every look of the trigger: a failure that may pass is no failure."""
         client = self.hook.client
         decision = client.run(poll(client.operations, self._wait))
-        if decision.news:
-            self.log.info(decision.news)
+        if decision.log_line:
+            self.log.info(decision.log_line)
         if not isinstance(decision, Done):
             self._least_pause = self._least(decision)
             return PokeReturnValue(is_done=False)
@@ -165,7 +183,7 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
 
     def _least(self, decision: PollAgain) -> float:
         """Airflow's own backoff, where it is wished, knows how to wait; what Renderjuice asks for it does not know."""
-        return decision.quiet if self.exponential_backoff else decision.pause
+        return decision.retry_after if self.exponential_backoff else decision.pause
 
     def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
         """Airflow's interval, or what the wait asks for where that is longer: it obeys Retry-After."""

@@ -1,4 +1,4 @@
-"""PollAgain for a job without a worker slot."""
+"""Waiting for a job without a worker slot."""
 
 from __future__ import annotations
 
@@ -10,18 +10,23 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from renderjuice_provider._task_state import DELETED, ENDED, is_in_process, task_state, waits_until
+from renderjuice_provider._task_state import is_in_process, task_state, waits_until
 from renderjuice_provider.api._ids import check_job_id
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.api.redact import redact, storable
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.lifecycle.job_poller import JobPoller, PollAgain
+from renderjuice_provider.lifecycle.kill import Decision, Kill, decide, may_stop_at_deadline
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP, after_stop, stop_all
 from renderjuice_provider.triggers._shared_poller import shared_poller
 
-FIRST_LOOK = 5.0
+__all__ = [
+    "RenderjuiceJobTrigger",
+]
+
+FIRST_POLL = 5.0
 """Seconds before the first look, at least, however often one looks later: the operator has just looked. And Airflow takes a task
 for dead that is resumed before the scheduler has heard of its deferral (https://github.com/apache/airflow/issues/71580), which
 takes a busy one some seconds."""
@@ -31,30 +36,37 @@ _KILL_TIMEOUT = 30.0
 """Seconds, as Airflow 3.3 gives `on_kill`: a triggerer that shuts down may get no answer any more."""
 _STOPPING = 240.0
 """Seconds after the deadline that go into stopping the job: Airflow's own deadline comes at 300 (`BACKSTOP`)."""
-_LOOKS = 2.0
+_CHECK_INTERVAL = 2.0
 """Seconds between two looks at a job that was cancelled."""
 _AT_WORK: set[asyncio.Task[None]] = set()
 """Event loops hold their tasks weakly; these must not be lost half-way."""
 
 
 class RenderjuiceJobTrigger(BaseTrigger):
-    """Fires once, when the job has reached `target`, is over, or the deadline has passed.
+    """Fires once: when the job has reached `target`, is over, or the deadline has passed.
 
-    It tells progress in the task's log, waits out every failure that may pass, and cancels the job only when a user ends the task,
-    or when the deadline has passed: that it owns, since a worker may not come (a paused DAG, a full pool). Its arguments are stored
-    and logged: ids, words and numbers only, never a key or a signed URL.
+    It reports progress in the task's log and waits out every transient error. It cancels the job only when a user ends the
+    task, or when the deadline has passed, since no worker may come then (a paused DAG, a full pool). Airflow stores and
+    logs its arguments, so they are ids, words and numbers only, never a key or a signed URL.
+
+    Its event is a dict: an `Outcome` of `renderjuice_provider.lifecycle.outcome`.
 
     Args:
-        renderjuice_conn_id: the connection, looked up in the triggerer.
-        job_id: the job.
-        target: the status to wait for; one further along the way counts too.
-        poll_interval: seconds between two looks.
+        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, looked up in the triggerer.
+        job_id: the id of the job, a UUID.
+        target: the status to wait for, `validated` or `completed`; one further along the way counts too.
+        poll_interval: seconds between two polls. Triggers with the same connection share their polls, so a job may be
+            polled sooner, or a little later.
         started: when the wait began, in seconds since the epoch.
-        deadline: when it ends at the latest, likewise.
-        cancel_on_kill: stop the job when a user marks the deferred task failed or successful.
-        cancel_on_timeout: stop the job when the deadline has passed.
-        limit: the argument that set the deadline, for messages.
-        version: of these arguments, so that a later release can still run what this one stored.
+        deadline: when it ends at the latest, in seconds since the epoch.
+        cancel_on_kill: cancel the job when a user marks, clears or deletes the deferred task. False by default: a trigger
+            cancels only what its operator has ordered.
+        cancel_on_timeout: cancel the job when the deadline has passed. False by default, for the same reason.
+        limit: the name of the argument that set the deadline, for messages. `timeout` by default.
+        version: of these arguments, so that a later release can still run what this one has stored.
+
+    Raises:
+        RenderjuiceInputError: when it runs, for a `job_id` that is not a UUID.
     """
 
     def __init__(
@@ -125,30 +137,30 @@ class RenderjuiceJobTrigger(BaseTrigger):
             deadline=self.deadline,
             limit=self.limit,
         )
-        pause = min(max(FIRST_LOOK, self.poll_interval), max(0.0, self.deadline - time.time()))
-        first = PollAgain(pause, early=max(0.0, pause - FIRST_LOOK))
+        pause = min(max(FIRST_POLL, self.poll_interval), max(0.0, self.deadline - time.time()))
+        first = PollAgain(pause, slack=max(0.0, pause - FIRST_POLL))
         return await shared_poller(self.renderjuice_conn_id).watch(wait, first, self.log.info)
 
     async def _is_ours(self) -> bool:
         """Whether the job is still this trigger's to stop.
 
-        A trigger may outlive its deferral: its triggerer stalled, and meanwhile the task was tried again or cleared, and waits for
-        the same job until a later deadline. Where Airflow does not say, the deadline counts: it has passed for whoever waits.
+        Where Airflow does not say, the deadline counts: it has passed for every task that waits.
         """
         try:
             state, until = await self._task_state(), await self._waits_until()
         except Exception as error:  # noqa: BLE001 - a deadline does not depend on Airflow's health
             self.log.info("Airflow does not say what became of this task: %s", redact(str(error)))
             return True
-        moved_on = until is not None and until > self.deadline
-        return state in {None, "deferred"} | ENDED and not moved_on
+        return may_stop_at_deadline(state, until, self.deadline)
 
     async def _stop_at_the_deadline(self, outcome: Outcome) -> Outcome:
         until = max(self.deadline + _STOPPING, time.time() + _KILL_TIMEOUT)
         try:
             async with await RenderjuiceHook(self.renderjuice_conn_id).get_async_client() as client:
                 found = await client.run(
-                    stop_all(client.operations, [self.job_id], poll_interval=_LOOKS, until=until, say=self.log.info)
+                    stop_all(
+                        client.operations, [self.job_id], poll_interval=_CHECK_INTERVAL, until=until, say=self.log.info
+                    )
                 )
             return after_stop(outcome, found[self.job_id])
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
@@ -174,12 +186,14 @@ class RenderjuiceJobTrigger(BaseTrigger):
         except Exception as error:  # noqa: BLE001 - nobody waits for this, and a failing trigger would fail whoever took it over
             self._warn(f"Airflow does not say why this task was stopped ({type(error).__name__}: {error})")
             return
-        if state in ENDED:
-            await self._tell_or_stop(f"ended by a user ({state})")
-        elif state == DELETED:
-            self._warn("The task instance was deleted, its DAG run was not: made anew, it takes its job up")
-        elif state is None:
+        if state is None:
             self._warn("The task was stopped, and Airflow does not say which task it was")
+            return
+        row = decide(Kill(state))
+        if row.decision is Decision.CANCEL:
+            await self._tell_or_stop(f"ended by a user ({state})")
+        elif row.warning:
+            self._warn(row.warning)
 
     async def _tell_or_stop(self, why: str) -> None:
         if not self.cancel_on_kill:

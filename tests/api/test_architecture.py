@@ -16,23 +16,27 @@ MODULES = sorted(
     ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
     for path in ROOT.rglob("*.py")
 )
-BELOW = {"hooks", "lifecycle", "frames", "api", "compat", "_task_state"}
+BELOW = {"hooks", "lifecycle", "frames", "storage", "api", "compat", "_task_state"}
 MAY_IMPORT = {
     "api": set(),
     "lifecycle": {"api", "frames"},
     "frames": {"_frame_names"},
     "_frame_names": set(),
+    "storage": {"api"},
     # What of Airflow differs between its versions, and what it knows of a task: for every room but the two without Airflow.
     "compat": set(),
-    "_task_state": {"compat"},
+    "_task_state": {"compat", "lifecycle"},
     "hooks": BELOW,
     "triggers": BELOW,
     "links": BELOW,
+    "xcom_keys": set(),
+    "_operator_arguments": set(),
     "_arguments": {"api"},
     "_templates": {"_arguments"},
     "_deferral": {"triggers"} | BELOW,
-    "operators": {"_arguments", "_templates", "_deferral", "links", "triggers"} | BELOW,
-    "sensors": {"_arguments", "_templates", "_deferral", "links", "triggers"} | BELOW,
+    "operators": {"_arguments", "_operator_arguments", "_templates", "_deferral", "xcom_keys", "links", "triggers"}
+    | BELOW,
+    "sensors": {"_arguments", "_operator_arguments", "_templates", "_deferral", "links", "triggers"} | BELOW,
 }
 WITHOUT_AIRFLOW = ("renderjuice_provider.api", "renderjuice_provider.lifecycle")
 

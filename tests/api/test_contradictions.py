@@ -11,7 +11,7 @@ from renderjuice_provider.api.config import RenderConfig
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceRefusedError
 from renderjuice_provider.lifecycle.job_poller import JobPoller
 from renderjuice_provider.lifecycle.outcome import Ending
-from renderjuice_provider.lifecycle.watch import watch
+from renderjuice_provider.lifecycle.polling import watch
 from tests.support.both_clients import CONFIG, completed, created, operations, validated, wait_for
 from tests.support.http_server import JOB_ID, a_job, answer, serving
 

@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 import fsspec
 import pytest
 
-from renderjuice_provider.api._transfer import LocalFolder, RemoteFolder, folder
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceTransferError
+from renderjuice_provider.storage import LocalFolder, RemoteFolder, folder, whole_file
 from tests.support.both_clients import KINDS, completed, connect, files_below
 from tests.support.http_server import JOB_ID, Reply, a_job, answer, serving
 
@@ -260,7 +260,7 @@ def test_a_remote_folder_s_pieces_go_with_it(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     remote = folder(UPath("memory://bucket"))
     assert isinstance(remote, RemoteFolder)
-    remote.part(PurePosixPath("frames/0001.png")).write_bytes(b"")
+    remote.partial_file(PurePosixPath("frames/0001.png")).write_bytes(b"")
     assert files_below(tmp_path)
     del remote
     assert list(tmp_path.iterdir()) == []
@@ -277,10 +277,25 @@ def test_local_paths_in_any_dress_are_local(tmp_path):
 
 def test_two_downloads_to_one_place_never_write_into_the_same_piece(tmp_path):
     place = PurePosixPath("frames/0001.png")
-    assert LocalFolder(tmp_path).part(place) != LocalFolder(tmp_path).part(place)
+    assert LocalFolder(tmp_path).partial_file(place) != LocalFolder(tmp_path).partial_file(place)
 
 
 def test_legacy_urls_are_named_by_what_their_path_ends_with(new_client, tmp_path):
     with store({"a%20b/0001.png": b"x", "0002.png": b"y", "0002.png?same=1": b"z"}) as server:
         report = new_client(base_url=server.url).download_outputs(JOB_ID, tmp_path / "out")
     assert {file.place for file in report.files} == {"frames/0001.png", "frames/0002.png", "frames/copy-2/0002.png"}
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_file_that_could_not_be_written_leaves_neither_a_piece_nor_a_change(tmp_path, there):
+    if there:
+        (tmp_path / "a.txt").write_text("before")
+
+    def write():
+        with whole_file(folder(tmp_path), "a.txt") as path:
+            path.write_text("half")
+            raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        write()
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["before"] * there

@@ -8,18 +8,23 @@ import json
 import os
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from renderjuice_emulator.scenes import write_scene
+from renderjuice_provider.api import _transfer as transfer
 from renderjuice_provider.api import scene_file
+from renderjuice_provider.api._flow import Call, Response
 from renderjuice_provider.api._partial_file import beside_the_loop
 from renderjuice_provider.api.client import AsyncRenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceTransferError
 from renderjuice_provider.lifecycle.job_poller import JobPoller
-from renderjuice_provider.lifecycle.polling import poll_all
+from renderjuice_provider.lifecycle.poll_round import poll_round
 from tests.support.both_clients import completed, connect, files_below
+from tests.support.flow_driver import Nowhere, drive, operations_of
 from tests.support.http_server import JOB_ID, Reply, a_job, answer, serving
 
 SLOW = 0.6
@@ -152,7 +157,8 @@ async def all_jobs(client, _):
 
 async def seen_job(client, _):
     waits = [JobPoller(str(uuid.UUID(int=n)), "completed", poll_interval=1, started=0, deadline=9e9) for n in range(40)]
-    await client.run(poll_all(client.operations, waits, lambda *_: None))
+    for flow in poll_round(client.operations, waits):
+        await client.run(flow)
 
 
 async def planned_download(client, folder):
@@ -191,3 +197,45 @@ def test_a_hundred_thousand_of_anything_do_not_hold_up_the_loop(tmp_path, value,
     finally:
         gc.enable()
     assert min(gaps) < TURN  # the best of some: other processes hold up the loop, too
+
+
+@contextmanager
+def walked_objects() -> Iterator[list[int]]:
+    """How many more objects Python's garbage collector knows, each time it starts, than at the beginning.
+
+    Its full runs stop every thread for a time that grows with them.
+    """
+    gc.collect()
+    counts, before = [], len(gc.get_objects())
+
+    def count(phase: str, _: object) -> None:
+        if phase == "start":
+            counts.append(len(gc.get_objects()) - before)
+
+    gc.callbacks.append(count)
+    try:
+        yield counts
+        gc.collect()
+    finally:
+        gc.callbacks.remove(count)
+
+
+@pytest.mark.parametrize("kind", ["frameOutputs", "compositeNodeOutputs", "frames"])
+def test_outputs_give_the_garbage_collector_no_work_however_many_they_are(kind):
+    many = MANY // 5
+    files = [f"http://127.0.0.1:1/{number:06d}.png?sig=x" for number in range(many)]
+    listed = files if kind == "frames" else [{"url": url, "fileName": url[19:29], "view": "left"} for url in files]
+    answers = {True: json.dumps({kind: listed}).encode(), False: json.dumps(a_job("completed")).encode()}
+    refusals = []
+
+    def reply(step):
+        if isinstance(step, Call):
+            return Response(200, body=answers["download" in step.path])
+        refusals.append(step)
+        return Response(403)  # expired, so that fresh URLs are asked for
+
+    with walked_objects() as counts, pytest.raises(RenderjuiceTransferError, match=f"{many} outputs"):
+        drive(transfer.download(operations_of(), JOB_ID, Nowhere()), reply)
+
+    assert len(refusals) == 4
+    assert max(counts) < many // 20

@@ -219,7 +219,7 @@ def test_counters_of_another_job_are_not_shown_as_this_ones():
 def test_one_header_silences_nobody_for_a_night(asked):
     wait = JobPoller(JOB_ID, "completed", poll_interval=30, started=0.0, deadline=86400.0)
     decision = wait.on_error(RenderjuiceRateLimitError("429", status_code=429, retry_after=asked), now=0.0)
-    assert decision.pause == decision.quiet == LONGEST_QUIET <= 3600
+    assert decision.pause == decision.retry_after == LONGEST_QUIET <= 3600
 
 
 def test_a_date_is_held_against_the_clock_of_who_wrote_it():

@@ -13,7 +13,7 @@ from renderjuice_provider.api._settings import _certificates
 from renderjuice_provider.api.errors import RenderjuiceConnectionError, RenderjuiceInputError, RenderjuiceRefusedError
 from renderjuice_provider.lifecycle.job_poller import JobPoller
 from renderjuice_provider.lifecycle.outcome import Ending
-from renderjuice_provider.lifecycle.watch import watch
+from renderjuice_provider.lifecycle.polling import watch
 from tests.support.http_server import JOB_ID, Reply, a_job, answer, serving
 
 PROXIES = {"https": "http://secure.test:1", "http": "plain.test:2"}

@@ -46,7 +46,7 @@ def waits() -> dict[str, list[plan.Wait]]:
 
 @pytest.fixture
 def server(waits, monkeypatch):
-    monkeypatch.setattr(renderjuice, "FIRST_LOOK", 0.0)
+    monkeypatch.setattr(renderjuice, "FIRST_POLL", 0.0)
     turns = {wait.job_id: wait.kinds for group in waits.values() for wait in group}
     stays = {wait.job_id for group in ("ending", "late") for wait in waits[group]}
     with HostileServer(turns, stays=stays) as server:

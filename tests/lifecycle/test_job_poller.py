@@ -1,4 +1,4 @@
-"""One wait for one job: when it ends, how, what it says, and how long it pauses."""
+"""One job poller: when it is done and how, what it logs, and how long it pauses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, PollAgain
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 
 NOW, HOUR = 1_800_000_000.0, 3600.0
-PASSING = [
+TRANSIENT = [
     RenderjuiceConnectionError("reset", sent=True),
     RenderjuiceConnectionError("refused", sent=False),
     RenderjuiceResponseError("html"),
@@ -41,7 +41,7 @@ ON_THE_WAY = ["created", "validating", "validated", "booting", "rendering", "fin
 STATUSES = [*JobStatus, "pondering"]
 
 
-def a_wait(target="completed", jitter=0.0, **more):
+def a_poller(target="completed", jitter=0.0, **more):
     times = {"poll_interval": 30.0, "started": NOW, "deadline": NOW + HOUR} | more
     return JobPoller("job", target, jitter=lambda: jitter, **times)
 
@@ -53,7 +53,7 @@ def a_job(status, **fields):
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("target", ["validated", "completed", "canceled"])
 def test_each_status_ends_the_wait_or_does_not(status, target):
-    decision = a_wait(target).on_job(a_job(status), None, NOW)
+    decision = a_poller(target).on_job(a_job(status), None, NOW)
     reached = {
         "validated": {"validated", "booting", "rendering", "finalizing", "completed"},
         "completed": {"completed"},
@@ -69,91 +69,91 @@ def test_each_status_ends_the_wait_or_does_not(status, target):
     assert decision.outcome.status == status
 
 
-@pytest.mark.parametrize("error", PASSING)
-def test_a_failed_look_is_no_failed_render(error):
-    wait = a_wait()
-    wait.on_job(a_job("rendering"), None, NOW)
-    decision = wait.on_error(error, NOW + 1)
+@pytest.mark.parametrize("error", TRANSIENT)
+def test_a_failed_poll_is_not_a_failed_render(error):
+    job_poller = a_poller()
+    job_poller.on_job(a_job("rendering"), None, NOW)
+    decision = job_poller.on_error(error, NOW + 1)
     assert isinstance(decision, PollAgain)
-    assert "the render goes on" in decision.news
+    assert "the render goes on" in decision.log_line
 
 
 @pytest.mark.parametrize("error", FINAL)
-def test_what_waiting_cannot_mend_is_told_at_once(error):
-    decision = a_wait().on_error(error, NOW)
+def test_an_error_that_a_retry_cannot_cure_ends_the_wait_at_once(error):
+    decision = a_poller().on_error(error, NOW)
     assert (decision.outcome.ending, decision.outcome.message) == (Ending.REFUSED, str(error))
 
 
-def test_looks_that_fail_in_a_row_are_further_and_further_apart_up_to_five_minutes():
-    wait = a_wait(jitter=1.0)
-    pauses = [wait.on_error(PASSING[0], NOW).pause for _ in range(6)]
+def test_polls_that_fail_in_a_row_are_further_and_further_apart_up_to_five_minutes():
+    job_poller = a_poller(jitter=1.0)
+    pauses = [job_poller.on_error(TRANSIENT[0], NOW).pause for _ in range(6)]
     assert pauses == [60, 120, 240, 300, 300, 300]
-    assert wait.on_job(a_job("rendering"), None, NOW).pause == pytest.approx(33)
-    assert wait.on_error(PASSING[0], NOW).pause == 60
+    assert job_poller.on_job(a_job("rendering"), None, NOW).pause == pytest.approx(33)
+    assert job_poller.on_error(TRANSIENT[0], NOW).pause == 60
 
 
 @pytest.mark.parametrize(("poll_interval", "longest"), [(1, 10), (30, 300), (3600, 3600)])
-def test_who_looks_often_notices_the_end_of_an_outage_soon(poll_interval, longest):
-    wait = a_wait(jitter=1.0, poll_interval=poll_interval)
-    assert max(wait.on_error(PASSING[0], NOW).pause for _ in range(12)) == longest
+def test_with_a_short_interval_the_end_of_an_outage_is_noticed_soon(poll_interval, longest):
+    job_poller = a_poller(jitter=1.0, poll_interval=poll_interval)
+    assert max(job_poller.on_error(TRANSIENT[0], NOW).pause for _ in range(12)) == longest
 
 
 @pytest.mark.parametrize(("asked", "pause"), [(5, 30), (100, 100), (1000, 1000), (1e9, HOUR)])
 def test_retry_after_is_obeyed_beyond_our_own_patience_but_not_beyond_the_deadline(asked, pause):
     error = RenderjuiceRateLimitError("429", status_code=429, retry_after=asked)
-    assert a_wait().on_error(error, NOW).pause == pause
+    assert a_poller().on_error(error, NOW).pause == pause
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.5, 1.0])
-def test_many_waits_spread_out(jitter):
-    assert a_wait(jitter=jitter).on_job(a_job("rendering"), None, NOW).pause == pytest.approx(30 * (1 + jitter / 10))
+def test_the_polls_of_many_jobs_spread_out(jitter):
+    assert a_poller(jitter=jitter).on_job(a_job("rendering"), None, NOW).pause == pytest.approx(30 * (1 + jitter / 10))
 
 
-def test_the_last_look_is_at_the_deadline_and_not_after_it():
-    wait = a_wait()
-    assert wait.on_job(a_job("rendering"), None, NOW + HOUR - 2).pause == 2
-    over = wait.on_job(a_job("rendering"), None, NOW + HOUR)
+def test_the_last_poll_is_at_the_deadline_and_not_after_it():
+    job_poller = a_poller()
+    assert job_poller.on_job(a_job("rendering"), None, NOW + HOUR - 2).pause == 2
+    over = job_poller.on_job(a_job("rendering"), None, NOW + HOUR)
     assert over.outcome.ending is Ending.TIMED_OUT
     assert over.outcome.message == "timed out (timeout): not completed within 1 h 00 min, it is rendering"
 
 
 def test_a_wait_that_is_over_says_which_argument_ended_it():
-    over = a_wait(limit="execution_timeout").on_job(a_job("rendering"), None, NOW + HOUR)
+    over = a_poller(limit="execution_timeout").on_job(a_job("rendering"), None, NOW + HOUR)
     assert over.outcome.message.startswith("timed out (execution_timeout): not completed within 1 h 00 min")
     assert over.outcome.limit == "execution_timeout"
 
 
 def test_what_is_done_at_the_deadline_is_done():
-    assert a_wait().on_job(a_job("completed"), None, NOW + 2 * HOUR).outcome.ending is Ending.REACHED
+    assert a_poller().on_job(a_job("completed"), None, NOW + 2 * HOUR).outcome.ending is Ending.REACHED
 
 
-def test_a_deadline_that_passes_in_the_dark_says_so():
-    over = a_wait().on_error(PASSING[0], NOW + HOUR)
+def test_a_deadline_that_passes_without_a_status_says_so():
+    over = a_poller().on_error(TRANSIENT[0], NOW + HOUR)
     assert over.outcome.message.endswith("within 1 h 00 min, it could not be seen")
     assert over.outcome.status is None
 
 
-def test_a_wait_that_begins_after_its_deadline_still_looks_once():
-    wait = a_wait(deadline=NOW - 1)
-    assert wait.on_job(a_job("completed"), None, NOW).outcome.ending is Ending.REACHED
-    assert a_wait(deadline=NOW - 1).on_job(a_job("booting"), None, NOW).outcome.ending is Ending.TIMED_OUT
+def test_a_wait_that_begins_after_its_deadline_still_polls_once():
+    job_poller = a_poller(deadline=NOW - 1)
+    assert job_poller.on_job(a_job("completed"), None, NOW).outcome.ending is Ending.REACHED
+    assert a_poller(deadline=NOW - 1).on_job(a_job("booting"), None, NOW).outcome.ending is Ending.TIMED_OUT
 
 
-def test_the_log_says_what_changes_and_now_and_then_that_nothing_does():
-    wait = a_wait()
-    looks = [("booting", None), ("booting", None), ("rendering", 0), ("rendering", 1), ("rendering", 1)]
-    told = [
-        wait.on_job(a_job(status), None if done is None else Progress("job", done, 3), NOW + 40 * number).news
-        for number, (status, done) in enumerate(looks)
+def test_the_log_gets_what_changes_and_now_and_then_that_nothing_does():
+    job_poller = a_poller()
+    polls = [("booting", None), ("booting", None), ("rendering", 0), ("rendering", 1), ("rendering", 1)]
+    lines = [
+        job_poller.on_job(a_job(status), None if done is None else Progress("job", done, 3), NOW + 40 * number).log_line
+        for number, (status, done) in enumerate(polls)
     ]
-    assert told == [
+    assert lines == [
         "Job job is booting, 0 s elapsed",
         "",
         "Job job is rendering, 0 of 3 frames, 1 min 20 s elapsed",
         "Job job is rendering, 1 of 3 frames, 2 min 00 s elapsed",
         "",
     ]
-    assert wait.on_job(a_job("rendering"), Progress("job", 1, 3), NOW + 320).news.endswith(
+    assert job_poller.on_job(a_job("rendering"), Progress("job", 1, 3), NOW + 320).log_line.endswith(
         "1 of 3 frames, 5 min 20 s elapsed"
     )
 
@@ -166,16 +166,16 @@ def test_the_log_says_what_changes_and_now_and_then_that_nothing_does():
     ],
 )
 def test_an_odd_status_is_pointed_out(status, words):
-    assert words in a_wait().on_job(a_job(status), None, NOW).news
+    assert words in a_poller().on_job(a_job(status), None, NOW).log_line
 
 
 def test_a_status_cannot_write_into_the_log_what_it_likes():
-    wait = a_wait()
-    news = wait.on_job(a_job("x\n\x1b[31mFAKE https://a.test/?token=secret" + "y" * 900), None, NOW).news
-    news += wait.on_job(a_job("x\n\x1b[31mFAKE https://a.test/?token=secret"), None, NOW + HOUR).outcome.message
-    assert news.isprintable()
-    assert "secret" not in news
-    assert len(news) < 1200
+    job_poller = a_poller()
+    text = job_poller.on_job(a_job("x\n\x1b[31mFAKE https://a.test/?token=secret" + "y" * 900), None, NOW).log_line
+    text += job_poller.on_job(a_job("x\n\x1b[31mFAKE https://a.test/?token=secret"), None, NOW + HOUR).outcome.message
+    assert text.isprintable()
+    assert "secret" not in text
+    assert len(text) < 1200
 
 
 @pytest.mark.parametrize(
@@ -188,25 +188,27 @@ def test_a_status_cannot_write_into_the_log_what_it_likes():
         ({"name": "see https://a.test/log?token=secret"}, "see https://a.test/log?***"),
     ],
 )
-def test_a_failure_is_told_in_renderjuice_s_words(reason, words):
-    over = a_wait().on_job(a_job("failed", failedReason=reason), None, NOW)
+def test_a_failure_is_reported_in_renderjuice_s_words(reason, words):
+    over = a_poller().on_job(a_job("failed", failedReason=reason), None, NOW)
     assert over.outcome.message == f"failed: {words}"
 
 
-looks = st.lists(st.sampled_from([*STATUSES, *PASSING, *FINAL]), min_size=1, max_size=40)
+RESULTS = st.lists(st.sampled_from([*STATUSES, *TRANSIENT, *FINAL]), min_size=1, max_size=40)
 
 
-@given(looks, st.sampled_from(["validated", "completed", "canceled"]), st.floats(0, 1))
-def test_any_sequence_of_looks_leads_to_the_right_end(sequence, target, jitter):
-    """The end is that of the first look which is one; until then no look is skipped and the clock only goes on."""
-    wait, now, decision, last = a_wait(target, jitter, deadline=NOW + 1e9), NOW, None, None
+@given(RESULTS, st.sampled_from(["validated", "completed", "canceled"]), st.floats(0, 1))
+def test_any_sequence_of_polls_leads_to_the_right_end(sequence, target, jitter):
+    """The first poll that can end the wait ends it; until then none is skipped and the clock only goes on."""
+    job_poller, now, decision, last = a_poller(target, jitter, deadline=NOW + 1e9), NOW, None, None
     for last in sequence:
-        decision = wait.on_job(a_job(last), None, now) if isinstance(last, str) else wait.on_error(last, now)
+        decision = (
+            job_poller.on_job(a_job(last), None, now) if isinstance(last, str) else job_poller.on_error(last, now)
+        )
         if isinstance(decision, Done):
             break
         assert 30 <= decision.pause <= 300 * (1 + jitter)
         now += decision.pause
-    ends = [look for look in sequence if _expected(look, target)]
+    ends = [result for result in sequence if _expected(result, target)]
     if not ends:
         assert isinstance(decision, PollAgain)
         return
@@ -215,21 +217,23 @@ def test_any_sequence_of_looks_leads_to_the_right_end(sequence, target, jitter):
     assert Outcome.from_event(decision.outcome.to_event()) == decision.outcome
 
 
-def _expected(look, target):
-    if not isinstance(look, str):
-        return Ending.REFUSED if look in FINAL else None
-    if look == target:
+def _expected(result, target):
+    if not isinstance(result, str):
+        return Ending.REFUSED if result in FINAL else None
+    if result == target:
         return Ending.REACHED
-    if look in ON_THE_WAY and target in ON_THE_WAY and ON_THE_WAY.index(look) > ON_THE_WAY.index(target):
+    if result in ON_THE_WAY and target in ON_THE_WAY and ON_THE_WAY.index(result) > ON_THE_WAY.index(target):
         return Ending.REACHED
-    return Ending.OVER if look in {"completed", "failed", "canceled"} else None
+    return Ending.OVER if result in {"completed", "failed", "canceled"} else None
 
 
-@given(looks, st.floats(1, 1e6), st.floats(0.01, 1e4))
+@given(RESULTS, st.floats(1, 1e6), st.floats(0.01, 1e4))
 def test_no_wait_outlives_its_deadline(sequence, patience, interval):
-    wait, now = a_wait(deadline=NOW + patience, poll_interval=interval), NOW
-    for look in sequence:
-        decision = wait.on_job(a_job(look), None, now) if isinstance(look, str) else wait.on_error(look, now)
+    job_poller, now = a_poller(deadline=NOW + patience, poll_interval=interval), NOW
+    for result in sequence:
+        decision = (
+            job_poller.on_job(a_job(result), None, now) if isinstance(result, str) else job_poller.on_error(result, now)
+        )
         if isinstance(decision, Done):
             return
         assert decision.pause >= 0

@@ -1,307 +1,131 @@
-"""One look at many jobs: few requests, and for each job the decision that a look of its own would have brought."""
+"""Polling one job with either client, against an emulator with every transient fault."""
 
 from __future__ import annotations
 
 import json
 import time
-import uuid
-from collections import Counter
-from dataclasses import replace
-from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from renderjuice_provider.api._flow import NoResponse, Response
-from renderjuice_provider.api._settings import WireSettings
-from renderjuice_provider.api._wire import _patience
-from renderjuice_provider.api.models import JobStatus
-from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, PollAgain
+from renderjuice_provider.api._flow import Call, Response
+from renderjuice_provider.lifecycle.job_poller import JobPoller
 from renderjuice_provider.lifecycle.outcome import Ending
-from renderjuice_provider.lifecycle.polling import FEW, poll_all
-from tests.support.both_clients import CONFIG, created, operations, wait_for
+from renderjuice_provider.lifecycle.polling import poll, watch
+from tests.support.both_clients import CONFIG, operations, validated, wait_for
 from tests.support.flow_driver import Clock, drive, operations_of
 
-SHAPES = ["as documented", "the filter is ignored", "pages are small", "no list", "half of it missing"]
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
-def wait_on(job_id, target="completed"):
-    now = time.time()
-    return JobPoller(job_id, target, poll_interval=30, started=now, deadline=now + 3600)
+def watched(client, job_id, target="completed", seconds=20.0):
+    now, lines = time.time(), []
+    job_poller = JobPoller(job_id, target, poll_interval=0.005, started=now, deadline=now + seconds)
+    return client.run(watch(client.operations, job_poller, lines.append)), lines
 
 
-def ids(count):
-    return [str(uuid.UUID(int=number + 1)) for number in range(count)]
+@pytest.fixture
+def rendering(client, tmp_path):
+    job = validated(client, tmp_path, seconds_per_frame=40)
+    client.start_render(job.id, CONFIG)
+    return job.id
 
 
-class Farm:
-    """A Renderjuice that only answers reads, and counts them."""
-
-    def __init__(self, statuses, shape="as documented"):
-        self.statuses, self.shape, self.asked, self.broken = statuses, shape, Counter(), {}
-
-    def __call__(self, call):
-        operation = "progress" if call.path.endswith("progress") else "list" if call.path == "/jobs" else "get"
-        self.asked[operation] += 1
-        for trouble in (operation, call.path.removeprefix("/jobs/")):
-            if trouble in self.broken:
-                return self.broken[trouble]
-        if operation == "list":
-            return self._page(int(call.params["page"]), call.params.get("status"))
-        if operation == "progress":
-            return answer([{"jobId": job_id, "percent": 50} for job_id in self.statuses])
-        job_id = call.path.removeprefix("/jobs/")
-        return answer({"data": job(job_id, self.statuses[job_id])}) if job_id in self.statuses else Response(404)
-
-    def _page(self, page, status):
-        if self.shape == "no list":
-            return Response(400)
-        wanted = {None, status} if self.shape != "the filter is ignored" else {*self.statuses.values()}
-        found = [job(job_id, status) for job_id, status in self.statuses.items() if status in wanted]
-        found = found[::2] if self.shape == "half of it missing" else found
-        size = 3 if self.shape == "pages are small" else 100
-        pagination = {"page": page, "pageSize": size, "total": len(found), "totalPages": -(-len(found) // size)}
-        return answer({"jobs": found[(page - 1) * size : page * size], "pagination": pagination})
+def test_a_wait_logs_each_state_once_and_ends_when_the_job_does(client, rendering):
+    outcome, lines = watched(client, rendering)
+    assert (outcome.ending, outcome.status, outcome.job_id) == (Ending.REACHED, "completed", rendering)
+    assert len(lines) == len(set(lines))
+    assert f"Job {rendering} is rendering, 1 of 3 frames, 33 %" in "\n".join(lines)
+    assert lines[-1].startswith(f"Job {rendering} is completed")
 
 
-def job(job_id, status):
-    return {"id": job_id, "status": status}
+@pytest.mark.parametrize("fault", ["503", "429", "reset-before", "nonsense", "html 502", "truncate", "json {}"])
+def test_polls_that_fail_for_long_do_not_end_the_wait(client, emulator, rendering, fault):
+    emulator.faults.add("get_job", *[fault] * 6)
+    outcome, lines = watched(client, rendering)
+    assert outcome.ending is Ending.REACHED
+    assert sum("Could not poll job" in line for line in lines) == 6  # one for each poll
+    assert emulator.ledger.renders_started() == 1
 
 
-def answer(body):
-    return Response(200, body=json.dumps(body).encode())
+@pytest.mark.parametrize(("fault", "words"), [("401", "401"), ("403", "403"), ("404", "404"), ("402", "402")])
+def test_polls_that_are_refused_end_the_wait_at_once(client, emulator, rendering, fault, words):
+    emulator.faults.add("get_job", fault)
+    outcome, _ = watched(client, rendering)
+    assert outcome.ending is Ending.REFUSED
+    assert words in outcome.message
+    assert emulator.ledger.jobs_left_running() == [rendering]
 
 
-def looked(farm, waits, clock=None):
-    """The decisions on all waits; None for who was told nothing."""
-    decisions = {}
-    drive(poll_all(operations_of(clock), waits, decisions.__setitem__), farm)
-    return [decisions.get(wait) for wait in waits]
+def test_a_poll_that_fails_is_one_attempt_so_that_the_deadline_is_kept(emulator, client, rendering):
+    emulator.faults.add("get_job", *["503 retry-after=1"] * 9)
+    job_poller = JobPoller(rendering, "completed", poll_interval=1, started=time.time(), deadline=time.time() + 9)
+    before = emulator.ledger.count("get_job")
+    decision = client.run(poll(client.operations, job_poller))
+    assert emulator.ledger.count("get_job") == before + 1
+    assert decision.pause >= 1
+    emulator.faults.clear()
 
 
-def test_hundreds_that_render_cost_a_request_for_each_hundred_and_one_for_their_progress():
-    farm = Farm(dict.fromkeys(ids(300), "rendering"))
-    waits = [wait_on(job_id) for job_id in ids(300)]
-    looked(farm, waits)  # nobody knows yet where they are
-    farm.asked.clear()
-    decisions = looked(farm, waits)
-    assert farm.asked == {"list": 3, "progress": 1}
-    assert all(isinstance(decision, PollAgain) for decision in decisions)
+def test_a_job_that_does_not_exist_ends_the_wait_at_once(client, emulator):
+    assert watched(client, UNKNOWN)[0].ending is Ending.REFUSED
+    assert operations(emulator) == ["get_job"]
 
 
-def test_who_has_moved_on_is_asked_for_by_itself():
-    farm = Farm(dict.fromkeys(ids(100), "rendering"))
-    waits = [wait_on(job_id) for job_id in ids(100)]
-    looked(farm, waits)
-    done, failed, stopped = ids(3)
-    farm.statuses |= {done: "completed", failed: "failed", stopped: "canceled"}
-    farm.asked.clear()
-    decisions = looked(farm, waits)
-    assert farm.asked == {"list": 1, "get": 3, "progress": 1}
-    assert [decision.outcome.ending for decision in decisions[:3]] == [Ending.REACHED, Ending.OVER, Ending.OVER]
-    assert all(isinstance(decision, PollAgain) for decision in decisions[3:])
+@pytest.mark.parametrize("fault", ["503", "404", "401", "nonsense", "json [1]"])
+def test_progress_that_cannot_be_read_does_not_matter(client, emulator, rendering, fault):
+    wait_for(client, rendering, "rendering")
+    emulator.faults.add("get_progress", *[fault] * 200)
+    assert watched(client, rendering)[0].ending is Ending.REACHED
+    assert emulator.ledger.count("get_progress") > 0
+    emulator.faults.clear()
 
 
-def test_a_few_are_asked_for_one_by_one():
-    farm = Farm(dict.fromkeys(ids(FEW), "rendering"))
-    looked(farm, [wait_on(job_id) for job_id in ids(FEW)])
-    assert farm.asked == {"get": FEW, "progress": 1}
+def test_progress_is_read_only_while_the_job_renders(client, emulator, tmp_path):
+    job = validated(client, tmp_path)
+    assert watched(client, job.id, seconds=0.03)[0].ending is Ending.TIMED_OUT
+    assert emulator.ledger.count("get_progress") == 0
 
 
-def test_an_account_full_of_jobs_that_nobody_waits_for_is_not_read_through():
-    farm = Farm(dict.fromkeys(ids(5000), "rendering"), "the filter is ignored")
-    looked(farm, [wait_on(job_id) for job_id in ids(5000)[-20:]])
-    assert farm.asked["list"] <= 5
-    assert farm.asked["get"] == 20
+def test_a_deadline_ends_the_wait_and_leaves_the_job_alone(client, emulator, tmp_path):
+    job = validated(client, tmp_path, seconds_per_frame=1e6)
+    client.start_render(job.id, CONFIG)
+    started = time.monotonic()
+    outcome, lines = watched(client, job.id, seconds=0.2)
+    assert 0.2 <= time.monotonic() - started < 2
+    assert outcome.ending is Ending.TIMED_OUT
+    assert lines[-1] == f"Job {job.id} {outcome.message}"
+    assert emulator.ledger.jobs_left_running() == [job.id]
+    assert emulator.ledger.count("cancel_job") == 0
 
 
-@pytest.mark.parametrize(
-    "trouble", [Response(503), Response(500), NoResponse("reset", sent=True), Response(200, body=b"<html>")], ids=str
-)
-def test_an_outage_costs_a_handful_of_requests_and_is_everyones(trouble):
-    farm = Farm(dict.fromkeys(ids(200), "rendering"))
-    farm.broken = {"list": trouble, "get": trouble}
-    decisions = looked(farm, [wait_on(job_id) for job_id in ids(200)])
-    assert farm.asked.total() == 5
-    assert all(isinstance(decision, PollAgain) and "Could not look" in decision.news for decision in decisions)
+def test_an_outage_until_the_deadline_is_a_timeout(client, emulator, rendering):
+    emulator.faults.add("get_job", *["503"] * 1000)
+    assert watched(client, rendering, seconds=0.2)[0].ending is Ending.TIMED_OUT
+    emulator.faults.clear()
 
 
-@pytest.mark.parametrize(("jobs", "operation"), [(5, "get"), (200, "list")])
-@pytest.mark.parametrize("trouble", [Response(429), Response(503, {"retry-after": "90"})], ids=["429", "Retry-After"])
-def test_who_asks_for_quiet_gets_it_at_once(jobs, operation, trouble):
-    farm = Farm(dict.fromkeys(ids(jobs), "rendering"))
-    farm.broken = {operation: trouble}
-    decisions = looked(farm, [wait_on(job_id) for job_id in ids(jobs)])
-    asked = float(trouble.headers.get("retry-after", 0))
-    assert farm.asked.total() <= 4
-    assert all(decision.quiet == asked for decision in decisions)
-    assert all(decision.pause - decision.early >= max(asked, 10) for decision in decisions)
+def test_one_poll_is_one_request_and_one_decision(client, emulator, tmp_path):
+    job = validated(client, tmp_path)
+    before = len(emulator.ledger.entries)
+    job_poller = JobPoller(job.id, "validated", poll_interval=1, started=time.time(), deadline=time.time() + 9)
+    assert client.run(poll(client.operations, job_poller)).outcome.ending is Ending.REACHED
+    assert operations(emulator)[before:] == ["get_job"]
 
 
-def test_who_refuses_the_list_alone_is_asked_for_each():
-    farm = Farm(dict.fromkeys(ids(20), "rendering"))
-    farm.broken = {"list": Response(403, {"retry-after": "60"})}
-    decisions = looked(farm, [wait_on(job_id) for job_id in ids(20)])
-    assert all(isinstance(decision, PollAgain) for decision in decisions)
-    assert farm.asked == {"list": 4, "get": 20, "progress": 1}
-
-
-def test_nothing_else_is_asked_when_one_of_several_answers_asks_for_quiet():
-    farm = Farm(dict.fromkeys(ids(8), "rendering"))
-    farm.broken = dict.fromkeys(ids(7), Response(429, {"retry-after": "90"}))
-    decisions = looked(farm, [wait_on(job_id) for job_id in ids(8)])
-    assert farm.asked == {"get": 4}
-    assert sum(decision.quiet == 90 for decision in decisions) >= 7
-
-
-def test_a_key_that_is_wrong_is_not_shown_hundreds_of_times():
-    farm = Farm(dict.fromkeys(ids(200), "rendering"))
-    farm.broken = {"list": Response(401), "get": Response(401)}
-    decisions = looked(farm, [wait_on(job_id) for job_id in ids(200)])
-    assert farm.asked.total() <= 8
-    assert all(decision.outcome.ending is Ending.REFUSED for decision in decisions)
-
-
-def test_jobs_that_move_on_together_are_found_in_the_next_list():
-    farm = Farm(dict.fromkeys(ids(100), "booting"))
-    waits = [wait_on(job_id) for job_id in ids(100)]
-    looked(farm, waits)
-    farm.statuses = dict.fromkeys(ids(100), "rendering")
-    farm.asked.clear()
-    looked(farm, waits)
-    assert farm.asked == {"list": 2, "progress": 1}
-
-
-def test_many_jobs_of_a_status_that_nobody_here_knows_are_found_in_a_list_too():
-    farm = Farm(dict.fromkeys(ids(100), "polishing"))
-    waits = [wait_on(job_id) for job_id in ids(100)]
-    looked(farm, waits)
-    farm.asked.clear()
-    looked(farm, waits)
-    assert farm.asked == {"list": 1}
-
-
-def test_in_a_slow_sweep_the_last_chances_come_first_and_the_rest_is_looked_at_later():
-    clock = Clock()
-    farm = Farm(dict.fromkeys(ids(40), "completed"), "no list")
-
-    def slow(call):
-        clock.now += timedelta(seconds=10)
-        return farm(call)
-
-    waits = [wait_on(job_id) for job_id in ids(40)]
-    for wait in waits[-4:]:
-        wait.deadline = clock.now.timestamp()
-    decisions = looked(slow, waits, clock)
-    assert all(decision.outcome.ending is Ending.REACHED for decision in decisions[-4:])
-    assert 4 <= sum(decision is not None for decision in decisions) <= 12
-
-
-def test_progress_that_takes_time_delays_nobody_whose_render_is_over():
-    farm = Farm(dict.fromkeys(ids(3), "rendering") | {ids(4)[3]: "completed"})
-    told = []
+def test_a_render_of_six_hours_is_polled_about_seven_hundred_times():
+    clock, lines = Clock(), []
+    started = clock.now.timestamp()
+    ends = started + 6 * 3600
 
     def reply(call):
         if call.path.endswith("progress"):
-            assert [decision.outcome.ending for decision in told] == [Ending.REACHED]
-        return farm(call)
+            return Response(200, body=b"[]")
+        status = "completed" if clock.now.timestamp() >= ends else "rendering"
+        return Response(200, body=json.dumps({"data": {"id": UNKNOWN, "status": status}}).encode())
 
-    drive(poll_all(operations_of(), [wait_on(i) for i in ids(4)], lambda _, decision: told.append(decision)), reply)
-    assert len(told) == 4
-
-
-def test_jobs_that_cannot_be_read_hide_no_other_for_long():
-    farm = Farm(dict.fromkeys(ids(9), "rendering"))
-    farm.broken = dict.fromkeys(ids(6), Response(500)) | {"list": Response(400)}
-    waits = [wait_on(job_id) for job_id in ids(9)]
-    for _ in range(100):
-        looked(farm, waits)
-    assert [wait.status for wait in waits] == [None] * 6 + ["rendering"] * 3
-
-
-def test_a_job_that_does_not_exist_is_its_own_waits_end():
-    farm = Farm(dict.fromkeys(ids(20)[1:], "rendering"))
-    decisions = looked(farm, [wait_on(job_id) for job_id in ids(20)])
-    assert isinstance(decisions[0], Done)
-    assert decisions[0].outcome.ending is Ending.REFUSED
-    assert all(isinstance(decision, PollAgain) for decision in decisions[1:])
-
-
-def test_everyones_progress_is_told():
-    farm = Farm(dict.fromkeys(ids(20), "rendering"))
-    decisions = looked(farm, [wait_on(job_id) for job_id in ids(20)])
-    assert all("rendering, 50 %" in decision.news for decision in decisions)
-
-
-@given(
-    statuses=st.lists(st.sampled_from([*JobStatus, "polishing"]), min_size=1, max_size=40),
-    targets=st.lists(st.sampled_from(["validated", "completed"]), min_size=40, max_size=40),
-    shape=st.sampled_from(SHAPES),
-    again=st.booleans(),
-)
-def test_together_or_alone_the_verdict_is_the_same(statuses, targets, shape, again):
-    farm = Farm(dict(zip(ids(len(statuses)), map(str, statuses), strict=True)), shape)
-    together = [wait_on(job_id, target) for job_id, target in zip(farm.statuses, targets, strict=False)]
-    alone = [wait_on(job_id, target) for job_id, target in zip(farm.statuses, targets, strict=False)]
-    for _ in range(1 + again):
-        decisions = looked(farm, together)
-        expected = [looked(farm, [wait])[0] for wait in alone]
-    for decision, other in zip(decisions, expected, strict=True):
-        assert type(decision) is type(other)
-        if isinstance(decision, Done) and isinstance(other, Done):
-            assert (decision.outcome.ending, decision.outcome.status) == (other.outcome.ending, other.outcome.status)
-    assert [wait.status for wait in together] == [wait.status for wait in alone]
-
-
-def test_the_emulator_tells_of_a_dozen_renders_in_a_handful_of_requests(client, emulator, tmp_path):
-    jobs = [created(client, tmp_path, f"{number}.blend", seconds_per_frame=1e6).id for number in range(12)]
-    for job_id in jobs:
-        client.validate_job(job_id)
-    for job_id in jobs:
-        wait_for(client, job_id, "validated")
-        client.start_render(job_id, CONFIG)
-    for job_id in jobs:
-        wait_for(client, job_id, "rendering")
-    waits = [wait_on(job_id) for job_id in jobs]
-    client.run(poll_all(client.operations, waits, lambda *_: None))
-    client.cancel_job(jobs[0])
-    before = len(emulator.ledger.entries)
-    decisions = {}
-    client.run(poll_all(client.operations, waits, decisions.__setitem__))
-    assert Counter(operations(emulator)[before:]) == {"list_jobs": 1, "get_job": 1, "list_progress": 1}
-    assert decisions[waits[0]].outcome.status == "canceled"
-    assert all(wait.status == "rendering" for wait in waits[1:])
-
-
-def test_no_request_of_a_sweep_outlives_the_first_deadline_for_long():
-    clock = Clock()
-    now = clock().timestamp()
-    waits = [
-        JobPoller(job_id, "completed", poll_interval=30, started=now, deadline=now + 60 * n)
-        for n, job_id in enumerate(ids(3), 1)
-    ]
-    _, steps = drive(
-        poll_all(operations_of(clock), waits, lambda *_: None), Farm(dict.fromkeys(ids(3), "rendering")), clock
-    )
-    asked = [step for step in steps if hasattr(step, "within")]
-    assert {step.within for step in asked} == {60}
-
-    def seconds(within):
-        return _patience(WireSettings("k", "https://farm.test", 30, False), replace(asked[0], within=within))
-
-    assert [seconds(within) for within in (60, 1000, -5, None)] == [60, 120, 30, 120]
-
-
-def test_a_list_that_is_slow_in_coming_is_not_read_for_ever():
-    clock, farm = Clock(), Farm(dict.fromkeys(ids(200), "rendering"), "pages are small")
-
-    def slowly(call):
-        clock.now += timedelta(seconds=25)
-        return farm(call)
-
-    told = []
-    waits = [wait_on(job_id) for job_id in ids(200)]
-    drive(poll_all(operations_of(clock), waits, lambda wait, _: told.append(wait)), slowly, clock)
-    assert farm.asked["list"] == 3
-    assert 0 < len(told) < 200
+    job_poller = JobPoller(UNKNOWN, "completed", poll_interval=30, started=started, deadline=started + 86400)
+    outcome, steps = drive(watch(operations_of(clock), job_poller, lines.append), reply, clock)
+    assert outcome.ending is Ending.REACHED
+    assert 0 <= clock.now.timestamp() - ends <= 33
+    assert 650 <= sum(isinstance(step, Call) and step.path.endswith(UNKNOWN) for step in steps) <= 722
+    assert 100 <= len(lines) <= 125  # a line about every three minutes, although nothing changes

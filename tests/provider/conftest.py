@@ -14,7 +14,7 @@ from tests.support.runner import Runner, connect
 
 @pytest.fixture(autouse=True)
 def _no_scheduler_that_could_lag(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(renderjuice, "FIRST_LOOK", 0.0)
+    monkeypatch.setattr(renderjuice, "FIRST_POLL", 0.0)
 
 
 @pytest.fixture

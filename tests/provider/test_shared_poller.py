@@ -1,4 +1,4 @@
-"""Triggers that wait together: one look for all, and for each its own log, its own end, and nobody else's trouble."""
+"""Triggers that share a poller: one poll round for all; each has its own log, its own end, and its own errors."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ import pytest
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.compat import AirflowNotFoundException
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
-from renderjuice_provider.lifecycle.polling import FEW
-from renderjuice_provider.triggers import _shared_poller as room
-from renderjuice_provider.triggers import renderjuice
+from renderjuice_provider.lifecycle.poll_round import FEW
+from renderjuice_provider.triggers import _shared_poller, renderjuice
 from renderjuice_provider.triggers.renderjuice import RenderjuiceJobTrigger
 from tests.support.runner import CONFIG, connect
 
@@ -65,7 +64,7 @@ async def waiting(*triggers):
         await asyncio.sleep(0.01)  # a connection that was aborted is closed by the loop, a moment later
 
 
-async def until_looked(emulator, operation, times=1):
+async def until_polled(emulator, operation, times=1):
     wanted = emulator.ledger.count(operation) + times
     async with asyncio.timeout(30):
         while emulator.ledger.count(operation) < wanted:  # noqa: ASYNC110 - the ledger belongs to another thread
@@ -77,21 +76,21 @@ def cancel(job_id):
         client.cancel_job(job_id)
 
 
-def test_hundreds_of_triggers_cost_what_one_look_at_all_costs(emulator, jobs):
+def test_hundreds_of_triggers_cost_what_one_poll_round_costs(emulator, jobs):
     async def work():
         async with waiting(*map(a_trigger, jobs)):
-            await until_looked(emulator, "list_progress", 2)  # the first look does not know where the jobs are
+            await until_polled(emulator, "list_progress", 2)  # the first round does not know the jobs' statuses
             before = len(emulator.ledger.entries)
-            await until_looked(emulator, "list_progress", 5)
+            await until_polled(emulator, "list_progress", 5)
             return len(emulator.ledger.entries) - before
 
     assert asyncio.run(work()) <= 5 * 2 + 1
 
 
-def test_each_learns_of_its_own_job(emulator, jobs):
+def test_each_trigger_fires_for_its_own_job(emulator, jobs):
     async def work():
         async with waiting(*map(a_trigger, jobs)) as tasks:
-            await until_looked(emulator, "list_progress")
+            await until_polled(emulator, "list_progress")
             await asyncio.to_thread(cancel, jobs[3])
             event = await tasks[3]
             assert sum(task.done() for task in tasks) == 1
@@ -101,10 +100,10 @@ def test_each_learns_of_its_own_job(emulator, jobs):
     assert (event["job_id"], event["ending"], event["status"]) == (jobs[3], "over", "canceled")
 
 
-def test_each_log_tells_of_its_own_job_alone(emulator, jobs):
+def test_each_log_is_about_its_own_job_alone(emulator, jobs):
     lines = {}
 
-    class Telling(RenderjuiceJobTrigger):
+    class Logging(RenderjuiceJobTrigger):
         @property
         def log(self):
             return type("Log", (), {"info": lambda _, line: lines.setdefault(self.job_id, []).append(line)})()
@@ -112,30 +111,30 @@ def test_each_log_tells_of_its_own_job_alone(emulator, jobs):
     async def work():
         triggers = [a_trigger(job_id) for job_id in jobs]
         for trigger in triggers:
-            trigger.__class__ = Telling
+            trigger.__class__ = Logging
         async with waiting(*triggers):
-            await until_looked(emulator, "list_progress", 2)
+            await until_polled(emulator, "list_progress", 2)
 
     asyncio.run(work())
     assert set(lines) == set(jobs)
-    assert all(job_id in line for job_id, said in lines.items() for line in said)
+    assert all(job_id in line for job_id, logged in lines.items() for line in logged)
 
 
-def test_one_that_leaves_does_not_end_the_others(emulator, jobs):
+def test_a_trigger_that_leaves_does_not_end_the_others(emulator, jobs):
     async def work():
         async with waiting(*map(a_trigger, jobs[:3])) as tasks:
-            await until_looked(emulator, "get_job")
+            await until_polled(emulator, "get_job")
             tasks[0].cancel()
-            await until_looked(emulator, "get_job", 4)
+            await until_polled(emulator, "get_job", 4)
             return [task.done() for task in tasks[1:]]
 
     assert asyncio.run(work()) == [False, False]
 
 
-def test_nobody_is_looked_at_when_nobody_waits(emulator, jobs):
+def test_without_subscriptions_nothing_is_polled(emulator, jobs):
     async def work():
         async with waiting(a_trigger(jobs[0], poll_interval=0.02)):
-            await until_looked(emulator, "get_job")
+            await until_polled(emulator, "get_job")
         before = len(emulator.ledger.entries)
         await asyncio.sleep(0.2)
         assert len(asyncio.all_tasks()) == 1
@@ -144,11 +143,11 @@ def test_nobody_is_looked_at_when_nobody_waits(emulator, jobs):
     assert asyncio.run(work()) <= 1
 
 
-def test_who_comes_after_the_last_one_left_is_served(emulator, jobs):
+def test_a_trigger_that_comes_after_the_last_one_left_is_served(emulator, jobs):
     async def work():
         for _ in range(3):
             async with waiting(a_trigger(jobs[0], poll_interval=0.02)):
-                await until_looked(emulator, "get_job", 2)
+                await until_polled(emulator, "get_job", 2)
 
     asyncio.run(work())
 
@@ -156,12 +155,12 @@ def test_who_comes_after_the_last_one_left_is_served(emulator, jobs):
 def test_a_short_interval_is_not_made_longer_by_the_others(emulator, jobs):
     async def work():
         async with waiting(a_trigger(jobs[0], poll_interval=300), a_trigger(jobs[1], poll_interval=0.05)):
-            await asyncio.wait_for(until_looked(emulator, "get_job", 5), 10)  # else it waits for five minutes
+            await asyncio.wait_for(until_polled(emulator, "get_job", 5), 10)  # else it waits for five minutes
 
     asyncio.run(work())
 
 
-def test_a_trigger_that_arrives_meanwhile_is_not_kept_waiting(emulator, jobs):
+def test_a_trigger_that_arrives_between_two_polls_is_not_kept_waiting(emulator, jobs):
     async def work():
         async with waiting(a_trigger(jobs[0], poll_interval=300)):
             await asyncio.sleep(0.05)
@@ -171,7 +170,7 @@ def test_a_trigger_that_arrives_meanwhile_is_not_kept_waiting(emulator, jobs):
     assert asyncio.run(work())["status"] == "canceled"
 
 
-def test_every_connection_has_its_own(emulator, jobs, monkeypatch):
+def test_every_connection_has_its_own_poller(emulator, jobs, monkeypatch):
     wrong = {"conn_type": "renderjuice", "host": emulator.base_url, "password": "RJ-wrong"}
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", json.dumps(wrong))
 
@@ -184,31 +183,31 @@ def test_every_connection_has_its_own(emulator, jobs, monkeypatch):
     assert (event["ending"], other_done) == ("refused", False)
 
 
-def test_a_key_that_was_changed_serves_who_comes_next(emulator, jobs, monkeypatch):
+def test_a_key_that_was_changed_serves_the_next_trigger(emulator, jobs, monkeypatch):
     async def work():
         connect(monkeypatch, host=emulator.base_url, password="RJ-expired")
-        monkeypatch.setattr(renderjuice, "FIRST_LOOK", 60)
-        async with waiting(a_trigger(jobs[1])) as [patient]:  # it holds the shared_poller open
+        monkeypatch.setattr(renderjuice, "FIRST_POLL", 60)
+        async with waiting(a_trigger(jobs[1])) as [patient]:  # it keeps the shared poller alive
             await asyncio.sleep(0.05)
-            monkeypatch.setattr(renderjuice, "FIRST_LOOK", 0)
+            monkeypatch.setattr(renderjuice, "FIRST_POLL", 0)
             assert (await payload(a_trigger(jobs[0])))["ending"] == "refused"
             connect(monkeypatch, host=emulator.base_url, password=emulator.api_key)
             async with waiting(a_trigger(jobs[2])) as [last]:
-                await until_looked(emulator, "get_job", 2)
+                await until_polled(emulator, "get_job", 2)
                 return last.done(), patient.done()
 
     assert asyncio.run(work()) == (False, False)
 
 
-def test_an_airflow_that_cannot_tell_the_connection_is_waited_out(emulator, jobs, monkeypatch):
-    told = RenderjuiceHook.aget_connection
+def test_an_airflow_that_cannot_give_the_connection_is_waited_out(emulator, jobs, monkeypatch):
+    get_connection = RenderjuiceHook.aget_connection
     calls = []
 
     async def troubled(conn_id):
         calls.append(conn_id)
         if len(calls) < 3:
             raise AirflowNotFoundException("The conn_id isn't defined")  # what Airflow says when its database is away
-        return await told(conn_id)
+        return await get_connection(conn_id)
 
     monkeypatch.setattr(RenderjuiceHook, "aget_connection", staticmethod(troubled))
     cancel(jobs[0])
@@ -227,11 +226,11 @@ class EndOfTheWorldError(BaseException):
     """As when a process ends."""
 
 
-def test_a_lookout_that_breaks_leaves_nobody_waiting_for_ever(emulator, jobs, monkeypatch):
+def test_a_poller_that_breaks_leaves_no_trigger_waiting_for_ever(emulator, jobs, monkeypatch):
     def broken(*_):
         raise EndOfTheWorldError
 
-    monkeypatch.setattr(room, "poll_all", broken)
+    monkeypatch.setattr(_shared_poller, "poll_round", broken)
 
     async def work():
         async with waiting(a_trigger(jobs[0]), a_trigger(jobs[1], poll_interval=300)) as tasks:
@@ -240,20 +239,20 @@ def test_a_lookout_that_breaks_leaves_nobody_waiting_for_ever(emulator, jobs, mo
     assert [type(result) for result in asyncio.run(work())] == [EndOfTheWorldError] * 2
 
 
-def test_a_mistake_about_one_job_is_not_the_others(emulator, jobs, monkeypatch):
-    poll_all = room.poll_all
+def test_a_mistake_about_one_job_does_not_end_the_other_waits(emulator, jobs, monkeypatch):
+    poll_round = _shared_poller.poll_round
 
-    def mistaken(operations, waits, tell):
-        if any(wait.job_id == jobs[0] for wait in waits):
+    def mistaken(operations, job_pollers):
+        if any(job_poller.job_id == jobs[0] for job_poller in job_pollers):
             raise ZeroDivisionError
-        return poll_all(operations, waits, tell)
+        return poll_round(operations, job_pollers)
 
-    monkeypatch.setattr(room, "poll_all", mistaken)
+    monkeypatch.setattr(_shared_poller, "poll_round", mistaken)
 
     async def work():
         async with waiting(*map(a_trigger, jobs[:4])) as tasks:
             await asyncio.wait(tasks[:1], timeout=10)
-            await until_looked(emulator, "get_job", 4)
+            await until_polled(emulator, "get_job", 4)
             return tasks[0].exception(), [task.done() for task in tasks[1:]]
 
     error, others = asyncio.run(work())
@@ -261,18 +260,18 @@ def test_a_mistake_about_one_job_is_not_the_others(emulator, jobs, monkeypatch):
     assert others == [False] * 3
 
 
-def test_quiet_that_one_job_is_asked_for_is_kept_by_all(emulator, jobs):
+def test_a_retry_after_that_one_job_meets_is_obeyed_for_all(emulator, jobs):
     emulator.faults.add("get_job", "429 retry-after=1")
 
     async def work():
         async with waiting(a_trigger(jobs[0], poll_interval=0.02)):
-            await until_looked(emulator, "get_job")
+            await until_polled(emulator, "get_job")
             before = len(emulator.ledger.entries)
             async with waiting(*map(a_trigger, jobs[1:3])):
                 await asyncio.sleep(0.5)
-                in_quiet = len(emulator.ledger.entries) - before
-                await until_looked(emulator, "get_job", 3)
-                return in_quiet
+                in_silence = len(emulator.ledger.entries) - before
+                await until_polled(emulator, "get_job", 3)
+                return in_silence
 
     assert asyncio.run(work()) == 0
 
@@ -291,20 +290,20 @@ def test_an_outage_costs_a_few_requests_an_interval_for_as_long_as_it_lasts(emul
     emulator.faults.clear()
 
 
-def test_what_is_looked_at_together_is_in_nobodys_context(emulator, jobs, monkeypatch):
+def test_a_poll_round_runs_in_the_context_of_no_trigger(emulator, jobs, monkeypatch):
     whose: ContextVar[str] = ContextVar("whose", default="nobody's")
-    poll_all, seen = room.poll_all, []
+    poll_round, seen = _shared_poller.poll_round, []
 
     def noting(*arguments):
         seen.append(whose.get())
-        return poll_all(*arguments)
+        return poll_round(*arguments)
 
-    monkeypatch.setattr(room, "poll_all", noting)
+    monkeypatch.setattr(_shared_poller, "poll_round", noting)
 
     async def work():
         whose.set("the first one's")
         async with waiting(a_trigger(jobs[0])):
-            await until_looked(emulator, "get_job")
+            await until_polled(emulator, "get_job")
 
     asyncio.run(work())
     assert set(seen) == {"nobody's"}
@@ -319,16 +318,16 @@ def test_a_deadline_that_passes_while_airflow_is_silent_is_kept(monkeypatch):
     assert asyncio.run(payload(trigger))["ending"] == "timed_out"
 
 
-def test_who_comes_while_a_lookout_breaks_is_served_by_another(emulator, jobs, monkeypatch):
-    poll_all, late = room.poll_all, []
+def test_a_trigger_that_comes_while_a_poller_breaks_is_served_by_another(emulator, jobs, monkeypatch):
+    poll_round, late = _shared_poller.poll_round, []
     cancel(jobs[1])
 
     def broken(*_):
-        monkeypatch.setattr(room, "poll_all", poll_all)
+        monkeypatch.setattr(_shared_poller, "poll_round", poll_round)
         late.append(asyncio.create_task(payload(a_trigger(jobs[1], poll_interval=0.02))))
         raise EndOfTheWorldError
 
-    monkeypatch.setattr(room, "poll_all", broken)
+    monkeypatch.setattr(_shared_poller, "poll_round", broken)
 
     async def work():
         with pytest.raises(EndOfTheWorldError):

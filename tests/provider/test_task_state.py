@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
-from renderjuice_provider._task_state import DELETED, ENDED, GONE, task_state
+from renderjuice_provider._task_state import task_state
+from renderjuice_provider.lifecycle.kill import DELETED, GONE
 from tests.support.runner import FakeTaskInstance
 
 
@@ -39,8 +40,3 @@ def test_a_row_that_is_gone_is_not_a_row_without_a_state(monkeypatch, airflow, s
     monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", airflow.get_task_states)
     monkeypatch.setattr(RuntimeTaskInstance, "get_dr_count", airflow.get_dr_count)
     assert task_state(FakeTaskInstance()) == state
-
-
-def test_only_what_comes_back_keeps_its_job():
-    assert GONE in ENDED
-    assert not {DELETED, "None", "deferred"} & ENDED

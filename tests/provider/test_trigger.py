@@ -157,7 +157,7 @@ def test_a_trigger_that_an_older_release_stored_still_runs(emulator, job_id):
 
 @pytest.mark.parametrize(("left", "least"), [(1e9, 0.3), (0.1, 0.1)], ids=["long to go", "a deadline before that"])
 def test_the_first_look_leaves_the_scheduler_time_to_hear_of_the_deferral(emulator, job_id, monkeypatch, left, least):
-    monkeypatch.setattr(renderjuice, "FIRST_LOOK", 0.3)
+    monkeypatch.setattr(renderjuice, "FIRST_POLL", 0.3)
     with RenderjuiceHook().client as client:
         client.cancel_job(job_id)
     before, started = emulator.ledger.count("get_job"), time.monotonic()

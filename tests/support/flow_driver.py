@@ -87,8 +87,8 @@ def _fetched(answer: Response | NoResponse) -> Response | NoResponse:
 class Nowhere:
     """A destination that keeps nothing."""
 
-    def part(self, place: Any) -> Path:
+    def partial_file(self, place: Any) -> Path:
         return Path("/nonexistent-renderjuice") / place
 
-    def keep(self, part: Path, place: Any) -> None:
+    def keep(self, partial_file: Path, place: Any) -> None:
         pass

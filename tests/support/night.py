@@ -95,7 +95,7 @@ class Studio:
 
         from renderjuice_provider.triggers import renderjuice as triggers
 
-        triggers.FIRST_LOOK = 0.0  # there is no scheduler that could lag
+        triggers.FIRST_POLL = 0.0  # there is no scheduler that could lag
 
         self.dags = DagBag(str(DAGS)).dags
 

@@ -41,8 +41,8 @@ def run_dag(block: Block, folder: Path, emulator: Emulator) -> dict[str, Any]:
 
     from renderjuice_provider.triggers import renderjuice as triggers
 
-    if hasattr(triggers, "FIRST_LOOK"):
-        triggers.FIRST_LOOK = 0.0  # there is no scheduler that could lag
+    if hasattr(triggers, "FIRST_POLL"):
+        triggers.FIRST_POLL = 0.0  # there is no scheduler that could lag
     bag = DagBag(str(folder / "dags" / f"{block.name}.py"))
     problems = {"errors": bag.import_errors, "warnings": list(map(str, bag.captured_warnings.values()))}
     if bag.import_errors or len(bag.dags) != 1:

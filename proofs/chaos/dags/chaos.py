@@ -12,12 +12,12 @@ from typing import Any
 
 from airflow.sdk import DAG, XComArg, task
 
-from renderjuice_provider.operators._waiting import JOB_KEY
 from renderjuice_provider.operators.renderjuice import (
     RenderjuiceCancelJobOperator,
     RenderjuiceRenderJobOperator,
     RenderjuiceRunJobOperator,
 )
+from renderjuice_provider.xcom_keys import JOB_ID
 
 OPERATORS: dict[str, Any] = {
     "run": (RenderjuiceRunJobOperator, {"file_path": "{{ dag_run.conf['scene'] }}"}),
@@ -81,6 +81,6 @@ with DAG("chaos_netted", schedule=None, catchup=False) as netted:
     _, file = OPERATORS["run"]
     shot = RenderjuiceRunJobOperator(task_id="shot", **DEFAULTS | file)
     stop = RenderjuiceCancelJobOperator(
-        task_id="stop", job_id=XComArg(shot, key=JOB_KEY), renderjuice_conn_id=DEFAULTS["renderjuice_conn_id"]
+        task_id="stop", job_id=XComArg(shot, key=JOB_ID), renderjuice_conn_id=DEFAULTS["renderjuice_conn_id"]
     )
     stop.as_teardown()

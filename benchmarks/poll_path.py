@@ -1,0 +1,84 @@
+"""The road of one poll: which of our functions, in which files, one poll of one job passes.
+
+Run it with `python -m benchmarks.poll_path`. The job is rendering, so its progress is read too; the
+client is the blocking one, and has polled once before, as it has in every poll but the first.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+import renderjuice_provider
+from renderjuice_emulator.scenes import write_scene
+from renderjuice_emulator.testing import Emulator
+from renderjuice_provider.api.client import RenderjuiceClient
+from renderjuice_provider.lifecycle.job_poller import JobPoller
+from renderjuice_provider.lifecycle.polling import poll
+
+_OURS = str(Path(renderjuice_provider.__file__).parent)
+_EXPRESSIONS = {"<genexpr>", "<listcomp>", "<dictcomp>", "<setcomp>"}
+"""Frames of their own for Python 3.11, but not for a reader: they stand in a function that counts."""
+
+
+def main() -> None:
+    """Print the functions in the order in which they are first called, and how many there are."""
+    with Emulator() as emulator, tempfile.TemporaryDirectory() as folder:
+        passed = one_poll(emulator, Path(folder))
+    for file, function in passed:
+        print(f"{file:<28}{function}")
+    print(f"\n{len(passed)} functions in {len({file for file, _ in passed})} files")
+
+
+def one_poll(emulator: Emulator, folder: Path) -> list[tuple[str, str]]:
+    """The file and the function of each of ours that a poll of a rendering job passes."""
+    with RenderjuiceClient(emulator.api_key, emulator.base_url) as client:
+        scene = write_scene(folder / "shot.blend", frame_end=3, seconds_per_frame=1e6)
+        job_id = client.create_job(client.upload(scene).slug).id
+        client.validate_job(job_id)
+        _until(lambda: client.get_job(job_id).status == "validated")
+        client.start_render(job_id, {"colorManagementPreset": "default"})
+        _until(lambda: client.get_job(job_id).status == "rendering")
+        now = time.time()
+        job_poller = JobPoller(job_id, "completed", poll_interval=30, started=now, deadline=now + 3600)
+        client.run(poll(client.operations, job_poller))
+        passed = functions_passed(lambda: client.run(poll(client.operations, job_poller)))
+        client.cancel_job(job_id)
+        return passed
+
+
+def functions_passed(work: Callable[[], Any]) -> list[tuple[str, str]]:
+    """The functions of `renderjuice_provider` that `work` calls in this thread, each once."""
+    codes: dict[CodeType, None] = {}
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(_OURS):
+            codes.setdefault(frame.f_code)
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return [
+        (str(Path(code.co_filename).relative_to(_OURS)), code.co_qualname)
+        for code in codes
+        if code.co_name not in _EXPRESSIONS
+    ]
+
+
+def _until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("The emulator did not come as far as this measure needs.")
+        time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    main()
