@@ -380,11 +380,6 @@ def test_a_value_may_arrive_beside_arguments_that_all_operators_have():
 def test_outside_a_dag_nothing_counts_as_written():
     mapped = RenderjuiceUploadOperator.partial(task_id="it").expand(file_path=["{{ trap() }}"])
     operator, trap = mapped.unmap({"file_path": TRAP}), Trap()
-    assert (
-        operator.render_template(
-            operator.file_path,  # type: ignore[attr-defined]
-            {"trap": trap},
-        )
-        == TRAP
-    )
+    path = operator.file_path  # type: ignore[attr-defined]
+    assert operator.render_template(path, {"trap": trap}) == TRAP
     assert trap.calls == 0
