@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class SlowAirflow(ThreadingHTTPServer):
-    """Does what it is asked, but tells nothing of it the first time: whoever asked has given up by then."""
+    """Does what it is asked, but answers so late the first time that the client has given up."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -85,7 +85,7 @@ def test_patience_has_an_end(slow, monkeypatch):
 def test_make_down_works_where_nothing_was_ever_installed(tmp_path):
     (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
 
-    # `make test` tells its children that they run below a make, which would then say so.
+    # `make test` marks its children as running below a make, which would then say so.
     alone = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
     done = subprocess.run(
         ["make", "down"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False, env=alone

@@ -94,7 +94,7 @@ def show_night(airflow: AirflowApi, emulator: LocalEmulator, narrator: Narrator)
 
 
 def finish(airflow: AirflowApi, dag_id: str, conf: dict[str, Any], narrator: Narrator) -> str:
-    """Run a DAG to its end, telling how it goes, and return its state."""
+    """Run a DAG to its end, show how it goes, and return its state."""
     run_id = airflow.trigger(dag_id, conf)
     narrator.say(f"{airflow.url}/dags/{dag_id}/runs/{run_id}")
     while True:

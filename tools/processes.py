@@ -90,7 +90,7 @@ class Program:
         self.process.wait()
 
     def kill(self) -> None:
-        """SIGKILL for the whole session, as when a machine loses power: nothing of it gets to tell anybody."""
+        """SIGKILL for the whole session, as when a machine loses power: nothing of it gets to report anything."""
         signal_sessions([self.pid], signal.SIGSTOP)  # first, or a parent would see its child die, and report it
         while signal_sessions([self.pid], signal.SIGKILL):
             time.sleep(0.05)

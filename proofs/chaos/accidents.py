@@ -52,7 +52,7 @@ def _waiting(mode: Mode) -> tuple[Move, ...]:
 
 
 def _paused(operator: Operator, mode: Mode) -> Scenario:
-    # No task of a paused DAG is resumed, so whoever stops the bill is no task.
+    # No task of a paused DAG is resumed, so it is not a task that stops the bill.
     moves = (*_waiting(mode), pause_dag, until_job_is("canceled"), unpause_dag)
     name = "own timeout while the DAG is paused"
     return _scenario(name, operator, mode, "paused", frames=ENDLESS, moves=moves, expect=STOPPED)

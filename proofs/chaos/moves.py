@@ -142,11 +142,11 @@ def delete_dag(harness: Harness, shots: Sequence[Shot]) -> None:
 
 
 def delete_task(harness: Harness, shots: Sequence[Shot]) -> None:
-    """As the button "delete task instance" does, once a triggerer has the trigger; returns when Airflow has made it anew."""
+    """As the button "delete task instance" does, once a triggerer has the trigger; returns when Airflow has made it again."""
     time.sleep(_TO_TAKE_A_TRIGGER)
     for shot in shots:
         harness.change("DELETE", shot.path, {})
-    _until_each(lambda shot: shot.state() != GONE, "the task instance made anew")(harness, shots)
+    _until_each(lambda shot: shot.state() != GONE, "the task instance made again")(harness, shots)
 
 
 def open_pool(harness: Harness, _shots: Sequence[Shot]) -> None:
@@ -162,7 +162,7 @@ def fill_pool(harness: Harness, _shots: Sequence[Shot]) -> None:
 
 
 def free_pool(harness: Harness, _shots: Sequence[Shot]) -> None:
-    """Whoever has the slot ends."""
+    """The task that has the slot ends."""
     harness.change("PATCH", f"/dags/{_OCCUPANT}/dagRuns/{_OCCUPANT}/taskInstances/occupy", {"new_state": "success"})
 
 

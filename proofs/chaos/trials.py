@@ -74,7 +74,7 @@ def ctrl_c(_harness: Harness, shots: Sequence[Shot]) -> None:
 
 
 def trials() -> Iterator[Scenario]:
-    """Ctrl-C while it renders, of a task that has tries left: `dags test` would go on with the next one, and order anew."""
+    """Ctrl-C while it renders, of a task that has tries left: `dags test` would go on with the next one, and order again."""
     for mode in MODES:
         yield Scenario(
             f"Ctrl-C in a terminal, {mode}",

@@ -91,9 +91,9 @@ def night(run: Path) -> bool:
             cluster.wait_until_healthy(name)
         say("The night is over, and what was killed is well again. Counting")
         ledger = emulator.get("/ledger").raise_for_status().json()
-        told = httpx.get(tracker.url).raise_for_status().json()
+        deliveries = httpx.get(tracker.url).raise_for_status().json()
         tasks = airflow.tasks(DAG, run_id)
-        figures = count(SHOTS, ledger, tasks, Path(variables["RENDERJUICE_DELIVERIES"]), told, kills)
+        figures = count(SHOTS, ledger, tasks, Path(variables["RENDERJUICE_DELIVERIES"]), deliveries, kills)
     say("Everything is stopped")
     return show_figures([*figures, Figure("wall time of the night", f"{wall:.0f} s")])
 

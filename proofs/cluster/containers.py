@@ -10,7 +10,7 @@
 | the host name, which Docker puts into `HOSTNAME` and Airflow asks the system for | the instance's name |
 | the image's user, and what its entrypoint does before the command | `IMAGES` |
 
-Nothing else of the environment of whoever starts this is handed on. What is not reproduced: users and permissions of files
+Nothing else of the environment in which this is started is handed on. What is not reproduced: users and permissions of files
 (postgres apart), read-only mounts, networks, limits.
 """
 
@@ -159,7 +159,7 @@ def _container(
         folders[volume.target] = run / "volumes" / volume.source if volume.named else project / volume.source
     for folder in (own, *folders.values()):
         folder.mkdir(parents=True, exist_ok=True)
-    for volume in service.volumes:  # Airflow finds some of them from its home, without being told
+    for volume in service.volumes:  # Airflow finds some of them from its home, without a setting
         if volume.target.startswith(tuple(f"{path}/" for path in image.folders)):
             (own / volume.target.lstrip("/")).symlink_to(folders[volume.target])
 

@@ -21,7 +21,7 @@ class Kill:
 
 @dataclass(frozen=True)
 class Figure:
-    """A line of the table. What is neither expected nor has a least value is only told."""
+    """A line of the table. What is neither expected nor has a least value is only shown."""
 
     name: str
     value: Any
@@ -56,7 +56,7 @@ def count(
     ledger: Mapping[str, Any],
     tasks: list[dict[str, Any]],
     folder: Path,
-    told: Mapping[str, Any],
+    deliveries: Mapping[str, Any],
     kills: list[Kill],
 ) -> list[Figure]:
     """Everything that has to be right.
@@ -64,9 +64,9 @@ def count(
     Args:
         shots: how many were to be delivered.
         ledger: the emulator's.
-        tasks: all task instances of the run, as Airflow's API tells them.
+        tasks: all task instances of the run, as Airflow's API gives them.
         folder: of the deliveries.
-        told: what the production tracker knows, by delivery.
+        deliveries: what the production tracker knows, by delivery.
         kills: what was done to the cluster.
     """
     whole, versions = delivered(folder)
@@ -81,7 +81,7 @@ def count(
         Figure("shots", len(renders), shots),
         Figure("delivered, whole", whole, shots),
         Figure("versions delivered", versions, shots),
-        Figure("deliveries told to the tracker", len(told), shots),
+        Figure("deliveries reported to the tracker", len(deliveries), shots),
         Figure("jobs created", len(ledger["jobs"])),
         Figure("renders started", ledger["rendersStarted"], shots),
         Figure("most renders of one job", max((job["renders_started"] for job in ledger["jobs"]), default=0), 1),

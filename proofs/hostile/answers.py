@@ -140,7 +140,7 @@ FRAMING: dict[str, Answer] = {
     "a redirect to nowhere": raw(reply(b"", 307, "Location: http://[half")),
     "a cookie": raw(reply(b"{}", 200, f"Set-Cookie: session={SIGNATURE}; Path=/")),
 }
-"""All of them are failures that may pass: whoever waits goes on."""
+"""All of them are transient: the wait goes on."""
 _CHUNKED = (_OK + "Transfer-Encoding: chunked\r\n\r\n").encode()
 _NOTHING = zlib.compressobj(9, wbits=31).flush(zlib.Z_SYNC_FLUSH)
 ENDLESS: dict[str, Answer] = {

@@ -1,4 +1,4 @@
-"""Who waits for what: each wait is one task, and says what has to become of it."""
+"""What each task waits for: each wait is one task, and says what has to become of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import uuid4
 from proofs.hostile import answers
 
 CONNECTIONS = tuple(f"hostile_{number}" for number in range(4))
-"""Each is looked after by itself in the triggerer."""
+"""Each has a poll loop of its own in the triggerer."""
 INNOCENT = "innocent"
 DEADLINE = 40.0
 """Seconds until the end of those waits that only their deadline ends."""

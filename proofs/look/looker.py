@@ -24,7 +24,7 @@ class Looker:
     Args:
         page: of a browser.
         folder: for the pictures, and for `asked.txt`: every address that the pages asked for.
-        say: is told of every picture.
+        say: gets a line for each picture.
 
     Attributes:
         problems: what is wrong, picture by picture.

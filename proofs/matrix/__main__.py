@@ -3,7 +3,7 @@
     python -m proofs.matrix                  # every cell, some minutes each
     python -m proofs.matrix 3.1-py3.12 3.4   # these; without a Python, on the newest that is here
     python -m proofs.matrix --quick          # without the kills, about a minute each
-    python -m proofs.matrix --pin            # choose anew what the cells are made of
+    python -m proofs.matrix --pin            # choose again what the cells are made of
 
 A cell is a version of Airflow on a version of Python, in an environment of its own. What else is in it is what was there when that
 Airflow was released: with later libraries than it was tested with, an Airflow of half a year ago does not even start.
@@ -71,7 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m proofs.matrix", description=__doc__.splitlines()[0])
     parser.add_argument("cells", nargs="*", help=f"by default {' '.join(CELLS)}")
     parser.add_argument("--quick", action="store_true", help="only import and run the example DAGs, no kills")
-    parser.add_argument("--pin", action="store_true", help="write proofs/matrix/constraints anew")
+    parser.add_argument("--pin", action="store_true", help="write proofs/matrix/constraints again")
     options = parser.parse_args()
     if options.pin:
         pin()

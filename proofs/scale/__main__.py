@@ -26,7 +26,7 @@ from tools.tracker import LocalTracker
 ROOT = Path(__file__).parents[2]
 NIGHT, BULK = 60, 300
 PATIENCE = 45 * 60
-"""Seconds for each run: far more than it takes, so that a run that hangs is told as one."""
+"""Seconds for each run: far more than it takes, so a run that takes longer hangs."""
 
 
 def main() -> None:
@@ -82,7 +82,7 @@ def environment(folder: Path, emulator: LocalEmulator, tracker: LocalTracker) ->
 
 
 def finish(airflow: AirflowApi, emulator: LocalEmulator, dag_id: str, conf: dict[str, Any], count: int) -> bool:
-    """Run a DAG to its end, and tell how it went; whether all is well."""
+    """Run a DAG to its end, and print how it went; returns whether all is well."""
     before, began = emulator.renders_started(), time.monotonic()
     run_id = airflow.trigger(dag_id, conf)
     while (state := airflow.run_state(dag_id, run_id)) not in STATES_AT_END and time.monotonic() - began < PATIENCE:

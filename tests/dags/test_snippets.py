@@ -1,4 +1,4 @@
-"""Every Python block of the documentation is a whole that runs: whoever copies it has something that works."""
+"""Every Python block of the documentation is a whole that runs: a copy of it works."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="renderjuice-airflow-")  # not the one of whoever runs this
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="renderjuice-airflow-")  # not that of the user
 
 from tests.fuzz.measure import fuzz
 from tests.fuzz.targets import TARGETS

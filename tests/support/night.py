@@ -1,4 +1,4 @@
-"""Runs the DAGs by `dag.test()` in a process of its own, and tells what happened as JSON. `test_runs.py` judges it.
+"""Runs the DAGs by `dag.test()` in a process of its own, and writes what happened as JSON. `test_runs.py` judges it.
 
     python -m tests.support.night <folder for everything> <file for the result>
 
@@ -51,7 +51,7 @@ class MoodyRenderer(FastRenderer):
 
 
 class Tracker(BaseHTTPRequestHandler):
-    """A production tracker that writes down what it is told."""
+    """A production tracker that keeps what is reported to it."""
 
     told: ClassVar[list[tuple[str, Any]]] = []
 

@@ -1,4 +1,4 @@
-"""Runs every Python block of the documentation against an emulator, and tells how each went as JSON. `test_snippets.py` judges it.
+"""Runs every Python block of the documentation against an emulator, and writes how each went as JSON. `test_snippets.py` judges it.
 
     python -m tests.support.snippets <folder for everything> <file for the result>
 

@@ -33,7 +33,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "lenient": {"timeout": SHORT, "cancel_on_timeout": False},
     "spared": {"cancel_on_kill": False},
     "limited": {"execution_timeout": SHORT, "retries": 0},
-    # Longer than SHORT: in the second of the deferral, no triggerer has the trigger yet, and Airflow tells nobody of the end.
+    # Longer than SHORT: in the second of the deferral, no triggerer has the trigger yet, and no process learns of the end.
     "hurried": {"dagrun_timeout": timedelta(seconds=90)},
     "resubmit": {"on_clear": "resubmit"},
     "once": {"retries": 0},
