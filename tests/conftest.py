@@ -22,8 +22,8 @@ _HEAVY = frozenset({"airflow_home"})
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Keep in one worker whatever runs an Airflow, when tests run in several.
 
-    Each of these fixtures is made once, and one Airflow keeps two cores busy: the other worker does all
-    other tests meanwhile.
+    Each of these fixtures is made once, and one Airflow keeps two cores busy: the other worker does
+    all other tests meanwhile.
     """
     if item.get_closest_marker("airflow") or not _HEAVY.isdisjoint(getattr(item, "fixturenames", ())):
         item.add_marker(pytest.mark.xdist_group("airflow"))

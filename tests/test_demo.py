@@ -1,4 +1,7 @@
-"""The tools around the demo: patient with a slow Airflow, and harmless where nothing was installed."""
+"""The tools around the demo.
+
+Patient with a slow Airflow, and harmless where nothing was installed.
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,10 @@ def test_every_test_that_a_page_of_promises_names_exists(page):
 
 
 def test_every_promise_about_security_has_a_test():
-    """Each paragraph but the first of the page and those that say who is not protected is followed by what proves it."""
+    """Each promise is followed by what proves it.
+
+    Not promises: the first paragraph of the page, and those that say who is not protected.
+    """
     page = (ROOT / "docs" / "security.md").read_text()
     bare = []
     for section in page.split("\n## ")[1:]:

@@ -1,4 +1,7 @@
-"""The recipes of docs/first-change.md: nothing that they name is missing, and no step of them was forgotten."""
+"""The recipes of docs/first-change.md.
+
+Nothing that they name is missing, and no step of them was forgotten.
+"""
 
 from __future__ import annotations
 

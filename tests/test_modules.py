@@ -30,7 +30,10 @@ def modules(package: str) -> dict[str, Path]:
 
 
 def imported(statements: list[ast.stmt], known: set[str]) -> Iterator[str]:
-    """The modules that are imported when a module is: not inside functions, not for type checkers only."""
+    """The modules that are imported when a module is.
+
+    Not inside functions, not for type checkers only.
+    """
     for statement in statements:
         match statement:
             case ast.Import(names=names):

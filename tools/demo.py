@@ -1,7 +1,8 @@
-"""`make demo`: from Blender scenes to frames and movies, through a real Airflow, without an account.
+"""`make demo`: from Blender scenes to movies, through a real Airflow, without an account.
 
-First one shot, step by step (the quickstart DAG); then a night of five shots, of which one is rejected and one fails (the nightly
-DAG), twice, to show that nothing is rendered again. `make up` does the same and leaves it running, `make down` ends that.
+First one shot, step by step (the quickstart DAG); then a night of five shots, of which one is
+rejected and one fails (the nightly DAG), twice, to show that nothing is rendered again. `make up`
+does the same and leaves it running, `make down` ends that.
 """
 
 from __future__ import annotations

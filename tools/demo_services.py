@@ -1,4 +1,7 @@
-"""What `make demo` and `make look` run: an emulator, a production tracker and Airflow, connected."""
+"""What `make demo` and `make look` run.
+
+An emulator, a production tracker and Airflow, connected.
+"""
 
 from __future__ import annotations
 

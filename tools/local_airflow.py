@@ -1,4 +1,7 @@
-"""A real Airflow on this machine: SQLite and LocalExecutor by default, every component a process of its own."""
+"""A real Airflow on this machine.
+
+SQLite and LocalExecutor by default, every component a process of its own.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,8 @@ class LocalAirflow(AirflowApi):
         home: `AIRFLOW_HOME`; made if it does not exist.
         dags: the folder of DAG files.
         environment: further variables, such as connections and settings.
-        port: of the web UI, if it is free; by default any that is, so that several can start at once.
+        port: of the web UI, if it is free; by default any that is, so that several can start at
+            once.
         password: of the user `admin`; made up when empty.
     """
 
@@ -128,8 +132,9 @@ class LocalAirflow(AirflowApi):
 def _use_no_trigger_id_twice(path: Path) -> None:
     """Have a database of SQLite count triggers as the databases of production do.
 
-    SQLite gives the id of a removed row to the next one. A triggerer that has not noticed yet that a trigger was removed takes the
-    next one for it: it does not run that one, a user's kill does not reach it, and the old one's event resumes the wrong task.
+    SQLite gives the id of a removed row to the next one. A triggerer that has not noticed yet that
+    a trigger was removed takes the next one for it: it does not run that one, a user's kill does
+    not reach it, and the old one's event resumes the wrong task.
     """
     with closing(sqlite3.connect(path)) as database, database:
         query = "SELECT sql FROM sqlite_master WHERE tbl_name = 'trigger' AND sql IS NOT NULL ORDER BY type DESC"

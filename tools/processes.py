@@ -19,17 +19,20 @@ from typing import IO
 import psutil
 
 PORTS = range(20_000, 30_000)
-"""Below the ports that the system gives to a server that asks for any, so none of those is taken meanwhile."""
+"""Below the ports that the system gives to a server that asks for any, so none of those is taken
+meanwhile."""
 _CLAIMS = Path(tempfile.gettempdir()) / f"renderjuice-ports-{os.getuid()}"
 _claimed: list[IO[bytes]] = []
 """Locks, which the system ends with this process."""
 
 
 def free_port(wanted: int = 0) -> int:
-    """A free port of this machine, for a server that cannot choose one by itself: `wanted`, if it is free.
+    """A free port of this machine, for a server that cannot choose one by itself.
 
-    No other call gets the same port while this process lives, in this process or in another one, so the
-    server may take its time until it listens.
+    `wanted`, if it is free.
+
+    No other call gets the same port while this process lives, in this process or in another one, so
+    the server may take its time until it listens.
     """
     for port in itertools.chain([wanted] if wanted else [], random.sample(PORTS, len(PORTS))):
         if _claim(port):
@@ -53,8 +56,8 @@ def _claim(port: int) -> bool:
 class Program:
     """A program in a session of its own, its output in a log file.
 
-    Airflow's components start children that survive their parent and rename themselves; the session is what they cannot leave, so
-    the session is what is stopped.
+    Airflow's components start children that survive their parent and rename themselves; the session
+    is what they cannot leave, so the session is what is stopped.
     """
 
     def __init__(
@@ -90,7 +93,10 @@ class Program:
         self.process.wait()
 
     def kill(self) -> None:
-        """SIGKILL for the whole session, as when a machine loses power: nothing of it gets to report anything."""
+        """SIGKILL for the whole session, as when a machine loses power.
+
+        Nothing of it gets to report anything.
+        """
         signal_sessions([self.pid], signal.SIGSTOP)  # first, or a parent would see its child die, and report it
         while signal_sessions([self.pid], signal.SIGKILL):
             time.sleep(0.05)

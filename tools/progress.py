@@ -13,7 +13,10 @@ _LOUD = frozenset({"deferred", "success", "failed", "up_for_retry"})
 
 
 class Narrator:
-    """Lines with the time since the start: every change of a task, and what its log says while it is deferred."""
+    """Lines with the time since the start.
+
+    Every change of a task, and what its log says while it is deferred.
+    """
 
     def __init__(self) -> None:
         self._start = time.monotonic()

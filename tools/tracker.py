@@ -1,4 +1,7 @@
-"""A stand-in for a studio's production tracker: takes what the nightly DAG reports, and lists it at `/`."""
+"""A stand-in for a studio's production tracker.
+
+Takes what the nightly DAG reports, and lists it at `/`.
+"""
 
 from __future__ import annotations
 

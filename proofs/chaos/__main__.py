@@ -1,4 +1,7 @@
-"""`make chaos`: every misfortune on a real Airflow, then the bill. Exits with 1 if a figure is off or a secret is found."""
+"""`make chaos`: every misfortune on a real Airflow, then the bill.
+
+Exits with 1 if a figure is off or a secret is found.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="of the storm (%(default)s)")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    # In the background of a shell it is ignored, and whatever is started here would ignore it, too: Ctrl-C is one of the accidents.
+    # In the background of a shell it is ignored, and whatever is started here would ignore it, too:
+    # Ctrl-C is one of the accidents.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     shutil.rmtree(BEFORE, ignore_errors=True)
     if FOLDER.exists():
@@ -54,7 +58,10 @@ def main() -> None:
 
 
 def _perform_all(harness: Harness, only: str, seed: int, say: _Clock) -> list[Report]:
-    """Phase by phase: scenarios that disturb only themselves run side by side, those that disturb everyone one by one."""
+    """Phase by phase.
+
+    Scenarios that disturb only themselves run side by side; those that disturb all run one by one.
+    """
     phases = (
         ("Kill points", list(kill_points()), 24),
         ("User actions, deadlines, accidents and outages", [*outages(), *accidents(), *trials(), *user_actions()], 28),

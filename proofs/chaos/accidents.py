@@ -1,4 +1,7 @@
-"""Accidents around a render that nobody meant: with the DAG, its pool, its rows in Airflow's database, its configuration."""
+"""Accidents around a render.
+
+With the DAG, its pool, its rows in Airflow's database, its configuration.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,8 @@ WITH_A_NOTE = {"colorManagementPreset": "default", "notes": "by hand"}
 def accidents() -> Iterator[Scenario]:
     """All of them, in both modes where there is a difference.
 
-    A task that waits on its worker keeps its slot of the pool; and Airflow deletes neither it nor its DAG while it runs.
+    A task that waits on its worker keeps its slot of the pool; and Airflow deletes neither it nor
+    its DAG while it runs.
     """
     for operator in OPERATORS:
         yield from _to_deferred(operator)

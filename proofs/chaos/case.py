@@ -62,13 +62,13 @@ class Case:
         seconds: that each frame takes to render.
         faults: what the requests of each shot meet. A fault that is not met is a deviation, because
             its point was not proven.
-        unsure: whether one fault that was met is enough. A request that succeeded in spite of a fault
-            is not repeated, and meets no second one.
+        unsure: whether one fault that was met is enough. A request that succeeded in spite of a
+            fault is not repeated, and meets no second one.
         ordered: the configuration with which the job already renders when the task starts; only for
             the operator that is given a job.
         expect: what each shot must come to.
-        in_terminal: whether somebody tries it out with `airflow dags test`, instead of leaving it to
-            a scheduler.
+        in_terminal: whether somebody tries it out with `airflow dags test`, instead of leaving it
+            to a scheduler.
         connection: of Airflow. The shared poller polls each connection by itself.
         relayed: whether that connection leads through a relay, which can have outages.
         patience: seconds until it counts as hung.

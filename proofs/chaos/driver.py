@@ -17,7 +17,8 @@ MakeShot = Callable[[Harness, Case, int], Shot]
 _AT_ONCE = 8
 """Shots of one scenario that are started side by side: a job may have to be validated first."""
 _SETTLING = 60.0
-"""Seconds that a kill has to reach Renderjuice after Airflow calls a task over: the trigger's `on_kill` comes later."""
+"""Seconds that a kill has to reach Renderjuice after Airflow calls a task over: the trigger's
+`on_kill` comes later."""
 
 
 @dataclass
@@ -46,7 +47,10 @@ def perform(harness: Harness, scenarios: Sequence[Scenario], at_once: int, make:
 
 
 def judge(reports: Iterable[Report]) -> list[Report]:
-    """Compare figures with expectations. Call it last: what a late process does to an early shot counts too."""
+    """Compare figures with expectations.
+
+    Call it last: what a late process does to an early shot counts too.
+    """
     judged = list(reports)
     for report in judged:
         report.figures = [shot.figures() for shot in report.shots]

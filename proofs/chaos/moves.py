@@ -61,7 +61,10 @@ def for_seconds(seconds: float) -> Move:
 
 
 def send(number: signal.Signals, *components: str) -> Move:
-    """A signal for every process of these components: SIGKILL is a machine without power, SIGSTOP one that is paused."""
+    """A signal for every process of these components.
+
+    SIGKILL is a machine without power, SIGSTOP one that is paused.
+    """
 
     def act(harness: Harness, _shots: Sequence[Shot]) -> None:
         for component in components:
@@ -92,7 +95,10 @@ Outage = Literal["refuse", "freeze"]
 
 
 def outage(kind: Outage, seconds: float) -> Move:
-    """Renderjuice cannot be reached through the connection of these shots: nobody is there, or somebody who says nothing."""
+    """Renderjuice cannot be reached through the connection of these shots.
+
+    Nobody is there, or somebody who says nothing.
+    """
 
     def act(harness: Harness, shots: Sequence[Shot]) -> None:
         relay = harness.relays[shots[0].case.connection]
@@ -142,7 +148,10 @@ def delete_dag(harness: Harness, shots: Sequence[Shot]) -> None:
 
 
 def delete_task(harness: Harness, shots: Sequence[Shot]) -> None:
-    """As the button "delete task instance" does, once a triggerer has the trigger; returns when Airflow has made it again."""
+    """As the button "delete task instance" does, once a triggerer has the trigger.
+
+    Returns when Airflow has made it again.
+    """
     time.sleep(_TO_TAKE_A_TRIGGER)
     for shot in shots:
         harness.change("DELETE", shot.path, {})

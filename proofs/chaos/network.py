@@ -1,4 +1,7 @@
-"""What the network and Renderjuice's own bad days do: outages, and a storm of every fault that there is."""
+"""What the network and Renderjuice's own bad days do.
+
+Outages, and a storm of every fault that there is.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,7 @@ def outages() -> Iterator[Scenario]:
 
 
 def storm(seed: int) -> Iterator[Scenario]:
-    """A hundred shots, each with faults of its own at every call, and with those of the lists that serve them all."""
+    """A hundred shots, each with faults of its own, and faults of the lists that serve all."""
     dice = random.Random(seed)
     lists = [disturb(call, *dice.choices(ANSWERS + LOSSES, k=_OF_LISTS)) for call in ("list_jobs", "list_progress")]
     for (operator, mode), shots in _STORM.items():

@@ -43,7 +43,10 @@ class Shot:
         )
 
     def start(self) -> None:
-        """Start the DAG run. What it needs is made first, and only its own requests meet the scenario's faults."""
+        """Start the DAG run.
+
+        What it needs is made first, and only its own requests meet the scenario's faults.
+        """
         conf = {"connection": self.case.connection} | self.subject()
         for operation, texts in self.case.faults:
             self.harness.emulator.faults.add(operation, *texts, file_name=self.file_name)
@@ -52,7 +55,10 @@ class Shot:
         self.run_id = str(body["dag_run_id"])
 
     def subject(self) -> dict[str, Any]:
-        """What the run is about: a scene, or a job that is validated already, by the client and not by Airflow."""
+        """What the run is about.
+
+        A scene, or a job that is validated already, by the client and not by Airflow.
+        """
         if self.case.operator == "run":
             return {"scene": str(self.scene)}
         with RenderjuiceClient(self.harness.emulator.api_key, self.harness.emulator.base_url) as client:

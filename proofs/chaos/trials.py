@@ -20,7 +20,10 @@ ENDED = "ended"
 
 
 class Trial(Shot):
-    """`airflow dags test` of a shot, with a database of its own: no scheduler, no triggerer, nobody who would take it up again."""
+    """`airflow dags test` of a shot, with a database of its own.
+
+    No scheduler, no triggerer, nobody who would take it up again.
+    """
 
     program: Program
 
@@ -74,7 +77,10 @@ def ctrl_c(_harness: Harness, shots: Sequence[Shot]) -> None:
 
 
 def trials() -> Iterator[Scenario]:
-    """Ctrl-C while it renders, of a task that has tries left: `dags test` would go on with the next one, and order again."""
+    """Ctrl-C while it renders, of a task that has tries left.
+
+    `dags test` would go on with the next one, and order again.
+    """
     for mode in MODES:
         yield Scenario(
             f"Ctrl-C in a terminal, {mode}",

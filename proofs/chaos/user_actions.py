@@ -53,12 +53,14 @@ def _by_deadlines(operator: Operator, mode: Mode) -> Iterator[Scenario]:
         names = (f"{name}, {mode}", f"{operator}-{mode}-{name.replace(' ', '-')}")
         return Scenario(*names, operator, mode, variant, frames=frames, expect=expect, **more)  # type: ignore[arg-type]
 
-    # The job is over without success: an operator that makes jobs orders a new one on retry, and pays, as it says.
+    # The job is over without success: an operator that makes jobs orders a new one on retry, and
+    # pays, as it says.
     orders = 2 if operator == "run" else 1
     stopped = Figures(state="failed", result=False, renders=orders, canceled=orders)
     yield scenario("own timeout", "short", stopped, ENDLESS)
     yield scenario("own timeout with cancel_on_timeout off", "lenient", Figures(), 30)
-    # It completes later than the deadline, by as much as it began late, and before the cancel gets through.
+    # It completes later than the deadline, by as much as it began late, and before the cancel gets
+    # through.
     delayed = (("cancel_job", ("429 retry-after=25", "stall 25")),)
     yield scenario("own timeout as the render completes", "short", Figures(), 20, faults=delayed)
     yield scenario("execution_timeout", "limited", STOPPED, ENDLESS)

@@ -1,4 +1,6 @@
-"""A compose file's containers as processes of this machine: what each of them would have for itself is mapped here, and only here.
+"""A compose file's containers as processes of this machine.
+
+What each of them would have for itself is mapped here, and only here.
 
 | in a container | here |
 | --- | --- |
@@ -10,8 +12,8 @@
 | the host name, which Docker puts into `HOSTNAME` and Airflow asks the system for | the instance's name |
 | the image's user, and what its entrypoint does before the command | `IMAGES` |
 
-Nothing else of the environment in which this is started is handed on. What is not reproduced: users and permissions of files
-(postgres apart), read-only mounts, networks, limits.
+Nothing else of the environment in which this is started is handed on. What is not reproduced: users
+and permissions of files (postgres apart), read-only mounts, networks, limits.
 """
 
 from __future__ import annotations

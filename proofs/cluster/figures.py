@@ -1,4 +1,7 @@
-"""What the cluster's night has to show: every shot delivered once, one render for each job, nothing left running."""
+"""What the cluster's night has to show.
+
+Every shot delivered once, one render for each job, nothing left running.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,10 @@ class Figure:
 
 
 def delivered(folder: Path) -> tuple[int, int]:
-    """How many shots have a valid delivery with all files that its manifest names, and how many versions of all shots there are."""
+    """How many shots have a valid delivery, and how many versions of all shots there are.
+
+    A delivery is valid if all files that its manifest names are there.
+    """
     whole = versions = 0
     for shot in (folder / "shots").glob("*"):
         versions += sum(path.is_dir() for path in shot.iterdir())

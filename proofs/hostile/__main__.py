@@ -1,7 +1,10 @@
-"""`make hostile`: what an API can answer to harm who asks, to a real Airflow on PostgreSQL. Exits with 1 if anything deviates.
+"""`make hostile`: what an API can answer to harm who asks, to a real Airflow on PostgreSQL.
 
-Some hostile connections and an innocent one share a triggerer. It has to be the same process at the end, every wait has to have
-ended as it should, the innocent ones have to have been looked after all the time, and no secret may have been written down.
+Exits with 1 if anything deviates.
+
+Some hostile connections and an innocent one share a triggerer. It has to be the same process at the
+end, every wait has to have ended as it should, the innocent ones have to have been looked after all
+the time, and no secret may have been written down.
 """
 
 from __future__ import annotations
@@ -33,11 +36,13 @@ from tools.local_airflow import LocalAirflow
 FOLDER = Path(__file__).parents[2] / ".run" / "hostile"
 INNOCENTS = 2
 LONGEST_GAP = 20.0
-"""Seconds between two polls of an innocent job: its poll interval is 1 s, and the machine is busy starting tasks."""
+"""Seconds between two polls of an innocent job: its poll interval is 1 s, and the machine is busy
+starting tasks."""
 PATIENCE = 420.0
 """Seconds for all hostile waits."""
 SEARCH_EVERY = 20.0
-"""Seconds between two searches for secrets while tasks wait: each one reads the whole database and all logs."""
+"""Seconds between two searches for secrets while tasks wait: each one reads the whole database and
+all logs."""
 OVER = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 SETTINGS = {
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
@@ -198,7 +203,10 @@ class Trial:
         return sorted(planned - self._server.served.keys())
 
     def _longest_gap(self) -> float:
-        """Seconds between two polls of the innocent jobs, before their time was moved. Only a triggerer asks for progress."""
+        """Seconds between two polls of the innocent jobs, before their time was moved.
+
+        Only a triggerer asks for progress.
+        """
         polls = [entry.time for entry in self._emulator.ledger.entries if entry.operation.endswith("_progress")]
         ended = [after - before for before, after in pairwise(polls) if after - before < 10_000]
         return max(ended, default=float("inf"))

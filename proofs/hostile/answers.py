@@ -1,4 +1,7 @@
-"""What a hostile Renderjuice answers, byte by byte: framing that is wrong, JSON that is odd, and texts that nobody can store."""
+"""What a hostile Renderjuice answers, byte by byte.
+
+Framing that is wrong, JSON that is odd, and texts that nobody can store.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,10 @@ def reply(body: bytes, status: int = 200, *headers: str, length: bool = True) ->
 
 
 def in_json(value: Any) -> bytes:
-    """JSON as Python writes it: with NaN, and a backslash that was meant as one stays the beginning of an escape."""
+    """JSON as Python writes it.
+
+    With NaN, and a backslash that was meant as one stays the beginning of an escape.
+    """
     return json.dumps(value).replace("\\\\u", "\\u").encode()
 
 

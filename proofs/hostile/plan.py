@@ -38,7 +38,10 @@ class Wait:
 
 
 def waits() -> dict[str, list[Wait]]:
-    """All that are hostile, by how they end: long after an answer, with it, with the deadline, or on the worker."""
+    """All that are hostile, by how they end.
+
+    Long after an answer, with it, with the deadline, or on the worker.
+    """
     passing = list(answers.PASSING.items())
     number = len(CONNECTIONS)
     return {

@@ -1,4 +1,4 @@
-"""`make look`: a browser opens the example DAGs in a real Airflow while they run, and keeps pictures.
+"""`make look`: a browser opens the example DAGs in a real Airflow, and keeps pictures.
 
 Proves of each page that its words are there, that nothing was refused and that no error is shown.
 That is only a start: somebody has to look at the pictures, which are in `demo/look`.

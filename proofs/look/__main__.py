@@ -170,7 +170,7 @@ def look_at_run(looker: Looker, airflow: LocalAirflow, dag: str, run: str) -> No
 
 
 def look_at_failure(looker: Looker, run: str) -> None:
-    """Why a shot failed, in at most two clicks, from the page of the run and from that of the DAG."""
+    """Why a shot failed, in at most two clicks, from the page of the run and of the DAG."""
     looker.visit(f"/dags/{NIGHTLY}/runs/{run}")
     looker.take("failed-run", "Failed")
     looker.clicks = 0

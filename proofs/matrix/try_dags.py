@@ -1,9 +1,12 @@
-"""Import every example DAG, and run each with `dag.test()` against an emulator: does this Airflow carry them?
+"""Import every example DAG, and run each with `dag.test()` against an emulator.
+
+Does this Airflow carry them?
 
     python -m proofs.matrix.try_dags
 
-For the environments of `make matrix`, so it needs no more than Airflow and the extras `emulator` and `media`. What the runs make is
-judged by tests/dags; here it is enough that each ends as it has to.
+For the environments of `make matrix`, so it needs no more than Airflow and the extras `emulator`
+and `media`. What the runs make is judged by tests/dags; here it is enough that each ends as it has
+to.
 """
 
 from __future__ import annotations
@@ -50,7 +53,10 @@ class OnceUnlucky(FastRenderer):
 
 
 def main() -> None:
-    """The command line: exits with 1 when a DAG cannot be imported, warns, or does not end as it has to."""
+    """The command line.
+
+    Exits with 1 when a DAG cannot be imported, warns, or does not end as it has to.
+    """
     with tempfile.TemporaryDirectory() as folder, Emulator(renderer=OnceUnlucky) as emulator:
         home = Path(folder)
         tracker = LocalTracker(home)

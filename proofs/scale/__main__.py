@@ -66,7 +66,10 @@ def write_scenes(folder: Path) -> None:
 
 
 def environment(folder: Path, emulator: LocalEmulator, tracker: LocalTracker) -> dict[str, str]:
-    """Connections, and where things lie. Polls are as rare as by default: in that time a busy scheduler hears of a deferral."""
+    """Connections, and where things lie.
+
+    Polls are as rare as by default: in that time a busy scheduler hears of a deferral.
+    """
     renderjuice = {"conn_type": "renderjuice", "host": emulator.base_url, "password": KEY}
     return {
         "AIRFLOW_CONN_RENDERJUICE_DEFAULT": json.dumps(renderjuice),
@@ -76,7 +79,8 @@ def environment(folder: Path, emulator: LocalEmulator, tracker: LocalTracker) ->
         "RENDERJUICE_WORK": str(folder / "work"),
         "RENDERJUICE_POOL": "renderjuice",
         "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": str(2 * BULK),
-        # One round of the scheduler over a thousand task instances takes seconds: what it hands out must last until the next.
+        # One round of the scheduler over a thousand task instances takes seconds: what it hands out
+        # must last until the next.
         "AIRFLOW__CORE__PARALLELISM": "12",
     }
 

@@ -1,4 +1,7 @@
-"""A part of `make chaos` that is small enough for every day: real processes of a real Airflow die, and the bill is read."""
+"""A part of `make chaos` that is small enough for every day.
+
+Real processes of a real Airflow die, and the bill is read.
+"""
 
 from __future__ import annotations
 

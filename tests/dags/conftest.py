@@ -38,9 +38,9 @@ def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def run_script(airflow_home: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> RunScript:
-    """Runs a module of `tests.support` in a folder of its own, and returns what it wrote into its result file.
+    """Runs a module of `tests.support` in a folder of its own, and returns its result.
 
-    `folder` is added to that, and `log`: all that it printed.
+    The result is what it wrote into its result file, with `folder`, and `log`: all that it printed.
     """
 
     def run(name: str) -> dict[str, Any]:

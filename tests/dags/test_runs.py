@@ -1,4 +1,7 @@
-"""The DAGs from end to end, against the emulator: what was rendered, delivered, told and skipped."""
+"""The DAGs from end to end, against the emulator.
+
+What was rendered, delivered, told and skipped.
+"""
 
 from __future__ import annotations
 

@@ -20,7 +20,8 @@ from tests.fuzz.measure import fuzz
 from tests.fuzz.targets import TARGETS
 
 _ADDRESSES = 6 << 30
-"""Bytes that the process may map: an input that would fill the machine gets a MemoryError, which is a finding."""
+"""Bytes that the process may map: an input that would fill the machine gets a MemoryError, which is
+a finding."""
 
 
 def main() -> int:

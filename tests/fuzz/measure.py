@@ -31,7 +31,8 @@ class Target:
     Attributes:
         name: for the report, and to choose it.
         run: makes an input from chance, hands it over, and asserts what must hold of the result.
-        words: whether a `ValueError` that our own code raises is an error of ours, too (stages, validators).
+        words: whether a `ValueError` that our own code raises is an error of ours, too (stages,
+            validators).
         share: of the inputs, in relation to the others: files take longer than texts.
     """
 

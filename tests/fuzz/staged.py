@@ -137,7 +137,8 @@ def _damaged(chance: Chance) -> None:
     suffix, data = chance.choice(_pictures())
     path = _FOLDER / f"damaged{suffix}"
     path.write_bytes(chance.changed_bytes(data))
-    # One of them for each input: its limit of time is for one call, and some damage makes millions of pixels.
+    # One of them for each input: its limit of time is for one call, and some damage makes millions
+    # of pixels.
     uses = (
         pictures.is_whole,
         pictures.is_linear,

@@ -1,4 +1,7 @@
-"""What `make hostile` does to a real Airflow, in one event loop: hostile waits and an innocent one, side by side."""
+"""What `make hostile` does to a real Airflow, in one event loop.
+
+Hostile waits and an innocent one, side by side.
+"""
 
 from __future__ import annotations
 

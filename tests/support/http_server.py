@@ -1,4 +1,7 @@
-"""A tiny HTTP server for what the emulator cannot say: each request is answered by a function of its own."""
+"""A tiny HTTP server for what the emulator cannot say.
+
+Each request is answered by a function of its own.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,11 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What goes back. A body in pieces is sent piece by piece, without a length, until it ends or nobody listens any more."""
+    """What goes back.
+
+    A body in pieces is sent piece by piece, without a length, until it ends or nobody listens any
+    more.
+    """
 
     status: int = 200
     body: bytes | Iterator[bytes] = b""

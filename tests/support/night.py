@@ -1,8 +1,11 @@
-"""Runs the DAGs by `dag.test()` in a process of its own, and writes what happened as JSON. `test_runs.py` judges it.
+"""Runs the DAGs by `dag.test()` in a process of its own, and writes what happened as JSON.
+
+`test_runs.py` judges it.
 
     python -m tests.support.night <folder for everything> <file for the result>
 
-A process of its own, because `dag.test()` wants a migrated database and settings that are there before Airflow is imported.
+A process of its own, because `dag.test()` wants a migrated database and settings that are there
+before Airflow is imported.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ shots:
 
 
 class MoodyRenderer(FastRenderer):
-    """Has a bad night: scenes with 13 samples fail at frame 4, those with 14 come without frames 2 and 5."""
+    """Scenes with 13 samples fail at frame 4, those with 14 come without frames 2 and 5."""
 
     bad_night = True
 

@@ -1,9 +1,11 @@
-"""Runs every Python block of the documentation against an emulator, and writes how each went as JSON. `test_snippets.py` judges it.
+"""Runs every Python block of the documentation against an emulator.
+
+Writes how each went as JSON, which `test_snippets.py` judges.
 
     python -m tests.support.snippets <folder for everything> <file for the result>
 
-A process of its own, as `night.py`. Blocks with a DAG are loaded from a DAG folder (`dags` in the folder for everything) and run by
-`dag.test()`; their params are filled in by name.
+A process of its own, as `night.py`. Blocks with a DAG are loaded from a DAG folder (`dags` in the
+folder for everything) and run by `dag.test()`; their params are filled in by name.
 """
 
 from __future__ import annotations
