@@ -41,7 +41,7 @@ FRAMES = 6
 PATIENCE = 40 * 60
 """Seconds for the night. On two cores, shared with others, it takes a third of that."""
 EMULATOR_SPEED = 60
-"""A render of half an hour takes half a minute, as long as Airflow needs for the tasks around it."""
+"""A render of half an hour takes half a minute, as long as the tasks around it take."""
 
 
 def main() -> None:

@@ -104,7 +104,10 @@ def resolve(node: Any, variables: Mapping[str, str]) -> Any:
 
 
 def interpolate(text: str, variables: Mapping[str, str]) -> str:
-    """`$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:?message}`, `${NAME?message}`, and `$$` for a dollar sign.
+    """The text with its variables put in.
+
+    `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:?message}` and
+    `${NAME?message}`, and `$$` for a dollar sign.
 
     Raises:
         ComposeError: when a variable is required and missing, or the text is none of these.

@@ -5,11 +5,12 @@ What each of them would have for itself is mapped here, and only here.
 | in a container | here |
 | --- | --- |
 | `service:port`, the address of another service | 127.0.0.1 and that instance's port here |
-| a port that the service exposes or publishes, wherever the service itself names it | a free port, one for each instance |
+| a port that the service exposes, publishes or names | a free port, one for each instance |
 | `0.0.0.0`, every interface of the container | 127.0.0.1 |
-| a volume's path in the container | the host's folder for a bind mount, a folder of the run for a named volume |
+| the path of a bind mount | the host's folder |
+| the path of a named volume | a folder of the run |
 | the image's own folders and variables | `IMAGES`, in a folder of the instance |
-| the host name, which Docker puts into `HOSTNAME` and Airflow asks the system for | the instance's name |
+| the host name: `HOSTNAME`, and what the system says | the instance's name |
 | the image's user, and what its entrypoint does before the command | `IMAGES` |
 
 Nothing else of the environment in which this is started is handed on. What is not reproduced: users

@@ -1,4 +1,4 @@
-"""`make scale`: 60 shots in one night and 300 scenes in one bulk run, on SQLite and this machine, with time sped up.
+"""60 shots in one night and 300 scenes in one bulk run, with time sped up.
 
 No task may fail, every render is paid for once, and every task of the grid carries its shot's name.
 """

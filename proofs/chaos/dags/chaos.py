@@ -27,7 +27,7 @@ OPERATORS: dict[str, Any] = {
 }
 MODES = {"deferred": True, "sync": False}
 SHORT = timedelta(seconds=60)
-"""A deadline that comes after the render began, also when Airflow takes half a minute for a task."""
+"""A deadline after the render began, even when Airflow takes half a minute for a task."""
 PLAIN = {"colorManagementPreset": "default"}
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
