@@ -1,7 +1,8 @@
-"""Arguments as DAG authors and Airflow hand them over: numbers as text, flags as text, and some only at run time.
+"""Arguments as DAG authors and Airflow pass them: as text, and some known only at run time.
 
-An `Argument` is checked as soon as its value is known: when the DAG is read, or, where it is a template or an XComArg, once Airflow
-has rendered it. Then it is checked whatever it looks like: see `renderjuice_provider._templates`.
+An `Argument` is checked as soon as its value is known: when the DAG is read, or, where it is a
+template or an XComArg, once Airflow has rendered it. A rendered value is checked even when it
+resembles a template: `renderjuice_provider._templates`.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ T = TypeVar("T")
 
 
 class Argument(Generic[T]):
-    """An attribute of an operator that goes through `read` whenever it is set, also when Airflow sets what it has rendered.
+    """An attribute of an operator that is read and checked whenever it is set.
+
+    Airflow sets it again with what it has rendered, so that is checked, too.
 
     Args:
-        read: takes the value and the argument's name, and returns what is meant or raises `RenderjuiceInputError`.
+        read: takes the value and the argument's name, and returns what is meant or raises
+            `RenderjuiceInputError`.
     """
 
     def __init__(self, read: Callable[[Any, str], T]) -> None:
@@ -50,12 +54,12 @@ class Argument(Generic[T]):
 
 
 def is_unknown(value: Any) -> bool:
-    """Whether only the run will tell: a template, or an XComArg."""
+    """Whether it is known only at run time: a template, or an XComArg."""
     return is_template(value) or is_reference(value)
 
 
 def is_reference(value: Any) -> bool:
-    """Whether it stands for what a task will return: an XComArg, or the argument of a mapped task group."""
+    """Whether it stands for what a task returns: an XComArg, or a mapped group's argument."""
     return hasattr(value, "resolve") and hasattr(value, "iter_references")
 
 
@@ -63,7 +67,8 @@ def truth(value: Any, name: str) -> bool:
     """True or False, from a bool or the word for it.
 
     Raises:
-        RenderjuiceInputError: for anything else: a text that is not empty would count as true, also "no".
+        RenderjuiceInputError: for anything else: a text that is not empty would count as true, also
+            "no".
     """
     found = None if is_template(value) else flag(value)
     if not isinstance(found, bool):
@@ -75,7 +80,7 @@ def frames(value: Any, name: str) -> list[str] | None:
     """Frame ranges as texts; None where there are none.
 
     Raises:
-        RenderjuiceInputError: for what is no list of ranges.
+        RenderjuiceInputError: for anything that is not a list of ranges.
     """
     found = None if value is None else frame_texts(value)
     if found is not None and not all(isinstance(part, str) and part for part in found):
@@ -84,19 +89,24 @@ def frames(value: Any, name: str) -> list[str] | None:
 
 
 def plain_path(value: Any, _name: str) -> Any:
-    """A `pathlib` path as text: Airflow renders templates in texts only. Paths of object stores stay what they are."""
+    """A `pathlib` path as text, since Airflow renders templates in texts only.
+
+    Paths of object stores stay what they are.
+    """
     return str(value) if isinstance(value, PurePath) and not hasattr(value, "storage_options") else value
 
 
 def plain_config(value: Any, _name: str) -> Any:
-    """A `RenderConfig` as a dict, also one inside a dict: Airflow renders templates in dicts only."""
+    """A `RenderConfig` as a dict, also one inside a dict: Airflow renders in dicts only."""
     if isinstance(value, ConfigModel):
         return value.model_dump(by_alias=True, exclude_none=True)
     return {key: plain_config(item, _name) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def read_job_id(value: Any) -> str:
-    """A job's id in the usual form of a UUID: from a text (also as JSON, or with blanks), a UUID, or what our operators return.
+    """A job's id in the usual form of a UUID.
+
+    It may be a text (also as JSON, or with blanks), a UUID, or what our operators return.
 
     Raises:
         RenderjuiceInputError: for anything else, saying what to pass.

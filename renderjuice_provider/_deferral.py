@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider.api import _lenient as lenient
-from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceJobError
-from renderjuice_provider.compat import AirflowFailException, conf
+from renderjuice_provider.api.errors import RenderjuiceInputError
+from renderjuice_provider.compat import conf
 
 if TYPE_CHECKING:
     from renderjuice_provider.triggers.renderjuice import RenderjuiceJobTrigger
@@ -19,10 +19,6 @@ DEFAULT_POLL_INTERVAL = 30.0
 BACKSTOP = 300.0
 """Seconds after the trigger's own deadline at which Airflow ends the deferral: only if the trigger itself is stuck."""
 _VARIABLE = "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE"
-
-
-class RenderjuiceJobOverError(RenderjuiceJobError, AirflowFailException):
-    """The job is over and was no success. Airflow does not retry this: the same job cannot succeed any more."""
 
 
 def deferrable_by_default() -> bool:

@@ -1,9 +1,11 @@
-"""The arguments that every operator, and every sensor, has from Airflow, for the type checker alone.
+"""The arguments that operators and sensors have from Airflow, for the type checker alone.
 
-Our constructors take them as `**kwargs: Unpack[OperatorArguments]`. A bare `**kwargs: Any` would let a misspelt argument through:
-mypy and an IDE could not tell it from one of Airflow's. Import this under `TYPE_CHECKING`; nothing needs it at run time.
+Our constructors take them as `**kwargs: Unpack[OperatorArguments]`. A bare `**kwargs: Any` would
+let a misspelt argument through: mypy and an IDE could not tell it from one of Airflow's. Import
+this under `TYPE_CHECKING`; nothing needs it at run time.
 
-What a later Airflow adds, or an older one lacks, mypy learns here; Airflow itself checks the names again when it reads the DAG.
+What a later Airflow adds, or an older one lacks, mypy learns here; Airflow itself checks the names
+again when it reads the DAG.
 """
 
 from __future__ import annotations
@@ -82,7 +84,10 @@ class OperatorArguments(TypedDict, total=False):
 
 
 class SensorArguments(OperatorArguments, total=False):
-    """Those of Airflow's `BaseSensorOperator`, without `poke_interval` and `timeout`: our sensor declares these two itself."""
+    """Those of Airflow's `BaseSensorOperator`.
+
+    Without `poke_interval` and `timeout`, which our sensor declares itself.
+    """
 
     soft_fail: bool
     mode: str

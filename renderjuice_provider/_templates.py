@@ -1,7 +1,8 @@
-"""Which texts of a task are templates: those that stand in the DAG file, and none that come to it from elsewhere.
+"""Which texts of a task are templates: those that stand in the DAG file, and no others.
 
-Airflow renders what `expand_kwargs` takes from an XCom as if the author had written it, and what `expand` takes from one as soon as
-an operator has made another object of it. The name of a file would run as a template then: as code that reads every connection.
+Airflow renders what `expand_kwargs` takes from an XCom as if the author had written it, and what
+`expand` takes from one as soon as an operator has made another object of it. The name of a file
+would run as a template then: as code that reads every connection.
 """
 
 from __future__ import annotations
@@ -24,15 +25,17 @@ else:
 class OnlyWrittenTemplates(_Base):
     """For operators and sensors: what arrived by mapping over an XCom stays the text that it is.
 
-    What `partial` says, a default, and a literal in `expand` or `expand_kwargs` are the author's, and rendered as by Airflow.
-    What an XComArg stands for Airflow itself leaves alone, wherever in an argument it is.
+    What `partial` says, a default, and a literal in `expand` or `expand_kwargs` are the author's,
+    and rendered as by Airflow. What an XComArg stands for Airflow itself leaves alone, wherever in
+    an argument it is.
 
-    Where such a value came under a name of a subclass's own, nobody knows what that has made of it. Then only those template fields
-    are rendered that the author has given by their names.
+    Where such a value came under a name of a subclass's own, nobody knows what that has made of it.
+    Then only those template fields are rendered that the author has given by their names.
     """
 
     is_rendered = False
-    """Whether Airflow has begun to render: what is set from then on is no template any more, even if it looks like one."""
+    """Whether Airflow has begun to render: what is set from then on is no template any more, even
+    if it resembles one."""
     _left_alone: frozenset[str] = frozenset()
 
     def __new__(cls, **arguments: Any) -> Any:
@@ -61,7 +64,7 @@ def _fields_to_leave_alone(fields: Any, arguments: Mapping[str, Any]) -> frozens
     """
     dag = arguments.get("dag")
     mapped = dag.task_dict.get(arguments["task_id"]) if dag else None
-    if mapped is None:  # outside a DAG nobody can tell, and nothing is run
+    if mapped is None:  # outside a DAG this is unknown, and nothing is run
         return frozenset(fields)
     written = {name for name, value in arguments.items() if _is_written(name, value, mapped)}
     arrived = arguments.keys() - written - {"_airflow_from_mapped"}
@@ -82,5 +85,5 @@ def _is_written(name: str, value: Any, mapped: Any) -> bool:
 
 @cache
 def _airflows_own() -> frozenset[str]:
-    """The arguments that all operators have, such as `pool`: none of them ends in a template field."""
+    """The arguments that all operators have, such as `pool`: none is a template field."""
     return frozenset(inspect.signature(BaseOperator.__init__).parameters)

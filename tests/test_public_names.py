@@ -17,7 +17,7 @@ def test_no_public_name_appears_or_disappears_unseen():
     assert listed_names() == public_names(), HOW
 
 
-def test_the_example_dags_are_looked_at():
+def test_the_example_dags_are_found():
     assert len(DAGS) > 20
     assert any(
         name.startswith("renderjuice_provider.operators.") for path in DAGS for name in imported(path.read_text())

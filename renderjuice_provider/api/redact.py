@@ -47,9 +47,9 @@ def redact(text: str, *secrets: str, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def story(text: str) -> str:
+def story(text: str, *, longest: int = LONGEST_STORY) -> str:
     """`redact` for a message of our own that quotes others: an error's, an event's."""
-    return redact(text, longest=LONGEST_STORY)
+    return redact(text, longest=longest)
 
 
 class _QueryFilter(logging.Filter):

@@ -1,4 +1,4 @@
-"""Whether a connection works, and what to change where it does not: told within five seconds, whatever answers or does not."""
+"""Whether a connection works, and what to change where it does not: within five seconds."""
 
 from __future__ import annotations
 
@@ -22,23 +22,26 @@ from renderjuice_provider.api.errors import (
 from renderjuice_provider.hooks._connection import BASE_PATH
 
 PATIENCE = 3.5
-"""Seconds for all of it, from looking up the name to the last byte."""
+"""Seconds for all of it, from resolving the name to the last byte."""
 _SILENCE = 2.0
 """Seconds without a byte."""
 
 
 def check(arguments: Mapping[str, Any]) -> tuple[bool, str]:
-    """Whether the key is accepted: reads one page of jobs, since the API has no call that asks only that.
+    """Whether the key is accepted.
+
+    Reads one page of jobs, since the API has no call that asks only that.
 
     Args:
-        arguments: of a client. Its time-out and attempts are of no account here: somebody waits in front of a form.
+        arguments: of a client. Its time-out and attempts do not count here: a person waits in front
+            of a form.
     """
     try:
         client = RenderjuiceClient(**{**arguments, "timeout": _SILENCE, "max_attempts": 1})
     except RenderjuiceError as error:
         return False, str(error)
     found: list[RenderjuiceError | None] = []
-    # No time-out ends the look-up of a name; nobody waits for this thread any longer.
+    # No time-out ends the resolving of a name, so this thread may outlive the check.
     thread = Thread(target=lambda: found.append(_ask(client)), daemon=True)
     thread.start()
     thread.join(PATIENCE)
@@ -64,14 +67,14 @@ def advice(failure: RenderjuiceError | None, base_url: str) -> str:
         case RenderjuiceAuthenticationError():
             return (
                 f"The API key is refused ({failure.status_code}) by {base_url}: "
-                "copy it anew from the Renderjuice dashboard into the password field."
+                "copy it again from the Renderjuice dashboard into the password field."
             )
         case RenderjuiceConnectionError():
             return _unreachable(str(failure), base_url)
         case RenderjuiceInputError():
             return str(failure)
         case RenderjuiceNotFoundError() | RenderjuiceResponseError() | RenderjuiceRefusedError():
-            return f"What answers at {base_url} is no Renderjuice: {_path(base_url)} ({failure})"
+            return f"What answers at {base_url} is not Renderjuice: {_path(base_url)} ({failure})"
         case RenderjuiceHTTPError() if failure.status_code < HTTPStatus.BAD_REQUEST:
             return f"{base_url} redirects, and the key is not sent on: {_path(base_url)} ({failure})"
         case _:

@@ -1,7 +1,10 @@
-"""What the fields of an Airflow connection say, in a client's terms. Pure: each field is used, or refused with a sentence.
+"""What the fields of an Airflow connection say, in a client's terms.
 
-Fields arrive in many shapes: typed into a form, written as JSON, or taken by Airflow out of a URI, which leaves a path in `schema`
-and text in every extra. No message shows a value, since any field may hold a key that was pasted into the wrong one.
+Pure: each field is used, or refused with a sentence.
+
+Fields arrive in many shapes: typed into a form, written as JSON, or taken by Airflow out of a URI,
+which leaves a path in `schema` and text in every extra. No message shows a value, since any field
+may hold a key that was pasted into the wrong one.
 """
 
 from __future__ import annotations
@@ -42,7 +45,8 @@ def client_arguments(connection: Connection) -> dict[str, Any]:
     """The arguments of a client, out of a connection.
 
     Raises:
-        RenderjuiceInputError: naming the connection and the field that is wrong; never showing its value.
+        RenderjuiceInputError: naming the connection and the field that is wrong; never showing its
+            value.
     """
     name = f"Connection {connection.conn_id!r}"
     if not (connection.password or "").strip():
@@ -61,9 +65,12 @@ def client_arguments(connection: Connection) -> dict[str, Any]:
 
 
 def _base_url(name: str, connection: Connection) -> str:
-    """The base URL that host, port and schema make together; Renderjuice's own when there is no host.
+    """The base URL that host, port and schema make together.
 
-    A host that is a URL is taken as it stands; one that is a mere name gets https and the API's path, unless those are written too.
+    Renderjuice's own when there is no host.
+
+    A host that is a URL is taken as it stands; one that is a mere name gets https and the API's
+    path, unless those are written too.
     """
     host = (connection.host or "").strip()
     scheme, path = _schema(name, connection)
@@ -87,7 +94,10 @@ def _base_url(name: str, connection: Connection) -> str:
 
 
 def _schema(name: str, connection: Connection) -> tuple[str, str]:
-    """Scheme and path out of the `schema` field: in a URI it is all that follows the host's slash."""
+    """Scheme and path out of the `schema` field.
+
+    In a URI, that field is all that follows the host's slash.
+    """
     text = (connection.schema or "").strip().strip("/").removesuffix(":")
     if ":" in text:
         raise RenderjuiceInputError(

@@ -1,7 +1,10 @@
-"""What clients return may go from task to task: Airflow rebuilds only classes that a process has allowed.
+"""Let what clients return go from task to task.
 
-Every DAG file that imports our hook or operators at its top allows them. Where that happens inside a task, the task that reads
-needs the import too, or `[core] allowed_deserialization_classes = airflow.* renderjuice_provider.api.*`.
+Airflow rebuilds only classes that a process has allowed.
+
+Every DAG file that imports our hook or operators at its top allows them. Where that happens inside
+a task, the task that reads needs the import too, or `[core] allowed_deserialization_classes =
+airflow.* renderjuice_provider.api.*`.
 """
 
 from __future__ import annotations
@@ -32,7 +35,10 @@ MODELS: tuple[type, ...] = (
 
 
 def allow_models() -> None:
-    """Let tasks of this process read our models out of XComs. What is stored of them holds no signature: see `ApiModel`."""
+    """Let tasks of this process read our models out of XComs.
+
+    What is stored of them has lost the signatures of its URLs: see `ApiModel`.
+    """
     if hasattr(serde, "allow_class"):
         for model in MODELS:
             serde.allow_class(model)

@@ -25,13 +25,13 @@ class RenderjuiceHook(BaseHook):
     Making a hook looks nothing up: the connection is read when a client is asked for.
 
     Args:
-        renderjuice_conn_id: a connection of type `renderjuice`. Password: the API key. Host: the base URL, Renderjuice's
-            own when empty. Extra: `timeout` (seconds without a byte), `max_attempts` (of one call), `allow_http`,
-            `webhook_secret`.
+        renderjuice_conn_id: a connection of type `renderjuice`. Password: the API key. Host: the
+            base URL, Renderjuice's own when empty. Extra: `timeout` (seconds without a byte),
+            `max_attempts` (of one call), `allow_http`, `webhook_secret`.
 
     Raises:
-        RenderjuiceInputError: when a client is asked for and a field of the connection is wrong. The message names the
-            field, and never shows its value.
+        RenderjuiceInputError: when a client is asked for and a field of the connection is wrong.
+            The message names the field, and never shows its value.
         AirflowNotFoundException: when a client is asked for and there is no such connection.
     """
 
@@ -46,7 +46,10 @@ class RenderjuiceHook(BaseHook):
 
     @cached_property
     def client(self) -> RenderjuiceClient:
-        """A client that blocks, for workers. It is made once; its connections close with the process."""
+        """The blocking client, for workers.
+
+        It is made once. Its connections close with the process.
+        """
         return RenderjuiceClient(**client_arguments(self.get_connection(self.renderjuice_conn_id)))
 
     def get_conn(self) -> RenderjuiceClient:
@@ -54,7 +57,10 @@ class RenderjuiceHook(BaseHook):
         return self.client
 
     async def get_async_client(self) -> AsyncRenderjuiceClient:
-        """A new client for the running event loop, for triggers; close it, or use it as a context manager."""
+        """A new client for the running event loop, for triggers.
+
+        Close it, or use it as a context manager.
+        """
         connection = await self.aget_connection(self.renderjuice_conn_id)
         return AsyncRenderjuiceClient(**client_arguments(connection))
 

@@ -121,13 +121,13 @@ class JobPoller:
     def on_error(self, error: RenderjuiceError, now: float) -> PollDecision:
         """The decision after a poll that failed; `now` is in seconds since the epoch."""
         if not is_transient(error):
-            return self._done(Ending.REFUSED, str(error), "")
+            return self._done(Ending.REFUSED, error.what, "")
         if now >= self.deadline:
             return self._timed_out(now)
         self._failures += 1
         retry_after = retry_after_of(error) or 0.0
         pause = min(max(retry_after, self._backoff.backoff(self._failures)), self.deadline - now)
-        log_line = f"Could not poll job {self.job_id} ({error}); the render goes on, next poll in {pause:.0f} s"
+        log_line = f"Could not poll job {self.job_id} ({error.what}); the render goes on, next poll in {pause:.0f} s"
         slack = max(0.0, min(pause / 2, pause - retry_after))
         return PollAgain(pause, log_line, slack, retry_after)
 

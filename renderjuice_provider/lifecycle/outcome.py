@@ -61,6 +61,5 @@ class Outcome(BaseModel):
         except ValidationError as error:
             fields = ", ".join(sorted({".".join(map(str, detail["loc"])) or "all of it" for detail in error.errors()}))
             raise RenderjuiceEventError(
-                f"The task was resumed with an event that is not ours or not complete ({fields}). "
-                "The job was left alone: a retry looks at it again."
+                f"The task was resumed with an event that is not ours or not complete ({fields})"
             ) from None

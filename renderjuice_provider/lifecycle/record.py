@@ -1,58 +1,130 @@
-"""What a task writes down about its job, so that the next try goes on where this one stopped.
+"""What a task orders, and what it writes down about it for its next try.
 
-The record is written before anything is ordered and again as soon as there is a job, and always before a render is paid for. It
-never holds a try number: all tries of one task instance are about the same work.
+The record is written before anything is ordered and again as soon as there is a job, and always
+before a render is paid for. It never holds a try number: all tries of one task instance are about
+the same work.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from renderjuice_provider.api.config import check_render_config
+from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.api.redact import storable
+from renderjuice_provider.lifecycle.order import picture
+
+OnClear = Literal["reattach", "resubmit"]
+FINGERPRINT: Final = frozenset({"job_id", "render_config", "content", "source"})
+"""The fields of an `Order` by which a task recognizes its own work.
+
+Two tries are about the same work if they agree in these; if not, the job of the earlier try is
+stopped, and the later one pays for its own. So a field belongs here only if another value means
+other pixels: the job or the scene (by its bytes; by its place once the file is gone), and of the
+render configuration what `renderjuice_provider.api.config` does not list as `CHANGES_NO_PIXEL`.
+
+Everything else stays out. A priority that somebody raises between two tries must not stop a render
+and pay for it twice: it holds for the next job, and a job under way keeps what it was ordered with.
+Likewise for notes, hardware, time-outs and the connection's name.
+"""
 
 
 @dataclass(frozen=True)
-class Work:
-    """What is ordered.
-
-    Who is billed is no part of it: a key sees the jobs of its own account only, so a job that can be read is one of ours, whatever
-    the connection is called by now.
+class Order:
+    """What one task orders. What must hold for a retry to go on with a job: see `FINGERPRINT`.
 
     Attributes:
-        mark: fingerprint of what decides on pixels.
-        order: the render configuration.
-        formerly: the mark as records of version 0.1.0 hold it: with the path, all fields, and the connection.
+        goal: `validated` or `completed`: where the job is to be in the end.
+        timeout: seconds from the start of the work to the deadline.
+        job_id: the job that the order is about; None where the order makes a job of its own.
+        render_config: as the task has it; read with `config`.
+        scene: the path of the scene to upload; None where the order is about a given job.
         content: fingerprint of the scene's bytes; None where there is no scene, or none any more.
-        source: where the scene lies; it stands for the bytes once they are gone.
-        job_id: the job, where the order is about one that exists already.
+        source: where the scene lies, as text.
+        account: the connection's id and the base URL. It is no part of the fingerprint: a key sees
+            only the jobs of its own account, so a job that can be read is ours.
+        wait: whether to wait for the goal, or only until the last order is given.
+        on_clear: what a user's clear means: `reattach` goes on with the job, `resubmit` stops it
+            and starts again.
+        cancel_on_kill: whether a kill cancels the job.
+        cancel_on_timeout: whether the deadline does.
+        try_ends: when Airflow's `execution_timeout` ends this try, in seconds since the epoch; None
+            without one.
+        name: what the artist calls it, for messages.
     """
 
-    mark: str
-    order: Mapping[str, Any]
-    formerly: str
+    goal: JobStatus
+    timeout: float
+    job_id: str | None = None
+    render_config: Any = None
+    scene: Any = None
     content: str | None = None
     source: str | None = None
-    job_id: str | None = None
+    account: tuple[str, str] = ("", "")
+    wait: bool = True
+    on_clear: OnClear = "reattach"
+    cancel_on_kill: bool = False
+    cancel_on_timeout: bool = False
+    try_ends: float | None = None
+    name: str = "The job"
+
+    @property
+    def makes_its_job(self) -> bool:
+        """Whether the order creates its job, and a new one where the old one cannot succeed."""
+        return self.job_id is None
+
+    @property
+    def renders(self) -> bool:
+        """Whether it orders a render, which costs money."""
+        return self.goal is JobStatus.COMPLETED
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The render configuration as JSON.
+
+        Raises:
+            RenderjuiceInputError: if it cannot be right.
+        """
+        return check_render_config(self.render_config).to_json()
+
+    def check(self) -> None:
+        """Refuse what cannot be right, before anything is sent.
+
+        Raises:
+            RenderjuiceInputError: for a render configuration that cannot be right.
+        """
+        if self.renders:
+            check_render_config(self.render_config)
+
+    @property
+    def mark(self) -> str:
+        """Fingerprint of what decides on pixels, but for the scene."""
+        return fingerprint(self.job_id, picture(self.config))
+
+    @property
+    def former_mark(self) -> str:
+        """The mark as records of version 0.1.0 hold it: with the path, all fields, and the connection."""
+        return fingerprint(self.job_id or self.source, self.config, *self.account)
 
 
 class JobRecord(BaseModel):
     """One order of one task instance.
 
     Attributes:
-        work: fingerprint of what was ordered: `Work.mark`.
+        work: fingerprint of what was ordered: `Order.mark`.
         content: fingerprint of the scene's bytes; None where the order is about a job that exists already.
         source: where that scene lay.
         slug: the uploaded scene, once it is uploaded.
         job_id: the job, once there is one.
-        started: when the work began, in seconds since the epoch, and
-        deadline: when it is given up: a retry does not prolong it.
-        max_tries: Airflow's own limit at that time. A retry leaves it alone, a user's clear raises it: that tells them apart.
+        started: when the work began, in seconds since the epoch.
+        deadline: when it is given up, likewise. A retry does not prolong it.
+        max_tries: Airflow's own limit at that time. A retry leaves it alone, a user's clear raises
+            it: so the two can be told apart.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -75,16 +147,29 @@ class JobRecord(BaseModel):
         except ValidationError:
             return None
 
-    def is_about(self, work: Work) -> bool:
-        """Whether this is the record of the same work. A scene that is gone by now counts as unchanged: it was uploaded."""
-        if self.work == work.formerly:
-            return work.content is None or self.content == work.content
-        same_scene = self._same_source(work) if work.content is None else self.content == work.content
-        return self.work == work.mark and same_scene
+    @classmethod
+    def of(cls, order: Order, now: float, max_tries: int) -> JobRecord:
+        """The record of new work."""
+        return cls(
+            work=order.mark,
+            content=order.content,
+            source=order.source,
+            job_id=order.job_id,
+            started=now,
+            deadline=now + order.timeout,
+            max_tries=max_tries,
+        )
 
-    def _same_source(self, work: Work) -> bool:
+    def is_about(self, order: Order) -> bool:
+        """Whether this is the record of the same work. A scene that is gone by now counts as unchanged: it was uploaded."""
+        if self.work == order.former_mark:
+            return order.content is None or self.content == order.content
+        same_scene = self._same_source(order) if order.content is None else self.content == order.content
+        return self.work == order.mark and same_scene
+
+    def _same_source(self, order: Order) -> bool:
         """As far as a record may say where a scene lay."""
-        return bool(storable(self.source) == storable(work.source))
+        return bool(storable(self.source) == storable(order.source))
 
     def was_cleared(self, max_tries: int) -> bool:
         """Whether a user has cleared the task since this was written."""

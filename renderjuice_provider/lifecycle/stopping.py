@@ -79,7 +79,7 @@ class _Stopping:
                 if is_transient(error):
                     self._failures += 1
                     pause = max(pause, retry_after_of(error) or 0.0, self._policy.backoff(self._failures))
-                    self._say(f"Job {job_id} could not be stopped yet ({error}); trying again in {pause:.0f} s")
+                    self._say(f"Job {job_id} could not be stopped yet ({error.what}); trying again in {pause:.0f} s")
                     self.left.append(job_id)
         return pause
 
@@ -96,7 +96,7 @@ class _Stopping:
 def after_stop(outcome: Outcome, seen: Seen) -> Outcome:
     """How a wait whose time was over ended, once its job was to be stopped."""
     if isinstance(seen, RenderjuiceError):
-        trouble = redact(str(seen))
+        trouble = redact(seen.what)
         return outcome.model_copy(
             update={"stopped": False, "message": f"{outcome.message}. It could not be cancelled: {trouble}"}
         )

@@ -22,7 +22,7 @@ __all__ = [
 
 PREVIEW_KEY = "renderjuice_preview_url"
 LONGEST = 2000
-"""Characters of an address; browsers and proxies agree on about so many."""
+"""Characters of an address; browsers and proxies agree on about that many."""
 _WEB = ("https://", "http://")
 _KEPT = "renderjuice_preview_is_kept"
 
@@ -34,10 +34,12 @@ class RenderjuicePreviewLink(BaseOperatorLink):
     xcom_key = PREVIEW_KEY
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
-        """What the operator stored. Airflow asks at the end of every worker phase and keeps the answer, so it must not vary.
+        """The address that the operator stored.
 
-        It also asks when a task has failed before it had a job. Nothing is stored then, and looking for it would put an error into
-        the log that has nothing to do with the failure.
+        Airflow asks at the end of every worker phase and keeps the answer, so it must not vary.
+
+        It also asks when a task has failed before it had a job. Nothing is stored then, and reading
+        it would put an error into the log that has nothing to do with the failure.
         """
         if not getattr(operator, _KEPT, False):
             return ""
@@ -47,7 +49,9 @@ class RenderjuicePreviewLink(BaseOperatorLink):
 
 
 def push_preview(context: Context, job: Job | None = None) -> None:
-    """Give the task its button, if the job's preview may be stored: a URL with a query may be signed, which is a secret.
+    """Give the task its button, if the job's preview may be stored.
+
+    A URL with a query may be signed, which is a secret.
 
     Without a preview an empty text is stored.
     """
@@ -58,7 +62,7 @@ def push_preview(context: Context, job: Job | None = None) -> None:
 
 
 def keep_preview(operator: Any) -> None:
-    """Note that something is stored for this operator's link: by this phase of the task, or by one before."""
+    """Note that this phase of the task, or one before, has stored something for the link."""
     if operator is not None:
         setattr(operator, _KEPT, True)
 

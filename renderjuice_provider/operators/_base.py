@@ -1,4 +1,4 @@
-"""What all operators share: a connection, a hook, and an input that is checked before anything is sent."""
+"""What all operators share: a connection, a hook, and results that can be stored as XComs."""
 
 from __future__ import annotations
 
@@ -29,19 +29,27 @@ _RESULTS = frozenset({"execute", "execute_complete", "summary"})
 
 
 class RenderjuiceOperator(OnlyWrittenTemplates, BaseOperator):
-    """An operator with a Renderjuice connection. Templates are rendered in what the DAG file says, and in nothing else.
+    """An operator with a Renderjuice connection.
+
+    Only what the DAG file says is rendered as a template.
 
     Args:
-        renderjuice_conn_id: see `RenderjuiceHook`.
+        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the
+            base URL.
+        **kwargs: the arguments of every Airflow operator, such as `task_id`.
     """
 
     ui_color = "#ffe3c2"
     template_fields: Sequence[str] = ("renderjuice_conn_id",)
     multiple_outputs = False
-    """Whether the operator returns a dict, whose keys are XComs of their own then: `render.output["job_id"]`."""
+    """Whether the operator returns a dict, whose keys are XComs of their own then:
+    `render.output["job_id"]`."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Whatever our operators return is an XCom, and can be stored. One that somebody makes of them may return what it likes."""
+        """Make the results of our own operators storable as XComs.
+
+        A studio's subclass may return anything.
+        """
         super().__init_subclass__(**kwargs)
         for name in _RESULTS & vars(cls).keys() if cls.__module__.startswith(_OURS) else ():
             setattr(cls, name, _storable_result(getattr(cls, name)))
@@ -59,7 +67,7 @@ class RenderjuiceOperator(OnlyWrittenTemplates, BaseOperator):
         return RenderjuiceHook(self.renderjuice_conn_id)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """As Airflow does it; what the phase before the deferral has stored for the link is there."""
+        """As Airflow does it, and keep what was stored for the link before the deferral."""
         keep_preview(self)
         return super().resume_execution(next_method, next_kwargs, context)
 
@@ -67,7 +75,7 @@ class RenderjuiceOperator(OnlyWrittenTemplates, BaseOperator):
 
         @property
         def output(self) -> PlainXComArg:
-            """As for every operator. Airflow types it so that mypy would refuse `render.output["job_id"]`."""
+            """As for every operator. With Airflow's own type, mypy refuses `output["job_id"]`."""
 
     @property
     def client(self) -> RenderjuiceClient:
@@ -77,10 +85,10 @@ class RenderjuiceOperator(OnlyWrittenTemplates, BaseOperator):
 
 def _storable_result(execute: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(execute)
-    def through_the_door(*args: Any, **kwargs: Any) -> Any:
+    def storable_execute(*args: Any, **kwargs: Any) -> Any:
         return storable(execute(*args, **kwargs))
 
-    return through_the_door
+    return storable_execute
 
 
 def storage_path(path: Any) -> Any:
@@ -93,9 +101,10 @@ def storage_path(path: Any) -> Any:
 
 
 def scene_path(path: Any) -> Any:
-    """As `storage_path`, but a file of this machine is a local path, however it is written.
+    """As `storage_path`, but a file of this machine is always a local path.
 
-    Then a hash of its bytes stands for them, where fsspec would also count its name and its time.
+    Its fingerprint is then a hash of its bytes. That of fsspec would also depend on its name and
+    its time.
     """
     found = storage_path(path)
     return Path(found.path) if getattr(found, "protocol", None) == "file" else found

@@ -1,4 +1,4 @@
-"""Stopping jobs: the safety net under tasks that render."""
+"""Cancelling jobs: the safety net under tasks that render."""
 
 from __future__ import annotations
 
@@ -26,32 +26,40 @@ if TYPE_CHECKING:
     from renderjuice_provider._operator_arguments import OperatorArguments
 
 CANCEL_TIMEOUT = timedelta(minutes=10)
-"""Long enough for a farm that finishes its frames first; short enough that somebody hears of one that does not stop."""
+"""Long enough for a farm that finishes its frames first, short enough that a failure to stop is
+noticed."""
 
 
 class RenderjuiceCancelJobOperator(RenderjuiceOperator):
     """Cancel jobs and wait until they are over. A job that is over already is left as it is.
 
-    Made to be a teardown: where a render failed before it had a job, there is nothing to do, and that is a success.
+    Made to be a teardown: where a render failed before it had a job, there is nothing to do, and
+    that is a success.
 
     Args:
-        job_id: the id of one job, several ids, or None. `XComArg(render, key=renderjuice_provider.xcom_keys.JOB_ID)` is
-            the job of the task `render`; where that task is mapped, all its jobs.
-        poll_interval: seconds (or a timedelta) between two polls. 5 by default: a cancelled job is over within seconds,
-            and the task holds a worker slot while it waits.
-        timeout: seconds (or a timedelta) until all jobs must be over. Ten minutes by default: long enough for a farm that
-            finishes its frames first, short enough that a job that does not stop is reported the same night.
-        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the base URL.
+        job_id: the id of one job, several ids, or None. `XComArg(render,
+            key=renderjuice_provider.xcom_keys.JOB_ID)` is the job of the task `render`; where that
+            task is mapped, all its jobs.
+        poll_interval: seconds (or a timedelta) between two polls. 5 by default: a cancelled job is
+            over within seconds, and the task holds a worker slot while it waits.
+        timeout: seconds (or a timedelta) until all jobs must be over. Ten minutes by default: long
+            enough for a farm that finishes its frames first, short enough that a job that does not
+            stop is reported the same night.
+        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the
+            base URL.
         **kwargs: the arguments of every Airflow operator, such as `task_id`.
 
     Returns:
-        As XCom: the status after, which is `completed` when it was too late to cancel; for several jobs a dict, the status
-        of each by its id; None when there was no job.
+        As XCom: the status after, which is `completed` when it was too late to cancel; for several
+        jobs a dict, the status of each by its id; None when there was no job.
 
     Raises:
-        RenderjuiceInputError: for a `job_id` that is not one, or a time that is not a number of seconds above 0.
-        RenderjuiceAuthenticationError: at once, when the API key is refused. The jobs may be running, and cost money.
-        RenderjuiceTimeoutError: when jobs were not over in time. They may be running, and cost money.
+        RenderjuiceInputError: for a `job_id` that is not one, or a time that is not a number of
+            seconds above 0.
+        RenderjuiceAuthenticationError: at once, when the API key is refused. The jobs may be
+            running, and cost money.
+        RenderjuiceTimeoutError: when jobs were not over in time. They may be running, and cost
+            money.
         RenderjuiceError: when a job could not be cancelled, after all others were.
     """
 
@@ -75,11 +83,11 @@ class RenderjuiceCancelJobOperator(RenderjuiceOperator):
 
     @classmethod
     def partial(cls, **arguments: Any) -> Any:  # type: ignore[override, unused-ignore]
-        """As for every operator, and `expand` also takes the `job_id` that a mapped render publishes: see there."""
+        """As for every operator; `expand` also takes the `job_id` of a mapped render."""
         return _Partial(cls, arguments)
 
     def render_template(self, content: Any, context: Context, *args: Any, **kwargs: Any) -> Any:
-        """As for every operator; the job of a render that never had one is None."""
+        """As for every operator, but the XCom of a render without a job is None."""
         try:
             return super().render_template(content, context, *args, **kwargs)
         except XComNotFound as error:
@@ -106,10 +114,10 @@ class RenderjuiceCancelJobOperator(RenderjuiceOperator):
 
 
 def ids_in(value: Any) -> list[str]:
-    """The job ids in what an argument, an XCom or a template says: one, several, or none.
+    """The job ids in an argument, an XCom or a rendered template: one, several, or none.
 
     Raises:
-        RenderjuiceInputError: for what is no id.
+        RenderjuiceInputError: for anything that is not a job id.
     """
     found = parsed(value)
     if found is None or found in ("", "None"):
@@ -130,10 +138,11 @@ def _error(left: dict[str, Seen]) -> RenderjuiceError:
 
 
 class _Partial:
-    """`partial` of the operator above.
+    """What `partial` of the operator above returns.
 
-    Airflow expands over what tasks return, not over an XCom with a key of its own, as a render's job id has to be: it is known
-    before the render returns anything. Such ids one task takes together.
+    Airflow expands over what tasks return, not over an XCom with a key of its own. A render's job
+    id has such a key, since it is known before the render returns anything. So one task takes all
+    ids of a mapped render.
     """
 
     def __init__(self, operator: type[RenderjuiceCancelJobOperator], arguments: dict[str, Any]) -> None:
@@ -141,7 +150,7 @@ class _Partial:
         self._arguments = arguments
 
     def expand(self, **mapped: Any) -> Any:
-        """One task for all ids of a render, or what Airflow makes of the arguments."""
+        """One task for all ids of a mapped render; for anything else, what Airflow makes of it."""
         if mapped.keys() == {"job_id"} and getattr(mapped["job_id"], "key", None) == JOB_ID:
             return self._operator(**self._arguments, **mapped)
         return self._airflows().expand(**mapped)

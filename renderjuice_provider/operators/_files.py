@@ -28,23 +28,27 @@ if TYPE_CHECKING:
     from renderjuice_provider.api.report import DownloadedFile, DownloadReport
 
 SLUG_LIFETIME = 3600
-"""Seconds for which a retry takes an upload for usable: how long a slug really lives is not documented."""
+"""Seconds for which a retry uses an earlier upload. How long a slug really lives is not
+documented."""
 MANIFEST = PurePosixPath("manifest.json")
 
 
 class RenderjuiceUploadOperator(RenderjuiceOperator):
-    """Upload one scene and return its slug, the name under which Renderjuice keeps it. An upload costs nothing.
+    """Upload one scene and return its slug, its name at Renderjuice. An upload costs nothing.
 
-    The file is checked first (it exists, is a real `.blend` or an undamaged `.zip` with one scene inside, is under 5 GiB),
-    streamed, and checked again after: a file that was saved during the upload is an error. A `.zip` may hold more than one
-    `.blend` if one of them stands above all others, which are what it links.
+    The file is checked first (it exists, is a real `.blend` or an undamaged `.zip` with one scene
+    inside, is under 5 GiB), streamed, and checked again after: a file that was saved during the
+    upload is an error. A `.zip` may hold more than one `.blend` if one of them stands above all
+    others, which are what it links.
 
-    A retry returns the slug of the try before it, if that had uploaded the same bytes less than an hour ago.
+    A retry returns the slug of the try before it, if that had uploaded the same bytes less than an
+    hour ago.
 
     Args:
-        file_path: a `.blend` or `.zip`: a local path, or any `ObjectStoragePath` or URL of one, such as
-            `s3://bucket/shot.blend`. The worker reads it.
-        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the base URL.
+        file_path: a `.blend` or `.zip`: a local path, or any `ObjectStoragePath` or URL of one,
+            such as `s3://bucket/shot.blend`. The worker reads it.
+        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the
+            base URL.
         **kwargs: the arguments of every Airflow operator, such as `task_id`.
 
     Returns:
@@ -52,8 +56,10 @@ class RenderjuiceUploadOperator(RenderjuiceOperator):
 
     Raises:
         RenderjuiceInputError: for a file that is not a scene, before anything is sent.
-        RenderjuiceTransferError: when the file was changed meanwhile, or its upload failed. A retry uploads it again.
-        RenderjuiceError: when Renderjuice refuses the upload, or gives no answer. A retry may succeed.
+        RenderjuiceTransferError: when the file was changed meanwhile, or its upload failed. A retry
+            uploads it again.
+        RenderjuiceError: when Renderjuice refuses the upload, or gives no answer. A retry may
+            succeed.
     """
 
     template_fields = (*RenderjuiceOperator.template_fields, "file_path")
@@ -70,47 +76,54 @@ class RenderjuiceUploadOperator(RenderjuiceOperator):
         self.file_path = file_path
 
     def execute(self, context: Context) -> str:
-        """The slug: that of an earlier try, if it got so far with the same bytes and not long ago."""
+        """Upload, or return the slug of a recent try with the same bytes."""
         path, now = storage_path(self.file_path), int(time.time())
         work = fingerprint(content_fingerprint(path), self.renderjuice_conn_id, self.client.base_url)
-        memory = TaskStore(context)
-        slug, _, since = (memory.recall(work) or "").rpartition("@")
+        store = TaskStore(context)
+        slug, _, since = (store.recall(work) or "").rpartition("@")
         if slug and now - int(since) < SLUG_LIFETIME:
             return slug
         slug = self.client.upload(path, one_scene=True).slug
-        memory.remember(work, f"{slug}@{now}")
+        store.remember(work, f"{slug}@{now}")
         return slug
 
 
 class RenderjuiceDownloadOperator(RenderjuiceOperator):
     """Download every output of a job, and write a manifest with the SHA-256 of each file.
 
-    Frames go to `frames/`, the compositor's outputs to `composites/`, and `manifest.json` is written last: once it is
-    there, all files are. Each file appears whole or not at all.
+    Frames go to `frames/`, the compositor's outputs to `composites/`, and `manifest.json` is
+    written last: once it is there, all files are. Each file appears whole or not at all.
 
-    What was delivered is compared with what was ordered: every frame, of every view, and of every output of the
-    compositor. An empty file counts as missing.
+    What was delivered is compared with what was ordered: every frame, of every view, and of every
+    output of the compositor. An empty file counts as missing.
 
     Args:
         job_id: the id of a job that is over, or what our rendering operators return.
-        destination: a local folder, or any `ObjectStoragePath` or URL of one; made if it does not exist.
-        expected_frames: frame ranges that must be there, such as `["1-24"]` or `"1-10, 15"`. None, the default, takes
-            those that the job was ordered to render, or else those of its scene.
-        allow_missing: succeed even when something is missing, which the manifest names either way. False by default: a
-            delivery with missing frames must not pass for a whole one.
-        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the base URL.
+        destination: a local folder, or any `ObjectStoragePath` or URL of one; made if it does not
+            exist.
+        expected_frames: frame ranges that must be there, such as `["1-24"]` or `"1-10, 15"`. None,
+            the default, takes those that the job was ordered to render, or else those of its scene.
+        allow_missing: succeed even when something is missing, which the manifest names either way.
+            False by default: a delivery with missing frames must not pass for a whole one.
+        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the
+            base URL.
         **kwargs: the arguments of every Airflow operator, such as `task_id`.
 
     Returns:
-        As XCom: a dict of `job_id`, `destination`, `manifest` (its path), `frames`, `composites` and `bytes` (counts),
-        `missing_frames` (numbers), `missing` (the same by view and compositor node), `empty` (files without a byte) and
-        `complete`, which is None when neither the order nor the scene names the frames.
+        As XCom: a dict of `job_id`, `destination`, `manifest` (its path), `frames`, `composites`
+        and `bytes` (counts), `missing_frames` (numbers), `missing` (the same by view and compositor
+        node), `empty` (files without a byte) and `complete`, which is None when neither the order
+        nor the scene names the frames.
 
     Raises:
-        RenderjuiceInputError: for a `job_id` or `expected_frames` that make no sense, before anything is downloaded.
-        RenderjuiceIncompleteError: naming what is missing. The render is paid, and what there is was downloaded.
-        RenderjuiceTransferError: when a file could not be downloaded or written. A retry pays nothing.
-        RenderjuiceError: when the job is unknown, or Renderjuice gives no answer. A retry pays nothing.
+        RenderjuiceInputError: for a `job_id` or `expected_frames` that make no sense, before
+            anything is downloaded.
+        RenderjuiceIncompleteError: naming what is missing. The render is paid, and what there is
+            was downloaded.
+        RenderjuiceTransferError: when a file could not be downloaded or written. A retry pays
+            nothing.
+        RenderjuiceError: when the job is unknown, or Renderjuice gives no answer. A retry pays
+            nothing.
     """
 
     template_fields = (
@@ -158,7 +171,7 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
         manifest = _write_manifest(destination, report, count, found)
         self.log.info("%d frames and %d composites, %d bytes", len(report.frames), len(report.composites), report.size)
         if found["complete"] is False:
-            self._tell_missing(count, found["empty"], there)
+            self._report_missing(count, found["empty"], there)
         elif found["complete"] is None:
             self.log.warning("Whether all frames are there is not known: neither the order nor the scene names them.")
         return {
@@ -171,17 +184,17 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
             **found,
         }
 
-    def _tell_missing(self, count: FrameCount, empty: Sequence[str], there: Sequence[DownloadedFile]) -> None:
+    def _report_missing(self, count: FrameCount, empty: Sequence[str], there: Sequence[DownloadedFile]) -> None:
         what = [f"{len(empty)} files are empty ({', '.join(empty[:5])})"] if empty else []
         what += [str(count)] if count.gaps else []
         reason = "; ".join(what) if there or empty else "the job has no outputs"
-        told = f"{reason[:1].upper()}{reason[1:]}. The render is paid, and what is there is in {self.destination}"
+        message = f"{reason[:1].upper()}{reason[1:]}. The render is paid, and what is there is in {self.destination}"
         if not self.allow_missing:
             raise RenderjuiceIncompleteError(
-                f"{told}. To render again (and pay again), clear the task that creates the job, with Downstream; to go on with "
+                f"{message}. To render again (and pay again), clear the task that creates the job, with Downstream; to go on with "
                 f"what is there, pass allow_missing=True. Job {self.job_id}."
             )
-        self.log.warning("%s. Job %s.", story(told), self.job_id)
+        self.log.warning("%s. Job %s.", story(message), self.job_id)
 
 
 def _expected(frames: Any) -> dict[str, Any]:
@@ -191,7 +204,7 @@ def _expected(frames: Any) -> dict[str, Any]:
     config = {"frameRanges": frames if isinstance(frames, (list, tuple)) else [frames]}
     if ordered_frames(config) is None:
         raise RenderjuiceInputError(
-            f'expected_frames {frames!r} are no frame ranges: write ["1-24"] or ["1-10", "15"].'
+            f'expected_frames {frames!r} are not frame ranges: write ["1-24"] or ["1-10", "15"].'
         )
     return config
 

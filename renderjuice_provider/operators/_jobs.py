@@ -7,18 +7,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider._arguments import read_job_id
+from renderjuice_provider._deferral import DEFAULT_POLL_INTERVAL
 from renderjuice_provider.api.errors import RenderjuiceNotFoundError
-from renderjuice_provider.api.models import Job
+from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.redact import storable
-from renderjuice_provider.lifecycle.record import fingerprint
-from renderjuice_provider.lifecycle.status import Action, action_to_validated
+from renderjuice_provider.lifecycle.findings import log_findings, shortened
+from renderjuice_provider.lifecycle.record import Order, fingerprint
 from renderjuice_provider.operators._base import RenderjuiceOperator
+from renderjuice_provider.operators._driver import shot_name, try_ends
+from renderjuice_provider.operators._job_operator import JobOperator
 from renderjuice_provider.operators._task_store import TaskStore
-from renderjuice_provider.operators._validation import shortened, tell
-from renderjuice_provider.operators._waiting import JobOperator
 
 if TYPE_CHECKING:
     from typing import Unpack
+    from uuid import UUID
 
     from airflow.sdk import Context, XComArg
 
@@ -30,13 +32,15 @@ ANALYSIS_LIMIT = 16 * 1024
 
 
 class RenderjuiceCreateJobOperator(RenderjuiceOperator):
-    """Create a job from an uploaded scene, and return its id. A job costs nothing until it renders.
+    """Create a job from an uploaded scene, and return its id. It costs nothing until it renders.
 
-    A retry returns the job of the try before it, if that had created one from the same slug and Renderjuice still knows it.
+    A retry returns the job of the try before it, if that had created one from the same slug and
+    Renderjuice still knows it.
 
     Args:
         slug: what `RenderjuiceUploadOperator` returned.
-        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the base URL.
+        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the
+            base URL.
         **kwargs: the arguments of every Airflow operator, such as `task_id`.
 
     Returns:
@@ -44,9 +48,10 @@ class RenderjuiceCreateJobOperator(RenderjuiceOperator):
 
     Raises:
         RenderjuiceInputError: for a slug that cannot be one, before anything is sent.
-        RenderjuiceAmbiguousError: when the answer was lost, so that nobody knows whether there is a job now. It costs
-            nothing; a retry creates another.
-        RenderjuiceError: when Renderjuice refuses the slug, or gives no answer. A retry may succeed.
+        RenderjuiceAmbiguousError: when the answer was lost, so that nobody knows whether there is a
+            job now. It costs nothing; a retry creates another.
+        RenderjuiceError: when Renderjuice refuses the slug, or gives no answer. A retry may
+            succeed.
     """
 
     template_fields = (*RenderjuiceOperator.template_fields, "slug")
@@ -62,16 +67,15 @@ class RenderjuiceCreateJobOperator(RenderjuiceOperator):
         self.slug: Any = slug
 
     def execute(self, context: Context) -> str:
-        """The job's id: that of an earlier try, if it got so far with the same slug."""
-        slug = (
-            str(self.slug) if type(self.slug) is int else self.slug
-        )  # native rendering makes a number of a text of digits
-        memory, work = TaskStore(context), fingerprint(slug, self.renderjuice_conn_id, self.client.base_url)
-        known = memory.recall(work)
+        """Create a job, or return that of an earlier try with the same slug."""
+        # Native rendering makes a number of a text of digits.
+        slug = str(self.slug) if type(self.slug) is int else self.slug
+        store, work = TaskStore(context), fingerprint(slug, self.renderjuice_conn_id, self.client.base_url)
+        known = store.recall(work)
         if known is not None and self._exists(known):
             return known
         job_id = self.client.create_job(slug).id
-        memory.remember(work, job_id)
+        store.remember(work, job_id)
         return job_id
 
     def _exists(self, job_id: str) -> bool:
@@ -83,45 +87,76 @@ class RenderjuiceCreateJobOperator(RenderjuiceOperator):
 
 
 class RenderjuiceValidateJobOperator(JobOperator):
-    """Have Renderjuice open the scene and report what it found.
+    """Have Renderjuice open the scene and report what it found. It costs nothing.
+
+    A job that is past validation already is a success, so a retry is harmless.
 
     Args:
-        job_id: a job; one that is past validation already is no error.
-        wait: see `JobOperator`, as for `deferrable` and `poll_interval`.
-        timeout: seconds (or a timedelta); an hour by default.
-        renderjuice_conn_id: see `RenderjuiceHook`.
+        job_id: the id of a job, or what our operators return.
+        wait: wait until validation is over. True by default; False returns as soon as it is ordered.
+        deferrable: wait in the triggerer, without a worker slot. None, the default, means True: a farm
+            that is busy may take long. Only `[operators] default_deferrable`, set to false in the
+            environment, overrules that.
+        poll_interval: seconds (or a timedelta) between two polls. 30 by default, as for renders. Up to
+            a tenth is added at random, so that many tasks spread out.
+        timeout: seconds (or a timedelta) from the start of the try to the deadline. An hour by default:
+            validation takes minutes, also for large scenes. Airflow's `execution_timeout` may end it
+            sooner.
+        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the base URL.
+        **kwargs: the arguments of every Airflow operator, such as `task_id`.
 
-    Returns (XCom): `job_id`, `status`, and `analysis`, which is None when it is absent or longer than 16 KiB,
-    even with only the first of its long lists.
+    Returns:
+        As XCom, a dict: `job_id`, `status`, and `analysis`, which is None when it is absent or longer
+        than 16 KiB, even with only the first of its long lists.
 
     Raises:
-        RenderjuiceJobOverError: when validation failed; the message holds Renderjuice's reason.
+        RenderjuiceInputError: for a job id that cannot be one, before anything is sent.
+        RenderjuiceJobOverError: when validation failed, or the job was canceled; the message holds
+            Renderjuice's reason. Not retried: the same job cannot succeed any more.
+        RenderjuiceTimeoutError: at the deadline. The job goes on, and costs nothing until it renders; a
+            retry takes it up.
+        RenderjuiceJobError: when Renderjuice refuses to show the job. A retry reads it again.
+        RenderjuiceError: when a call fails. A retry takes up what there is.
     """
 
     template_fields = (*JobOperator.template_fields, "job_id")
 
     def __init__(
-        self, *, job_id: str | XComArg, timeout: float | timedelta = VALIDATION_TIMEOUT, **kwargs: Any
+        self,
+        *,
+        job_id: str | UUID | XComArg,
+        wait: bool | XComArg = True,
+        deferrable: bool | None = None,
+        poll_interval: float | timedelta | XComArg = DEFAULT_POLL_INTERVAL,
+        timeout: float | timedelta | XComArg = VALIDATION_TIMEOUT,
+        renderjuice_conn_id: str = "renderjuice_default",
+        **kwargs: Unpack[OperatorArguments],
     ) -> None:
-        super().__init__(timeout=timeout, **kwargs)
+        super().__init__(
+            wait=wait,
+            deferrable=deferrable,
+            poll_interval=poll_interval,
+            timeout=timeout,
+            renderjuice_conn_id=renderjuice_conn_id,
+            **kwargs,
+        )
         self.job_id: Any = job_id
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Validate, and wait."""
-        return self.start(context, self.client.validate_job(read_job_id(self.job_id)))
-
-    def next_step(self, job: Job) -> Action:
-        """See `JobOperator`."""
-        return action_to_validated(job.status)
-
-    def take(self, step: Action, job: Job) -> Job:
-        """See `JobOperator`."""
-        return self.client.validate_job(job.id)
+    def order(self, context: Context) -> Order:
+        """A validated job."""
+        return Order(
+            JobStatus.VALIDATED,
+            self.timeout,
+            job_id=read_job_id(self.job_id),
+            wait=self.wait,
+            try_ends=try_ends(self, context),
+            name=shot_name(context),
+        )
 
     def summary(self, job: Job) -> dict[str, Any]:
-        """See the class."""
+        """The job as it is, and what validation found, as far as it fits into an XCom."""
         analysis = storable(job.analysis)
-        tell(self.log, job)
+        log_findings(self.log, job)
         if len(json.dumps(analysis)) > ANALYSIS_LIMIT:
             analysis = shortened(analysis)
         if analysis is not None and len(json.dumps(analysis)) > ANALYSIS_LIMIT:

@@ -1,54 +1,73 @@
-"""What a task that is killed, or interrupted, does about its job."""
+"""Carrying out what the table of kills decides: see `renderjuice_provider.lifecycle.kill`."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import suppress
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from renderjuice_provider._task_state import is_in_process, task_state
 from renderjuice_provider.api.errors import RenderjuiceError
-from renderjuice_provider.api.models import Job
 from renderjuice_provider.api.redact import redact
 from renderjuice_provider.compat import AirflowFailException, AirflowTaskTimeout
 from renderjuice_provider.lifecycle.kill import GONE, Decision, Kill, Row, decide, with_state
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP
-from renderjuice_provider.operators._base import RenderjuiceOperator
-from renderjuice_provider.operators._task_store import OnClear
+from renderjuice_provider.lifecycle.unfinished import leaves
+
+if TYPE_CHECKING:
+    from renderjuice_provider.api.client import RenderjuiceClient
+    from renderjuice_provider.api.models import Job
+    from renderjuice_provider.lifecycle.record import Order
 
 _ASKING = 4.0
 """Seconds that a killed task asks Airflow why. It has five in all, and a cancel is sent within a moment."""
 
 
-class KillableOperator(RenderjuiceOperator):
-    """An operator that stops the bill when it is killed on the worker.
+class KillSwitch:
+    """Stops the job of one task when the task is killed on the worker.
+
+    Args:
+        log: of the task.
 
     Attributes:
-        cancel_on_kill: whether a kill cancels the job.
-        cancel_on_timeout: whether a time-out does, Airflow's `execution_timeout` too.
-        on_clear: see `RenderjuiceRunJobOperator`.
-        spends_money: whether the job of this task costs anything.
+        job: the task's job, as last seen; None as long as there is none.
     """
 
-    cancel_on_kill = False
-    cancel_on_timeout = False
-    on_clear: OnClear = "reattach"
-    spends_money = False
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._job: Job | None = None
-        self._ti: Any = None
+    def __init__(self, log: Any) -> None:
+        self._log = log
         self._killed = False
-        self._is_found_again = True
+        self._client: RenderjuiceClient
+        self._order: Order
+        self._ti: Any = None
+        self._is_findable = True
+        self.job: Job | None = None
 
-    def on_kill(self) -> None:
-        """Stop the bill when the task is killed on the worker.
+    def arm(self, job: Job, order: Order, client: RenderjuiceClient, ti: Any, *, findable: bool) -> None:
+        """From now on a kill is about this job.
 
-        Airflow calls this from a signal handler and lets the task run on for some seconds, so nothing may be ordered after it.
+        Args:
+            job: as it is.
+            order: that the task gives; it says whether a kill cancels.
+            client: that cancels.
+            ti: the task instance; None where there is none.
+            findable: whether the next try would find this job.
+
+        Raises:
+            RenderjuiceError: if the task was killed already: Airflow may let it run on for some
+                seconds, in which it must order nothing.
+        """
+        self._order, self._client, self._ti, self._is_findable = order, client, ti, findable
+        self.job = job
+        if self._killed:
+            self._stop_the_bill()  # the kill may have come before there was a job
+            raise leaves(RenderjuiceError("The task was killed: it orders nothing any more"), self.job)
+
+    def kill(self) -> None:
+        """Airflow kills the task. It calls this from a signal handler and lets the task run on for some seconds.
+
         Where nobody would end the process then (`dag.test()`), it ends as after Ctrl-C.
         """
         self._killed = True
@@ -56,22 +75,16 @@ class KillableOperator(RenderjuiceOperator):
         if is_in_process() and not _is_timed_out():
             raise KeyboardInterrupt
 
-    def obey_the_kill(self) -> None:
-        """Raise if the task was killed: Airflow may let it run on for some seconds."""
-        if self._killed:
-            self._stop_the_bill()  # the kill may have come before there was a job
-            raise RenderjuiceError("The task was killed: it orders nothing any more.")
-
-    def interrupted(self) -> BaseException:
-        """Ctrl-C, which only reaches a task where nobody else would stop its job. It is not tried again: that would cost again."""
-        if self._job is not None and not self._killed:
+    def interrupt(self) -> BaseException:
+        """Ctrl-C, which only reaches a task whose job nobody else would stop. No retry: that would cost again."""
+        if not self._killed:
             self._killed = True
-            with suppress(RenderjuiceError):  # which was told
+            with suppress(RenderjuiceError):  # which was logged
                 self._stop_the_bill()
         return AirflowFailException("Interrupted (Ctrl-C).") if is_in_process() else KeyboardInterrupt()
 
     def _stop_the_bill(self) -> None:
-        if self._job is None or self._job.is_over:
+        if self.job is None or self.job.is_over:
             return
         kill = self._facts()
         row = decide(kill)
@@ -81,21 +94,21 @@ class KillableOperator(RenderjuiceOperator):
             self._leave(row, kill)
             return
         try:
-            self._job = self.client.cancel_job(self._job.id)
+            self.job = self._client.cancel_job(self.job.id)
         except BaseException as error:
             self._warn(f"The task was stopped, and its job was not: {type(error).__name__}: {error}")
             raise
-        self.log.info("The task was stopped; job %s was cancelled and is %s", self._job.id, self._job.status)
+        self._log.info("The task was stopped; job %s was cancelled and is %s", self.job.id, self.job.status)
 
     def _facts(self) -> Kill:
         timed_out = _is_timed_out()
         return Kill(
             tries_left=self._ti is not None and self._ti.try_number <= self._ti.max_tries,
-            on_clear=self.on_clear,
-            findable=self._is_found_again,
+            on_clear=self._order.on_clear,
+            findable=self._is_findable,
             timed_out=timed_out,
             in_process=is_in_process(),
-            wanted=self.cancel_on_timeout if timed_out else self.cancel_on_kill,
+            wanted=self._order.cancel_on_timeout if timed_out else self._order.cancel_on_kill,
         )
 
     def _state(self) -> str | None:
@@ -106,7 +119,7 @@ class KillableOperator(RenderjuiceOperator):
             try:
                 states.append(task_state(self._ti))
             except AirflowRuntimeError as error:
-                self.log.info("Airflow does not say what becomes of this task: %s", error)
+                self._log.info("Airflow does not say what becomes of this task: %s", error)
             except Exception:  # noqa: BLE001 - there is no Airflow that could give the task to another
                 states.append(GONE)
 
@@ -118,15 +131,14 @@ class KillableOperator(RenderjuiceOperator):
     def _leave(self, row: Row, kill: Kill) -> None:
         if row.warning:
             self._warn(row.warning)
-        if kill.wanted:
-            job_id = self._job.id if self._job else ""
-            self.log.info("The task goes on without this process: its next try takes up job %s", job_id)
-        elif self.spends_money:
+        if kill.wanted and self.job:
+            self._log.info("The task goes on without this process: its next try takes up job %s", self.job.id)
+        elif self._order.renders:
             self._warn("The task was stopped, and leaves its job alone")
 
     def _warn(self, what: str) -> None:
-        job_id = self._job.id if self._job else ""
-        self.log.warning("%s. Job %s may be running, and costs money: %s", redact(what), job_id, HOW_TO_STOP)
+        job_id = self.job.id if self.job else ""
+        self._log.warning("%s. Job %s may be running, and costs money: %s", redact(what), job_id, HOW_TO_STOP)
 
 
 def _is_timed_out() -> bool:

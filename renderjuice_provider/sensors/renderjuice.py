@@ -15,14 +15,20 @@ from renderjuice_provider._arguments import Argument, is_unknown, read_job_id, t
 from renderjuice_provider._deferral import (
     BACKSTOP,
     DEFAULT_POLL_INTERVAL,
-    RenderjuiceJobOverError,
     deferrable_by_default,
     earlier_deadline,
     job_trigger,
     seconds,
 )
+from renderjuice_provider._job_errors import RenderjuiceJobOverError
 from renderjuice_provider._templates import OnlyWrittenTemplates
-from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceInputError
+from renderjuice_provider.api.errors import (
+    Bill,
+    RenderjuiceError,
+    RenderjuiceInputError,
+    RenderjuiceTimeoutError,
+    RetryEffect,
+)
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.compat import AirflowSensorTimeout, AirflowSkipException, AirflowTaskTimeout
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
@@ -45,11 +51,11 @@ __all__ = [
 ]
 
 _WHILE_UNKNOWN = 1.0
-"""Seconds that Airflow's own sensor is given as long as ours are a template."""
+"""Seconds that Airflow's own sensor gets while ours may still be a template."""
 
 
 class _NoLookError(RenderjuiceJobOverError):
-    """Renderjuice refuses to show the job. That is no answer about it, so `soft_fail` does not make a skip of it."""
+    """Renderjuice refuses to show the job. `soft_fail` does not make a skip of that."""
 
 
 class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
@@ -58,29 +64,34 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
     Args:
         job_id: the id of the job, or what our operators return.
         target_status: the status to wait for, or one further along the way. `completed` by default.
-        deferrable: wait in the triggerer, without a worker slot. None, the default, means True: a render takes hours.
-            Only `[operators] default_deferrable`, set to false in the environment, overrules that. A sensor that defers
-            polls once before, so a job that is there already ends it at once. With False it pokes on the worker, in the
-            `mode` of every sensor.
-        poll_interval: seconds (or a timedelta) between two polls. 30 by default: renders take minutes to hours.
-            `exponential_backoff` and `max_wait` are for sensors that poke on the worker.
-        poke_interval: Airflow's name for `poll_interval`. Of the two, an argument of this task counts before one in
-            `default_args`.
-        timeout: seconds (or a timedelta) after which the sensor fails, without a retry. None, the default, takes Airflow's
-            own, `[sensors] default_timeout`, which is a week.
-        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the base URL.
+        deferrable: wait in the triggerer, without a worker slot. None, the default, means True: a
+            render takes hours. Only `[operators] default_deferrable`, set to false in the
+            environment, overrules that. A sensor that defers polls once before, so a job that is
+            there already ends it at once. With False it pokes on the worker, in the `mode` of every
+            sensor.
+        poll_interval: seconds (or a timedelta) between two polls. 30 by default: renders take
+            minutes to hours. `exponential_backoff` and `max_wait` are for sensors that poke on the
+            worker.
+        poke_interval: Airflow's name for `poll_interval`. Of the two, an argument of this task
+            counts before one in `default_args`.
+        timeout: seconds (or a timedelta) after which the sensor fails, without a retry. None, the
+            default, takes Airflow's own, `[sensors] default_timeout`, which is a week.
+        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the
+            base URL.
         **kwargs: the arguments of every Airflow sensor, such as `task_id` and `soft_fail`.
 
     Returns:
         As XCom: the job's status.
 
     Raises:
-        RenderjuiceInputError: when `target_status` is not a status of jobs (as an import error of the DAG; before the first
-            poll where a template says it), when a time is not a number of seconds above 0, or when `poll_interval` and
-            `poke_interval` differ.
-        RenderjuiceJobOverError: when the job ended in another way; not retried. Airflow's `soft_fail` and `never_fail` make
-            a skip of this and of a time-out. Where the API key is refused or the job is unknown, it fails all the same.
-        AirflowSensorTimeout: when the timeout has passed; not retried. The job goes on, and costs money while it renders.
+        RenderjuiceInputError: when `target_status` is not a status of jobs (as an import error of
+            the DAG; before the first poll where a template says it), when a time is not a number of
+            seconds above 0, or when `poll_interval` and `poke_interval` differ.
+        RenderjuiceJobOverError: when the job ended in another way; not retried. Airflow's
+            `soft_fail` and `never_fail` make a skip of this and of a time-out. Where the API key is
+            refused or the job is unknown, it fails all the same.
+        AirflowSensorTimeout: when the timeout has passed; not retried. The job goes on, and costs
+            money while it renders.
     """
 
     template_fields = ("renderjuice_conn_id", "job_id", "target_status", "poll_interval", "timeout")
@@ -120,60 +131,60 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
         return RenderjuiceHook(self.renderjuice_conn_id)
 
     @cached_property
-    def _wait(self) -> JobPoller:
+    def _poller(self) -> JobPoller:
         now = time.time()
         return JobPoller(
             self.job_id, self.target_status, poll_interval=self.poll_interval, started=now, deadline=now + self.timeout
         )
 
     def prepare_template(self) -> None:
-        """Airflow calls this when it reads the DAG: a slip in what is known by then is an import error.
+        """Check what is known when Airflow reads the DAG, so that a mistake is an import error.
 
-        In `dag.test()` it is left to the sensor, so that all other tasks can be tried.
+        In `dag.test()` the sensor checks it when it runs, so that all other tasks can be tried.
         """
         super().prepare_template()
         if _airflow_reads_this() and not is_unknown(self.target_status):
             check_target(self.target_status)
 
     def execute(self, context: Context) -> Any:
-        """Look; then wait in the triggerer, or poke on the worker."""
+        """Poll once; then wait in the triggerer, or poke on the worker."""
         check_target(self.target_status)
         self.job_id = read_job_id(self.job_id)
         self.poke_interval = self.poll_interval
         push_preview(context)
-        # A connection that cannot be used is told here: Airflow's sensor could take it for a poke that failed.
+        # A connection that cannot be used fails here: Airflow's sensor could take it for a poke that failed.
         _ = self.hook.client
         if not self.deferrable:
             return self._skipping_less(lambda: super(RenderjuiceJobSensor, self).execute(context))
-        decision = self._first_look()
+        decision = self._first_poll()
         if isinstance(decision, Done):
             return self._result(context, decision.outcome)
         self._defer(context)
 
-    def _first_look(self) -> PollAgain | Done:
+    def _first_poll(self) -> PollAgain | Done:
         try:
-            return self._wait.on_job(self.hook.client.get_job(self.job_id), None, time.time())
+            return self._poller.on_job(self.hook.client.get_job(self.job_id), None, time.time())
         except RenderjuiceError as error:
-            return self._wait.on_error(error, time.time())
+            return self._poller.on_error(error, time.time())
 
     def _defer(self, context: Context) -> None:
-        deadline, limit = earlier_deadline(self, context, self._wait.deadline)
+        deadline, limit = earlier_deadline(self, context, self._poller.deadline)
         trigger = job_trigger(
             renderjuice_conn_id=self.renderjuice_conn_id,
             job_id=self.job_id,
             target=self.target_status,
             poll_interval=self.poll_interval,
-            started=self._wait.started,
+            started=self._poller.started,
             deadline=deadline,
             limit=limit,
         )
-        backstop = timedelta(seconds=max(0.0, deadline - self._wait.started) + BACKSTOP)
+        backstop = timedelta(seconds=max(0.0, deadline - self._poller.started) + BACKSTOP)
         self.defer(trigger=trigger, method_name="execute_complete", timeout=backstop)
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """One look, judged like every look of the trigger: a failure that may pass is no failure."""
+        """Poll once, and decide as the trigger would: a transient error fails nothing."""
         client = self.hook.client
-        decision = client.run(poll(client.operations, self._wait))
+        decision = client.run(poll(client.operations, self._poller))
         if decision.log_line:
             self.log.info(decision.log_line)
         if not isinstance(decision, Done):
@@ -182,15 +193,18 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
         return PokeReturnValue(is_done=True, xcom_value=self._result(context, decision.outcome))
 
     def _least(self, decision: PollAgain) -> float:
-        """Airflow's own backoff, where it is wished, knows how to wait; what Renderjuice asks for it does not know."""
+        """The pause to keep at least.
+
+        With `exponential_backoff` Airflow sets the pause, but does not know of Retry-After.
+        """
         return decision.retry_after if self.exponential_backoff else decision.pause
 
     def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
-        """Airflow's interval, or what the wait asks for where that is longer: it obeys Retry-After."""
+        """Airflow's interval, or that of the job poller where it is longer."""
         return max(super()._get_next_poke_interval(*args, **kwargs), self._least_pause)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """As Airflow does it, but `soft_fail` and `never_fail` hide nothing that says nothing of the job."""
+        """As Airflow does it, but `soft_fail` hides no error that is not about the job."""
         self.job_id = read_job_id(self.job_id)
         keep_preview(self)
         return self._skipping_less(
@@ -200,13 +214,14 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
     def execute_complete(self, context: Context, event: Any = None) -> str | None:
         """Resume after the trigger fired."""
         outcome = Outcome.from_event(event)
-        if outcome.job_id != self.job_id:  # see `JobOperator.execute_complete`
+        if outcome.job_id != self.job_id:
+            # With SQLite, Airflow may give a new trigger the id of one that was removed but still runs.
             self.log.warning("Airflow resumed this sensor with the event of another, about job %s", outcome.job_id)
             self._defer(context)
         return self._result(context, outcome)
 
     def on_kill(self) -> None:
-        """Say what goes on: this sensor has started nothing, so it stops nothing."""
+        """Log that the job goes on. The sensor did not start it, so it does not cancel it."""
         self.log.warning(
             "This sensor was stopped and only watches: job %s goes on, and costs money while it renders: %s.",
             self.job_id,
@@ -217,18 +232,18 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
         if outcome.ending is Ending.REACHED:
             self._link_preview(context)
             return outcome.status
-        what = outcome.message if outcome.ending is Ending.REFUSED else f"The job {outcome.message}"
-        message = f"{what}. It was left as it is: this sensor only watches. (job {outcome.job_id})"
-        if outcome.ending is Ending.REFUSED:
-            raise _NoLookError(message)
+        error = _error(outcome)
+        if isinstance(error, _NoLookError):
+            raise error
         if self.soft_fail or self.never_fail:
-            raise AirflowSkipException(message)
-        if outcome.ending is Ending.TIMED_OUT and outcome.limit == "execution_timeout":
-            raise AirflowTaskTimeout(message)  # as on the worker, where a retry may follow
-        raise AirflowSensorTimeout(message) if outcome.ending is Ending.TIMED_OUT else RenderjuiceJobOverError(message)
+            raise AirflowSkipException(str(error))
+        if outcome.ending is Ending.OVER:
+            raise error
+        # As on the worker, where a retry may follow an `execution_timeout` and not a `timeout`.
+        raise (AirflowTaskTimeout if outcome.limit == "execution_timeout" else AirflowSensorTimeout)(str(error))
 
     def _skipping_less(self, run: Callable[[], Any]) -> Any:
-        """Airflow makes a skip of any error. It remains one where time has passed; what is wrong is raised as what it is."""
+        """Keep Airflow's skip for a time-out only: here every other error is raised as itself."""
         try:
             return run()
         except AirflowSensorTimeout as late:  # Airflow's own, a moment before ours
@@ -245,20 +260,33 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
         try:
             push_preview(context, self.hook.client.get_job(self.job_id))
         except RenderjuiceError as error:  # a picture is not worth failing for
-            self.log.info("No preview: %s", error)
+            self.log.info("No preview: %s", error.what)
+
+
+def _error(outcome: Outcome) -> RenderjuiceError:
+    """Why the wait was no success. What the job costs goes on, since this sensor touches nothing."""
+    kinds: dict[Ending, tuple[type[RenderjuiceError], RetryEffect]] = {
+        Ending.REFUSED: (_NoLookError, RetryEffect.AFTER_CORRECTION),
+        Ending.TIMED_OUT: (RenderjuiceTimeoutError, RetryEffect.READS_AGAIN),
+        Ending.OVER: (RenderjuiceJobOverError, RetryEffect.CANNOT_HELP),
+    }
+    kind, retry = kinds[outcome.ending]
+    message = outcome.message if outcome.ending is Ending.REFUSED else f"The job {outcome.message}"
+    watches = "this sensor only watches"
+    return kind(message, bill=Bill.LEFT_ALONE, retry=retry, next_step=watches, job_id=outcome.job_id)
 
 
 def _airflow_reads_this() -> bool:
-    """Whether this is a process of Airflow's that reads DAGs, and not someone's script: only the former has a supervisor."""
+    """Whether this process reads DAGs for Airflow. `dag.test()` has no supervisor."""
     runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
     return type(getattr(runner, "SUPERVISOR_COMMS", None)).__name__ == "CommsDecoder"
 
 
 def check_target(status: Any) -> None:
-    """Nothing, if jobs have such a status.
+    """Refuse a status that jobs never have: the sensor would wait until its timeout.
 
     Raises:
-        RenderjuiceInputError: naming the ones that there are: no job would ever become another.
+        RenderjuiceInputError: naming the statuses that jobs have.
     """
     known = [str(status) for status in JobStatus]
     if status not in known:
@@ -266,7 +294,7 @@ def check_target(status: Any) -> None:
 
 
 def _interval(ours: Any, airflows: Any, defaults: Mapping[str, Any]) -> Any:
-    """What the author means: the argument of the task before that of `default_args`, and our name before Airflow's.
+    """The interval that the author means: the task's before `default_args`, ours before Airflow's.
 
     Raises:
         RenderjuiceInputError: when the task has both, and they differ.

@@ -45,23 +45,27 @@ _AT_WORK: set[asyncio.Task[None]] = set()
 class RenderjuiceJobTrigger(BaseTrigger):
     """Fires once: when the job has reached `target`, is over, or the deadline has passed.
 
-    It reports progress in the task's log and waits out every transient error. It cancels the job only when a user ends the
-    task, or when the deadline has passed, since no worker may come then (a paused DAG, a full pool). Airflow stores and
-    logs its arguments, so they are ids, words and numbers only, never a key or a signed URL.
+    It reports progress in the task's log and waits out every transient error. It cancels the job
+    only when a user ends the task, or when the deadline has passed, since no worker may come then
+    (a paused DAG, a full pool). Airflow stores and logs its arguments, so they are ids, words and
+    numbers only, never a key or a signed URL.
 
     Its event is a dict: an `Outcome` of `renderjuice_provider.lifecycle.outcome`.
 
     Args:
-        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, looked up in the triggerer.
+        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, looked up in the
+            triggerer.
         job_id: the id of the job, a UUID.
-        target: the status to wait for, `validated` or `completed`; one further along the way counts too.
-        poll_interval: seconds between two polls. Triggers with the same connection share their polls, so a job may be
-            polled sooner, or a little later.
+        target: the status to wait for, `validated` or `completed`; one further along the way counts
+            too.
+        poll_interval: seconds between two polls. Triggers with the same connection share their
+            polls, so a job may be polled sooner, or a little later.
         started: when the wait began, in seconds since the epoch.
         deadline: when it ends at the latest, in seconds since the epoch.
-        cancel_on_kill: cancel the job when a user marks, clears or deletes the deferred task. False by default: a trigger
-            cancels only what its operator has ordered.
-        cancel_on_timeout: cancel the job when the deadline has passed. False by default, for the same reason.
+        cancel_on_kill: cancel the job when a user marks, clears or deletes the deferred task. False
+            by default: a trigger cancels only what its operator has ordered.
+        cancel_on_timeout: cancel the job when the deadline has passed. False by default, for the
+            same reason.
         limit: the name of the argument that set the deadline, for messages. `timeout` by default.
         version: of these arguments, so that a later release can still run what this one has stored.
 

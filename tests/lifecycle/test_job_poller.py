@@ -81,7 +81,7 @@ def test_a_failed_poll_is_not_a_failed_render(error):
 @pytest.mark.parametrize("error", FINAL)
 def test_an_error_that_a_retry_cannot_cure_ends_the_wait_at_once(error):
     decision = a_poller().on_error(error, NOW)
-    assert (decision.outcome.ending, decision.outcome.message) == (Ending.REFUSED, str(error))
+    assert (decision.outcome.ending, decision.outcome.message) == (Ending.REFUSED, error.what)
 
 
 def test_polls_that_fail_in_a_row_are_further_and_further_apart_up_to_five_minutes():

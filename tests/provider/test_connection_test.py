@@ -71,7 +71,7 @@ def test_a_refused_key(tested, status):
     with serving(lambda _: answer({"message": SECRET}, status)) as server:
         accepted, message = tested(server.url + PATH)
     assert not accepted
-    assert message.startswith(f"The API key is refused ({status}) by {server.url}{PATH}: copy it anew")
+    assert message.startswith(f"The API key is refused ({status}) by {server.url}{PATH}: copy it again")
 
 
 def test_nothing_listens(tested):
@@ -108,7 +108,7 @@ def test_what_is_no_renderjuice(tested, reply, path, what):
         accepted, message = tested(server.url + path)
         assert len(server.requests) <= 2  # a list that is minded is asked for once more, without its parameters
     assert not accepted
-    assert message.startswith(f"What answers at {server.url}{path} is no Renderjuice: {what}")
+    assert message.startswith(f"What answers at {server.url}{path} is not Renderjuice: {what}")
 
 
 def test_the_emulator_without_its_path(emulator, tested):

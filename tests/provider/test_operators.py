@@ -10,12 +10,14 @@ import pytest
 from airflow.sdk import DAG
 
 from renderjuice_emulator.scenes import write_scene
+from renderjuice_provider.api._money import bill_of, sentence
 from renderjuice_provider.api.errors import (
     RenderjuiceEventError,
     RenderjuiceIncompleteError,
     RenderjuiceInputError,
     RenderjuiceJobError,
     RenderjuiceTimeoutError,
+    RetryEffect,
 )
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.compat import AirflowFailException, TaskDeferralTimeout, TaskDeferred
@@ -144,9 +146,10 @@ def test_a_job_that_cannot_succeed_any_more_says_which_task_to_clear(emulator, v
 )
 def test_a_bill_that_nobody_knows_is_never_said_to_be_nothing(fields, words):
     job = Job.model_validate({"id": "j", "status": "failed"} | fields)
-    assert render("j").bill(job) == words
-    validating = RenderjuiceValidateJobOperator(task_id="validate", job_id="j")
-    assert validating.bill(Job(id="j", status="failed")) == "nothing was rendered, so nothing is billed"
+    end = sentence(bill_of(job), RetryEffect.CANNOT_HELP, normalized_seconds=job.normalized_seconds)
+    assert end == f"Nothing is running; {words}. A retry cannot help."
+    end = sentence(bill_of(Job(id="j", status="failed"), render_ordered=False), RetryEffect.CANNOT_HELP)
+    assert end == "Nothing is running; nothing was rendered, so nothing is billed. A retry cannot help."
 
 
 @pytest.mark.parametrize(("label", "name"), [("sq010_sh020", "sq010_sh020"), (None, "broken.blend")])

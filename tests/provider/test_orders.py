@@ -130,7 +130,7 @@ def test_a_connection_of_another_name_to_the_same_account_pays_nothing_again(emu
 
 
 @needs_store
-def test_another_account_has_to_pay_for_itself_and_the_old_job_is_told(runner, scene, monkeypatch, caplog):
+def test_another_account_has_to_pay_for_itself_and_the_old_job_is_told(runner, scene, monkeypatch, capsys):
     from renderjuice_emulator.testing import Emulator
 
     with Emulator(api_keys=("RJ-one-key", "RJ-other-key")) as emulator:
@@ -139,7 +139,7 @@ def test_another_account_has_to_pay_for_itself_and_the_old_job_is_told(runner, s
             monkeypatch.setenv("AIRFLOW_CONN_RENDERJUICE_DEFAULT", json.dumps(fields))
             runner.run(run_job(scene))
         assert emulator.ledger.renders_started() == 2
-    assert "unknown to this connection. If it belongs to another account" in caplog.text
+    assert "unknown to this connection. If it belongs to another account" in capsys.readouterr().out
 
 
 @needs_store
@@ -195,13 +195,14 @@ def test_a_job_that_has_rendered_something_else_is_no_success(client, validated,
 def test_a_job_that_somebody_starts_in_the_same_moment_is_not_taken_for_ours(client, validated, runner):
     job_id = validated()
     operator = render(job_id, render_config=CONFIG | {"sampleCount": 512})
-    take = operator.take
+    operations = operator.client.operations
+    start_render = operations.start_render
 
-    def take_too_late(step, job):
-        client.start_render(job.id, CONFIG | {"sampleCount": 4})
-        return take(step, job)
+    def start_too_late(job_id, config):
+        client.start_render(job_id, CONFIG | {"sampleCount": 4})
+        return start_render(job_id, config)
 
-    operator.take = take_too_late
+    operations.start_render = start_too_late
     with pytest.raises(RenderjuiceOtherOrderError, match="sampleCount: ordered 512, the job has 4"):
         runner.run(operator)
 

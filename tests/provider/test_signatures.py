@@ -1,4 +1,4 @@
-"""Constructors say what they take: in the signature, in the docstring, and in the template fields."""
+"""Constructors say what they take: in signature, docstring and template fields."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from renderjuice_provider.api.client import AsyncRenderjuiceClient, RenderjuiceClient
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.operators.renderjuice import (
     RenderjuiceCancelJobOperator,
@@ -34,8 +35,12 @@ TASKS = {
 }
 """The arguments of each, beside the connection."""
 NOT_TEMPLATED = {"deferrable", "poke_interval"}
-"""Where a task waits is decided when the DAG is read. Airflow's name for `poll_interval` is rendered as `poll_interval`."""
+"""Where a task waits is decided when the DAG is read. Airflow's name for `poll_interval` is
+rendered as `poll_interval`."""
+CLIENT = {"api_key", "base_url", "timeout", "max_attempts", "allow_http", "retry"}
 OTHERS = {
+    RenderjuiceClient: CLIENT,
+    AsyncRenderjuiceClient: CLIENT,
     RenderjuiceHook: {"renderjuice_conn_id"},
     RenderjuiceJobTrigger: {
         *("renderjuice_conn_id", "job_id", "target", "poll_interval", "started", "deadline"),
@@ -120,7 +125,6 @@ def test_every_templated_argument_takes_an_xcom(cls):
     assert set(cls.template_fields) - taken == {"renderjuice_conn_id"}
 
 
-@every_class
+@pytest.mark.parametrize("cls", [*TASKS, RenderjuiceHook], ids=lambda cls: cls.__name__)
 def test_the_default_connection_is_the_same_everywhere(cls):
-    if cls is not RenderjuiceJobTrigger:
-        assert named(cls)["renderjuice_conn_id"].default == RenderjuiceHook.default_conn_name
+    assert named(cls)["renderjuice_conn_id"].default == RenderjuiceHook.default_conn_name

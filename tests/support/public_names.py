@@ -1,9 +1,10 @@
-"""The names that users may rely on, as the code has them and as `docs/public-names.md` lists them.
+"""The names that users may rely on: as the code has them, and as `docs/public-names.md` lists them.
 
-    python -m tests.support.public_names     # writes the list anew, after a name was added or taken away on purpose
+    python -m tests.support.public_names  # rewrites the list, after it was changed on purpose
 
-A module is public when neither its name nor that of a package above it begins with an underscore. Its names are those in
-`__all__`, or where it has none, what it defines without an underscore. Read from the source: nothing is imported.
+A module is public when neither its name nor that of a package above it begins with an underscore.
+Its names are those in `__all__`, or where it has none, what it defines without an underscore. They
+are read from the source: nothing is imported.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from tests.support.pages import ROOT
 
 PACKAGE = ROOT / "renderjuice_provider"
 PAGE = ROOT / "docs" / "public-names.md"
-NOT_FOR_USERS = ("renderjuice_provider.lifecycle",)
-"""Packages that only other parts of the provider import, and only its own tests."""
+NOT_FOR_USERS = ("renderjuice_provider.compat", "renderjuice_provider.lifecycle")
+"""Only other parts of the provider import these, and its own tests."""
 
 
 def public_modules() -> dict[str, Path]:

@@ -10,9 +10,7 @@ from typing import Any, Unpack, assert_type
 from airflow.sdk import DAG, ObjectStoragePath, XComArg, task
 
 from renderjuice_provider._operator_arguments import OperatorArguments
-from renderjuice_provider.api.client import AsyncRenderjuiceClient, RenderjuiceClient
-from renderjuice_provider.api.config import RenderConfig
-from renderjuice_provider.api.models import Job
+from renderjuice_provider.api import AsyncRenderjuiceClient, Job, RenderConfig, RenderjuiceClient, RetryPolicy
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.operators.renderjuice import (
     RenderjuiceCancelJobOperator,
@@ -124,6 +122,7 @@ RenderjuiceJobTrigger(
 assert_type(RenderjuiceHook().client, RenderjuiceClient)
 assert_type(RenderjuiceHook("farm").client.get_job("id"), Job)
 RenderjuiceHook(renderjuice_conn_id="farm")
+RenderjuiceClient("RJ-key", retry=RetryPolicy(max_attempts=1), allow_http=True)
 with RenderjuiceClient("RJ-key", base_url="https://farm.example/v1", timeout=60, max_attempts=3) as client:
     assert_type(client.get_job("id"), Job)
     assert_type([job.id for job in client.list_jobs(status="completed")], list[str])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 
 from airflow.sdk import BaseOperator, BaseSensorOperator
 
@@ -34,3 +36,13 @@ def test_no_operator_argument_is_listed_that_airflow_does_not_know():
 def test_the_arguments_of_a_sensor_are_those_of_airflows():
     listed = SensorArguments.__annotations__.keys() - OperatorArguments.__annotations__.keys()
     assert listed == named(BaseSensorOperator) - OURS
+
+
+def test_reading_a_dag_does_not_import_the_list():
+    code = """
+import sys
+import renderjuice_provider.operators.renderjuice, renderjuice_provider.sensors.renderjuice
+print("renderjuice_provider._operator_arguments" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.endswith("False\n")

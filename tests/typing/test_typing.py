@@ -1,4 +1,4 @@
-"""What mypy strict says of the constructors, and of the Python blocks of the documentation: one run of it for all."""
+"""What mypy strict says of the constructors and of the code in the documentation, in one run."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """What validation found, for people and for the tasks after.
 
-The shape of an analysis is not documented: these read the emulator's names, and what is not there is not missed.
+The shape of an analysis is not documented: these functions read the emulator's names, and what is
+not there is not missed.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 _LONGEST_LIST = 50
 
 
-def tell(log: Any, job: Job) -> None:
-    """Into the log: which scene was opened, and what in it will look different from what the artist saw."""
+def log_findings(log: Any, job: Job) -> None:
+    """Log which scene was opened, and what in it will look different from what the artist saw."""
     scene, analysis = storable(job.scene_file), storable(job.analysis)
     if isinstance(scene, Mapping) and scene.get("name"):
         log.info("The scene is %s", redact(str(scene["name"])))
@@ -27,7 +28,10 @@ def tell(log: Any, job: Job) -> None:
 
 
 def shortened(analysis: Any) -> Any:
-    """An analysis whose long lists are cut: of a thousand missing files the tasks after must know that there are some."""
+    """An analysis whose long lists are cut.
+
+    The tasks after need not know a thousand missing files, but they must know that there are some.
+    """
     if not isinstance(analysis, Mapping):
         return analysis
     return {

@@ -1,0 +1,32 @@
+"""What an error means for the money of a task that already has a job."""
+
+from __future__ import annotations
+
+from renderjuice_provider.api.errors import Bill, RenderjuiceError, RetryEffect
+from renderjuice_provider.api.models import RENDER_STARTED, Job
+
+_ABOUT_THE_CALL = frozenset({Bill.UNCHANGED, Bill.NOTHING_SPENT, Bill.UNKNOWN})
+"""What an error says as long as nobody knows which job it is about."""
+
+
+def leaves(error: RenderjuiceError, job: Job | None, job_id: str = "") -> RenderjuiceError:
+    """`error`, which now says what goes on although the task has failed: nobody stopped its job.
+
+    Args:
+        error: of a call, or of an argument. One that speaks of a job already is left as it is.
+        job: of the task, as last read; None where it was not read.
+        job_id: its id, where that is known without it.
+    """
+    job_id = job.id if job else job_id
+    if error.bill not in _ABOUT_THE_CALL or not job_id:
+        return error
+    again: RetryEffect = error.retry if error.retry is RetryEffect.AFTER_CORRECTION else RetryEffect.READS_AGAIN
+    if job is None:
+        return error.settle(bill=Bill.LEFT_ALONE, retry=again, job_id=job_id)
+    if job.status not in RENDER_STARTED:
+        return error.settle(bill=Bill.NOTHING_ORDERED, retry=again, job_id=job_id)
+    if job.is_over:
+        return error.settle(bill=Bill.KEPT, retry=again, job_id=job_id)
+    if again is RetryEffect.READS_AGAIN:
+        again = RetryEffect.REATTACHES
+    return error.settle(bill=Bill.RUNNING, retry=again, job_id=job_id)

@@ -1,0 +1,202 @@
+"""Performing the course of a job inside Airflow: storing its record, publishing its id, waiting for it.
+
+What is to be done is decided in `renderjuice_provider.lifecycle.course`, which opens with the
+theory. Nothing here decides about a job.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from renderjuice_provider import xcom_keys
+from renderjuice_provider._deferral import BACKSTOP, earlier_deadline, job_trigger
+from renderjuice_provider._job_errors import RenderjuiceJobOverError, not_retried
+from renderjuice_provider._task_state import DEADLINE_KEY
+from renderjuice_provider.api import errors
+from renderjuice_provider.api.errors import RenderjuiceError
+from renderjuice_provider.api.redact import redact
+from renderjuice_provider.lifecycle.course import Course
+from renderjuice_provider.lifecycle.job_poller import JobPoller
+from renderjuice_provider.lifecycle.outcome import Outcome
+from renderjuice_provider.lifecycle.polling import watch
+from renderjuice_provider.lifecycle.record import JobRecord, Order
+from renderjuice_provider.lifecycle.steps import CourseFlow, Found, Save, WaitFor
+from renderjuice_provider.lifecycle.unfinished import leaves
+from renderjuice_provider.links.renderjuice import push_preview
+from renderjuice_provider.operators._task_store import TaskStore
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator, Context
+
+    from renderjuice_provider.api._flow import Flow
+    from renderjuice_provider.api.client import RenderjuiceClient
+    from renderjuice_provider.api.models import Job
+    from renderjuice_provider.operators._kills import KillSwitch
+
+_CREATOR = "RenderjuiceCreateJobOperator"
+
+
+class Driver:
+    """Performs the course of one job in one process of a task.
+
+    Args:
+        task: the operator, which defers.
+        context: of the running task.
+        client: performs the calls.
+        kill_switch: is armed as soon as there is a job.
+        conn_id: the connection, for the trigger.
+        deferrable: whether to wait in the triggerer.
+        poll_interval: seconds between two polls.
+    """
+
+    def __init__(
+        self,
+        task: BaseOperator,
+        context: Context,
+        client: RenderjuiceClient,
+        kill_switch: KillSwitch,
+        *,
+        conn_id: str,
+        deferrable: bool,
+        poll_interval: float,
+    ) -> None:
+        self._task = task
+        self._context = context
+        self._ti: Any = context.get("ti")
+        self._store = TaskStore(context)
+        self._client = client
+        self._kill_switch = kill_switch
+        self._conn_id = conn_id
+        self._deferrable = deferrable
+        self._poll_interval = poll_interval
+        self._published = ""
+
+    def run(self, order: Order) -> Job:
+        """Start the course, or go on with what an earlier try has left."""
+        return self._drive(order, Course.run)
+
+    def resume(self, order: Order, outcome: Outcome, waited_for: Mapping[str, Any] | None) -> Job:
+        """Go on after a deferral."""
+        return self._drive(order, lambda course: course.resumed(outcome, waited_for), outcome.job_id)
+
+    def give_up(self, order: Order) -> Job | None:
+        """Airflow itself has ended the deferral: the job must not run on. None if there is no job."""
+        job_id = self._job_on_record() or self._published_id()
+        return self._drive(order, lambda course: course.lost(job_id), job_id) if job_id else None
+
+    def _job_on_record(self) -> str | None:
+        record = JobRecord.read(self._store.load())
+        return record.job_id if record is not None else None
+
+    def _published_id(self) -> str | None:
+        job_id: str | None = self._ti.xcom_pull(task_ids=self._task.task_id, key=xcom_keys.JOB_ID)
+        return job_id
+
+    def _drive(self, order: Order, enter: Callable[[Course], CourseFlow[Job]], job_id: str = "") -> Job:
+        course = Course(order, self._store.past(), self._client.operations, self._task.log)
+        try:
+            return self._client.run(self._performed(enter(course), order))
+        except KeyboardInterrupt as interrupt:
+            if self._kill_switch.job is None:
+                raise
+            raise self._kill_switch.interrupt() from interrupt
+        except errors.RenderjuiceJobOverError as over:
+            raise self._not_to_be_retried(over) from None
+        except RenderjuiceError as error:
+            leaves(error, self._kill_switch.job, job_id or self._job_on_record() or order.job_id or "")
+            raise
+
+    def _performed(self, course: CourseFlow[Job], order: Order) -> Flow[Job]:
+        """The course as a flow that the client can run: what only a task can do is done here."""
+        with closing(course):
+            resume: Callable[[], Any] = partial(next, course)
+            while True:
+                try:
+                    step = resume()
+                except StopIteration as stop:
+                    return stop.value  # type: ignore[no-any-return]
+                sent: Any = None
+                try:
+                    match step:
+                        case Save():
+                            self._store.save(step.record.model_dump())
+                        case Found():
+                            self._publish(step.job, order)
+                        case WaitFor():
+                            sent = yield from self._wait(step, order)
+                        case _:
+                            sent = yield step
+                except RenderjuiceError as error:
+                    resume = partial(course.throw, error)
+                else:
+                    resume = partial(course.send, sent)
+
+    def _publish(self, job: Job, order: Order) -> None:
+        """For the UI, for other tasks, and for kills. Airflow wipes XComs at each new try, so they are no record."""
+        if self._ti is not None and self._published != job.id:
+            self._ti.xcom_push(key=xcom_keys.JOB_ID, value=job.id)
+            self._published = job.id
+        push_preview(self._context, job)
+        findable = self._store.lasts or not order.makes_its_job
+        self._kill_switch.arm(job, order, self._client, self._ti, findable=findable)
+
+    def _wait(self, wait: WaitFor, order: Order) -> Flow[Outcome]:
+        times: dict[str, Any] = {"started": wait.started, "deadline": wait.deadline, "limit": wait.limit}
+        if self._deferrable:
+            self._defer(wait, order, times)
+        poller = JobPoller(wait.job_id, wait.target, poll_interval=self._poll_interval, **times)
+        return (yield from watch(self._client.operations, poller, self._task.log.info))
+
+    def _defer(self, wait: WaitFor, order: Order, times: dict[str, Any]) -> None:
+        """Give the wait to a trigger. This raises: the process ends here."""
+        trigger = job_trigger(
+            renderjuice_conn_id=self._conn_id,
+            job_id=wait.job_id,
+            target=wait.target,
+            poll_interval=self._poll_interval,
+            cancel_on_kill=order.cancel_on_kill,
+            cancel_on_timeout=order.cancel_on_timeout,
+            **times,
+        )
+        if order.cancel_on_timeout and self._ti is not None:
+            self._ti.xcom_push(key=DEADLINE_KEY, value=wait.deadline)  # so that no older trigger stops this job
+        self._task.defer(
+            trigger=trigger,
+            method_name="execute_complete",
+            kwargs={"waits_for": {"job_id": wait.job_id, "target": wait.target} | times},
+            timeout=timedelta(seconds=max(0.0, wait.deadline - time.time()) + BACKSTOP),
+        )
+
+    def _not_to_be_retried(self, over: errors.RenderjuiceJobOverError) -> RenderjuiceJobOverError:
+        """The same error, in a form that Airflow does not retry, with what to clear in this DAG."""
+        if over.next_step:
+            return not_retried(over)
+        creator = self._creator()
+        what = f"clear this shot from `{creator}` on, which costs again" if creator else "create a new job"
+        return not_retried(over, next_step=what)
+
+    def _creator(self) -> str | None:
+        """The task that created the job, as far as the DAG shows: where to clear from."""
+        if not self._task.has_dag():
+            return None
+        before = self._task.get_flat_relatives(upstream=True)
+        return next((task.task_id for task in before if task.task_type == _CREATOR), None)
+
+
+def try_ends(task: BaseOperator, context: Context) -> float | None:
+    """When the task's `execution_timeout` ends this try, in seconds since the epoch; None without one."""
+    ends, _ = earlier_deadline(task, context, math.inf)
+    return None if ends == math.inf else ends
+
+
+def shot_name(context: Context, scene: Any = None) -> str:
+    """What the artist calls the job: the label of a mapped task, or the scene's file."""
+    label = getattr(context.get("ti"), "rendered_map_index", None)
+    path = redact(str(scene or "")).replace("\\", "/")
+    return label or path.rpartition("/")[2] or "The job"

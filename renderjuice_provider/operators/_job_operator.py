@@ -1,0 +1,118 @@
+"""What Airflow asks of an operator that takes one job to a goal. The driver does it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from renderjuice_provider._arguments import Argument, truth
+from renderjuice_provider._deferral import deferrable_by_default, seconds
+from renderjuice_provider.lifecycle.outcome import Outcome
+from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink
+from renderjuice_provider.operators._base import RenderjuiceOperator
+from renderjuice_provider.operators._driver import Driver
+from renderjuice_provider.operators._kills import KillSwitch
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from airflow.sdk import Context, XComArg
+
+    from renderjuice_provider._operator_arguments import OperatorArguments
+    from renderjuice_provider.api.models import Job
+    from renderjuice_provider.lifecycle.record import Order
+
+
+class JobOperator(RenderjuiceOperator):
+    """An operator that takes one job to a goal and waits for it, on the worker or deferred.
+
+    A subclass says what it orders, and what it returns. How a job gets there is decided in
+    `renderjuice_provider.lifecycle.course`.
+    """
+
+    operator_extra_links = (RenderjuicePreviewLink(),)
+    template_fields = (*RenderjuiceOperator.template_fields, "wait", "poll_interval", "timeout")
+    multiple_outputs = True
+    wait = Argument(truth)
+    poll_interval = Argument(seconds)
+    timeout = Argument(seconds)
+
+    def __init__(
+        self,
+        *,
+        wait: bool | XComArg,
+        deferrable: bool | None,
+        poll_interval: float | timedelta | XComArg,
+        timeout: float | timedelta | XComArg,
+        renderjuice_conn_id: str,
+        **kwargs: Unpack[OperatorArguments],
+    ) -> None:
+        super().__init__(renderjuice_conn_id=renderjuice_conn_id, **kwargs)
+        self.wait = wait
+        self.deferrable = deferrable_by_default() if deferrable is None else truth(deferrable, "deferrable")
+        self.poll_interval = poll_interval
+        self.timeout = timeout
+
+    @abstractmethod
+    def order(self, context: Context) -> Order:
+        """What this task orders."""
+
+    @abstractmethod
+    def summary(self, job: Job) -> dict[str, Any]:
+        """What the task returns for a job at its goal, or on its way with `wait=False`."""
+
+    @cached_property
+    def _kill_switch(self) -> KillSwitch:
+        return KillSwitch(self.log)
+
+    def driver(self, context: Context) -> Driver:
+        """The driver for this process of the task."""
+        return Driver(
+            self,
+            context,
+            self.client,
+            self._kill_switch,
+            conn_id=self.renderjuice_conn_id,
+            deferrable=self.deferrable,
+            poll_interval=self.poll_interval,
+        )
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Take the job to its goal; a retry goes on where the try before it stopped."""
+        return self.summary(self.driver(context).run(self.order(context)))
+
+    def execute_complete(
+        self, context: Context, event: Any = None, waits_for: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Resume after the trigger fired. What it says is checked, and the job is read again: the event is only a hint.
+
+        Args:
+            context: of the task.
+            event: an `Outcome`.
+            waits_for: `job_id`, `started`, `deadline` and `limit` of the wait that was deferred; None where Airflow loses it
+                (`dag.test()`).
+
+        Raises:
+            RenderjuiceEventError: for an event that is not ours.
+        """
+        outcome = Outcome.from_event(event)
+        return self.summary(self.driver(context).resume(self.order(context), outcome, waits_for))
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """As Airflow does it, but a deferral that Airflow itself timed out does not leave the job running."""
+        from renderjuice_provider.compat import TaskDeferralTimeout
+
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except TaskDeferralTimeout:
+            job = self.driver(context).give_up(self.order(context))
+            if job is None:
+                raise
+            return self.summary(job)
+
+    def on_kill(self) -> None:
+        """Stop the bill when the task is killed on the worker, unless its next try takes the job up."""
+        self._kill_switch.kill()
