@@ -21,7 +21,9 @@ def no_use_to_retry(about: str = "", then: str = "") -> Iterator[None]:
     try:
         yield
     except (ValueError, RenderjuiceInputError) as error:
-        told = f"{about}: {error}" if about else str(error)
+        # Where we say for ourselves what happened to the money, the error's own end about it is left out.
+        reason = error.what if then and isinstance(error, RenderjuiceInputError) else str(error)
+        told = f"{about}: {reason}" if about else reason
         raise AirflowFailException(storable(f"{told.rstrip('.')}. {then}" if then else told)) from error
 
 

@@ -13,9 +13,8 @@ from typing import Any
 
 from airflow.sdk import task
 
-from renderjuice_provider.api.errors import RenderjuiceInputError
+from renderjuice_provider.api.errors import Bill, RetryEffect
 from renderjuice_provider.api.redact import redact, storable
-from renderjuice_provider.operators.renderjuice import RenderjuiceJobOverError
 from stages.compat import (
     XCOM_SKIPMIXIN_FOLLOWED,
     XCOM_SKIPMIXIN_KEY,
@@ -96,7 +95,8 @@ def note_failure(context: Any) -> None:
     """`on_failure_callback` of every task of a shot: leaves the reason for the summary."""
     ti, error = context["ti"], context.get("exception")
     stage = ti.task_id.rpartition(".")[2]
-    refused = isinstance(error, (RenderjuiceInputError, RenderjuiceJobOverError)) and stage in {"upload", "validate"}
+    final = getattr(error, "retry", None) in {RetryEffect.AFTER_CORRECTION, RetryEffect.CANNOT_HELP}
+    free = getattr(error, "bill", None) in {Bill.NOTHING_SPENT, Bill.NOTHING_RENDERED}
     ti.xcom_push(
         "failure",
         {
@@ -104,7 +104,7 @@ def note_failure(context: Any) -> None:
             "task": ti.task_id,
             "reason": redact(str(error or "it was killed"), longest=1000),
             # A scene that cannot be opened is the artist's to mend, like one without a camera.
-            "rejects": refused,
+            "rejects": final and free and stage in {"upload", "validate"},
         },
     )
 

@@ -63,6 +63,7 @@ __all__ = [
     "RenderjuiceTransferError",
     "RenderjuiceWebhookError",
     "RetryEffect",
+    "reason",
 ]
 
 
@@ -124,6 +125,12 @@ def _unpickled(kind: type[RenderjuiceError], args: tuple[Any, ...]) -> Renderjui
     error = kind.__new__(kind)
     error.args = args
     return error
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong, of any error: to be quoted in a message that says for itself what became of the money."""
+    what = error.what if isinstance(error, RenderjuiceError) else str(error)
+    return f"{type(error).__name__}: {what}"
 
 
 class RenderjuiceInputError(RenderjuiceError, ValueError):

@@ -39,7 +39,7 @@ def check(arguments: Mapping[str, Any]) -> tuple[bool, str]:
     try:
         client = RenderjuiceClient(**{**arguments, "timeout": _SILENCE, "max_attempts": 1})
     except RenderjuiceError as error:
-        return False, str(error)
+        return False, error.what
     found: list[RenderjuiceError | None] = []
     # No time-out ends the resolving of a name, so this thread may outlive the check.
     thread = Thread(target=lambda: found.append(_ask(client)), daemon=True)
@@ -70,15 +70,15 @@ def advice(failure: RenderjuiceError | None, base_url: str) -> str:
                 "copy it again from the Renderjuice dashboard into the password field."
             )
         case RenderjuiceConnectionError():
-            return _unreachable(str(failure), base_url)
+            return _unreachable(failure.what, base_url)
         case RenderjuiceInputError():
-            return str(failure)
+            return failure.what
         case RenderjuiceNotFoundError() | RenderjuiceResponseError() | RenderjuiceRefusedError():
-            return f"What answers at {base_url} is not Renderjuice: {_path(base_url)} ({failure})"
+            return f"What answers at {base_url} is not Renderjuice: {_path(base_url)} ({failure.what})"
         case RenderjuiceHTTPError() if failure.status_code < HTTPStatus.BAD_REQUEST:
-            return f"{base_url} redirects, and the key is not sent on: {_path(base_url)} ({failure})"
+            return f"{base_url} redirects, and the key is not sent on: {_path(base_url)} ({failure.what})"
         case _:
-            return f"{failure}. The connection may be right: try again."
+            return f"{failure.what}. The connection may be right: try again."
 
 
 def _path(base_url: str) -> str:

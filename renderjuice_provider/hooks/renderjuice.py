@@ -69,4 +69,4 @@ class RenderjuiceHook(BaseHook):
         try:
             return check(client_arguments(self.get_connection(self.renderjuice_conn_id)))
         except RenderjuiceInputError as error:
-            return False, str(error)
+            return False, error.what

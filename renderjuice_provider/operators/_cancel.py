@@ -11,7 +11,14 @@ from uuid import UUID
 from renderjuice_provider._arguments import Argument, read_job_id
 from renderjuice_provider._deferral import seconds
 from renderjuice_provider.api._lenient import parsed
-from renderjuice_provider.api.errors import RenderjuiceAuthenticationError, RenderjuiceError, RenderjuiceTimeoutError
+from renderjuice_provider.api._money import Money
+from renderjuice_provider.api.errors import (
+    Bill,
+    RenderjuiceAuthenticationError,
+    RenderjuiceError,
+    RenderjuiceTimeoutError,
+    RetryEffect,
+)
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.compat import XComNotFound
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP, Seen, stop_all
@@ -130,11 +137,18 @@ def ids_in(value: Any) -> list[str]:
 def _error(left: dict[str, Seen]) -> RenderjuiceError:
     errors = [seen for seen in left.values() if isinstance(seen, RenderjuiceError)]
     refused = next((error for error in errors if isinstance(error, RenderjuiceAuthenticationError)), None)
-    if refused is not None or len(left) == len(errors) == 1:
-        return refused or errors[0]
-    each = ", ".join(f"{job_id} ({seen.status if isinstance(seen, Job) else seen})" for job_id, seen in left.items())
+    money: Money = {"bill": Bill.MAY_RUN, "retry": RetryEffect.STOPS_AGAIN, "next_step": HOW_TO_STOP}
+    if len(left) == 1:
+        money["job_id"] = next(iter(left))
+    if refused is not None:
+        return refused.settle(**{**money, "retry": RetryEffect.AFTER_CORRECTION})
+    if len(left) == len(errors) == 1:
+        return errors[0].settle(**money)
+    each = ", ".join(
+        f"{job_id} ({seen.status if isinstance(seen, Job) else seen.what})" for job_id, seen in left.items()
+    )
     kind = RenderjuiceError if errors else RenderjuiceTimeoutError
-    return kind(f"Not stopped, and costs money while it runs: {each}. A retry tries again; or {HOW_TO_STOP}.")
+    return kind(f"Not stopped, and costs money while it runs: {each}", **money)
 
 
 class _Partial:

@@ -10,11 +10,12 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider._arguments import Argument, frames, plain_path, read_job_id, truth
-from renderjuice_provider.api.errors import RenderjuiceIncompleteError, RenderjuiceInputError
+from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceIncompleteError, RenderjuiceInputError
 from renderjuice_provider.api.redact import storable, story
 from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.frames import FrameCount, count_outputs, ordered_frames
 from renderjuice_provider.lifecycle.record import fingerprint
+from renderjuice_provider.lifecycle.unfinished import leaves
 from renderjuice_provider.operators._base import RenderjuiceOperator, storage_path
 from renderjuice_provider.operators._task_store import TaskStore
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath, XComArg
 
     from renderjuice_provider._operator_arguments import OperatorArguments
+    from renderjuice_provider.api.models import Job
     from renderjuice_provider.api.report import DownloadedFile, DownloadReport
 
 SLUG_LIFETIME = 3600
@@ -159,7 +161,7 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
         self.job_id, destination = read_job_id(self.job_id), storage_path(self.destination)
         expected = _expected(self.expected_frames)
         job = self.client.get_job(self.job_id)
-        report = self.client.download_outputs(self.job_id, destination)
+        report = self._download(job, destination)
         there = [file for file in report.files if file.size]
         count = count_outputs((expected, job.requested_config, job.final_config), there, analysis=job.analysis)
         found: dict[str, Any] = {
@@ -184,17 +186,26 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
             **found,
         }
 
+    def _download(self, job: Job, destination: Any) -> DownloadReport:
+        try:
+            return self.client.download_outputs(job.id, destination)
+        except RenderjuiceError as error:
+            leaves(error, job)
+            raise
+
     def _report_missing(self, count: FrameCount, empty: Sequence[str], there: Sequence[DownloadedFile]) -> None:
         what = [f"{len(empty)} files are empty ({', '.join(empty[:5])})"] if empty else []
         what += [str(count)] if count.gaps else []
         reason = "; ".join(what) if there or empty else "the job has no outputs"
-        message = f"{reason[:1].upper()}{reason[1:]}. The render is paid, and what is there is in {self.destination}"
+        message = f"{reason[:1].upper()}{reason[1:]}. What is there is in {self.destination}"
         if not self.allow_missing:
             raise RenderjuiceIncompleteError(
-                f"{message}. To render again (and pay again), clear the task that creates the job, with Downstream; to go on with "
-                f"what is there, pass allow_missing=True. Job {self.job_id}."
+                message,
+                next_step="to render again (and pay again), clear the task that creates the job, with "
+                "Downstream; to go on with what is there, pass allow_missing=True",
+                job_id=self.job_id,
             )
-        self.log.warning("%s. Job %s.", story(message), self.job_id)
+        self.log.warning("%s. The render is paid and kept. (job %s)", story(message), self.job_id)
 
 
 def _expected(frames: Any) -> dict[str, Any]:

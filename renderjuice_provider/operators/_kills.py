@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from renderjuice_provider._task_state import is_in_process, task_state
-from renderjuice_provider.api.errors import RenderjuiceError
+from renderjuice_provider.api.errors import RenderjuiceError, reason
 from renderjuice_provider.api.redact import redact
 from renderjuice_provider.compat import AirflowFailException, AirflowTaskTimeout
 from renderjuice_provider.lifecycle.kill import GONE, Decision, Kill, Row, decide, with_state
@@ -96,7 +96,7 @@ class KillSwitch:
         try:
             self.job = self._client.cancel_job(self.job.id)
         except BaseException as error:
-            self._warn(f"The task was stopped, and its job was not: {type(error).__name__}: {error}")
+            self._warn(f"The task was stopped, and its job was not: {reason(error)}")
             raise
         self._log.info("The task was stopped; job %s was cancelled and is %s", self.job.id, self.job.status)
 

@@ -12,7 +12,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from renderjuice_provider._task_state import is_in_process, task_state, waits_until
 from renderjuice_provider.api._ids import check_job_id
-from renderjuice_provider.api.errors import RenderjuiceError
+from renderjuice_provider.api.errors import RenderjuiceError, reason
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.api.redact import redact, storable
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
@@ -168,7 +168,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
                 )
             return after_stop(outcome, found[self.job_id])
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
-            return after_stop(outcome, RenderjuiceError(f"{type(error).__name__}: {error}"))
+            return after_stop(outcome, RenderjuiceError(reason(error)))
 
     async def on_kill(self) -> None:
         """Stop the bill when a user ended the task (Airflow 3.3 and later call this; before that `run` does).
@@ -188,7 +188,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
         try:
             state = await self._task_state()
         except Exception as error:  # noqa: BLE001 - nobody waits for this, and a failing trigger would fail whoever took it over
-            self._warn(f"Airflow does not say why this task was stopped ({type(error).__name__}: {error})")
+            self._warn(f"Airflow does not say why this task was stopped ({reason(error)})")
             return
         if state is None:
             self._warn("The task was stopped, and Airflow does not say which task it was")
@@ -211,7 +211,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
                 job = await client.cancel_job(self.job_id)
             self.log.info("The task was %s; job %s was cancelled and is %s", why, job.id, job.status)
         except BaseException as error:
-            self._warn(f"The task was {why}, and its job was not stopped: {type(error).__name__}: {error}")
+            self._warn(f"The task was {why}, and its job was not stopped: {reason(error)}")
             if not isinstance(error, Exception):
                 raise
 
