@@ -7,6 +7,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from renderjuice_provider._arguments import truth
 from renderjuice_provider.api import _lenient as lenient
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.compat import conf
@@ -28,6 +29,11 @@ def deferrable_by_default() -> bool:
     what anyone wants; one in the environment does.
     """
     return conf.getboolean("operators", "default_deferrable", fallback=True) or not os.environ.get(_VARIABLE)
+
+
+def is_deferrable(value: Any) -> bool:
+    """Whether a task waits in the triggerer: what its author says, and by default what the installation says."""
+    return deferrable_by_default() if value is None else truth(value, "deferrable")
 
 
 def seconds(value: float | timedelta, name: str) -> float:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider._arguments import Argument, truth
-from renderjuice_provider._deferral import deferrable_by_default, seconds
+from renderjuice_provider._deferral import seconds
 from renderjuice_provider.lifecycle.outcome import Outcome
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink
 from renderjuice_provider.operators._base import RenderjuiceOperator
@@ -17,11 +16,8 @@ from renderjuice_provider.operators._driver import Driver
 from renderjuice_provider.operators._kills import KillSwitch
 
 if TYPE_CHECKING:
-    from typing import Unpack
+    from airflow.sdk import Context
 
-    from airflow.sdk import Context, XComArg
-
-    from renderjuice_provider._operator_arguments import OperatorArguments
     from renderjuice_provider.api.models import Job
     from renderjuice_provider.lifecycle.record import Order
 
@@ -29,8 +25,11 @@ if TYPE_CHECKING:
 class JobOperator(RenderjuiceOperator):
     """An operator that takes one job to a goal and waits for it, on the worker or deferred.
 
-    A subclass says what it orders, and what it returns. How a job gets there is decided in
-    `renderjuice_provider.lifecycle.course`.
+    A subclass says what it takes, what it orders, and what it returns. How a job gets there is
+    decided in `renderjuice_provider.lifecycle.course`.
+
+    Attributes:
+        deferrable: whether to wait in the triggerer: see `is_deferrable`.
     """
 
     operator_extra_links = (RenderjuicePreviewLink(),)
@@ -40,21 +39,7 @@ class JobOperator(RenderjuiceOperator):
     poll_interval = Argument(seconds)
     timeout = Argument(seconds)
 
-    def __init__(
-        self,
-        *,
-        wait: bool | XComArg,
-        deferrable: bool | None,
-        poll_interval: float | timedelta | XComArg,
-        timeout: float | timedelta | XComArg,
-        renderjuice_conn_id: str,
-        **kwargs: Unpack[OperatorArguments],
-    ) -> None:
-        super().__init__(renderjuice_conn_id=renderjuice_conn_id, **kwargs)
-        self.wait = wait
-        self.deferrable = deferrable_by_default() if deferrable is None else truth(deferrable, "deferrable")
-        self.poll_interval = poll_interval
-        self.timeout = timeout
+    deferrable: bool
 
     @abstractmethod
     def order(self, context: Context) -> Order:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider._arguments import read_job_id
-from renderjuice_provider._deferral import DEFAULT_POLL_INTERVAL
+from renderjuice_provider._deferral import DEFAULT_POLL_INTERVAL, is_deferrable
 from renderjuice_provider.api.errors import RenderjuiceNotFoundError
 from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.redact import storable
@@ -132,14 +132,11 @@ class RenderjuiceValidateJobOperator(JobOperator):
         renderjuice_conn_id: str = "renderjuice_default",
         **kwargs: Unpack[OperatorArguments],
     ) -> None:
-        super().__init__(
-            wait=wait,
-            deferrable=deferrable,
-            poll_interval=poll_interval,
-            timeout=timeout,
-            renderjuice_conn_id=renderjuice_conn_id,
-            **kwargs,
-        )
+        super().__init__(renderjuice_conn_id=renderjuice_conn_id, **kwargs)
+        self.wait = wait
+        self.deferrable = is_deferrable(deferrable)
+        self.poll_interval = poll_interval
+        self.timeout = timeout
         self.job_id: Any = job_id
 
     def order(self, context: Context) -> Order:

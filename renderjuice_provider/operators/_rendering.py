@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider._arguments import Argument, plain_config, plain_path, read_job_id, truth
-from renderjuice_provider._deferral import DEFAULT_POLL_INTERVAL
+from renderjuice_provider._deferral import DEFAULT_POLL_INTERVAL, is_deferrable
 from renderjuice_provider.api._paths import plan
 from renderjuice_provider.api.config import RenderConfig, check_render_config
 from renderjuice_provider.api.errors import RenderjuiceError
@@ -42,31 +42,6 @@ class _RenderOperator(JobOperator):
     render_config = Argument(plain_config)
     cancel_on_kill = Argument(truth)
     cancel_on_timeout = Argument(truth)
-
-    def __init__(
-        self,
-        *,
-        render_config: RenderConfig | Mapping[str, Any] | str | XComArg,
-        cancel_on_kill: bool | XComArg,
-        cancel_on_timeout: bool | XComArg,
-        wait: bool | XComArg,
-        deferrable: bool | None,
-        poll_interval: float | timedelta | XComArg,
-        timeout: float | timedelta | XComArg,
-        renderjuice_conn_id: str,
-        **kwargs: Unpack[OperatorArguments],
-    ) -> None:
-        super().__init__(
-            wait=wait,
-            deferrable=deferrable,
-            poll_interval=poll_interval,
-            timeout=timeout,
-            renderjuice_conn_id=renderjuice_conn_id,
-            **kwargs,
-        )
-        self.render_config = render_config
-        self.cancel_on_kill = cancel_on_kill
-        self.cancel_on_timeout = cancel_on_timeout
 
     def order(self, context: Context) -> Order:
         """A completed render, of which job the subclass says."""
@@ -169,17 +144,14 @@ class RenderjuiceRenderJobOperator(_RenderOperator):
         renderjuice_conn_id: str = "renderjuice_default",
         **kwargs: Unpack[OperatorArguments],
     ) -> None:
-        super().__init__(
-            render_config=render_config,
-            cancel_on_kill=cancel_on_kill,
-            cancel_on_timeout=cancel_on_timeout,
-            wait=wait,
-            deferrable=deferrable,
-            poll_interval=poll_interval,
-            timeout=timeout,
-            renderjuice_conn_id=renderjuice_conn_id,
-            **kwargs,
-        )
+        super().__init__(renderjuice_conn_id=renderjuice_conn_id, **kwargs)
+        self.render_config = render_config
+        self.wait = wait
+        self.deferrable = is_deferrable(deferrable)
+        self.poll_interval = poll_interval
+        self.timeout = timeout
+        self.cancel_on_kill = cancel_on_kill
+        self.cancel_on_timeout = cancel_on_timeout
         self.job_id: Any = job_id
 
     def order(self, context: Context) -> Order:
@@ -254,17 +226,14 @@ class RenderjuiceRunJobOperator(_RenderOperator):
         renderjuice_conn_id: str = "renderjuice_default",
         **kwargs: Unpack[OperatorArguments],
     ) -> None:
-        super().__init__(
-            render_config=render_config,
-            cancel_on_kill=cancel_on_kill,
-            cancel_on_timeout=cancel_on_timeout,
-            wait=wait,
-            deferrable=deferrable,
-            poll_interval=poll_interval,
-            timeout=timeout,
-            renderjuice_conn_id=renderjuice_conn_id,
-            **kwargs,
-        )
+        super().__init__(renderjuice_conn_id=renderjuice_conn_id, **kwargs)
+        self.render_config = render_config
+        self.wait = wait
+        self.deferrable = is_deferrable(deferrable)
+        self.poll_interval = poll_interval
+        self.timeout = timeout
+        self.cancel_on_kill = cancel_on_kill
+        self.cancel_on_timeout = cancel_on_timeout
         self.file_path = file_path
         self.on_clear = on_clear
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from renderjuice_provider._arguments import Argument, is_unknown, read_job_id, truth
+from renderjuice_provider._arguments import Argument, is_unknown, read_job_id
 from renderjuice_provider._deferral import (
     BACKSTOP,
     DEFAULT_POLL_INTERVAL,
-    deferrable_by_default,
     earlier_deadline,
+    is_deferrable,
     job_trigger,
     seconds,
 )
@@ -118,7 +118,7 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
         super().__init__(**kwargs, **times)
         self.job_id: Any = job_id
         self.target_status: Any = str(target_status) if isinstance(target_status, str) else target_status
-        self.deferrable = deferrable_by_default() if deferrable is None else truth(deferrable, "deferrable")
+        self.deferrable = is_deferrable(deferrable)
         self.poll_interval = interval
         if timeout is not None:
             self.timeout = timeout

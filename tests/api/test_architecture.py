@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "_operator_arguments": set(),
     "_arguments": {"api"},
     "_templates": {"_arguments"},
-    "_deferral": {"triggers"} | BELOW,
+    "_deferral": {"_arguments", "triggers"} | BELOW,
     "operators": {"_arguments", "_operator_arguments", "_templates", "_deferral", "xcom_keys", "links", "triggers"}
     | BELOW,
     "sensors": {"_arguments", "_operator_arguments", "_templates", "_deferral", "links", "triggers"} | BELOW,

@@ -67,6 +67,7 @@ def test_a_deferral_of_the_release_before_is_resumed(emulator, runner, rendering
     }
     kwargs = {"event": event} | ({"waits_for": {"job_id": job_id, **times}} if waits_for else {})
     resumed = run_job(scene, wait=False).resume_execution("execute_complete", kwargs, runner.context)
-    assert (resumed["job_id"], resumed["status"]) == (job_id, emulator.jobs[job_id].status)
+    assert resumed["job_id"] == job_id
+    assert resumed["status"] in {"booting", "rendering"}
     assert runner.ti.xcoms["renderjuice_job_id"] == job_id
     assert emulator.ledger.renders_started() == 1
