@@ -1,1 +1,1 @@
-"""A Renderjuice that runs on this machine: the documented API, presigned storage, webhooks, real Blender."""
+"""A Renderjuice that runs on this machine: the API, the store, webhooks, real Blender."""

@@ -1,4 +1,4 @@
-"""How answers look: jobs, errors, dates. Renderjuice documents the first; errors are a switch."""
+"""How responses look: jobs, errors, dates. Renderjuice documents the first; errors are a switch."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 def plain(value: Any) -> Any:
-    """`value` as every client can read it: a scene may hold texts that are no UTF-8 (old file names), and numbers that are none.
+    """`value` as every client can read it.
 
-    One answer that cannot be written would be a 500 to everybody who lists jobs.
+    A scene may hold texts that are not UTF-8 (old file names), and numbers such as NaN. One
+    response that cannot be written would be a 500 to every client that lists jobs.
     """
     if isinstance(value, str):
         return value.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
@@ -33,7 +34,7 @@ def plain(value: Any) -> Any:
 
 
 class JSONResponse(StarletteJSONResponse):
-    """JSON, whatever a scene or a client has put into it."""
+    """JSON of anything that a scene or a client has put into it."""
 
     def render(self, content: Any) -> bytes:
         """As bytes."""

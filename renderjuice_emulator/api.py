@@ -1,4 +1,4 @@
-"""The documented endpoints, below `/api/external/v1`: each declares one operation by its decorator."""
+"""The documented endpoints. The decorator of each declares one operation."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ router = APIRouter(prefix=PREFIX, dependencies=[Depends(_bearer)])
 
 
 async def _workspace(request: Request) -> str:
-    """The middleware found it, from the key, before the body was read; FastAPI would read that first."""
+    """The middleware found it by the key: FastAPI would read the body first."""
     return cast(str, request.scope["workspace"])
 
 
@@ -160,7 +160,7 @@ async def validate_job(request: Request, parts: Parts, job: FoundJob) -> Respons
 async def start_render(
     request: Request, parts: Parts, job: FoundJob, body: Annotated[RenderRequest, Body()]
 ) -> Response:
-    """Start render: from `validated`; a repeat starts nothing and says so in `X-Idempotent-Replay`."""
+    """Start render: from `validated`; a repeat starts nothing (`X-Idempotent-Replay`)."""
     config = body["requestedRenderConfig"]
     unknown = config.keys() - RenderConfig.__annotations__.keys()
     if unknown and parts.switches.unknown_render_keys == "refused":

@@ -1,4 +1,4 @@
-"""The application behind the API's port: documented endpoints, their description, and the control routes."""
+"""The application behind the API's port: endpoints, their description, and controls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from renderjuice_emulator.parts import EmulatorParts
 
 @cache
 def application() -> FastAPI:
-    """The application, made once: it serves every emulator of the process, each by the `scope` of its requests."""
+    """The application, made once for every emulator of the process.
+
+    It finds the parts of the emulator in the `scope` of the request.
+    """
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
@@ -51,7 +54,10 @@ def _refuse(request: Request, status: int, message: str, headers: Mapping[str, s
 
 
 def _explain(error: RequestValidationError) -> str:
-    """The problems in one line, without the values: `requestedRenderConfig.fps: Input should be greater than 0`."""
+    """The problems in one line, without the values.
+
+    Such as `requestedRenderConfig.fps: Input should be greater than 0`.
+    """
     return "; ".join(
         f"{'.'.join(str(part) for part in problem['loc'][1:]) or 'body'}: {problem['msg']}"
         for problem in error.errors()

@@ -1,4 +1,4 @@
-"""What a farm makes of an upload before Blender sees it: archives are unpacked with care, and only one scene is the scene."""
+"""Archives that are uploaded: unpacked with care, and searched for the scene."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ _MAX_PART, _MAX_PATH, _MAX_DEPTH = 255, 1024, 64
 _MAX_DIRECTORY, _MAX_ENTRIES, _MAX_EXTRA = 32 << 20, 200_000, 4096
 """Of the list of members: bytes, members, and bytes that are added to one."""
 _FREE, _MAX_RATIO = 64 << 20, 100
-"""Bytes that any archive may unpack to, and how many times its own size is added. More is empty, and would only fill the disk."""
+"""Bytes that any archive may unpack to, and how many times its own size is added. More is empty,
+and would only fill the disk."""
 _MAX_DICTIONARY = 64 << 20
 _PIECE = 1 << 20
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
@@ -36,7 +37,8 @@ _LITTER = re.compile(
     | .*\.blend(\d+|@)""",
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
-"""Names of files and folders that systems and programs leave behind, Blender's own backups among them."""
+"""Names of files and folders that systems and programs leave behind, Blender's own backups among
+them."""
 
 
 def unpack(upload: Path, folder: Path) -> Path:
@@ -65,7 +67,7 @@ def unpack(upload: Path, folder: Path) -> Path:
 
 
 class _Listed:
-    """The file of an archive, whose list of members is looked at before `zipfile` takes it apart."""
+    """The file of an archive, whose list of members is checked before `zipfile` reads it."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -98,7 +100,8 @@ def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]
 
 
 def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
-    raw = copy.copy(info)  # read as if it were stored, for `zipfile` unpacks some methods without a bound
+    # Read as if it were stored, for `zipfile` unpacks some methods without a bound.
+    raw = copy.copy(info)
     raw.compress_type, raw.file_size = zipfile.ZIP_STORED, info.compress_size
     del raw.CRC
     with archive.open(raw) as file:
@@ -127,7 +130,7 @@ def _lzma(head: bytes) -> lzma.LZMADecompressor:
 
 
 def safe_name(name: str) -> str:
-    """A client's name of a `.blend` as that of a file here; empty where it is none."""
+    """A client's name of a `.blend` as a file name here; empty where it cannot be one."""
     last = re.split(r"[/\\]", name)[-1]
     try:
         fits = "\0" not in last and len(last.encode()) <= _MAX_PART
@@ -167,7 +170,10 @@ def _members(archive: zipfile.ZipFile, most: int) -> dict[PurePosixPath, zipfile
 
 
 def _name(info: zipfile.ZipInfo) -> str:
-    """As the packer wrote it: many write UTF-8 and do not flag it, which `zipfile` reads as code page 437."""
+    """As the packer wrote it.
+
+    Many write UTF-8 without the flag for it, which `zipfile` reads as code page 437.
+    """
     raw = info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437")
     rest = info.extra  # short: see _MAX_EXTRA
     while len(rest) >= 4:
@@ -200,7 +206,7 @@ def _check_safe(name: str, info: zipfile.ZipInfo) -> None:
 
 
 def several_scenes(folder: Path) -> list[str]:
-    """What may be the scene of an archive that was unpacked into `folder`; empty when there is no doubt."""
+    """What may be the scene of the archive unpacked into `folder`; empty without a doubt."""
     blends = [PurePosixPath(path.relative_to(folder)) for path in folder.rglob("*") if path.suffix.lower() == ".blend"]
     top = _scene(blends)
     rivals = [path for path in blends if len(path.parts) == len(top.parts) or top.parent not in path.parents]

@@ -20,7 +20,7 @@ from renderjuice_emulator.rendering import RenderedFile, RenderFailedError, Rend
 JOB_SCRIPT = Path(__file__).with_name("blender_job.py")
 
 _LONGEST_MESSAGE = 16 * 1024 * 1024
-"""Bytes of one line from Blender. A report on a scene with thousands of missing textures is long."""
+"""Bytes of one line from Blender: a report on thousands of missing textures is long."""
 
 _REMEMBERED_NOISE = 4096
 """Bytes of Blender's chatter that are kept, to say what it last said when it crashes."""
@@ -29,12 +29,13 @@ _REMEMBERED_NOISE = 4096
 def find_blender(explicit: str | None = None) -> list[str] | None:
     """The command that runs `blender_job.py` inside Blender, or None where there is no Blender.
 
-    Looked for in this order: `explicit`, the environment variable `RENDERJUICE_BLENDER`, a `.venv-blender` in the current
-    directory or above it, the running interpreter, `blender` on the path.
+    Searched for in this order: `explicit`, the environment variable `RENDERJUICE_BLENDER`, a
+    `.venv-blender` in the current directory or above it, the running interpreter, `blender` on the
+    path.
 
     Args:
-        explicit: A Blender executable, or a Python interpreter that has the `bpy` module. When it (or the environment
-            variable) is given but cannot be run, nothing else is tried.
+        explicit: A Blender executable, or a Python interpreter that has the `bpy` module. When it
+            (or the environment variable) is given but cannot be run, nothing else is tried.
     """
     chosen = explicit or os.environ.get("RENDERJUICE_BLENDER")
     if chosen:
@@ -43,7 +44,7 @@ def find_blender(explicit: str | None = None) -> list[str] | None:
         return _command(str(Path(found).absolute())) if found else None
     for folder in (Path.cwd(), *Path.cwd().parents):
         venv = folder / ".venv-blender"
-        # Of what lies around, only what nobody else could have put there: the current folder may be below /tmp.
+        # Only what no other user could have put there: the current folder may be below /tmp.
         if any(map(only_ours, venv.glob("lib/python*/site-packages/bpy"))) and only_ours(venv / "bin" / "python"):
             return _command(str(venv / "bin" / "python"))
     if importlib.util.find_spec("bpy"):
@@ -54,16 +55,18 @@ def find_blender(explicit: str | None = None) -> list[str] | None:
 
 def _command(executable: str) -> list[str]:
     if Path(executable).name.startswith("python"):
-        return [executable, "-P", str(JOB_SCRIPT)]  # -P: what lies next to the script must not shadow other modules.
+        # -P: what lies next to the script must not shadow other modules.
+        return [executable, "-P", str(JOB_SCRIPT)]
     return [executable, "--background", "--factory-startup", "--disable-autoexec", "--python", str(JOB_SCRIPT)]
 
 
 class BlenderRenderer:
     """The `Renderer` that runs Blender.
 
-    A scene that fails does so with one of these types: `SCENE_UNREADABLE`, `NO_CAMERA`, `INVALID_CONFIG` (Blender knows no
-    such format, engine or colour depth), `NO_GPU` (EEVEE and Workbench need OpenGL), `RENDER_ERROR` (Blender's own words),
-    and `CRASHED` (Blender ended by itself; its exit code and last words).
+    A scene that fails does so with one of these types: `SCENE_UNREADABLE`, `NO_CAMERA`,
+    `INVALID_CONFIG` (Blender knows no such format, engine or colour depth), `NO_GPU` (EEVEE and
+    Workbench need OpenGL), `RENDER_ERROR` (Blender's own words), and `CRASHED` (Blender ended by
+    itself; its exit code and last words).
 
     Args:
         command: What `find_blender` returns.
@@ -75,7 +78,11 @@ class BlenderRenderer:
         self._command = tuple(command)
 
     async def analyze(self, scene: Path) -> SceneReport:
-        """Open the `.blend`, its scripts disabled, and report; raises `RenderFailedError` when it cannot be opened."""
+        """Open the `.blend`, its scripts disabled, and report.
+
+        Raises:
+            RenderFailedError: it cannot be opened.
+        """
         async with contextlib.aclosing(self._run(_job("analyze", scene), scene)) as messages:
             async for message in messages:
                 fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in message.items()}
@@ -83,10 +90,13 @@ class BlenderRenderer:
         raise RenderFailedError("Blender had nothing to say about this scene", "CRASHED")
 
     async def render(self, order: RenderOrder) -> AsyncIterator[RenderedFile]:
-        """Render frame after frame, yielding each file once it is closed. Closing the iterator kills Blender at once.
+        """Render frame after frame, yielding each file once it is closed.
+
+        Closing the iterator kills Blender at once.
 
         Raises:
-            RenderFailedError: with a type from the list in this class's description; files yielded before stay.
+            RenderFailedError: with a type from the list in this class's description; files yielded
+                before stay.
         """
         engine = order.config.get("renderEngine", order.report.engine)
         drawn = False
@@ -124,7 +134,8 @@ class BlenderRenderer:
         assert process.stderr is not None  # noqa: S101
         noise = asyncio.create_task(_last_words(process.stderr))
         try:
-            # It stays open: its end tells Blender to end, also when this process dies and cannot kill it.
+            # It stays open: Blender ends when it ends, also where this process dies and cannot kill
+            # it.
             process.stdin.write(json.dumps(job).encode() + b"\n")
             async for line in process.stdout:
                 if line.startswith(b'{"message"'):  # Before the script begins, Blender greets.
@@ -157,7 +168,7 @@ def _fate(code: int | None) -> str:
 
 
 async def _last_words(stream: asyncio.StreamReader) -> str:
-    """Read all that Blender says, so that it never blocks on a full pipe, and return its last few lines."""
+    """Read all that Blender says, so that no full pipe blocks it; return its last lines."""
     said = b""
     while chunk := await stream.read(65536):
         said = (said + chunk)[-_REMEMBERED_NOISE:]

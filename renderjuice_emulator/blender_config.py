@@ -9,7 +9,8 @@ import bpy
 from renderjuice_emulator.blender_errors import JobError, words
 
 ACES_VIEWS = ("ACES 2.0", "ACES 1.3")
-"""View transforms that mean ACES, best first. Blender ships them since 5.0; older ones keep the scene's own view."""
+"""View transforms that mean ACES, best first. Blender ships them since 5.0; older ones keep the
+scene's own view."""
 
 PLAIN_SETTINGS = {
     "resolutionPercentage": "render.resolution_percentage",
@@ -27,15 +28,19 @@ OUTPUT_SETTINGS = {
     "compression": "compression",
     "quality": "quality",
 }
-"""Fields of `outputSettings` and the image settings that they are. The mode goes before the depth it permits."""
+"""Fields of `outputSettings` and the image settings that they are. The mode goes before the depth
+it permits."""
 
 
 def apply_config(scene: Any, config: dict[str, Any]) -> None:
-    """Set what the order asks for; everything else stays as the artist left it, but always on the CPU, on all cores."""
+    """Set what the order asks for; the rest stays as the artist left it.
+
+    Always on the CPU, on all cores.
+    """
     render, cycles = scene.render, scene.cycles
     render.threads_mode = "AUTO"
     render.use_overwrite, render.use_placeholder, render.use_file_extension = True, False, True
-    render.use_stamp_filename = False  # Else each image tells where this farm keeps its scenes.
+    render.use_stamp_filename = False  # Else each image shows where this farm keeps its scenes.
     cycles.device = "CPU"
     cycles.denoiser = "OPENIMAGEDENOISE"  # The other one, OPTIX, needs a GPU.
     for name in ("compositor_device", "compositor_denoise_device"):
@@ -76,16 +81,19 @@ def _apply_output(render: Any, config: dict[str, Any]) -> None:
 
 
 def _set(field: str, target: Any, name: str, value: Any) -> None:
-    """Set one property; what Blender refuses is told by the name of the configuration's field."""
+    """Set one property; an error names the configuration's field."""
     try:
-        # JSON does not tell 64 from 64.0, Blender does.
+        # JSON does not distinguish 64 from 64.0, Blender does.
         setattr(target, name, int(value) if isinstance(value, float) else value)
     except (TypeError, ValueError) as error:
         raise JobError("INVALID_CONFIG", f"{field}: {words(error)}") from error
 
 
 def _engine(name: str) -> str:
-    """EEVEE is `BLENDER_EEVEE_NEXT` in Blender 4.2 to 4.5 and `BLENDER_EEVEE` before and after; take either."""
+    """Blender's own name of the engine; for EEVEE either of its names is taken.
+
+    It is `BLENDER_EEVEE_NEXT` in Blender 4.2 to 4.5, and `BLENDER_EEVEE` before and after.
+    """
     if name.startswith("BLENDER_EEVEE"):
         return "BLENDER_EEVEE_NEXT" if (4, 2) <= bpy.app.version[:2] < (5, 0) else "BLENDER_EEVEE"
     return name

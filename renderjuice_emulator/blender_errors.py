@@ -4,7 +4,10 @@ from __future__ import annotations
 
 
 class JobError(Exception):
-    """What ends this job, in words for the artist. `type` is one of those that `blender.py` lists."""
+    """What ends this job, in words for the artist.
+
+    `type` is one of those that `blender.py` lists.
+    """
 
     def __init__(self, type_: str, name: str) -> None:
         super().__init__(name)

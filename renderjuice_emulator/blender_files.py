@@ -1,7 +1,7 @@
 """Runs inside Blender: the files that a scene's pictures need, and which of them are not there.
 
-Names are as the scene stores them, relative to it, with forward slashes. A set of files of which none is there (the tiles of an
-image, a sequence) is named as the set, else file by file.
+Names are as the scene stores them, relative to it, with forward slashes. A set of files of which
+none is there (the tiles of an image, a sequence) is named as the set, else file by file.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ from renderjuice_emulator.blender_needs import is_edit, live_nodes, strips
 
 _NUMBER = re.compile(r"(\d+)(?=\D*$)")
 _SHOWN = 20
-"""So many files of a set are named one by one."""
+"""The number of files of a set that are named one by one."""
 
 
 def missing_files(scene: Any, blocks: Iterable[Any]) -> tuple[list[str], list[str]]:
-    """What is not there of what these data-blocks need, sorted; and sentences on what could not be checked."""
+    """The files that these data-blocks need and that are absent, sorted.
+
+    And sentences on what could not be checked.
+    """
     blocks = list(blocks)
     missing: set[str] = set()
     troubles = []
@@ -122,7 +125,10 @@ def _missing_point_caches(block: Any) -> Iterator[str]:
 
 
 def point_caches(block: Any) -> Iterator[Any]:
-    """What the simulations of an object or scene keep their motion in: cloth, soft bodies, particles, rigid bodies."""
+    """Where the simulations of an object or scene keep their motion.
+
+    Simulations are cloth, soft bodies, particles and rigid bodies.
+    """
     if block.id_type == "SCENE":
         world = block.rigidbody_world
         if world is not None and world.enabled and world.collection and world.collection.objects:
@@ -151,7 +157,7 @@ def _missing_strips(scene: Any) -> Iterator[str]:
 def _missing_of(
     name: str, paths: Iterable[str], block: Any, is_there: Callable[[str], bool] = os.path.isfile
 ) -> Iterator[str]:
-    """Of the files that make up a set: its name when there is none, else those that are absent."""
+    """Of the files of a set: those that are absent, or the set's name when all are."""
     paths = sorted(set(paths))
     absent = [path for path in paths if path and path != "<builtin>" and not is_there(_absolute(path, block.library))]
     if absent and len(absent) == len(paths):
@@ -166,7 +172,7 @@ def _is_packed(block: Any) -> bool:
 
 
 def _absolute(path: str, library: Any = None) -> str:
-    """Where Blender would look: artists on Windows leave backslashes."""
+    """Where Blender would search: artists on Windows leave backslashes."""
     return os.path.normpath(str(bpy.path.abspath(path.replace("\\", "/"), library=library)))
 
 

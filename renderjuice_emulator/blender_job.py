@@ -1,14 +1,17 @@
 """Runs inside Blender: validates one scene, or renders it. Standard library and `bpy` only.
 
-`renderjuice_emulator.blender` starts one of these for each job. The first line of standard input is the order, as JSON:
+`renderjuice_emulator.blender` starts one of these for each job. The first line of standard input is
+the order, as JSON:
 
     {"command": "analyze", "scene": "shot.blend"}
-    {"command": "render", "scene": "shot.blend", "destination": "out", "frames": [1, 2], "config": {...}}
+    {"command": "render", "scene": "shot.blend", "destination": "out", "frames": [1], "config": {}}
 
-The answer is JSON, one message on each line of standard output: `report`, then nothing more; or one `file` for each
-finished image; or `error`. Standard input stays open for as long as the answer is wanted: at its end, Blender ends.
+The answer is JSON, one message on each line of standard output: `report`, then nothing more; or one
+`file` for each finished image; or `error`. Standard input stays open for as long as the answer is
+wanted: at its end, Blender ends.
 
-Works with Blender 4.2 to 5.x, as the `bpy` module or as `blender --background --python blender_job.py`.
+Works with Blender 4.2 to 5.x, as the `bpy` module or as `blender --background
+--python blender_job.py`.
 """
 
 from __future__ import annotations
@@ -43,7 +46,8 @@ def open_scene(path: str) -> Any:
     try:
         bpy.ops.wm.open_mainfile(filepath=path, load_ui=False, use_scripts=False)
     except RuntimeError as error:
-        # Blender may also complain of a scene that it has opened, say because a linked library is gone.
+        # Blender may also complain of a scene that it has opened, say because a linked library is
+        # gone.
         if not bpy.data.filepath:
             raise JobError("SCENE_UNREADABLE", words(error)) from error
     _switch_off_style_modules()
@@ -51,7 +55,10 @@ def open_scene(path: str) -> Any:
 
 
 def _switch_off_style_modules() -> None:
-    """Freestyle's modules are Python that runs also where scripts are disabled. Their mode stays: the report warns of that."""
+    """Switch off Freestyle's modules: Python that runs also where scripts are disabled.
+
+    Their mode stays: the report warns of that.
+    """
     for layer in (layer for scene in bpy.data.scenes for layer in scene.view_layers):
         for module in layer.freestyle_settings.modules:
             module.use = False
@@ -84,26 +91,32 @@ def analyze(scene: Any) -> dict[str, Any]:
 
 
 def _linked_outputs(scene: Any) -> list[str]:
-    """A node without a link writes nothing, so nobody is to wait for it."""
+    """A node without a link writes nothing, so nothing is to wait for it."""
     return [name for name, node in file_outputs(scene) if any(socket.is_linked for socket in node.inputs)]
 
 
-def _tried(look: Callable[[], Any], default: Any, what: str) -> tuple[Any, list[str]]:
-    """What a look into the scene finds, or a default and a sentence: one odd thing must not end the whole check."""
+def _tried(check: Callable[[], Any], default: Any, what: str) -> tuple[Any, list[str]]:
+    """What a check of the scene finds; where it fails, a default and a sentence.
+
+    One odd thing must not end the whole analysis.
+    """
     try:
-        return look(), []
+        return check(), []
     except Exception as error:  # noqa: BLE001
         return default, [f"Could not find out: {what} ({words(error)})."]
 
 
 def render(scene: Any, destination: Path, frames: list[int], config: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Render into `destination` as `0001.png`, composites into a folder for each node; yields each file once closed."""
+    """Render into `destination` as `0001.png`, and yield each file once it is closed.
+
+    Composites go into a folder for each node.
+    """
     apply_config(scene, config)
     redirect(scene, destination)
     folders = [name for name, _ in file_outputs(scene)]
     seen: set[tuple[Path, int]] = set()
     for folder in folders:
-        _unseen(destination / folder, seen)  # What an earlier render left there is none of ours.
+        _unseen(destination / folder, seen)  # What an earlier render left there.
     for frame in frames:
         _render_frame(scene, frame)
         for path, view in _frame_paths(scene, frame):
@@ -126,17 +139,18 @@ def _render_frame(scene: Any, frame: int) -> None:
     scene.frame_start = scene.frame_end = frame
     if scene.frame_start != frame:
         raise JobError("INVALID_CONFIG", f"Blender cannot render frame {frame}: frames begin at {scene.frame_start}")
-    scene.frame_set(frame)  # Markers may switch the camera here, and animation may switch view layers off.
+    scene.frame_set(frame)  # May switch the camera (markers) and view layers (animation).
     if not is_edit(scene):
         if scene.camera is None:
             raise JobError("NO_CAMERA", f"frame {frame}: the scene {scene.name!r} has no active camera")
         if not any(layer.use for layer in scene.view_layers):
-            # Blender would go on and write an empty image. Nobody wants to pay for that one.
+            # Blender would go on and write an empty image. No customer wants to pay for that.
             raise JobError("RENDER_ERROR", f"frame {frame}: all view layers are disabled for rendering")
     for path, _ in _frame_paths(scene, frame):
         path.unlink(missing_ok=True)  # An earlier render's image must not pass for this one's.
     try:
-        # As an animation of one frame, for only then do file-output nodes put the frame's number into their names.
+        # As an animation of one frame, for only then do file-output nodes put the frame's number
+        # into their names.
         bpy.ops.render.render(animation=True)
     except RuntimeError as error:
         raise JobError("RENDER_ERROR", f"frame {frame}: {words(error)}") from error
@@ -155,7 +169,7 @@ def _frame_paths(scene: Any, frame: int) -> list[tuple[Path, str | None]]:
 
 
 def _unseen(folder: Path, seen: set[tuple[Path, int]]) -> list[Path]:
-    """Files that are new, or have been written anew, since the last call."""
+    """Files that are new, or have been written again, since the last call."""
     files = {(path, path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
     new = files - seen
     seen |= new
@@ -163,7 +177,7 @@ def _unseen(folder: Path, seen: set[tuple[Path, int]]) -> list[Path]:
 
 
 def _cameras(scene: Any) -> list[str]:
-    """All cameras, the active one first; none when none is active, for then there is nothing to render with."""
+    """All cameras, the active one first; empty without an active one, which rendering needs."""
     active = scene.camera or next((marker.camera for marker in scene.timeline_markers if marker.camera), None)
     if active is None:
         return []
@@ -171,7 +185,7 @@ def _cameras(scene: Any) -> list[str]:
 
 
 def _end_with_parent() -> None:
-    """Wait for standard input to end, which it does when the emulator stops wanting this job, or dies."""
+    """Wait for the end of standard input: the emulator stopped wanting this job, or died."""
     while os.read(0, 1024):
         pass
     os._exit(1)
@@ -180,7 +194,8 @@ def _end_with_parent() -> None:
 def main() -> None:
     """Take the order, answer it, end."""
     limits()
-    # Blender chats on standard output. Keep the channel for ourselves and send the chat where the errors go.
+    # Blender chats on standard output. Keep the channel for ourselves and send the chat where the
+    # errors go.
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
 
@@ -191,7 +206,7 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     status = 0
     try:
-        bpy.ops.wm.read_factory_settings(use_empty=True)  # Nobody's preferences and add-ons.
+        bpy.ops.wm.read_factory_settings(use_empty=True)  # Without preferences and add-ons.
         scene = open_scene(order["scene"])
         if order["command"] == "analyze":
             send("report", analyze(scene))
@@ -200,12 +215,12 @@ def main() -> None:
                 send("file", file)
     except JobError as error:
         send("error", {"type": error.type, "name": str(error)})
-    except Exception:  # noqa: BLE001 - told with its traceback, as a crash: the last words of standard error
+    except Exception:  # noqa: BLE001 - reported as a crash, by the last words of standard error
         traceback.print_exc()
         status = 1
     channel.close()
     sys.stderr.flush()
-    os._exit(status)  # All is written. Freeing every mesh first takes time, and has been known to crash.
+    os._exit(status)  # All is written. Freeing every mesh takes time, and may crash.
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Runs inside Blender: which of a scene's data-blocks its pictures are made of, and which files those need.
+"""Runs inside Blender: which data-blocks a scene's pictures are made of, and their files.
 
-A `.blend` names many files that no picture needs: brushes, sounds, reference pictures, what hides from renders or is used by
-nobody. So this walks from the scene along what is rendered, as far as Blender tells who uses what.
+A `.blend` names many files that no picture needs: brushes, sounds, reference pictures, what hides
+from renders or is not used. So this walks from the scene along what is rendered, as far as
+Blender knows what uses what.
 """
 
 from __future__ import annotations
@@ -96,7 +97,10 @@ def _matters_to_scene(scene: Any, used: Any) -> bool:
 
 
 def _shows(user: Any, used: Any) -> bool:
-    """Whether an image or clip is seen in what `user` renders: backgrounds of cameras, references and loose nodes are not."""
+    """Whether an image or clip is seen in what `user` renders.
+
+    Backgrounds of cameras, references and loose nodes are not.
+    """
     if user.id_type == "CAMERA":
         return False
     if user.id_type == "OBJECT":

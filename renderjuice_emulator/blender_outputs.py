@@ -1,4 +1,7 @@
-"""Runs inside Blender: the compositor's file-output nodes, each with a folder of its own in which all its files stay."""
+"""Runs inside Blender: the compositor's file-output nodes.
+
+Each has a folder of its own, in which all its files stay.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from renderjuice_emulator.blender_needs import compositor, is_edit, strips
 
 
 def file_outputs(scene: Any) -> list[tuple[str, Any]]:
-    """The nodes, those inside groups too, each with a name that is a folder's and no other node's."""
+    """The nodes, also those inside groups, each with a folder name that no other has."""
     found: dict[str, Any] = {}
     taken: set[str] = set()
     for tree, node in _nodes(scene):
@@ -45,7 +48,10 @@ def redirect(scene: Any, destination: Path) -> None:
 
 
 def _nodes(scene: Any) -> Iterator[tuple[Any, Any]]:
-    """Every node of every tree that composites, with its tree; scenes that are strips of an edit composite, too."""
+    """Every node of every tree that composites, with its tree.
+
+    Scenes that are strips of an edit composite, too.
+    """
     scenes = [scene]
     if is_edit(scene):
         scenes += [strip.scene for strip in strips(scene) if strip.type == "SCENE" and strip.scene]
@@ -60,7 +66,10 @@ def _nodes(scene: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _unlike(taken: set[str], *names: str) -> str:
-    """The first name that is not taken, or the last with a number; not everybody's disk tells `Glow` from `glow`."""
+    """The first name that is not taken, or the last with a number.
+
+    Not every disk distinguishes `Glow` from `glow`.
+    """
     numbered = (f"{names[-1]}_{number}" for number in range(2, len(taken) + 3))
     name = next(name for name in (*names, *numbered) if name.lower() not in taken)
     taken.add(name.lower())
@@ -68,5 +77,5 @@ def _unlike(taken: set[str], *names: str) -> str:
 
 
 def _inside(name: str) -> str:
-    """A file name with folders, such as `masks/juice_####`, without the parts that lead out of the folder."""
+    """A file name such as `masks/juice_####`, without parts that lead out of the folder."""
     return "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", "..", "."))

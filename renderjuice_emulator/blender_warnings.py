@@ -1,6 +1,7 @@
 """Runs inside Blender: what will look different from what the artist saw, as sentences.
 
-A farm opens scenes with their scripts disabled, on machines that have nobody's add-ons, and begins at any frame.
+A farm opens scenes with their scripts disabled, on machines without add-ons, and begins at any
+frame.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ def warnings(scene: Any, blocks: Iterable[Any]) -> list[str]:
     """One sentence for each kind of trouble in the data-blocks that are rendered."""
     blocks = sorted(blocks, key=lambda block: (block.id_type, block.name))
     found = []
-    for kind, look in _KINDS.items():
+    for kind, find in _KINDS.items():
         try:
-            culprits = list(dict.fromkeys(look(scene, blocks)))
+            culprits = list(dict.fromkeys(find(scene, blocks)))
         except Exception as error:  # noqa: BLE001 - one odd thing must not end the check of all others
             found.append(f"{kind}: could not be checked ({error}).")
             continue

@@ -168,7 +168,7 @@ async def _run(server: EmulatorServer, options: argparse.Namespace, renderer: st
 
 def _write_whole(path: Path, content: dict[str, Any]) -> None:
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.touch(mode=0o600)  # it tells the token of the controls
+    partial.touch(mode=0o600)  # it holds the token of the controls
     partial.write_text(json.dumps(content) + "\n")
     partial.replace(path)
 

@@ -11,21 +11,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 LONGEST_JUMP = 10 * 366 * 86400.0
-"""Seconds by which the clock is moved at once: ten years, further than any test looks, and far from the last date there is."""
+"""Seconds by which the clock is moved at once: ten years, longer than any test needs, and far from
+the last date there is."""
 
 
 class Clock:
     """Everything in the emulator that takes time takes it from here.
 
     Args:
-        speed: emulated seconds per real second. 1 is real time, 3600 makes an hour a second, and 0 is a clock that only
-            `advance` moves.
+        speed: emulated seconds per real second. 1 is real time, 3600 makes an hour a second, and 0
+            is a clock that only `advance` moves.
 
-    Emulated time begins at the real time, so that what a client compares with its own clock (`expiresAt`) makes sense.
+    Emulated time begins at the real time, so that what a client compares with its own clock
+    (`expiresAt`) makes sense.
 
-    `advance` works at every speed and is deterministic at speed 0: it wakes sleepers one by one in the order of their
-    time, and lets each woken task run until it sleeps again or ends before the next is woken. One `advance(3600)`
-    therefore carries a job through as many states as fit into an hour.
+    `advance` works at every speed and is deterministic at speed 0: it wakes sleepers one by one in
+    the order of their time, and lets each woken task run until it sleeps again or ends before the
+    next is woken. One `advance(3600)` therefore carries a job through as many states as fit into an
+    hour.
     """
 
     def __init__(self, speed: float = 1.0) -> None:
@@ -56,10 +59,12 @@ class Clock:
         return datetime.fromtimestamp(self.timestamp(), UTC)
 
     def transfer_timestamp(self) -> float:
-        """Seconds by which signed URLs expire: what `advance` skipped counts, a speed above 1 does not.
+        """Seconds by which signed URLs expire.
 
-        Transfers happen in real time. At 1000 emulated seconds a second, a URL that lives a quarter of an hour would
-        be dead before the client could use it.
+        What `advance` skipped counts, a speed above 1 does not.
+
+        Transfers happen in real time. At 1000 emulated seconds a second, a URL that lives a quarter
+        of an hour would be dead before the client could use it.
         """
         return self._origin + self._real_seconds() * min(self.speed, 1.0) + self._advanced
 
@@ -78,7 +83,7 @@ class Clock:
                 timer.cancel()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run `work` as a task that `advance` waits for while it is neither asleep nor in `waiting()`."""
+        """Run `work` as a task. `advance` waits for it unless it sleeps or is in `waiting()`."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         self._awake += 1
@@ -88,7 +93,7 @@ class Clock:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """The current task waits for something that time alone does not bring, such as a free slot."""
+        """The current task waits for more than time, such as a free slot."""
         counted = asyncio.current_task() in self._tasks
         if counted:
             self._fall_asleep()
@@ -100,7 +105,9 @@ class Clock:
                 self._quiet.clear()
 
     async def pass_time(self, seconds: float) -> None:
-        """Move the clock on, waking who is due on the way. For code inside the emulator's event loop.
+        """Move the clock on, waking the sleepers that are due on the way.
+
+        For code inside the emulator's event loop.
 
         Raises:
             ValueError: for a time that is negative, or longer than `LONGEST_JUMP`.
@@ -149,7 +156,8 @@ class Clock:
         self._fall_asleep()
 
     async def _settle(self) -> None:
-        # One turn of the loop lets whoever was just woken (by us or by another task) count as awake again.
+        # One turn of the loop lets a task that was just woken (by us or by another task) count as
+        # awake again.
         await asyncio.sleep(0)
         while self._awake:
             await self._quiet.wait()

@@ -1,4 +1,4 @@
-"""The TCP side: finding a request's connection, resetting it, killing the process at its other end."""
+"""The TCP side: a request's connection, how it is reset, and the process at its other end."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def peers(client: tuple[str, int], server: tuple[str, int]) -> list[int]:
 def kill(pids: Iterable[int]) -> None:
     """SIGKILL these processes."""
     for pid in pids:
-        with suppress(ProcessLookupError):  # another request of it, killed at the same moment, was faster
+        with suppress(ProcessLookupError):  # another fault was faster
             os.kill(pid, signal.SIGKILL)
 
 

@@ -1,6 +1,7 @@
-"""The emulator's controls for other processes, below `/_emulator/<token>` on the API's port: see `renderjuice_emulator.guard`.
+"""The emulator's controls for other processes, on the API's port.
 
-No answer holds a signed URL or a key.
+They are below `/_emulator/<token>`: see `renderjuice_emulator.guard`. No response holds a signed
+URL or a key.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ router = APIRouter(prefix=CONTROLS, include_in_schema=False)
 
 
 class FaultsToAdd(TypedDict):
-    """Faults in order for one operation; with a file name, only for requests that concern an upload of that name."""
+    """Faults in order for one operation.
+
+    With a file name, only for requests that concern an upload of that name.
+    """
 
     operation: str
     faults: list[str]
@@ -120,7 +124,7 @@ async def flip_switches(parts: Parts, body: Annotated[dict[str, Any], Body()]) -
 
 @router.put("/webhook")
 async def set_webhook(parts: Parts, body: Annotated[WebhookAddress, Body()]) -> dict[str, Any]:
-    """Set where events go, and the secret that signs them. The dashboard does this at Renderjuice."""
+    """Set where events go, and the secret that signs them: Renderjuice's dashboard does this."""
     try:
         parts.webhooks.url = body["url"]
     except ValueError as error:

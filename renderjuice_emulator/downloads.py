@@ -11,7 +11,10 @@ from renderjuice_emulator.switches import Switches
 
 
 def downloads_body(parts: EmulatorParts, job: Job, host: str | None) -> dict[str, Any]:
-    """Signed URLs of the outputs, on the host that the client knows; empty arrays before output is ready."""
+    """Signed URLs of the outputs, on the host that the client knows.
+
+    Empty arrays before output is ready.
+    """
     switches, storage = parts.switches, parts.storage
     items: dict[str, list[dict[str, Any]]] = {"frame": [], "composite": []}
     if parts.farm.outputs_are_ready(job):

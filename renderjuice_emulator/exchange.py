@@ -73,7 +73,7 @@ class Exchange:
         except RuntimeError as error:
             await error_response("nest", 500, str(error))(self.scope, self.receive, self.send)
             return
-        self.entry.peer_pid = pids[0]  # noted first: whoever waits for the end of the process reads it
+        self.entry.peer_pid = pids[0]  # first: a test reads it when the process has ended
         kill(pids)
         await self.reset()
 

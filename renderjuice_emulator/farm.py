@@ -100,7 +100,7 @@ class Farm:
         return job
 
     def find(self, workspace_id: str, job_id: str) -> Job:
-        """A job of this workspace; another's job is as unknown as none."""
+        """A job of this workspace; a job of another workspace is unknown."""
         job = self.jobs.get(job_id.lower())
         if job is None or job.workspace_id != workspace_id:
             raise RefusalError(404, "no such job")
@@ -145,7 +145,10 @@ class Farm:
         await self._cancel(job)
 
     def progress(self, job: Job) -> dict[str, Any] | None:
-        """Counters of a running render; None when nothing runs. The names are this emulator's own."""
+        """Counters of a running render; None when nothing runs.
+
+        Their names are this emulator's own.
+        """
         if not job.render_runs:
             return None
         done = len({file.frame for file in job.outputs if file.kind == "frame"})
@@ -229,7 +232,7 @@ class Farm:
             await work(job)
         except RenderFailedError as error:
             self._fail(job, error.name, error.type)
-        except Exception as error:  # noqa: BLE001 - a job that nobody drives on would stay in its status for ever
+        except Exception as error:  # noqa: BLE001 - a job without a task would stay in its status for ever
             _log.exception("Job %s failed through a defect of the emulator or its machine", job.id)
             self._fail(job, str(error), "INTERNAL_ERROR")
 
@@ -257,7 +260,8 @@ class Farm:
 def _final_config(report: SceneReport, requested: dict[str, Any]) -> dict[str, Any]:
     """What validation detected, with what was requested laid over it.
 
-    A report says nothing of file formats: what is not requested there is for the renderer, which has the scene.
+    A report says nothing of file formats: what is not requested there is for the renderer, which
+    has the scene.
     """
     step = f":{report.frame_step}" if report.frame_step != 1 else ""
     detected: dict[str, Any] = {

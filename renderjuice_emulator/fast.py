@@ -1,4 +1,4 @@
-"""A renderer that invents its images: real files of the right names, sizes and formats, in no time."""
+"""A renderer that invents its images: real files of the right names, sizes and formats."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ class FastRenderer:
     """Draws a gradient with a bright square that moves from frame to frame.
 
     What a scene contains, how long it takes and where it fails comes from its description
-    (`renderjuice_emulator.scenes.write_scene`); a real `.blend` gets the defaults. Time passes on the emulator's clock.
+    (`renderjuice_emulator.scenes.write_scene`); a real `.blend` gets the defaults. Time passes on
+    the emulator's clock.
     """
 
     name = "fast"
@@ -68,7 +69,8 @@ def _output(order: RenderOrder) -> tuple[ImageFormat, str, str]:
 def _size(order: RenderOrder) -> tuple[int, int]:
     width, height = order.config.get("resolution", order.report.resolution)
     percentage = order.config.get("resolutionPercentage", order.report.resolution_percentage)
-    width, height = (max(1, int(side * percentage // 100)) for side in (width, height))  # as Blender rounds
+    # As Blender rounds.
+    width, height = (max(1, int(side * percentage // 100)) for side in (width, height))
     if width * height > _MAX_PIXELS:
         raise RenderFailedError(f"{width} by {height} pixels do not fit into memory", "OUT_OF_MEMORY")
     return width, height

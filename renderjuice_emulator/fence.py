@@ -1,9 +1,10 @@
-"""A fence around Blender: a scene is a program, and whoever uploads one must not get more than pictures for it.
+"""A fence around Blender: a scene is a program, and must get to make pictures only.
 
-No list of what a scene may do is complete: style modules run as Python, a second scene's compositor writes where it likes, caches
-have folders of their own. So Blender runs in a sandbox, bubblewrap's. It sees the system's programs, itself and its scene, and can
-write to the folder of its outputs and to a /tmp of its own. It has no network, no environment and no privileges, and limits of
-memory, files and processes. Where there is no sandbox the emulator says so when it starts.
+No list of what a scene may do is complete: style modules run as Python, a second scene's compositor
+writes where it likes, caches have folders of their own. So Blender runs in a sandbox, bubblewrap's.
+It sees the system's programs, itself and its scene, and can write to the folder of its outputs and
+to a /tmp of its own. It has no network, no environment and no privileges, and limits of memory,
+files and processes. Where there is no sandbox the emulator says so when it starts.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from functools import cache
 from pathlib import Path
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/fonts", "/etc/localtime")
-"""What programs need of the system. Not /home, not /etc as a whole: what Blender reads may end in a picture that is downloaded."""
+"""What programs need of the system. Not /home, not /etc as a whole: what Blender reads may end in a
+picture that is downloaded."""
 _SCRATCH = 4 << 30
 """Bytes of the /tmp inside, which lives in memory."""
 _LONGEST_FILE = 16 << 30
@@ -42,7 +44,7 @@ def bubblewrap() -> str | None:
 
 
 def fenced(command: Sequence[str], *, readable: Iterable[Path], writable: Path | None) -> list[str]:
-    """`command` inside the fence, or as it is where there is none.
+    """`command` inside the fence, or as it is where there is no sandbox.
 
     Args:
         command: the program first, with a path.
@@ -57,7 +59,10 @@ def fenced(command: Sequence[str], *, readable: Iterable[Path], writable: Path |
 
 
 def limits() -> None:
-    """For this process and its children: what holds with a fence and without one. Blender's script asks for it first of all."""
+    """Set limits for this process and its children, with a fence or without one.
+
+    Blender's script does this first of all.
+    """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for what, most in (
         (resource.RLIMIT_DATA, memory),
@@ -70,7 +75,7 @@ def limits() -> None:
 
 
 def trusted_program(name: str) -> str | None:
-    """The program of this name on the path, from the first folder that nobody but us and root can write to."""
+    """The program of this name, from the first folder on the path that only we can write to."""
     for folder in os.get_exec_path():
         found = shutil.which(name, path=folder) if os.path.isabs(folder) else None  # noqa: PTH117 - it may be empty
         if found and only_ours(Path(found)):
@@ -79,7 +84,7 @@ def trusted_program(name: str) -> str | None:
 
 
 def only_ours(path: Path) -> bool:
-    """Whether nobody but us and root could have put `path` there: neither it, nor a link to it, nor a folder above."""
+    """Whether only we and root could have put `path` there: it, links to it, folders above."""
     return all(map(_is_ours, _way(path)))
 
 
@@ -121,7 +126,10 @@ def _options(readable: Iterable[Path], writable: Path | None) -> list[str]:
 
 
 def _homes(command: Sequence[str]) -> Iterator[Path]:
-    """Where the program has its own files: a Blender beside it, a Python's environment and the Python below that."""
+    """Where the program has its own files.
+
+    A Blender has them beside it, a Python in its environment and in the Python below that.
+    """
     program = Path(command[0]).absolute()
     yield from (Path(word).parent for word in command[1:] if os.path.isabs(word))  # noqa: PTH117 - the script's package
     if (configuration := program.parent.parent / "pyvenv.cfg").exists():

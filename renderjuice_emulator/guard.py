@@ -1,7 +1,8 @@
-"""Who may talk to the emulator: decided from the head of a request, before anything of its body is read.
+"""Who may use the emulator: decided by the head of a request, before its body is read.
 
-The emulator listens on this machine, where browsers run, too. A page of another site may send forms here, and by DNS rebinding (a
-name of its own that turns into 127.0.0.1) it may even read the answers. Such requests carry that site's name in `Host` or `Origin`.
+The emulator listens on this machine, where browsers run, too. A page of another site may send forms
+here, and by DNS rebinding (a name of its own that turns into 127.0.0.1) it may even read the
+answers. Such requests carry that site's name in `Host` or `Origin`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from starlette.types import Scope
 
 CONTROLS = "/_emulator"
 HEALTH = f"{CONTROLS}/health"
-"""The one control without a token: whoever starts the emulator asks it whether it is ready."""
+"""The one control without a token: what starts the emulator asks it whether it is ready."""
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -24,7 +25,8 @@ class Guard:
     """Knows the emulator's names and the token of its controls.
 
     Args:
-        hosts: names that the emulator answers to, besides `localhost` and addresses: those cannot be rebound.
+        hosts: names that the emulator answers to, besides `localhost` and addresses: those cannot
+            be rebound.
         token: what follows `/_emulator/` in the path of every control; None for a new random one.
     """
 
@@ -33,7 +35,7 @@ class Guard:
         self.token = token or secrets.token_urlsafe(16)
 
     def foreign(self, scope: Scope) -> str:
-        """Why this request is none of ours; empty when it may be served."""
+        """Why this request is refused; empty when it may be served."""
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if not self._is_ours(host):
@@ -67,7 +69,7 @@ class Guard:
 
 
 def _host_of(origin: str) -> str | None:
-    """None for what is no address, which is nobody's."""
+    """None for what is not an address."""
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:

@@ -1,7 +1,7 @@
 """Small writers of valid images, with nothing but the standard library.
 
-Each takes rows of 8-bit RGBA pixels and writes them in the format, colour mode and depth that was asked for.
-Values are written as they are: no colour management.
+Each takes rows of 8-bit RGBA pixels and writes them in the format, colour mode and depth that was
+asked for. Values are written as they are: no colour management.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _exr(rows: Sequence[Row], color_mode: str, depth: str) -> bytes:
 
 
 def _jpeg(rows: Sequence[Row], color_mode: str, _depth: str) -> bytes:
-    """A baseline JPEG of flat 8 by 8 blocks: only the first pixel of each is coded, which keeps this short."""
+    """A baseline JPEG of flat 8 by 8 blocks: only the first pixel of each is coded."""
     width, height = len(rows[0]) // 4, len(rows)
     components = _CHANNELS[color_mode]
 
@@ -126,7 +126,8 @@ def _jpeg(rows: Sequence[Row], color_mode: str, _depth: str) -> bytes:
     # Quantisation by 8 makes the coded value of a flat block its level itself, from -128 to 127.
     frame = struct.pack(">BHHB", 8, height, width, components)
     frame += b"".join(bytes((index + 1, 0x11, 0)) for index in range(components))
-    # Code tables: twelve sizes of a difference in four bits each; of everything else only "end of block", as bit 0.
+    # Code tables: twelve sizes of a difference in four bits each; of everything else only "end of
+    # block", as bit 0.
     sizes = bytes((0, 0, 0, 12)) + bytes(12) + bytes(range(12))
     end = bytes((1, *[0] * 15, 0))
     scan = bytes((components, *(byte for index in range(components) for byte in (index + 1, 0)), 0, 63, 0))
@@ -166,7 +167,7 @@ def _jpeg_bits(rows: Sequence[Row], components: int) -> str:
 
 
 def _samples(row: Row, color_mode: str, *, wide: bool) -> bytes:
-    """The samples of one line; for BW the green channel, which is most of what the eye calls bright."""
+    """The samples of one line; for BW the green channel, most of what the eye calls bright."""
     if color_mode == "RGB":
         samples = bytearray(len(row) // 4 * 3)
         samples[0::3], samples[1::3], samples[2::3] = row[0::4], row[1::4], row[2::4]

@@ -35,7 +35,10 @@ class Upload:
 
 @dataclass
 class Job:
-    """One job. `status` is the real one; `shown_status` is what the API says where a switch inserts another word."""
+    """One job.
+
+    `status` is the real one; `shown_status` is what the API says where a switch inserts another.
+    """
 
     id: str
     workspace_id: str

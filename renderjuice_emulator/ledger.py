@@ -28,7 +28,7 @@ class Entry:
     """What was answered; None while the work goes on, or when the answer never left."""
     fault: str | None = None
     peer_pid: int | None = None
-    """The process that asked, known only where a fault had to look it up."""
+    """The process that sent it, known only where a fault had to find it."""
 
 
 @dataclass
@@ -68,14 +68,17 @@ class Ledger:
         self.accounts.clear()
 
     def count(self, operation: str, *, job_id: str | None = None, status: int | None = None) -> int:
-        """How many requests there were for an operation, of one job or with one answer where given."""
+        """How many requests there were for an operation, of one job or status where given."""
         return sum(
             entry.operation == operation and job_id in {None, entry.job_id} and status in {None, entry.status}
             for entry in list(self.entries)
         )
 
     def renders_started(self, job_id: str | None = None, *, file_name: str | None = None) -> int:
-        """How many paid renders were started: of all jobs, of one job, or of all jobs made from one file."""
+        """How many paid renders were started.
+
+        Of all jobs, of one job, or of all jobs made from one file.
+        """
         return sum(
             account.renders_started
             for account in list(self.accounts.values())

@@ -65,7 +65,8 @@ class EmulatorMiddleware:
 
     def _refuse_foreign(self, scope: Scope) -> None:
         if problem := self._parts.guard.foreign(scope):
-            shown = CONTROLS if scope["path"].startswith(CONTROLS) else scope["path"]  # never their token
+            # Never the token of the controls.
+            shown = CONTROLS if scope["path"].startswith(CONTROLS) else scope["path"]
             _log.warning("refused %s %s: %s", scope["method"], shown, problem)
             raise RefusalError(403, problem)
 
@@ -109,14 +110,14 @@ class EmulatorMiddleware:
             _log_served(entry, time.perf_counter() - started)
 
     def _known_name(self, path: str, job_id: str | None) -> str | None:
-        """The file that a request concerns, where its path tells."""
+        """The file that a request concerns, as far as its path says."""
         if account := self._parts.ledger.accounts.get(job_id or ""):
             return account.file_name
         upload = self._parts.farm.uploads.get(_slug(path))
         return upload.file_name if upload else None
 
     def _file_name(self, operation: str, body: bytes) -> str | None:
-        """The file that a request concerns, where only its body tells."""
+        """The file that a request concerns, as far as its body says."""
         key = _NAMED_IN_BODY.get(operation)
         try:
             value = str(json.loads(body)[key]) if key else None

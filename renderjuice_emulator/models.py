@@ -1,7 +1,7 @@
-"""The documented bodies: requests are checked against them, and the OpenAPI description is made of them.
+"""The documented bodies, to check requests and for the OpenAPI description.
 
-Keys are the API's own. Where Renderjuice's pages show only the first member of an enumeration, the others are Blender's
-identifiers.
+Keys are the API's own. Where Renderjuice's pages show only the first member of an enumeration, the
+others are Blender's identifiers.
 """
 
 from __future__ import annotations
@@ -166,7 +166,10 @@ class Transforms(TypedDict, total=False):
 
 
 class Downloads(TypedDict):
-    """Signed URLs of the outputs; all empty before output is ready. `frames` and `compositeNodes` are legacy."""
+    """Signed URLs of the outputs; all empty before output is ready.
+
+    `frames` and `compositeNodes` are legacy.
+    """
 
     frames: list[AnyUrl]
     compositeNodes: list[AnyUrl]
@@ -176,7 +179,7 @@ class Downloads(TypedDict):
 
 
 class ErrorBody(TypedDict):
-    """An error. Renderjuice does not document its errors: this is the shape that the emulator assumes."""
+    """An error, in the shape that the emulator assumes: Renderjuice does not document it."""
 
     statusCode: int
     error: str

@@ -20,7 +20,7 @@ _REPLAY = {
 
 
 def description(app: FastAPI) -> dict[str, Any]:
-    """The description, made once: what FastAPI derives from the routes, without what only FastAPI says."""
+    """The description, made once: FastAPI's, without what only FastAPI says."""
     if app.openapi_schema:
         return app.openapi_schema
     schema = get_openapi(title="Renderjuice external API, emulated", version="1", description=_ABOUT, routes=app.routes)

@@ -68,12 +68,12 @@ class EmulatorParts:
         self.farm.on_completed = self.webhooks.notify
 
     def workspace(self, authorization: str | None) -> str | None:
-        """The id of the workspace that an `Authorization` header opens; None for no key or an unknown one."""
+        """The workspace that an `Authorization` header opens; None without a known key."""
         scheme, _, key = (authorization or "").partition(" ")
         return self.workspaces.get(key.strip()) if scheme.lower() == "bearer" else None
 
     async def reset(self) -> None:
-        """Stop what runs, and forget everything but the time, the keys and the webhook's address."""
+        """Stop what runs, and forget all but the time, the keys and the webhook's address."""
         await self.clock.stop()
         self.farm.clear()
         self.ledger.clear()

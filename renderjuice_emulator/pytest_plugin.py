@@ -1,4 +1,4 @@
-"""The fixture `renderjuice_emulator`. Importing this module is cheap: it is loaded by every run of pytest."""
+"""The fixture `renderjuice_emulator`. Every run of pytest imports this: it is cheap."""
 
 from __future__ import annotations
 

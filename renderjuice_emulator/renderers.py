@@ -26,7 +26,7 @@ class RendererChoice:
 
     make: Callable[[Clock], Renderer]
     slots: int | None
-    """How many renders it does at once unless told otherwise: Blender takes the whole machine for one."""
+    """How many renders it does at once by default: Blender takes the whole machine for one."""
     reason: str
 
 
@@ -35,10 +35,10 @@ def choose_renderer(name: RendererName, blender: str | None = None) -> RendererC
 
     Args:
         name: what is wanted.
-        blender: a Blender executable, or a Python interpreter with `bpy`; None to look for one.
+        blender: a Blender executable, or a Python interpreter with `bpy`; None to search for one.
 
     Raises:
-        RuntimeError: when Blender is demanded and there is none.
+        RuntimeError: Blender is demanded, and was not found.
     """
     if name == "fast":
         return RendererChoice(FastRenderer, None, "fast (invented images, as asked for)")

@@ -1,7 +1,8 @@
 """What the emulator asks of a renderer, and the words that both sides use.
 
-Two renderers answer: `renderjuice_emulator.fast` invents small, valid images, `renderjuice_emulator.blender` runs
-Blender in a subprocess. The farm (jobs, clock, ledger) knows only this page.
+Two renderers answer: `renderjuice_emulator.fast` invents small, valid images,
+`renderjuice_emulator.blender` runs Blender in a subprocess. The farm (jobs, clock, ledger) knows
+only this page.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _LAST_FRAME = 1_048_574
 
 
 class RenderFailedError(Exception):
-    """The scene cannot be validated or rendered. `name` and `type` become the job's `failedReason`."""
+    """The scene fails. `name` and `type` become the job's `failedReason`."""
 
     def __init__(self, name: str, type_: str) -> None:
         super().__init__(f"{type_}: {name}")
@@ -49,7 +50,7 @@ class SceneReport:
     """Names of the compositor's file-output nodes."""
     blender_version: str = ""
     warnings: tuple[str, ...] = ()
-    """Sentences on what may look different from what the artist saw, and on what could not be found out."""
+    """Sentences on what may look different, and on what could not be found out."""
 
     def to_json(self) -> dict[str, Any]:
         """The report with the API's camel-case names, tuples as lists."""
@@ -84,12 +85,16 @@ class RenderedFile:
     node: str | None = None
     """The compositor's file-output node, for `kind="composite"`."""
     relative_path: str | None = None
-    """Where it belongs below the outputs, with forward slashes, such as `Depth/0001.exr`; composites only."""
+    """Where it belongs below the outputs, with forward slashes, such as `Depth/0001.exr`;
+    composites only."""
 
 
 @dataclass(frozen=True)
 class RenderOrder:
-    """One render as the farm orders it: the scene, what was found in it, and the final configuration (API names)."""
+    """One render as the farm orders it.
+
+    The scene, what was found in it, and the final configuration (API names).
+    """
 
     scene: Path
     report: SceneReport
@@ -98,7 +103,7 @@ class RenderOrder:
 
     @property
     def frames(self) -> tuple[int, ...]:
-        """The frames to render, ascending: `frameRanges` where given, else the scene's own range."""
+        """The frames to render, ascending: `frameRanges`, or the scene's own range."""
         ranges = self.config.get("frameRanges")
         if ranges:
             return expand_frame_ranges(ranges)
@@ -140,8 +145,8 @@ def expand_frame_ranges(ranges: Sequence[str]) -> tuple[int, ...]:
     The syntax is not in Renderjuice's documentation; this is what render farms commonly take.
 
     Raises:
-        RenderFailedError: for a text that is no range, or a range that is backwards, has no step or is beyond Blender's
-            last frame.
+        RenderFailedError: a text is not a range, or the range is backwards, has no step or is
+            beyond Blender's last frame.
     """
     frames: set[int] = set()
     for text in ranges:

@@ -33,7 +33,10 @@ class Operation:
 
 
 def operations_of(routes: Sequence[BaseRoute], *, at_store: bool = False) -> tuple[Operation, ...]:
-    """One operation for each route, by the route's name. A route outside the schema has no faults."""
+    """One operation for each route, by the route's name.
+
+    A route outside the schema has no faults.
+    """
     return tuple(
         Operation(route.name, method, route.path_regex, at_store, route.include_in_schema)
         for route in cast(Sequence[Route], routes)

@@ -1,7 +1,7 @@
 """Scene files: the tiny *fast scenes* that tests write, and how an upload is opened.
 
-A fast scene is the header of an uncompressed `.blend` followed by a JSON description. The fast renderer reads the
-description; Blender cannot open the file.
+A fast scene is the header of an uncompressed `.blend` followed by a JSON description. The fast
+renderer reads the description; Blender cannot open the file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MAX_DESCRIPTION = 1 << 20
 
 @dataclass(frozen=True)
 class SceneDescription:
-    """What a fast scene tells the fast renderer. Times are emulated seconds."""
+    """What a fast scene says to the fast renderer. Times are emulated seconds."""
 
     report: SceneReport = field(default_factory=SceneReport)
     seconds_per_frame: float = 2.0
@@ -47,9 +47,9 @@ def write_scene(path: Path, *, size: int = 0, **description: Any) -> Path:
 
     Args:
         path: a name that ends in `.blend`.
-        size: pad the file to so many bytes, sparsely, for tests of large uploads.
-        description: any field of `SceneReport` and `SceneDescription`, such as `frame_end=24, seconds_per_frame=60`.
-            What is not given has the default of its field.
+        size: pad the file to this many bytes, sparsely, for tests of large uploads.
+        description: any field of `SceneReport` and `SceneDescription`, such as
+            `frame_end=24, seconds_per_frame=60`. What is not given has the default of its field.
     """
     if unknown := description.keys() - _REPORT_FIELDS - _DESCRIPTION_FIELDS:
         raise TypeError(f"a scene has no {', '.join(sorted(unknown))}")
@@ -66,7 +66,7 @@ def read_scene(path: Path) -> SceneDescription:
     """The description in a fast scene; the defaults for any other `.blend`.
 
     Raises:
-        RenderFailedError: when the file is no `.blend` at all, or its description is damaged.
+        RenderFailedError: the file is not a `.blend`, or its description is damaged.
     """
     with path.open("rb") as file:
         start = file.read(len(_HEADER) + len(_MARK))
@@ -82,12 +82,15 @@ def read_scene(path: Path) -> SceneDescription:
 
 
 def open_upload(upload: Path, folder: Path, name: str = "") -> Path:
-    """The `.blend` of an upload, in a folder of its own: the one that was sent, or the scene inside a `.zip`.
+    """The `.blend` of an upload, in a folder of its own.
+
+    The one that was sent, or the scene inside a `.zip`.
 
     Args:
         upload: what was sent.
         folder: what a `.zip` is unpacked into, and where a `.blend` goes if it has a `name`.
-        name: the client's name of a `.blend`, which Blender may put into the names of outputs (`{blend_name}`).
+        name: the client's name of a `.blend`, which Blender may put into the names of outputs
+            (`{blend_name}`).
 
     Raises:
         RenderFailedError: for a broken, encrypted or hostile archive or one without a scene.

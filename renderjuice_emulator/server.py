@@ -72,7 +72,7 @@ class EmulatorServer:
     storage_url = ""
     """The origin of upload and download URLs."""
     control_url = ""
-    """Where the control routes are, for other processes: whoever knows this address may use them."""
+    """Where the control routes are, for other processes that know this address."""
     openapi_url = ""
     """Where the OpenAPI description is."""
 
@@ -114,7 +114,8 @@ class EmulatorServer:
             try:
                 yield
             finally:
-                # asyncio would forget, and leave open, what was accepted a moment before `close`: accept no more, and let it come.
+                # asyncio would forget, and leave open, what was accepted a moment before `close`:
+                # accept no more, and let it come.
                 for sock in (api_socket, storage_socket):
                     loop.remove_reader(sock)
                 for _ in range(_ROUNDS):
@@ -123,7 +124,8 @@ class EmulatorServer:
                     server.close()
                 await parts.clock.stop()
                 await parts.connections.close_all()
-                # Before the folder goes: cancelled work may leave a thread that still writes into it.
+                # Before the folder goes: cancelled work may leave a thread that still writes into
+                # it.
                 await loop.shutdown_default_executor()
 
     def start(self) -> None:
@@ -134,7 +136,10 @@ class EmulatorServer:
         ready.result()
 
     def stop(self) -> None:
-        """Stop the thread: jobs are abandoned, renderers killed, connections dropped, temporary files removed."""
+        """Stop the thread.
+
+        Jobs are abandoned, renderers killed, connections dropped, temporary files removed.
+        """
         if self._thread:
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
@@ -159,12 +164,13 @@ class EmulatorServer:
             ready.set_exception(error)
 
     async def _serve(self, app: ASGIApp, operations: Sequence[Operation], sock: socket.socket) -> asyncio.Server:
-        """Serve `app` by uvicorn's protocol, without uvicorn's own server: that one polls, and owns the signals."""
+        """Serve `app` by uvicorn's protocol, without its server: that one takes the signals."""
         parts = self.parts
         served = EmulatorMiddleware(app, operations, parts)
         config = Config(served, lifespan="off", ws="none", access_log=False, log_config=None, proxy_headers=False)
         config.load()
-        # Where the root logger has handlers uvicorn logs every request all the same, and with it the queries of signed URLs.
+        # Where the root logger has handlers uvicorn logs every request all the same, and with it
+        # the queries of signed URLs.
         logging.getLogger("uvicorn.access").disabled = True
         state = ServerState()
         parts.connections.watch(state)
@@ -175,7 +181,8 @@ class EmulatorServer:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only where the protocol is named; with it, every answer takes 40 ms.
+    # asyncio turns Nagle's algorithm off only where the protocol is named; with it, every answer
+    # takes 40 ms.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     for candidate in range(port, port + _PORTS_TRIED):

@@ -41,7 +41,10 @@ _FORWARD: Mapping[Status, frozenset[Status]] = {
 
 
 def may_become(current: Status, new: Status) -> bool:
-    """Whether a job may go from `current` to `new`. Any stage can fail or be canceled; the three ends are final."""
+    """Whether a job may go from `current` to `new`.
+
+    Any status can become failed or canceled; the three ends are final.
+    """
     if current in TERMINAL:
         return False
     return new in {Status.FAILED, Status.CANCELED} or new in _FORWARD.get(current, frozenset())

@@ -86,7 +86,7 @@ ROUTES = (
 
 @cache
 def storage_application() -> Starlette:
-    """The application behind the store's port, made once: it serves every emulator of the process."""
+    """The application behind the store's port, made once for every emulator."""
     return Starlette(routes=ROUTES)
 
 

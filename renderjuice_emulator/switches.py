@@ -1,4 +1,7 @@
-"""What Renderjuice's documentation leaves open, one switch each. The defaults are what is documented or most likely."""
+"""What Renderjuice's documentation leaves open, one switch each.
+
+The defaults are what is documented or most likely.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ JobShape = Literal["bare", "wrapped", "empty", "no-content"]
 
 
 class Switches(BaseModel):
-    """Set an attribute to flip a switch; names and values are checked. Times are emulated seconds."""
+    """Set an attribute to flip a switch; it is checked. Times are emulated seconds."""
 
     model_config = ConfigDict(validate_assignment=True, extra="forbid")
 
@@ -30,7 +33,7 @@ class Switches(BaseModel):
     validate_shape: JobShape = Field("bare", description="POST validate. Undocumented; no-content is an empty 204.")
     cancel_shape: JobShape = Field("bare", description="POST cancel. Undocumented; no-content is an empty 204.")
     not_found_reads: int = Field(
-        0, ge=0, description="Read-after-write lag: so many first GETs of a new job are answered 404."
+        0, ge=0, description="Read-after-write lag: this number of GETs of a new job is answered 404."
     )
     created_at_fraction: bool = Field(default=True, description="Dates carry milliseconds.")
     unknown_render_keys: Literal["ignored", "refused"] = Field(

@@ -34,14 +34,17 @@ class Emulator(EmulatorServer):
     ```
 
     Args:
-        speed: emulated seconds per real second; by default a job of some minutes takes some tens of milliseconds.
+        speed: emulated seconds per real second; by default a job of some minutes takes some tens
+            of milliseconds.
         manual_clock: only `clock.advance(seconds)` moves the time; `speed` is not used.
         renderer: `fast`, `blender`, `auto`, or what makes one on the emulator's clock.
         slots: how many renders run at once; None for any number, or one with Blender.
-        api_keys: the keys that are accepted, each with a workspace of its own. `api_key` is the first.
+        api_keys: the keys that are accepted, each with a workspace of its own; `api_key` is the
+            first.
         data: folder for uploads and outputs; None for a temporary one, removed at the end.
         allowed_hosts: names by which it may be called, besides localhost and addresses.
-        webhook_url, webhook_secret: where events go; also `emulator.webhooks.url` and `.secret` later.
+        webhook_url, webhook_secret: where events go; also `emulator.webhooks.url` and `.secret`
+            later.
     """
 
     clock: Clock

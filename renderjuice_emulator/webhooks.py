@@ -31,7 +31,7 @@ TIMEOUT_SECONDS = 7.0
 
 
 class Webhooks:
-    """Sends an event for each completed job to one address; set `url` and `secret` to switch it on."""
+    """Sends an event for each completed job; set `url` and `secret` to switch it on."""
 
     def __init__(self, *, clock: Clock, switches: Switches, faults: Faults, ledger: Ledger, storage: Storage) -> None:
         self.secret = ""

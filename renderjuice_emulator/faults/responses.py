@@ -1,4 +1,4 @@
-"""Faults that are a response of their own, while the work is not done; and `ok`, which is no fault."""
+"""Faults that are a response, while the work is not done; and `ok`."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Nonsense(
 
     async def deliver(self, delivery: Delivery) -> None:
         """Deliver a page instead of the event."""
-        delivery.body = b"<html>this is no event</html>"
+        delivery.body = b"<html>this is not an event</html>"
         await delivery.send()
 
 

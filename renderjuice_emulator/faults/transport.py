@@ -115,7 +115,8 @@ class Truncate(
                 headers = dict(message["headers"])
                 length = int(headers.get(b"content-length", b"0"))
                 left = length // 2
-                headers[b"content-length"] = str(length or 1).encode()  # an empty body is promised one byte
+                # An empty body is promised one byte.
+                headers[b"content-length"] = str(length or 1).encode()
                 await exchange.send({**message, "headers": list(headers.items())})
             elif left:
                 body = message.get("body", b"")[:left]

@@ -17,7 +17,7 @@ def test_a_blender_named_from_here_is_found_from_elsewhere(monkeypatch, tmp_path
     assert find_blender("./blender")[0] == str(tmp_path / "blender")
 
 
-def test_a_blender_executable_is_told_to_run_the_job_in_the_background(tmp_path):
+def test_a_blender_executable_runs_the_job_in_the_background(tmp_path):
     blender = tmp_path / "blender-5.0"
     blender.touch(mode=0o755)
     command = find_blender(str(blender))

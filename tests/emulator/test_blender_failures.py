@@ -26,7 +26,7 @@ from tests.support.blenders import blenders
         ({"outputFormat": "PNG", "outputSettings": {"colorDepth": "32"}}, "outputSettings.colorDepth"),
     ],
 )
-async def test_a_setting_that_blender_does_not_know_is_told_by_its_name(build, renderer, tmp_path, config, culprit):
+async def test_an_error_names_the_setting_that_blender_does_not_know(build, renderer, tmp_path, config, culprit):
     with pytest.raises(RenderFailedError, match=culprit) as failure:
         await render(renderer, order_for(build(), tmp_path, **config))
     assert failure.value.type == "INVALID_CONFIG"
@@ -59,19 +59,19 @@ async def test_a_render_that_fails_halfway_has_delivered_what_came_before(build,
 
 
 @blender_test
-@pytest.mark.parametrize("damage", ["truncated", "no blend at all", "absent"])
+@pytest.mark.parametrize("damage", ["truncated", "not a blend", "absent"])
 async def test_a_damaged_scene_is_unreadable(build, renderer, tmp_path, damage):
     scene = tmp_path / "damaged.blend"
     if damage == "truncated":
         scene.write_bytes(build().read_bytes()[:20_000])
-    elif damage == "no blend at all":
-        scene.write_text("this is no scene")
+    elif damage == "not a blend":
+        scene.write_text("this is not a scene")
     with pytest.raises(RenderFailedError) as failure:
         await renderer.analyze(scene)
     assert failure.value.type == "SCENE_UNREADABLE"
 
 
-async def test_a_crash_is_told_with_its_exit_code_and_last_words():
+async def test_a_crash_is_reported_with_its_exit_code_and_last_words():
     crashing = BlenderRenderer([sys.executable, "-c", "import sys; sys.exit('Segmentation fault, as it happens')"])
     with pytest.raises(RenderFailedError, match=r"exit code 1.*Segmentation fault") as failure:
         await crashing.analyze(Path("shot.blend"))
@@ -129,7 +129,8 @@ async def test_blender_ends_when_the_emulator_is_killed(build, tmp_path):
     """)
     emulator = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE)
     await emulator.stdout.readline()
-    started = psutil.Process(emulator.pid).children(recursive=True)  # Blender, and the fence around it
+    # Blender, and the fence around it.
+    started = psutil.Process(emulator.pid).children(recursive=True)
     assert started
     os.kill(emulator.pid, signal.SIGKILL)
     await emulator.communicate()

@@ -1,4 +1,4 @@
-"""What validation does not miss in odd scenes, with a real Blender: files that rendering does not need."""
+"""Files that validation does not miss, since rendering does not need them: a real Blender."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What validation warns of, with a real Blender: what will look different from what the artist saw."""
+"""What validation warns of, with a real Blender: what the artist saw differently."""
 
 from __future__ import annotations
 

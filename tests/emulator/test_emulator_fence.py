@@ -1,4 +1,4 @@
-"""What a scene may do: nothing but make pictures of itself. With the sandbox that `make blender` installs."""
+"""What a scene may do in the sandbox that `make blender` installs: make pictures."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_a_link_that_took_an_outputs_place_is_not_followed(tmp_path: Path) -> No
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, socket.socket]]:
-    """Hostile scenes in one folder, with the prey that they are after, and a port that they try to call."""
+    """Hostile scenes in a folder, with what they are after, and a port that they try."""
     root = tmp_path_factory.mktemp("hostile")
     (root / "prey").mkdir()
     (root / "prey" / "picture.png").write_text("somebody's picture")

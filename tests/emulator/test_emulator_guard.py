@@ -80,7 +80,7 @@ def test_controls_want_the_token(emulator: Emulator, path: str) -> None:
     assert emulator.control_url.rpartition("/")[2] not in httpx.get(f"{origin}/health").text
 
 
-def test_health_is_told_to_anybody_on_this_machine(emulator: Emulator) -> None:
+def test_health_is_open_to_all_on_this_machine(emulator: Emulator) -> None:
     assert httpx.get(f"{emulator.control_url.rpartition('/')[0]}/health").json()["status"] == "ok"
 
 
@@ -89,7 +89,7 @@ def test_tokens_differ_and_can_be_given() -> None:
     assert Guard(token="mine").control_path("/_emulator/mine/clock/advance") == "/_emulator/clock/advance"
 
 
-def test_the_key_is_looked_at_before_the_body_is_read(emulator: Emulator) -> None:
+def test_the_key_is_checked_before_the_body_is_read(emulator: Emulator) -> None:
     with socket.create_connection(("127.0.0.1", port(emulator)), timeout=10) as client:
         client.sendall(
             b"POST /api/external/v1/uploads HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n"
@@ -123,4 +123,5 @@ def test_uploads_have_a_quota(tmp_path: Path) -> None:
         refused = studio.store.put(second["uploadUrl"], content=bytes(60))
         assert refused.status_code == 507
         assert "quota_bytes" in refused.text
-        assert studio.store.put(first["uploadUrl"], content=bytes(90)).status_code == 200  # in place of what was there
+        # In place of what was there.
+        assert studio.store.put(first["uploadUrl"], content=bytes(90)).status_code == 200

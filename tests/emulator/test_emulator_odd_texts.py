@@ -1,4 +1,4 @@
-"""A scene whose texts are no UTF-8, and whose numbers are none, is one scene among others: everybody is answered."""
+"""A scene with texts that are not UTF-8, and numbers such as NaN, disturbs no other job."""
 
 from __future__ import annotations
 

@@ -13,7 +13,8 @@ from renderjuice_emulator.testing import Emulator
 from tests.support.raw_client import DEFAULT, Studio
 
 PREFIX = "/api/external/v1"
-# All but one: that a body fits the schema does not mean that it is accepted (the type has to match the extension).
+# All but one: that a body fits the schema does not mean that it is accepted (the type has to match
+# the extension).
 HELD = [check for check in CHECKS.get_all() if check.__name__ != "positive_data_acceptance"]
 
 
@@ -38,7 +39,7 @@ def test_every_answer_on_the_way_to_a_frame_is_one_that_is_described(studio: Stu
         ways.setdefault((f"{PREFIX}{way}", method), []).append(answer)
         return answer
 
-    def look(job_id: str) -> None:
+    def read_all(job_id: str) -> None:
         for way in ("/jobs/{id}", "/jobs/{id}/progress", "/jobs/{id}/downloads"):
             note(way, "GET", studio.http.get(way.replace("{id}", job_id)))
         note("/jobs", "GET", studio.http.get("/jobs"))
@@ -47,17 +48,17 @@ def test_every_answer_on_the_way_to_a_frame_is_one_that_is_described(studio: Stu
     note("/uploads", "POST", studio.http.post("/uploads", json={"fileName": "a.blend", "fileType": "blend"}))
     slug = studio.upload(views=("left", "right"), compositor_outputs=("Depth",), frame_end=2)
     job_id = note("/jobs", "POST", studio.http.post("/jobs", json={"slug": slug})).json()["id"]
-    look(job_id)
+    read_all(job_id)
     for _ in range(2):
         note("/jobs/{id}/validate", "POST", studio.http.post(f"/jobs/{job_id}/validate"))
-    look(job_id)
+    read_all(job_id)
     studio.until(job_id, "validated")
     for config in ({}, DEFAULT, DEFAULT):
         note("/jobs/{id}/render", "POST", studio.render(job_id, config))
-        look(job_id)
+        read_all(job_id)
     studio.until(job_id, "completed")
-    look(job_id)
-    look(studio.completed(frame_end=2, fail_at_frame=2))
+    read_all(job_id)
+    read_all(studio.completed(frame_end=2, fail_at_frame=2))
     for _ in range(2):
         note("/jobs/{id}/cancel", "POST", studio.cancel(job_id if _ else studio.create()))
     assert {name for name, _ in ways} == set(schema.raw_schema["paths"])

@@ -14,7 +14,7 @@ from renderjuice_emulator.server import EmulatorServer, Settings
 
 @pytest.mark.parametrize("rounds", range(6))
 async def test_a_connection_that_came_a_moment_before_the_end_is_dropped_too(rounds: int) -> None:
-    """The event loop needs some rounds to take a connection; the end may come between any two of them."""
+    """The event loop takes a connection in rounds; the end may come between any two."""
     server = EmulatorServer(Settings())
     async with server.running():
         address = urlsplit(server.base_url)

@@ -41,28 +41,28 @@ def test_a_wrong_state_can_have_another_code(studio: Studio, emulator: Emulator)
     assert studio.render(studio.create()).status_code == 409
 
 
-def test_every_job_answer_can_be_wrapped_or_bare(studio: Studio, emulator: Emulator) -> None:
-    switches = emulator.switches
+def test_every_job_answer_can_be_wrapped_or_bare(slow_studio: Studio, slow_emulator: Emulator) -> None:
+    switches = slow_emulator.switches
     switches.get_job_shape = "bare"
     switches.create_job_shape = switches.validate_shape = "wrapped"
     switches.start_render_shape, switches.cancel_shape = "wrapped", "wrapped"
-    created = studio.http.post("/jobs", json={"slug": studio.upload(seconds_per_frame=100_000)}).json()["data"]
+    created = slow_studio.http.post("/jobs", json={"slug": slow_studio.upload()}).json()["data"]
     job_id = created["id"]
-    assert studio.http.get(f"/jobs/{job_id}").json()["id"] == job_id
-    assert studio.http.post(f"/jobs/{job_id}/validate").json()["data"]["id"] == job_id
+    assert slow_studio.http.get(f"/jobs/{job_id}").json()["id"] == job_id
+    assert slow_studio.http.post(f"/jobs/{job_id}/validate").json()["data"]["id"] == job_id
     switches.get_job_shape = "wrapped"
-    studio.until(job_id, "validated")
-    assert studio.render(job_id).json()["data"]["id"] == job_id
-    assert studio.cancel(job_id).json()["data"]["status"] == "canceled"
+    slow_studio.until(job_id, "validated")
+    assert slow_studio.render(job_id).json()["data"]["id"] == job_id
+    assert slow_studio.cancel(job_id).json()["data"]["status"] == "canceled"
 
 
-def test_validate_render_and_cancel_can_answer_nothing(studio: Studio, emulator: Emulator) -> None:
-    switches = emulator.switches
+def test_validate_render_and_cancel_can_answer_nothing(slow_studio: Studio, slow_emulator: Emulator) -> None:
+    switches = slow_emulator.switches
     switches.validate_shape, switches.start_render_shape, switches.cancel_shape = "no-content", "empty", "no-content"
-    job_id = studio.create(seconds_per_frame=100_000)
-    validated = studio.http.post(f"/jobs/{job_id}/validate")
-    studio.until(job_id, "validated")
-    started, replayed, canceled = studio.render(job_id), studio.render(job_id), studio.cancel(job_id)
+    job_id = slow_studio.create()
+    validated = slow_studio.http.post(f"/jobs/{job_id}/validate")
+    slow_studio.until(job_id, "validated")
+    started, replayed, canceled = slow_studio.render(job_id), slow_studio.render(job_id), slow_studio.cancel(job_id)
     assert [answer.status_code for answer in (validated, started, replayed, canceled)] == [204, 200, 200, 204]
     assert [answer.content for answer in (validated, started, canceled)] == [b"", b"", b""]
     assert replayed.headers["X-Idempotent-Replay"] == "true"
@@ -205,10 +205,10 @@ def test_every_switch_says_what_it_does() -> None:
 def test_the_relative_path_of_a_composite_can_be_its_folder(studio: Studio, emulator: Emulator) -> None:
     job_id = studio.completed(frame_end=1, compositor_outputs=("Depth",))
 
-    def told() -> object:
+    def shown() -> object:
         (item,) = studio.http.get(f"/jobs/{job_id}/downloads").json()["compositeNodeOutputs"]
         return item["fileName"], item["relativePath"]
 
-    assert told() == ("0001.png", "Depth/0001.png")
+    assert shown() == ("0001.png", "Depth/0001.png")
     emulator.switches.relative_path = "folder"
-    assert told() == ("0001.png", "Depth")
+    assert shown() == ("0001.png", "Depth")

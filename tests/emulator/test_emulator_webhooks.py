@@ -19,7 +19,7 @@ SECRET = "whsec-of-the-studio"
 
 
 class Receiver(ThreadingHTTPServer):
-    """A studio's webhook endpoint: keeps what it is sent, and answers what it is told."""
+    """A studio's webhook endpoint: keeps what it is sent, and answers what the test wants."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

@@ -84,10 +84,7 @@ class Studio:
         return dict(self.http.get(f"/jobs/{job_id}/downloads").raise_for_status().json())
 
     def until(self, job_id: str, *statuses: str) -> None:
-        """Wait until the job has one of these statuses.
-
-        A clock that stands still is moved second by second.
-        """
+        """Wait until the job has one of these statuses; move a manual clock second by second."""
         deadline = time.monotonic() + 10
         while self.status(job_id) not in statuses:
             assert time.monotonic() < deadline, f"{self.job(job_id)} is not one of {statuses}"
