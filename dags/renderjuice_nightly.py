@@ -1,7 +1,8 @@
 """Every night: each shot that is new or has changed, from scene to delivery.
 
-upload → create → validate → decide → render (deferred) → download, for each layer; then composite → deliver → tell the tracker.
-A shot that is rejected or fails stops no other, and `summarize` always runs. How it works: docs/pipelines.md.
+upload → create → validate → decide → render (deferred) → download, for each layer; then composite →
+deliver → tell the tracker. A shot that is rejected or fails stops no other, and `summarize` always
+runs. How it works: docs/pipelines.md.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 with DAG(
     "renderjuice_nightly",
-    # Unpausing it waits for the next night: a render costs money, so none starts because someone has flipped a switch.
+    # Unpausing it waits for the next night: a render costs money, so none starts because someone
+    # has flipped a switch.
     schedule=CronTriggerTimetable("0 22 * * *", timezone=TIMEZONE, run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,

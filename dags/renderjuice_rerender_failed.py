@@ -1,6 +1,7 @@
 """Repair a night: render only the missing frames of only the shots that failed, and deliver them.
 
-Frames that the failed jobs did render are paid, so they are fetched and kept. How it works: docs/pipelines.md.
+Frames that the failed jobs did render are paid, so they are fetched and kept. How it works:
+docs/pipelines.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Which frame a file is, read from its name as Blender and artists write them.
 
-`sh010_0001_2k.png` holds three numbers. Which of them counts the frames is seen from all names together: it is the one that
-takes the values that were ordered, then the one that changes most from file to file.
+`sh010_0001_2k.png` holds three numbers. Which of them counts the frames is seen from all names
+together: it is the one that takes the values that were ordered, then the one that changes most from
+file to file.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ _LONGEST = 11
 _LONGEST_NAME = 255
 """Characters of a name that is read: no file system has a longer one."""
 _MOST_RUNS = 8
-"""Numbers of one name that are considered, from its end: where names hold more, the frame's is among the last."""
+"""Numbers of one name that are considered, from its end: where names hold more, the frame's is
+among the last."""
 _PADDED = 4
 """Digits that Blender pads to where the artist does not say."""
 _NO_FRAME = re.compile(r"(?<![^\W_])v\d+(?![^\W_])|\d+(?:k|p|px|mm|bit|fps|d)(?![^\W_])", re.IGNORECASE)

@@ -28,8 +28,8 @@ __all__ = [
 
 _RANGE = re.compile(r"(-?\d{1,9})(?:\s*-\s*(-?\d{1,9})(?:\s*[:x]\s*([1-9]\d{0,8}))?)?")
 MOST_FRAMES = 100_000
-"""Frames in one order that we are willing to count: more than an hour of film, and a fraction of a second for each view. More is a
-typing slip: render longer work in several jobs."""
+"""Frames in one order that we are willing to count: more than an hour of film, and a fraction of a
+second for each view. More is a typing slip: render longer work in several jobs."""
 _COPY = re.compile(r"/copy-\d+/(?=[^/]+$)")
 """Where `api.paths` puts the second file of one name: here no part of a sequence's name."""
 _MOVIES = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm", ".ogv", ".mpg"})
@@ -84,9 +84,11 @@ class FrameCount:
     """What became of the frames.
 
     Attributes:
-        requested: numbers that were ordered; None when neither an order nor the scene's analysis says.
+        requested: numbers that were ordered; None when neither an order nor the scene's analysis
+            says.
         delivered: numbers that are there: all that belongs to them, when we know what that is.
-        gaps: what is missing. Where nobody knows what was ordered, a view or a node is held against the others.
+        gaps: what is missing. Where nobody knows what was ordered, a view or a node is held against
+            the others.
     """
 
     requested: frozenset[int] | None
@@ -119,9 +121,11 @@ def count_frames(
     """Compare what was ordered with what is there.
 
     Args:
-        orders: render configurations (API names); the first that names its frames counts, and is the measure for every name.
+        orders: render configurations (API names); the first that names its frames counts, and is
+            the measure for every name.
         frames: name and view of each frame that is there.
-        analysis: of the job: the scene's own range where no order names frames, its views, and its compositor's outputs.
+        analysis: of the job: the scene's own range where no order names frames, its views, and its
+            compositor's outputs.
         composites: path, view and node of each of the compositor's outputs that is there.
     """
     analysis = analysis if isinstance(analysis, Mapping) else {}
@@ -227,8 +231,8 @@ def _labels(told: Any) -> list[str]:
 def _absent(expected: Sequence[str], seen: Collection[str | None]) -> list[str]:
     """Those of `expected` that nothing was seen of.
 
-    Where no name matches, other words are used for the same (suffixes instead of names): then it is counted. Files that say
-    nothing may be any one's; when all say nothing, they may be everybody's.
+    Where no name matches, other words are used for the same (suffixes instead of names): then it is
+    counted. Files that say nothing may be any one's; when all say nothing, they may be everybody's.
     """
     keys = {_key(label) for label in seen if label is not None}
     lost = [name for name in expected if _key(name) not in keys]

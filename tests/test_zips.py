@@ -112,7 +112,7 @@ REFUSED = {
     "only a name that ends so": (pack({".blend": BLEND}), r"no \.blend"),
     "only backups": (pack({"shot.blend1": BLEND, "shot.blend@": BLEND}), r"no \.blend"),
     "only litter": (pack({"__MACOSX/shot.blend": BLEND, ".Trash-1000/files/shot.blend": BLEND}), r"no \.blend"),
-    "no Blender file": (pack({"shot.blend": b"version https://git-lfs.github.com/spec/v1"}), "no Blender file"),
+    "no Blender file": (pack({"shot.blend": b"version https://git-lfs.github.com/spec/v1"}), "not a Blender file"),
 }
 
 ACCEPTED = {

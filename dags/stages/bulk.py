@@ -32,7 +32,8 @@ def scene_arguments(folder: str, config: dict[str, Any]) -> list[dict[str, Any]]
     """One for each `.blend` and `.zip`, by name. What systems and Blender leave beside them is passed over.
 
     Raises:
-        ValueError: when there are none, or the configuration cannot be right: better once here than in hundreds of tasks.
+        ValueError: when there are none, or the configuration cannot be right: better once here than
+            in hundreds of tasks.
     """
     from renderjuice_provider.api.config import check_render_config
     from renderjuice_provider.api.scene_file import is_litter
@@ -47,7 +48,8 @@ def scene_arguments(folder: str, config: dict[str, Any]) -> list[dict[str, Any]]
     )
     if not files:
         raise ValueError(f"There are no scenes in {folder}")
-    # A name that no XCom can hold is shown as well as can be: its task finds no such file, and the others go on.
+    # A name that no XCom can hold is shown as well as can be: its task finds no such file, and the
+    # others go on.
     return storable(  # type: ignore[no-any-return]
         [{"file_path": file.removeprefix("file://"), "render_config": config} for file in files],
         most=float("inf"),
@@ -61,7 +63,8 @@ def collect(
 ) -> dict[str, Any]:
     """Download what was rendered, into a folder for each scene; tell the rest, and fail if there is any.
 
-    One task for all files: a process for each would cost more than most downloads. A retry fetches again, and pays nothing.
+    One task for all files: a process for each would cost more than most downloads. A retry fetches
+    again, and pays nothing.
     """
     from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
     from stages.spending import job_looks

@@ -1,8 +1,9 @@
 """Layers over each other, from what was rendered to what is seen: with OpenImageIO, which does all the work on pixels.
 
-Scene-linear pictures are laid over each other in linear Rec.709, then go through an OCIO display transform to sRGB. Of finished
-pictures the curve is taken off for the mixing and put on again after, so that a single layer leaves as it came, and nothing is
-tone-mapped twice. Which is which, each file says itself: see `stages.pictures`.
+Scene-linear pictures are laid over each other in linear Rec.709, then go through an OCIO display
+transform to sRGB. Of finished pictures the curve is taken off for the mixing and put on again
+after, so that a single layer leaves as it came, and nothing is tone-mapped twice. Which is which,
+each file says itself: see `stages.pictures`.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from renderjuice_provider.frames import numbers, padded, read_numbers
-from stages.pictures import COLOUR_CONFIG, LINEAR, PICTURES, SRGB, Picture, is_linear, is_whole, read_picture
+from stages.colour_spaces import COLOUR_CONFIG, LINEAR, SRGB
+from stages.pictures import PICTURES, Picture, is_linear, is_whole, read_picture
 
 _COLORIMETRIC = "Un-tone-mapped"
 VIEWS = {"default": _COLORIMETRIC, "aces": "ACES 1.0 - SDR Video"}
-"""How scene-linear pictures are shown, by `colorManagementPreset`. Without a preset nobody chose a look, so none is added: values
-are encoded as they are, which is what Blender's view "Standard" shows. An ACES project is shown with ACES' own rendering."""
+"""How scene-linear pictures are shown, by `colorManagementPreset`. Without a preset nobody chose a
+look, so none is added: values are encoded as they are, which is what Blender's view "Standard"
+shows. An ACES project is shown with ACES' own rendering."""
 
 
 class CompositeError(ValueError):
@@ -90,7 +93,8 @@ def composite(
         `frames` (a count), `width` and `height`, and the `view` that was used.
 
     Raises:
-        CompositeError: naming every frame that is missing, damaged or of another size. What is whole was composited.
+        CompositeError: naming every frame that is missing, damaged or of another size. What is
+            whole was composited.
     """
     found = {layer: find_frames(folder, frames) for layer, folder in layers.items()}
     _check_kinds(found)
@@ -116,7 +120,8 @@ def composite_frame(pictures: Sequence[Path], *, preset: str = "default") -> tup
     """One frame: `pictures` from the bottom up, over each other and ready for display (RGB), and the view that was used.
 
     Raises:
-        ValueError: when a picture cannot be read, has another size, or covers all below it for want of an alpha.
+        ValueError: when a picture cannot be read, has another size, or covers all below it for want
+            of an alpha.
     """
     import OpenImageIO as oiio
 
@@ -138,7 +143,8 @@ def composite_frame(pictures: Sequence[Path], *, preset: str = "default") -> tup
             raise CompositeError(f"{picture} is {_size(layer)} pixels, the layer below {_size(result)}")
         result = oiio.ImageBufAlgo.over(layer, result)
         _check(result)
-    # What is still transparent is seen over black. Premultiplied colour without its alpha is just that.
+    # What is still transparent is seen over black. Premultiplied colour without its alpha is just
+    # that.
     shown = oiio.ImageBufAlgo.channels(result, (0, 1, 2))
     shown = oiio.ImageBufAlgo.ociodisplay(
         shown, SRGB, view, fromspace=LINEAR, unpremult=False, colorconfig=COLOUR_CONFIG
@@ -150,7 +156,8 @@ def composite_frame(pictures: Sequence[Path], *, preset: str = "default") -> tup
 def burn_in(image: Any, left: str, middle: str, right: str) -> bool:
     """Write three texts along the lower edge of `image`. False when no font was found; the image is then as it was.
 
-    OpenImageIO brings its fonts (Droid) in the wheel; a build without them, or without FreeType, has none.
+    OpenImageIO brings its fonts (Droid) in the wheel; a build without them, or without FreeType,
+    has none.
     """
     import OpenImageIO as oiio
 

@@ -24,10 +24,11 @@ GAP = 8
 def contact_sheet(delivery: dict[str, Any]) -> str:
     """Write `contact_sheet.png` beside the frames of a download, and return its path."""
     from renderjuice_provider.storage import folder, whole_file
-    from stages.storage import join, local_copy, read_json, storage
+    from stages.records import DownloadManifest, read_record
+    from stages.storage import join, local_copy, storage
 
     name, destination = "contact_sheet.png", delivery["destination"]
-    places = frames_of(read_json(delivery["manifest"]) or {})
+    places = frames_of(read_record(delivery["manifest"], DownloadManifest) or {})
     with local_copy(destination) as here, TemporaryDirectory(prefix="renderjuice-") as made:
         sheet = make_contact_sheet([here / place for place in places], Path(made, name))
         with whole_file(folder(storage(destination)), name) as path:

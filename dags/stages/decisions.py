@@ -10,7 +10,8 @@ from renderjuice_provider.frames import MOST_FRAMES, ordered_frames
 from stages.shot_list import merged
 
 HEAVY = 1e10
-"""Samples in a shot (frames x pixels x samples per pixel) from which it counts as heavy: 50 frames of Full HD with 100 samples."""
+"""Samples in a shot (frames x pixels x samples per pixel) from which it counts as heavy: 50 frames
+of Full HD with 100 samples."""
 SETTINGS: dict[str, dict[str, Any]] = {
     # The artist's own samples; large pictures in tiles, so that they fit beside a large scene.
     "final": {"useTiling": True, "tileSize": 2048},
@@ -18,7 +19,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "economical": {"denoisingEnabled": True},
 }
 CAPS = {"CYCLES": 64, "EEVEE": 32}
-"""Samples per pixel above which economical settings do not go, by engine. Eevee's samples are another thing than Cycles'."""
+"""Samples per pixel above which economical settings do not go, by engine. Eevee's samples are
+another thing than Cycles'."""
 _CYCLES_ONLY = ("denoisingEnabled", "useTiling", "tileSize")
 _ONE_LAYER = {"outputFormat": "PNG"}
 """With the look that the artist saw in Blender."""
@@ -37,11 +39,12 @@ def decide(order: Mapping[str, Any], found: Mapping[str, Mapping[str, Any] | Non
         found: by layer, what `RenderjuiceValidateJobOperator` returned.
 
     Returns:
-        `branch` (`reject`, `final` or `economical`), `reasons` for a rejection, `why` for the settings, and for each layer its
-        `jobs` id and `configs`; `frames` (as ranges) and `fps` of the movie.
+        `branch` (`reject`, `final` or `economical`), `reasons` for a rejection, `why` for the
+        settings, and for each layer its `jobs` id and `configs`; `frames` (as ranges) and `fps` of
+        the movie.
 
-    The shape of `analysis` is not documented. What it does not say is not held against a shot: this reads the emulator's names,
-    and whoever gets other ones changes `_Report`.
+    The shape of `analysis` is not documented. What it does not say is not held against a shot: this
+    reads the emulator's names, and whoever gets other ones changes `_Report`.
     """
     checks = {layer: found[layer] for layer in order["files"]}
     reports = {layer: _Report((check or {}).get("analysis"), order["render"]) for layer, check in checks.items()}
@@ -133,7 +136,8 @@ _SAID_BY_RENDER = {
     "fps": "fps",
     "renderEngine": "engine",
 }
-"""Fields of a render configuration that take the place of what the scene says, and what an analysis calls them."""
+"""Fields of a render configuration that take the place of what the scene says, and what an analysis
+calls them."""
 
 
 _LARGEST = 1e9

@@ -4,7 +4,8 @@
     <destination>/shots/<shot>/<version>/manifest.json   written after all files: a folder without it is no delivery
     <destination>/shots/<shot>/<version>/<shot>.mp4, contact_sheet.png, frames/<shot>.0001.png ...
 
-The version is the fingerprint's beginning, so what is delivered twice goes to the same place and is found to be there.
+The version is the fingerprint's beginning, so what is delivered twice goes to the same place and is
+found to be there.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from renderjuice_provider.storage import folder, whole_file
 from stages.contact_sheet import make_contact_sheet
 from stages.decisions import frame_numbers
 from stages.movie import make_movie
+from stages.records import DeliveryManifest, DownloadManifest, read_record
 from stages.storage import join, put_json, read_json, sha256, storage
 
 POINTER = "current.json"
@@ -37,15 +39,17 @@ def deliver(
         order: of `stages.planning`.
         decision: of `stages.decisions`.
         composited: what `stages.composite.composite` returned.
-        frames: the folder of the composited frames, `0001.png` and so on; only those that were decided on are taken.
+        frames: the folder of the composited frames, `0001.png` and so on; only those that were
+        decided on are taken.
 
     Returns:
-        For summary and tracker: `shot`, `show`, `night`, `version`, `fingerprint`, `frames` (a count), `fps`, `width`, `height`,
-        `settings`, `complete` and `missing` (see `lost_passes`), `manifest` and `movie` (where they are), `new` (False when all was
-        there).
+        For summary and tracker: `shot`, `show`, `night`, `version`, `fingerprint`, `frames` (a
+        count), `fps`, `width`, `height`, `settings`, `complete` and `missing` (see `lost_passes`),
+        `manifest` and `movie` (where they are), `new` (False when all was there).
 
     Raises:
-        ValueError: when a frame is not there: frames, movie and contact sheet are whole, or are not delivered.
+        ValueError: when a frame is not there: frames, movie and contact sheet are whole, or are not
+            delivered.
     """
     shot, version = order["shot"], version_of(order["fingerprint"])
     about = {
@@ -64,7 +68,7 @@ def deliver(
     }
     where = join(order["delivery"], version)
     short = about | {"manifest": join(where, MANIFEST), "movie": join(where, f"{shot}.mp4")}
-    if there := read_json(short["manifest"]):
+    if there := read_record(short["manifest"], DeliveryManifest):
         point_to(order["delivery"], there)
         told = {name: there[name] for name in ("night", "complete", "missing") if name in there}
         return short | told | {"new": False}
@@ -97,12 +101,14 @@ def lost_passes(order: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     if "work" not in order:
         return []
-    manifests = {layer: read_json(join(order["work"], layer, MANIFEST)) or {} for layer in order["files"]}
+    manifests = {
+        layer: read_record(join(order["work"], layer, MANIFEST), DownloadManifest) or {} for layer in order["files"]
+    }
     return [
         {"layer": layer} | gap
         for layer, found in manifests.items()
         for gap in found.get("missing", ())
-        if "node" in gap
+        if gap.get("node") is not None
     ]
 
 
@@ -115,10 +121,11 @@ def publish(delivery: str, about: Mapping[str, Any], files: Mapping[str, Path]) 
         files: what belongs to it.
 
     Returns:
-        False when this version was there already: nothing was written then, but a pointer that pointed elsewhere.
+        False when this version was there already: nothing was written then, but a pointer that
+        pointed elsewhere.
     """
     where = join(delivery, about["version"])
-    there = read_json(join(where, MANIFEST))
+    there = read_record(join(where, MANIFEST), DeliveryManifest)
     if there is None:
         there = dict(about) | {"files": [_describe(name, path) for name, path in sorted(files.items())]}
         target = folder(storage(where))

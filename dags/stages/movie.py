@@ -12,11 +12,14 @@ from stages.composite import burn_in, composite_frame
 CODEC = "libx264"
 """In the wheels of PyAV. Builds of FFmpeg without GPL parts lack it, and `make_movie` says so."""
 SLOWEST, FASTEST = 0.0001, 1000
-"""Frames per second between which films run, time lapses and high speed included. The shot list has the same upper limit."""
+"""Frames per second between which films run, time lapses and high speed included. The shot list has
+the same upper limit."""
 _AS_WRITTEN = 3e-4
-"""How far a rate may be from what it means, as a part of it: 23.98 is 1.7e-4 from 24000/1001, and 24 is 1e-3 from it."""
+"""How far a rate may be from what it means, as a part of it: 23.98 is 1.7e-4 from 24000/1001, and
+24 is 1e-3 from it."""
 _BT709, _LIMITED = 1, 1
-"""FFmpeg's numbers: of the colour matrix, primaries and transfer of HD video, and of the range 16 to 235."""
+"""FFmpeg's numbers: of the colour matrix, primaries and transfer of HD video, and of the range 16
+to 235."""
 
 
 def movie_rate(fps: float) -> Fraction:
@@ -38,11 +41,12 @@ def movie_rate(fps: float) -> Fraction:
 def make_movie(frames: Mapping[int, Path], target: Path, *, fps: float, shot: str = "", date: str = "") -> bool:
     """Write an MP4 of `frames`, by number, with shot, frame and date burnt in. Returns whether they are: a font may be absent.
 
-    H.264 in 4:2:0, so both sides are even: an odd last row or column is left out. The index is at the front (faststart), so that
-    it plays while it loads. The same frames give the same bytes.
+    H.264 in 4:2:0, so both sides are even: an odd last row or column is left out. The index is at
+    the front (faststart), so that it plays while it loads. The same frames give the same bytes.
 
     Raises:
-        ValueError: when there are no frames, they differ in size or are too small, or this PyAV has no encoder for H.264.
+        ValueError: when there are no frames, they differ in size or are too small, or this PyAV has
+            no encoder for H.264.
     """
     if not frames:
         raise ValueError("There are no frames to make a movie of.")

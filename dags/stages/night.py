@@ -103,7 +103,8 @@ def _rows(ti: Any, layers: Iterable[str], rows: list[dict[str, Any]]) -> list[di
 def summarize(renderjuice_conn_id: str = CONNECTION, **context: Any) -> dict[str, Any]:
     """Tell what became of each shot, and fail if one failed: then the run is red, and on-call sees it.
 
-    Rejected shots leave the run green. They are the artists' to mend, and the summary tells them why. So does a dry run.
+    Rejected shots leave the run green. They are the artists' to mend, and the summary tells them
+    why. So does a dry run.
     """
     decisions = _pull(context["ti"], "decide", "decision")
     jobs = {each["shot"]: list(each["jobs"].values()) for each in decisions if each["branch"] != "reject"}
@@ -153,7 +154,8 @@ def _tell(
     _log.info("\n%s", summary.as_text(found))
     if params.get("dry_run"):
         return found
-    found["summary"] = summary.keep(params["destination"], planned["night"], entries)
+    with no_use_to_retry():
+        found["summary"] = summary.keep(params["destination"], planned["night"], entries)
     ti.xcom_push("return_value", found)
     if found["failed"]:
         raise AirflowFailException(summary.alarm(found))

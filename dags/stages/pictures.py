@@ -3,7 +3,8 @@
 Two kinds of pictures come in:
 
 - **scene-linear** (mostly `.exr`): light as Blender computed it, in the scene's working space.
-- **display-referred** (`.png`, `.jpg`, `.tif` ...): the artist's view transform is in the pixels already.
+- **display-referred** (`.png`, `.jpg`, `.tif` ...): the artist's view transform is in the pixels
+  already.
 """
 
 from __future__ import annotations
@@ -11,71 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
+
+from stages.colour_spaces import LINEAR_SPACES, UnknownColourSpaceError, space_of
 
 PICTURES = frozenset(
     {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".bmp", ".tga", ".webp", ".hdr", ".dpx", ".jp2", ".rgb"}
 )
-COLOUR_CONFIG = "ocio://cg-config-v2.1.0_aces-v1.3_ocio-v2.3"
-"""OCIO's built-in configuration, by its full name: `default` changes with OpenImageIO, and a delivery should not. Also
-independent of `$OCIO`, which may differ from worker to worker."""
-LINEAR = "Linear Rec.709 (sRGB)"
-SRGB = "sRGB - Display"
-_LINEAR_SPACES = frozenset({LINEAR, "Linear Rec.2020", "Linear P3-D65", "ACEScg", "ACES2065-1", "CIE-XYZ-D65"})
-SPACES = {
-    # What files say (the Color Interop Forum's identifiers, Blender's names, OpenImageIO's), and what the configuration calls it.
-    "lin_rec709_scene": LINEAR,
-    "lin_rec709": LINEAR,
-    "linear rec.709": LINEAR,
-    "linear": LINEAR,
-    "scene_linear": LINEAR,
-    "lin_rec2020_scene": "Linear Rec.2020",
-    "lin_p3d65_scene": "Linear P3-D65",
-    "lin_ap1_scene": "ACEScg",
-    "lin_ap0_scene": "ACES2065-1",
-    "lin_ciexyzd65_scene": "CIE-XYZ-D65",
-    "linear cie-xyz d65": "CIE-XYZ-D65",
-    "srgb": SRGB,
-    "srgb_rec709_scene": SRGB,
-    "srgb_rec709_display": SRGB,
-    "srgb iec61966-2.1": SRGB,
-    "srgb_p3d65_scene": "sRGB Encoded P3-D65 - Texture",
-    "srgb_p3d65_display": "Display P3 - Display",
-    "display p3": "Display P3 - Display",
-    "srgb_ap1_scene": "sRGB Encoded AP1 - Texture",
-    "g18_rec709_scene": "Gamma 1.8 Rec.709 - Texture",
-    "g22_rec709_scene": "Gamma 2.2 Rec.709 - Texture",
-    "g22_rec709_display": "Gamma 2.2 Rec.709 - Texture",
-    "gamma2.2": "Gamma 2.2 Rec.709 - Texture",
-    "g22_ap1_scene": "Gamma 2.2 AP1 - Texture",
-    "g24_rec709_display": "Rec.1886 Rec.709 - Display",
-    "rec709": "Rec.1886 Rec.709 - Display",
-    "rec.1886": "Rec.1886 Rec.709 - Display",
-    "pq_rec2020_display": "Rec.2100-PQ - Display",
-    "pq_p3d65_display": "ST2084-P3-D65 - Display",
-    "g26_p3d65_display": "P3-D65 - Display",
-}
-_PRIMARIES = {
-    # x and y of red, green, blue and white, as the attribute `chromaticities` of OpenEXR has them.
-    LINEAR: (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290),
-    "Linear Rec.2020": (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290),
-    "Linear P3-D65": (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.3127, 0.3290),
-    "ACEScg": (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767),
-    "ACES2065-1": (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767),
-}
-_CICP = {
-    # Primaries and transfer function, by the numbers of ITU-T H.273.
-    (1, 13): SRGB,
-    (1, 8): LINEAR,
-    (1, 1): "Rec.1886 Rec.709 - Display",
-    (12, 13): "Display P3 - Display",
-    (9, 16): "Rec.2100-PQ - Display",
-    (12, 16): "ST2084-P3-D65 - Display",
-    (9, 8): "Linear Rec.2020",
-}
-_UNDEFINED = frozenset({"", "Undefined", "User defined"})
 _LETTERS = {"r": "R", "red": "R", "g": "G", "green": "G", "b": "B", "blue": "B", "a": "A", "alpha": "A"}
 _GREYS = ("Y", "V", "L", "I")
 """A picture in black and white: of other programs, of Blender."""
@@ -85,12 +29,14 @@ _ENDS = {"png": b"IEND\xaeB`\x82", "jpeg": b"\xff\xd9", "targa": b"TRUEVISION-XF
 
 
 MOST_PIXELS = 1 << 26
-"""Of one picture: 8192 by 8192, a gigabyte of floats. A few kilobytes of PNG can claim a hundred times as many."""
+"""Of one picture: 8192 by 8192, a gigabyte of floats. A few kilobytes of PNG can claim a hundred
+times as many."""
 MOST_VALUES = 1 << 29
 """Of one part of a file, over all of its channels: two gigabytes of floats."""
 MOST_PARTS = 1000
 _DENSEST = 4096
-"""Pixels a byte of the file, above which a picture of more than `_UNDOUBTED` pixels is a damaged header rather than one colour."""
+"""Pixels a byte of the file, above which a picture of more than `_UNDOUBTED` pixels is a damaged
+header rather than one colour."""
 _UNDOUBTED = 1 << 20
 _WITH_REGIONS = frozenset({".exr", ".tif", ".tiff"})
 """Formats in which a picture may be a part of what is shown, such as a border render."""
@@ -109,7 +55,7 @@ class Picture:
     image: Any
     """OpenImageIO's `ImageBuf` of floats: R, G, B, and A where there is alpha."""
     space: str
-    """By its name in `COLOUR_CONFIG`."""
+    """By its name in `stages.colour_spaces.COLOUR_CONFIG`."""
 
     @property
     def has_alpha(self) -> bool:
@@ -133,7 +79,7 @@ class _Group:
 
     @property
     def rank(self) -> int:
-        """How sure it is that this is the picture: less is surer."""
+        """How sure it is that this is the picture: the lower, the surer."""
         name = self.name.casefold()
         if name in {"", "composite.combined"}:
             return 0 if not name else 1
@@ -142,21 +88,25 @@ class _Group:
 
 
 @contextmanager
-def _in_words(path: Path) -> Iterator[None]:
-    """OpenImageIO hands over the texts of a damaged file as they are, and Python cannot read all of them."""
+def _clear_errors(path: Path) -> Iterator[None]:
+    """Errors that do not say which file they are about, as one that does."""
     try:
         yield
+    except UnknownColourSpaceError as error:
+        raise PictureError(f"{path} {error}") from None
     except UnicodeDecodeError:
-        raise PictureError(f"{path} cannot be read: it is damaged, its texts are none") from None
+        # OpenImageIO hands over the texts of a damaged file as they are.
+        raise PictureError(f"{path} cannot be read: it is damaged, and its texts are not text") from None
 
 
 def read_picture(path: Path) -> Picture:
     """The picture in a file, as floats.
 
     Raises:
-        PictureError: when it cannot be read, holds no picture or several, or is in a colour space that nobody knows.
+        PictureError: when it cannot be read, holds no picture or several, or is in a colour space
+            that nobody knows.
     """
-    with _in_words(path):
+    with _clear_errors(path):
         return _read_picture(path)
 
 
@@ -166,8 +116,9 @@ def _read_picture(path: Path) -> Picture:
     specs = _specs(path)
     _check_size(path, specs)
     group = _picture(path, specs)
-    space = _space(path, specs[group.part])
-    # PNG keeps colour apart from alpha. Left as it is, for multiplying the two before sRGB's curve is off gives dark edges.
+    space = space_of(specs[group.part])
+    # PNG keeps colour apart from alpha. Left as it is, for multiplying the two before sRGB's curve
+    # is off gives dark edges.
     config = oiio.ImageSpec()
     config.attribute("oiio:UnassociatedAlpha", 1)
     image = oiio.ImageBuf(str(path), group.part, 0, config)
@@ -189,25 +140,26 @@ def is_linear(path: Path) -> bool:
     Raises:
         PictureError: as `read_picture`.
     """
-    with _in_words(path):
+    with _clear_errors(path):
         specs = _specs(path)
-        return _space(path, specs[_picture(path, specs).part]) in _LINEAR_SPACES
+        return space_of(specs[_picture(path, specs).part]) in LINEAR_SPACES
 
 
 def is_whole(path: Path) -> bool:
     """Whether a file can be read to its last byte: every part of it, every channel, and its end.
 
     Raises:
-        PictureError: when it is too large to look: it may well be whole, and need not be rendered again.
+        PictureError: when it is too large to look: it may well be whole, and need not be rendered
+            again.
     """
     try:
-        with _in_words(path):
+        with _clear_errors(path):
             specs = _specs(path)
     except PictureError:
         return False
     _check_size(path, specs)
     try:
-        with _in_words(path):
+        with _clear_errors(path):
             return _reads(path, len(specs))
     except PictureError:
         return False
@@ -305,53 +257,3 @@ def _greys(groups: Sequence[_Group]) -> Iterator[_Group]:
         if len(rest) == 1 and (letter := next(iter(rest))) in _GREYS:
             grey = group.channels[letter]
             yield _Group(group.part, group.name, {**group.channels, "R": grey, "G": grey, "B": grey})
-
-
-def _space(path: Path, spec: Any) -> str:
-    """The colour space that a file names; where it names none, light for floats, and sRGB for whole numbers."""
-    import OpenImageIO as oiio
-
-    said = spec.get_string_attribute("colorInteropID") or spec.get_string_attribute("oiio:ColorSpace")
-    if not spec.get_string_attribute("colorInteropID"):
-        if spec.get_int_attribute("acesImageContainerFlag"):
-            return "ACES2065-1"
-        cicp, primaries = spec.getattribute("CICP"), spec.getattribute("chromaticities")
-        profile = spec.get_string_attribute("ICCProfile:profile_description")
-        if cicp:
-            return _known(path, _CICP.get((cicp[0], cicp[1])), f"CICP {tuple(cicp)}")
-        if primaries and SPACES.get(said.casefold(), LINEAR) == LINEAR:
-            near = (name for name, known in _PRIMARIES.items() if _alike(primaries, known))
-            return _known(path, next(near, None), f"with the primaries {tuple(round(x, 4) for x in primaries)}")
-        if spec.getattribute("ICCProfile") is not None:
-            said = profile or "of an ICC profile without a name"
-        transfer = spec.get_string_attribute("dpx:Transfer")
-        said = said or (transfer if transfer not in _UNDEFINED else "")
-    if not said:
-        return LINEAR if spec.format.basetype in {oiio.HALF, oiio.FLOAT, oiio.DOUBLE} else SRGB
-    return _known(path, SPACES.get(said.casefold()) or _of_config(said), said)
-
-
-@cache
-def _of_config(name: str) -> str | None:
-    """A colour space by any name that the configuration has for it."""
-    import OpenImageIO as oiio
-
-    config = oiio.ColorConfig(COLOUR_CONFIG)
-    resolved: str = config.resolve(name)
-    return resolved if resolved in config.getColorSpaceNames() and resolved != "Raw" else None
-
-
-def _alike(primaries: Sequence[float], known: Sequence[float]) -> bool:
-    return all(abs(a - b) < 0.002 for a, b in zip(primaries, known, strict=True))
-
-
-def _known(path: Path, name: str | None, said: str) -> str:
-    if name is None:
-        raise PictureError(
-            f"{path} is in a colour space that is not known here: {said}. Render in one of {', '.join(_KINDS)}"
-        )
-    return name
-
-
-_KINDS = ("Linear Rec.709", "Linear Rec.2020", "ACEScg", "sRGB")
-"""For the message: what Blender offers."""

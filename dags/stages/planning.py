@@ -11,17 +11,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from renderjuice_provider.api.config import CHANGES_NO_PIXEL
+from stages.colour_spaces import COLOUR_CONFIG
 from stages.composite import VIEWS
 from stages.decisions import CAPS, SETTINGS, frame_numbers, frame_ranges
 from stages.delivery import current_delivery
-from stages.pictures import COLOUR_CONFIG
-from stages.shot_list import ListedShot, Problem
-from stages.storage import join, read_json, sha256
+from stages.records import Summary, read_record
+from stages.shot_list import ListedShot
+from stages.shot_text import Problem
+from stages.storage import join, sha256
 
 PIPELINE = 1
 """Raise it when a change of these stages should deliver every shot anew."""
 _SHORT = 16
-"""Hex digits of a fingerprint: folders are named by it, and 64 bits do not collide within one shot."""
+"""Hex digits of a fingerprint: folders are named by it, and 64 bits do not collide within one
+shot."""
 
 
 def night_of(moment: datetime, timezone: str) -> str:
@@ -58,12 +61,14 @@ def plan_night(
         night: its date, such as `2026-11-23`.
 
     Returns:
-        `night`, `orders` (what to render), and `entries`, the summary's entries of all other shots: `skipped` when content and
-        settings equal those of the last delivery, `rejected`, and `failed` for a shot that already failed this very night with
-        the same content. To render that again would cost the same and fail the same; `renderjuice_rerender_failed` repairs it.
+        `night`, `orders` (what to render), and `entries`, the summary's entries of all other shots:
+        `skipped` when content and settings equal those of the last delivery, `rejected`, and
+        `failed` for a shot that already failed this very night with the same content. To render
+        that again would cost the same and fail the same; `renderjuice_rerender_failed` repairs it.
 
     Raises:
-        ValueError: when `params["shots"]` names one that is not in the list, or the night is no date.
+        ValueError: when `params["shots"]` names one that is not in the list, or the night is no
+            date.
     """
     night = date_of(night)
     wanted = names_of(params["shots"])
@@ -71,11 +76,11 @@ def plan_night(
     if unknown := sorted(wanted - known):
         raise ValueError(f"The shot list has no {', '.join(unknown)}")
     entries = _rejections([problem for problem in problems if not wanted or problem.shot in wanted])
-    earlier = _shots_of(read_json(join(params["destination"], "nights", night, "summary.json")))
+    earlier = read_record(join(params["destination"], "nights", night, "summary.json"), Summary) or {"shots": {}}
     orders = []
     for order in _orders([shot for shot in shots if not wanted or shot.name in wanted], params, night):
         delivered = current_delivery(order["delivery"])
-        before = earlier.get(order["shot"], {})
+        before = earlier["shots"].get(order["shot"], {})
         if delivered and delivered["fingerprint"] == order["fingerprint"]:
             reason = f"unchanged since its delivery of {delivered.get('night', 'an unknown night')}"
             entries.append({"shot": order["shot"], "state": "skipped", "reason": reason})
@@ -86,19 +91,9 @@ def plan_night(
     return {"night": night, "orders": orders, "entries": entries}
 
 
-def _shots_of(summary: Any) -> dict[str, Any]:
-    """The entries of a summary; none where it is no summary of ours."""
-    shots = summary.get("shots") if isinstance(summary, Mapping) else None
-    return (
-        {shot: entry for shot, entry in shots.items() if isinstance(entry, Mapping)}
-        if isinstance(shots, Mapping)
-        else {}
-    )
-
-
 def was_paid_in_vain(entry: Mapping[str, Any], order: Mapping[str, Any]) -> bool:
     """Whether the night's summary says that just this was sent to render already, and failed."""
-    same = entry.get("order", {}).get("fingerprint") == order["fingerprint"]
+    same = (entry.get("order") or {}).get("fingerprint") == order["fingerprint"]
     return same and entry.get("state") == "failed" and bool(entry.get("decision"))
 
 
@@ -140,8 +135,8 @@ def _order(shot: ListedShot, hashes: Mapping[str, str], params: Mapping[str, Any
 def fingerprint(shot: ListedShot, content: Mapping[str, str], quality: str) -> str:
     """SHA-256 over all that decides what the pictures look like: the scenes' bytes, the shot's settings, the pipeline's.
 
-    Not over paths, priorities, dates or notes: moving a scene, another night, or a word to the farm renders nothing again. Nor over
-    the way in which frames are written.
+    Not over paths, priorities, dates or notes: moving a scene, another night, or a word to the farm
+    renders nothing again. Nor over the way in which frames are written.
     """
     decisive = {
         "pipeline": PIPELINE,

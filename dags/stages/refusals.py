@@ -31,7 +31,8 @@ def check_map_length(count: int, what: str, instead: str) -> None:
     """Refuse what Airflow would refuse after it was planned, and only as an error of its own API.
 
     Raises:
-        ValueError: when one task would be expanded into more than `[core] max_map_length`; it says what to do `instead`.
+        ValueError: when one task would be expanded into more than `[core] max_map_length`; it says
+            what to do `instead`.
     """
     most = conf.getint("core", "max_map_length", fallback=1024)
     if count > most:

@@ -10,7 +10,8 @@ from renderjuice_provider.api.errors import RenderjuiceError
 from stages.composite import find_frames
 from stages.decisions import frame_numbers, frame_ranges
 from stages.planning import date_of, names_of
-from stages.storage import join, local_copy, read_json, sha256
+from stages.records import FailedRender, Summary, check_record, read_record
+from stages.storage import join, local_copy, sha256
 
 Salvage = Callable[[str, str], Any]
 """Downloads what a job left (its id) into a folder; `stages.tasks` does it with the hook."""
@@ -19,8 +20,9 @@ Salvage = Callable[[str, str], Any]
 def plan_repairs(destination: str, night: str, shots: Sequence[str], salvage: Salvage) -> dict[str, Any]:
     """The failed shots of a night that can be repaired, each with the configurations that render just what is missing.
 
-    What a failed job rendered before it failed is paid: it is fetched first. Frames of another version of a scene are not mixed
-    in: a shot whose scene has changed is left to the nightly, as is one that never came to rendering.
+    What a failed job rendered before it failed is paid: it is fetched first. Frames of another
+    version of a scene are not mixed in: a shot whose scene has changed is left to the nightly, as
+    is one that never came to rendering.
 
     Args:
         destination: where the deliveries are.
@@ -29,14 +31,16 @@ def plan_repairs(destination: str, night: str, shots: Sequence[str], salvage: Sa
         salvage: see `Salvage`.
 
     Returns:
-        `night`, `repairs` (each with `order`, `decision` and, by layer, `configs`; a layer that is whole has none), and `entries`
-        of the summary for failed shots that are not repaired.
+        `night`, `repairs` (each with `order`, `decision` and, by layer, `configs`; a layer that is
+        whole has none), and `entries` of the summary for failed shots that are not repaired.
 
     Raises:
-        ValueError: when there is no summary of that night, or it knows nothing of a shot that is named.
+        ValueError: when there is no summary of that night, or it knows nothing of a shot that is
+            named.
     """
     night, wanted = date_of(night), names_of(shots)
-    summary = read_json(join(destination, "nights", night, "summary.json"))
+    where = join(destination, "nights", night, "summary.json")
+    summary = read_record(where, Summary)
     if summary is None:
         raise ValueError(f"There is no summary of the night of {night} in {destination}")
     if unknown := sorted(wanted - set(summary["shots"])):
@@ -46,17 +50,18 @@ def plan_repairs(destination: str, night: str, shots: Sequence[str], salvage: Sa
     ]
     repairs, entries = [], []
     for entry in failed:
-        if reason := _why_not(entry):
-            entries.append(entry | {"carried_over": True, "reason": f"{entry['reason']} (not repaired: {reason})"})
+        if reason := _why_not(entry, where):
+            entries.append(entry | {"carried_over": True, "reason": f"{entry.get('reason')} (not repaired: {reason})"})
         else:
             configs = {layer: _missing(entry, layer, salvage) for layer in entry["order"]["files"]}
             repairs.append({"order": entry["order"], "decision": entry["decision"], "configs": configs})
     return {"night": night, "repairs": repairs, "entries": entries}
 
 
-def _why_not(entry: Mapping[str, Any]) -> str:
-    if not entry.get("decision"):
+def _why_not(entry: Mapping[str, Any], where: str) -> str:
+    if not (entry.get("decision") or {}).get("configs"):
         return "it never came to rendering, so nothing was paid; start the nightly again"
+    check_record(entry, FailedRender, f"The entry of {entry['shot']} in {where}")
     order = entry["order"]
     for layer, file in order["files"].items():
         try:

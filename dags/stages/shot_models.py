@@ -11,7 +11,8 @@ from renderjuice_provider.api.config import RenderConfig, Text
 from renderjuice_provider.frames import MOST_FRAMES, expand
 
 LAYERS = ("base", "over")
-"""The layers that a shot can have, from the bottom up. The DAG has tasks for each: Airflow cannot expand inside a mapped group."""
+"""The layers that a shot can have, from the bottom up. The DAG has tasks for each: Airflow cannot
+expand inside a mapped group."""
 
 _RANGE = re.compile(r"\s*(-?\d{1,9})\s*-\s*(-?\d{1,9})\s*")
 _DIGITS = re.compile(r"\d+")

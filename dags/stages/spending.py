@@ -22,7 +22,8 @@ def job_looks(
 
     Args:
         jobs: the ids of this run's jobs, by shot.
-        renders: what the rendering tasks that went well returned. The other jobs are read at Renderjuice, once each.
+        renders: what the rendering tasks that went well returned. The other jobs are read at
+            Renderjuice, once each.
         renderjuice_conn_id: where they are.
     """
     told = {render["job_id"]: NOBODY_KNOWS | {"seconds": render.get("normalized_seconds")} for render in renders}

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from renderjuice_provider.frames import numbers
-from stages.storage import join, put_json, put_text, read_json
+from stages.records import Summary, read_record
+from stages.storage import join, put_json, put_text
 
 STATES = ("delivered", "skipped", "rejected", "failed")
 _MOST_SHOWN = 20
@@ -26,7 +27,8 @@ def entries_of(
     Args:
         orders: in the order of their map indexes.
         states: of the group's task instances, by `<task id>_<map index>`, as Airflow gives them.
-        xcoms: what the tasks left: `decisions`, `rejections`, `deliveries`, and `failures` (of `note_failure`).
+        xcoms: what the tasks left: `decisions`, `rejections`, `deliveries`, and `failures` (of
+            `note_failure`).
         looks: by shot, what became of its jobs: see `stages.spending`.
     """
     decisions = {decision["shot"]: decision for decision in xcoms["decisions"]}
@@ -85,7 +87,7 @@ def report(
         of_state = [entry for entry in entries if entry["state"] == state]
         found[state] = {entry["shot"]: _line(entry) for entry in of_state}
     own = [entry for entry in entries if not entry.get("carried_over")]
-    found["frames"] = sum(entry["frames"] for entry in own if entry["state"] == "delivered")
+    found["frames"] = sum(entry.get("frames", 0) for entry in own if entry["state"] == "delivered")
     found["render_seconds"] = round(sum(entry.get("render_seconds", 0.0) for entry in own), 1)
     unknown = [job for entry in own for job, seconds in entry.get("spent", {}).items() if seconds is None]
     found |= {"jobs_of_unknown_cost": unknown} if unknown else {}
@@ -98,7 +100,7 @@ def _delivered(entry: Mapping[str, Any]) -> Any:
     lost = [
         f"frames {numbers(gap['frames'], 5)} of node {gap['node']} ({gap['layer']})" for gap in entry.get("missing", ())
     ]
-    return f"{entry['movie']} (not complete: {'; '.join(lost)} are missing)" if lost else entry.get("movie")
+    return f"{entry.get('movie')} (not complete: {'; '.join(lost)} are missing)" if lost else entry.get("movie")
 
 
 def as_text(found: Mapping[str, Any]) -> str:
@@ -140,11 +142,12 @@ def alarm(found: Mapping[str, Any]) -> str:
 def keep(destination: str, night: str, entries: Sequence[Mapping[str, Any]]) -> str:
     """Write the night's `summary.json` and `summary.md`, and return where the first is.
 
-    They tell of the whole night: a later run of the same night changes the entries of its own shots, and a shot that was delivered
-    stays so when the later run finds it unchanged. What a shot's earlier jobs cost is kept, for it was paid.
+    They tell of the whole night: a later run of the same night changes the entries of its own
+    shots, and a shot that was delivered stays so when the later run finds it unchanged. What a
+    shot's earlier jobs cost is kept, for it was paid.
     """
     where = join(destination, "nights", night)
-    shots = dict((read_json(join(where, "summary.json")) or {}).get("shots", {}))
+    shots = dict((read_record(join(where, "summary.json"), Summary) or {"shots": {}})["shots"])
     for entry in entries:
         before = shots.get(entry["shot"], {})
         if entry["state"] == "skipped" and before.get("state") == "delivered":

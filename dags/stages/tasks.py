@@ -32,12 +32,13 @@ _log = logging.getLogger(__name__)
 class DecideOperator(BaseBranchOperator):
     """`@task.branch` on what validation found: `reject`, or for each layer `render_final` or `render_economical`.
 
-    A class, because up to Airflow 3.3.2 a branch inside a mapped group skips nothing: all branches run, which here would pay for
-    every render twice and for the rejected ones too (https://github.com/apache/airflow/issues/67265). So the tasks that are not
-    chosen are skipped outright, and `guard` stops those that this does not reach.
+    A class, because up to Airflow 3.3.2 a branch inside a mapped group skips nothing: all branches
+    run, which here would pay for every render twice and for the rejected ones too
+    (https://github.com/apache/airflow/issues/67265). So the tasks that are not chosen are skipped
+    outright, and `guard` stops those that this does not reach.
 
-    Pushes `decision`, and for each layer `<layer>_job` and `<layer>_config`. Tasks after it take those: being directly downstream
-    is what lets a branch skip them.
+    Pushes `decision`, and for each layer `<layer>_job` and `<layer>_config`. Tasks after it take
+    those: being directly downstream is what lets a branch skip them.
 
     Args:
         order: of the shot.
@@ -79,7 +80,8 @@ class DecideOperator(BaseBranchOperator):
 def guard(context: Any) -> None:
     """`pre_execute` of every task of a shot: skips a layer that the shot does not have, and a branch that was not chosen.
 
-    The branch skips its siblings where they exist; Airflow may not have expanded them yet. Before money is spent, we ask again.
+    The branch skips its siblings where they exist; Airflow may not have expanded them yet. Before
+    money is spent, we ask again.
     """
     ti, operator = context["ti"], context["task"]
     if getattr(operator, "file_path", "") is None:

@@ -7,13 +7,15 @@ from typing import Any
 from airflow.providers.http.operators.http import HttpOperator
 
 CONNECTION = "production_tracker"
-"""An Airflow connection of type `http`. Another tracker: change `endpoint`, `data` and `headers` to what it wants."""
+"""An Airflow connection of type `http`. Another tracker: change `endpoint`, `data` and `headers` to
+what it wants."""
 
 
 def tracker_task(delivered: Any) -> HttpOperator:
     """A task that sends what `deliver` returned to `PUT /shots/<shot>/deliveries/<version>`, as JSON.
 
-    PUT to the version's own address, so that telling it again, in a retry or a repair, changes nothing.
+    PUT to the version's own address, so that telling it again, in a retry or a repair, changes
+    nothing.
     """
     delivery = f"ti.xcom_pull(task_ids='{delivered.operator.task_id}', map_indexes=ti.map_index)"
     tell_tracker = HttpOperator(

@@ -1,4 +1,4 @@
-"""What can be told of a `.blend` without Blender: whether it is one, and whether it was cut short."""
+"""What can be known of a `.blend` without Blender: whether it is one, and whether it is whole."""
 
 from __future__ import annotations
 
@@ -9,42 +9,45 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 HEAD, TAIL = 512, 64
-"""Bytes of its beginning and of its end that are looked at."""
+"""Bytes of its beginning and of its end that are read."""
 _PLAIN, _GZIP, _ZSTD = b"BLENDER", b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _FIRST_BLOCK = re.compile(rb"BLENDER([-_][vV]\d{3}|\d\d-\d\dv\d{4})REND")
 _LAST_BLOCK = b"ENDB"
 _SEEK_TABLE = b"\xb1\xea\x92\x8f"
-"""With which Blender ends what it compresses."""
+"""Blender ends compressed files with this."""
 _SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)
 _RLE = 1
 _MOST_BLOCKS = 500_000
-"""Blocks of a frame hold 128 KiB: 60 GiB of scene. Who writes smaller ones is not looked at to the end, which takes time."""
+"""Blocks that are read, at up to 128 KiB each: 60 GiB of scene. Files of many small blocks are not
+read to their end, which takes time."""
 
 
 def is_blend(start: bytes) -> bool:
-    """Whether a file that begins like this may be one of Blender's: plain, gzip (before 3.0) or zstd."""
+    """Whether a file with this start may be Blender's: plain, gzip (before 3.0) or zstd."""
     if start.startswith(_GZIP):
         try:
             start = zlib.decompressobj(wbits=31).decompress(start, len(_PLAIN))
         except zlib.error:
             return False
-    # Inside a zstd frame only a decompressor could look; Blender has written its compressed files like that since 3.0.
+    # Blender has compressed with zstd since 3.0. What is inside, only a decompressor could see.
     return start.startswith((_PLAIN, _ZSTD))
 
 
 def has_an_end(start: bytes) -> bool:
-    """Whether a file that begins like this ends in a way that is known."""
-    # A zstd frame that does not say how large it is was streamed: by another program than Blender, which ends it as it likes.
+    """Whether it is known how a file with this start ends."""
+    # A zstd frame without its size was streamed by another program than Blender, and may end in any
+    # way.
     return _FIRST_BLOCK.match(start) is not None or (start.startswith(_ZSTD) and start[4:5] > b"\x1f")
 
 
 def ends(start: bytes, tail: bytes, reopen: Callable[[], AbstractContextManager[Any]]) -> bool:
-    """Whether a file that `has_an_end` has it, and was not cut short by a copy that broke off.
+    """Whether a file that `has_an_end` is there to its end, and was not cut short by a copy.
 
     Args:
         start: its first `HEAD` bytes, or more.
         tail: its last `TAIL` bytes, or more.
-        reopen: opens it once more. Only needed for what another program compressed, which has no mark at its end.
+        reopen: opens it again. Only needed for what another program compressed, which has no mark
+            at its end.
     """
     if not start.startswith(_ZSTD):
         return _LAST_BLOCK in tail[-TAIL:]

@@ -1,4 +1,4 @@
-"""Files that operating systems and programs leave beside a scene: none of them was put there by an artist."""
+"""Files that operating systems and programs leave beside a scene, and no artist put there."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ _PATTERNS = re.compile(
 
 
 def is_litter(path: str) -> bool:
-    """Whether a file, or a folder above it, is litter: resource forks, thumbnails, trash, locks, Blender's backups.
+    """Whether a file, or a folder above it, is litter.
+
+    Litter is resource forks, thumbnails, trash, locks and Blender's backups.
 
     Args:
-        path: with forward slashes, relative to the folder or zip that is looked into.
+        path: with forward slashes, relative to the folder or zip that it is in.
     """
     return any(part.lower() in _NAMES or _PATTERNS.fullmatch(part) for part in path.split("/"))

@@ -1,4 +1,4 @@
-"""A file that is being received, in a thread or beside an event loop."""
+"""A file that is being received, in a thread or on an event loop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ T = TypeVar("T")
 
 
 class PartialFileWriter:
-    """Counts and hashes on the way; what does not arrive whole is gone again. Use it with `with` or `async with`."""
+    """Writes a partial file, counts its bytes, and hashes them.
+
+    Use it with `with` or `async with`. A file that did not arrive whole is removed.
+    """
 
     def __init__(self, part: Path) -> None:
         self._part = part
@@ -35,7 +38,7 @@ class PartialFileWriter:
         """Append `chunk`.
 
         Raises:
-            RenderjuiceTransferError: when the disk does not take it.
+            RenderjuiceTransferError: when it cannot be written, as on a full disk.
         """
         self._on_disk(lambda: self._file.write(chunk))
         self._hash.update(chunk)
@@ -57,7 +60,7 @@ class PartialFileWriter:
         self._file.close()
 
     def _discard(self) -> None:
-        with suppress(OSError):  # the disk may be full, and what is left in the buffer is not wanted
+        with suppress(OSError):  # the disk may be full; what is left in the buffer is not needed
             self._file.close()
         self._part.unlink(missing_ok=True)
 
@@ -78,7 +81,7 @@ class PartialFileWriter:
         try:
             await beside_the_loop(self._open)
         except asyncio.CancelledError:
-            self._discard()  # nobody will leave what was not entered
+            self._discard()  # `__aexit__` does not run when `__aenter__` was cancelled
             raise
         return self
 
@@ -89,7 +92,8 @@ class PartialFileWriter:
 async def beside_the_loop(work: Callable[[], T]) -> T:
     """The result of `work`, done in a thread.
 
-    Who is cancelled meanwhile, once or again, still waits for it: a file is not closed under a writer.
+    A caller that is cancelled, even twice, still waits for it, so that a file is never closed while
+    it is being written.
     """
     task = asyncio.ensure_future(asyncio.to_thread(work))
     cancelled: asyncio.CancelledError | None = None
@@ -99,6 +103,6 @@ async def beside_the_loop(work: Callable[[], T]) -> T:
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
-        task.exception()  # nobody will ask for it, which is no reason for a warning
+        task.exception()  # marks it as retrieved, else asyncio warns
         raise cancelled
     return task.result()

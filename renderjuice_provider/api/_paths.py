@@ -1,7 +1,7 @@
-"""Where outputs land: names that come from outside, made harmless, distinct and stable.
+"""Where outputs are written: names that come from outside, made harmless, distinct and stable.
 
-`fileName`, `relativePath`, `view` and node names are Renderjuice's texts, and through it the scene author's. A name that would
-leave the destination does not have its way: only its harmless parts remain.
+`fileName`, `relativePath`, `view` and node names come from Renderjuice, and from the scene's author.
+A name that would lead out of the destination loses the parts that do.
 """
 
 from __future__ import annotations
@@ -18,16 +18,19 @@ from renderjuice_provider.api.models import Downloads, OutputFile
 from renderjuice_provider.api.redact import without_url_secrets
 
 _Parts = tuple[str, ...]
-"""Of a path."""
+"""The parts of a path."""
 _SEPARATOR = re.compile(r"[/\\]")
 _UNSAFE = re.compile(r'[<>:"|?*/\\]')
 _RESERVED = re.compile(r"^(con|conin\$|conout\$|prn|aux|nul|com[0-9]|lpt[0-9])\s*(\.|$)", re.IGNORECASE)
 _LONGEST = 120
-"""Bytes of one name: well under the 255 of common file systems, with room for what a download in progress adds."""
+"""Bytes of one name: well under the 255 of common file systems, with room for what a download in
+progress adds."""
 _DEEPEST = 400
-"""Bytes of a place; a longer one loses its folders. Paths of some systems end at 1024, and the destination needs its share."""
+"""Bytes of a place; a longer one loses its folders. Some systems end paths at 1024 bytes, and the
+destination needs a part of them."""
 _MOST_FOLDERS = 32
-"""Above one file; with more, too, it loses them. A hundred thousand files are planned in a second or two."""
+"""Folders above one file; a place with more loses them all. So 100,000 files are planned in a
+second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,12 @@ class PlannedFile:
 
     @property
     def view(self) -> str | None:
-        """Of stereo and multiview renders."""
+        """The view, in stereo and multiview renders."""
         return self.source.view
 
     @property
     def node(self) -> str | None:
-        """Of the compositor."""
+        """The compositor's node."""
         return self.source.composite_node_name
 
 
@@ -72,7 +75,7 @@ def plan(downloads: Downloads) -> Sequence[PlannedFile]:
 
 
 def _without_url_secrets(file: OutputFile) -> OutputFile:
-    """Who names a file by its signed URL would have the signature in manifests, XComs and logs."""
+    """Where a file is named by its signed URL, the signature stays out of manifests and logs."""
     texts = {name: getattr(file, name) for name in ("file_name", "relative_path", "view", "composite_node_name")}
     found = {name: without_url_secrets(text) for name, text in texts.items() if text and ":/" in text}
     return file.model_copy(update=found) if found else file
@@ -87,25 +90,30 @@ def _composite_place(file: OutputFile, shared: Collection[str]) -> _Parts:
     if not file.relative_path:
         return _place("composites", [file.composite_node_name or "", file.view or ""], name)
     parts = [part for part in _SEPARATOR.split(file.relative_path) if part.strip(" .")]
-    if parts and file.relative_path not in shared and _is_file(parts[-1], name, told=bool(file.file_name)):
+    if parts and file.relative_path not in shared and _is_file(parts[-1], name, has_name=bool(file.file_name)):
         name = parts.pop()
     return _place("composites", parts, name)
 
 
-def _is_file(last: str, name: str, *, told: bool) -> bool:
-    """Whether a `relativePath` that ends so is the whole path of a file: the documentation leaves open whether it is a folder.
+def _is_file(last: str, name: str, *, has_name: bool) -> bool:
+    """Whether a `relativePath` is the whole path of a file. The documentation leaves this open.
 
-    It is, where it ends with the file's own name, or at least with its extension; where we had to take the name from a URL, with
-    any extension.
+    It is one when it ends with the file's own name, or at least with its extension. Where the name
+    had to be taken from a URL, any extension will do.
+
+    Args:
+        last: the last part of the path.
+        name: the file's.
+        has_name: whether the API gave a name.
     """
     suffix = PurePosixPath(last).suffix.casefold()
     return last.casefold() == name.casefold() or bool(
-        suffix and (not told or suffix == PurePosixPath(name).suffix.casefold())
+        suffix and (not has_name or suffix == PurePosixPath(name).suffix.casefold())
     )
 
 
 def _shared_paths(files: Iterable[OutputFile]) -> set[str]:
-    """Those `relativePath`s that lead to files of several names, and so can only be folders."""
+    """The `relativePath`s that several names share, and that can only be folders."""
     names: dict[str, set[str]] = {}
     for file in files:
         if file.relative_path:
@@ -114,7 +122,7 @@ def _shared_paths(files: Iterable[OutputFile]) -> set[str]:
 
 
 def _place(root: str, folders: Sequence[str], name: str) -> _Parts:
-    """Parts that mean "here", "up" or nothing are dropped; a file keeps some name."""
+    """Without parts that mean "here" or "up", or are empty. A file always has some name."""
     last = _safe_name(name) or "output"
     if len(folders) > _MOST_FOLDERS:
         return root, last
@@ -124,7 +132,7 @@ def _place(root: str, folders: Sequence[str], name: str) -> _Parts:
 
 
 def output_name(file: OutputFile) -> str:
-    """The file's own name, or as a last resort what its URL ends with. Still as it came: not safe as a path."""
+    """The file's own name, or else what its URL ends with. Not yet safe as a path."""
     return file.file_name or _last_part(file.url) or "output"
 
 
@@ -136,9 +144,10 @@ def _last_part(url: str) -> str:
 
 
 def _safe_name(text: str) -> str:
-    # NFKC turns look-alikes (full-width slashes and dots) into what they look like; what cannot be seen must not hide anything.
+    # NFKC turns full-width slashes and dots into plain ones. Characters that cannot be seen are
+    # replaced, so that they hide nothing.
     if len(text) > 4 * _LONGEST:
-        text = text[: 3 * _LONGEST] + text[-_LONGEST:]  # what follows takes its time for each character
+        text = text[: 3 * _LONGEST] + text[-_LONGEST:]  # the rest takes time for each character
     text = unicodedata.normalize("NFKC", text)
     if not text.isprintable():
         text = "".join(char if char.isprintable() else "_" for char in text)
@@ -159,10 +168,10 @@ def _shorten(name: str) -> str:
 
 
 class _Places:
-    """The places given so far: a file is neither another file nor a folder of one. The last takes no longer than the first.
+    """The places taken so far: none is that of another file, or of a folder above one.
 
-    The second of one name goes to a folder of its own, under the same name: a number added to a frame's name would make it look
-    like another frame.
+    The last takes no longer than the first. The second file of one name goes to a folder of its
+    own, under the same name: a number added to a frame's name would make another frame of it.
     """
 
     def __init__(self) -> None:
@@ -201,5 +210,5 @@ def _folders(keys: list[str]) -> list[str]:
 
 
 def _key(part: str) -> str:
-    """Alike for two names that a file system without case would take for one."""
+    """The same for two names that are one name where upper and lower case are the same."""
     return part.lower() if part.isascii() else unicodedata.normalize("NFC", part.casefold())

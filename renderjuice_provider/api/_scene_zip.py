@@ -1,7 +1,8 @@
-"""A zip on its way out: whether a farm can unpack it, and which of its files is the scene.
+"""A zip to upload: whether a farm can unpack it, and which of its files is the scene.
 
-Renderjuice documents nothing of what it makes of a zip. This refuses what no careful farm takes, and what it may take in more
-ways than one. The emulator holds the same rules, and a test feeds both the same zips.
+Renderjuice does not document what it does with a zip. This refuses what a careful farm refuses, and
+what can be understood in more than one way. The emulator has the same rules, and a test gives both
+the same zips.
 """
 
 from __future__ import annotations
@@ -24,19 +25,20 @@ MAX_FILES = 100_000
 MAX_UNPACKED = 64 * 1024**3
 """Bytes."""
 FREE, MAX_RATIO = 64 << 20, 100
-"""Bytes that any zip may unpack to, and how many times its own size is added: textures and caches shrink to a tenth, and what
-shrinks to a thousandth is empty. Reading it would only take time."""
+"""Bytes that any zip may unpack to, and how many times its own size is added. Textures and caches
+shrink to a tenth; what shrinks to a thousandth is empty, and reading it only takes time."""
 MAX_FOLDERS = 64
-"""Folders above a file."""
+"""Folders above one file."""
 MAX_NAME, MAX_PATH = 255, 1024
-"""Bytes of one name, and of a path: what file systems take, with room for the folder that a farm unpacks into."""
+"""Bytes of one name and of a whole path: what file systems allow, with room for the folder that a
+farm unpacks into."""
 _READABLE = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 _METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 93: "Zstandard", 95: "XZ", 96: "JPEG", 97: "WavPack", 98: "PPMd"}
 _UNICODE_PATH = 0x7075
 
 
 def check_zip(name: str, file: IO[bytes], size: int) -> list[str]:
-    """Look at every file that is not litter, and read it to its end.
+    """Check every file that is not litter, and read it to its end.
 
     Args:
         name: what the errors call the zip.
@@ -44,10 +46,10 @@ def check_zip(name: str, file: IO[bytes], size: int) -> list[str]:
         size: its bytes.
 
     Returns:
-        What may be the scene. It is one, unless no `.blend` stands above all others.
+        What may be the scene: one file, unless no `.blend` stands above all others.
 
     Raises:
-        RenderjuiceInputError: what is wrong with it, and what would do.
+        RenderjuiceInputError: says what is wrong with it, and what to do.
     """
     with zipfile.ZipFile(BoundedFile(name, file)) as archive:
         return _check(name, archive, size)
@@ -68,8 +70,9 @@ def _check(name: str, archive: zipfile.ZipFile, size: int) -> list[str]:
 def member_name(member: zipfile.ZipInfo) -> str:
     """The name as its packer wrote it.
 
-    `zipfile` takes a name without the flag for UTF-8 for code page 437. macOS and many other packers write UTF-8 without the flag;
-    some give the name once more, in an extra field (Info-ZIP's Unicode path).
+    `zipfile` reads a name without the UTF-8 flag as code page 437. macOS and many other packers
+    write UTF-8 without the flag, and some write the name again in an extra field (Info-ZIP's
+    Unicode path).
     """
     flagged = bool(member.flag_bits & 0x800)
     raw = member.orig_filename.encode("utf-8" if flagged else "cp437")
@@ -91,7 +94,7 @@ def _extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _check_no_overlap(name: str, archive: zipfile.ZipFile) -> None:
-    """Bytes that belong to two members are a zip bomb's: some versions of Python only warn of it, and some say nothing."""
+    """Only zip bombs have bytes that belong to two members, and not every Python refuses them."""
     end = 0
     for member in sorted(archive.infolist(), key=lambda member: member.header_offset):
         if member.header_offset < end:
@@ -100,7 +103,7 @@ def _check_no_overlap(name: str, archive: zipfile.ZipFile) -> None:
 
 
 def _members(name: str, archive: zipfile.ZipFile) -> dict[PurePosixPath, zipfile.ZipInfo]:
-    """The files that are not litter, each by a path that stays inside."""
+    """The files that are not litter, by paths that stay inside the folder they are unpacked to."""
     members: dict[PurePosixPath, zipfile.ZipInfo] = {}
     for member in archive.infolist():
         inside = member_name(member)
@@ -128,7 +131,7 @@ def _folders(paths: Iterable[PurePosixPath]) -> set[PurePosixPath]:
 
 
 def _check_size(name: str, members: Collection[zipfile.ZipInfo], size: int) -> None:
-    """What the zip says of itself, before a byte is unpacked. That it does not say too little is seen on the way."""
+    """Check what the zip says of itself. Whether that is too little is seen while unpacking."""
     unpacked = sum(member.file_size for member in members)
     if len(members) > MAX_FILES or unpacked > MAX_UNPACKED:
         raise RenderjuiceInputError(
@@ -167,7 +170,10 @@ def _trouble(inside: str, member: zipfile.ZipInfo) -> str | None:
 
 
 def _scenes(name: str, blends: list[PurePosixPath]) -> list[PurePosixPath]:
-    """What may be the scene: one `.blend` if it stands above all others, which are then what it links; else several."""
+    """What may be the scene: the one `.blend` that stands above all others, which it links.
+
+    Where none does, all that may be it.
+    """
     if not blends:
         raise RenderjuiceInputError(f"{name} holds no .blend. Put the scene at the top of the zip, beside its assets.")
     top = min(blends, key=lambda path: len(path.parts))
@@ -195,12 +201,12 @@ def _read(name: str, archive: zipfile.ZipFile, path: PurePosixPath, member: zipf
         raise RenderjuiceInputError(
             f"{name}: {path} inside it cannot be read here ({error}). Pack it again with Deflate, without a password."
         ) from None
-    except Exception as error:  # noqa: BLE001 - each Python, and each decompressor, raises what it likes
+    except Exception as error:  # noqa: BLE001 - differs by Python and decompressor
         raise RenderjuiceInputError(
             f"{name} is damaged: {path} inside it cannot be read ({error}). Pack it again."
         ) from None
     if path.suffix.lower() == ".blend":
         if not is_blend(start):
-            raise RenderjuiceInputError(f"{name}: {path} inside it is no Blender file. Save it from Blender again.")
+            raise RenderjuiceInputError(f"{name}: {path} inside it is not a Blender file. Save it from Blender again.")
         if has_an_end(start) and not ends(start, tail, lambda: UnpackedFile(archive, member)):
             raise RenderjuiceInputError(f"{name}: {path} inside it was cut short. Save it from Blender again.")

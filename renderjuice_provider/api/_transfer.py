@@ -1,6 +1,7 @@
-"""Scenes out, outputs in: two flows in which no file is ever held in memory, and none appears under its name before it is whole.
+"""Upload a scene, download the outputs: two flows.
 
-Presigned URLs are transport: they expire, they are asked for anew, and what they sign never reaches a message.
+No file is ever held in memory, and none appears under its name before it is whole. Presigned URLs
+expire, and new ones are asked for. They never reach a message.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from renderjuice_provider.api.scene_file import SceneFile
 
 T = TypeVar("T")
 _RENEWALS = 3
-"""Fresh URLs to ask for before something other than time must be wrong."""
-_EMPTY_LOOKS = 4
-"""Looks at an empty list of a completed job: outputs may be listed a few seconds late, and a job may truly have none."""
+"""Fresh URLs to ask for. When these are refused too, something other than their age is wrong."""
+_EMPTY_LISTS = 4
+"""Empty lists of a completed job before we believe that it has no outputs: they may be listed a few
+seconds late."""
 _EXPIRED = frozenset({401, 403, 410})
 _STORE = "The store"
 
@@ -35,11 +37,15 @@ _STORE = "The store"
 def upload(
     operations: Operations, path: str | os.PathLike[str] | Any, *, one_scene: bool = False
 ) -> Flow[UploadTarget]:
-    """Check the scene, ask for a target, PUT the bytes; the target's slug then stands for the scene.
+    """Check the scene, ask for a target, and PUT the bytes.
+
+    Returns:
+        The target. Its slug then stands for the scene.
 
     Raises:
-        RenderjuiceInputError: before anything is sent.
-        RenderjuiceTransferError: when the bytes did not arrive, or the file changed under the upload.
+        RenderjuiceInputError: for a scene that cannot be rendered, before anything is sent.
+        RenderjuiceTransferError: when the bytes did not arrive, or the file changed under the
+            upload.
     """
     scene: SceneFile = yield RunInThread(partial(SceneFile.check, path, one_scene=one_scene))
     for _ in range(_RENEWALS):
@@ -53,7 +59,7 @@ def upload(
 
 
 def _put(operations: Operations, scene: SceneFile, target: UploadTarget) -> Flow[bool]:
-    """True once stored; False when the URL is of no use any more."""
+    """True once the scene is stored; False when the URL can no longer be used."""
     way = Way(target.upload_url, OF_A_PUT)
     attempt = 0
     while True:
@@ -70,7 +76,7 @@ def _put(operations: Operations, scene: SceneFile, target: UploadTarget) -> Flow
         if pause is None:
             raise errors.RenderjuiceTransferError(f"{scene.name} could not be stored. {failure}. Nothing was spent.")
         yield Pause(pause)
-        # Asked only before repeating: a target that was given a moment ago is good whatever our clock says.
+        # Checked only before a retry: a target that was just given is good, whatever our clock says.
         if _has_expired(target, operations.now()):
             return False
 
@@ -83,13 +89,14 @@ def _has_expired(target: UploadTarget, now: datetime) -> bool:
 
 
 def download(operations: Operations, job_id: str, destination: Folder) -> Flow[DownloadReport]:
-    """Every output of a job that is over, each in a place of its own below `destination`.
+    """Fetch every output of a job that is over, each to its own place below `destination`.
 
     Raises:
-        RenderjuiceTransferError: when the job is not over, its outputs were deleted, or a file did not arrive.
+        RenderjuiceTransferError: when the job is not over, its outputs were deleted, or a file did
+            not arrive.
     """
     job = yield from operations.get_job(job_id)
-    # With 100,000 outputs each of these takes its time, so they are steps, done beside an event loop.
+    # With 100,000 outputs this takes a second, so it is a step, done in a thread.
     wanted, urls = yield from _planned((yield from _outputs(operations, job)))
     left: Sequence[int] = range(len(wanted))
     renewals = 0
@@ -131,7 +138,7 @@ def _outputs(operations: Operations, job: Job) -> Flow[Downloads]:
         raise errors.RenderjuiceTransferError(
             f"Job {job.id} is {job.status}: there is nothing to download before it is over."
         )
-    for look in range(1, _EMPTY_LOOKS + 1):
+    for attempt in range(1, _EMPTY_LISTS + 1):
         downloads = yield from operations.get_downloads(job.id)
         if downloads.frame_files or downloads.composite_files:
             break
@@ -141,13 +148,16 @@ def _outputs(operations: Operations, job: Job) -> Flow[Downloads]:
             )
         if job.status != JobStatus.COMPLETED:
             break
-        if look < _EMPTY_LOOKS:
-            yield Pause(operations.policy.backoff(look))
+        if attempt < _EMPTY_LISTS:
+            yield Pause(operations.policy.backoff(attempt))
     return downloads
 
 
 class _Fetching:
-    """One round over the files that are wanted. Once a URL has expired, the rest waits for the next round, with fresh ones."""
+    """One round of downloads.
+
+    Once a URL has expired, the rest waits for the next round, which has fresh URLs.
+    """
 
     def __init__(self, operations: Operations, destination: Folder, urls: Mapping[str, str]) -> None:
         self._operations = operations
@@ -156,7 +166,7 @@ class _Fetching:
         self._expired = False
 
     def fetch(self, planned: PlannedFile) -> Flow[DownloadedFile | None]:
-        """One file in its place; None when that takes a fresh URL."""
+        """Fetch one file to its place; None when it needs a fresh URL."""
         if self._expired:
             return None
         if str(planned.place) not in self._urls:
@@ -197,7 +207,7 @@ class _Fetching:
 
 
 def _no_file(answer: Response) -> errors.RenderjuiceResponseError | None:
-    """A success without a file: nothing at all, a piece of one, or the page of some proxy."""
+    """The error in a success that brought no file: no body, a part of it, or a proxy's page."""
     if answer.received is None:
         return errors.RenderjuiceResponseError(f"{_STORE} answered {answer.status} without the file")
     if answer.headers.get("content-type", "").startswith("text/html"):
@@ -209,6 +219,6 @@ def _on_disk(work: Callable[..., T], *arguments: Any) -> T:
     try:
         return work(*arguments)
     except (OSError, ValueError, ImportError) as error:
-        # The last two: a store that fsspec or Airflow does not know.
+        # ValueError, ImportError: a store that fsspec or Airflow does not know.
         reason = getattr(error, "strerror", None) or error
         raise errors.RenderjuiceTransferError(f"Cannot write below the destination: {reason}.") from error

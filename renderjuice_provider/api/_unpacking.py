@@ -1,7 +1,8 @@
-"""What a server compressed, unpacked piece by piece: bytes are counted as they come out.
+"""Compressed responses, unpacked piece by piece: bytes are counted as they come out.
 
-httpx would unpack each piece that arrives whole, and do so once for each coding that an answer names: two kilobytes that were
-packed twice are gigabytes. Here one coding is asked for, one is taken, and no step makes more than a piece.
+httpx unpacks each piece that arrives as a whole, once for each coding that a response names, so that
+two kilobytes that were packed twice become gigabytes. Here one coding is asked for, one is accepted,
+and no step makes more than a piece.
 """
 
 from __future__ import annotations
@@ -10,19 +11,19 @@ import zlib
 from collections.abc import Iterator, Mapping
 
 CODING = "gzip"
-"""What the API is asked for. Lists of jobs and of signed URLs shrink to a tenth by it."""
+"""The coding that the API is asked for. Lists of jobs and signed URLs shrink to a tenth."""
 PIECE = 1 << 20
-"""Bytes that come out at once, at most."""
+"""Most bytes that come out at once."""
 
 
 class Unpacker:
     """Unpacks one body.
 
     Args:
-        headers: of the answer.
+        headers: of the response.
 
     Raises:
-        httpx.DecodingError: for a coding that nobody asked for, or several.
+        httpx.DecodingError: for a coding that was not asked for, or for several.
     """
 
     def __init__(self, headers: Mapping[str, str]) -> None:
@@ -34,7 +35,7 @@ class Unpacker:
         self._begun = False
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
-        """What `chunk` holds, in pieces of `PIECE` bytes at most.
+        """The content of `chunk`, in pieces of at most `PIECE` bytes.
 
         Raises:
             httpx.DecodingError: when it is damaged.
@@ -54,10 +55,10 @@ class Unpacker:
             yield piece
 
     def end(self) -> None:
-        """No more is coming.
+        """Say that all was received.
 
         Raises:
-            httpx.DecodingError: when the end is missing: the body was cut short on its way.
+            httpx.DecodingError: when the body was cut short.
         """
         if self._zip is not None and self._begun and not self._zip.eof:
             raise _failure(f"the answer's {CODING} was cut short")

@@ -1,7 +1,8 @@
 """Reading a zip from people in bounded memory and time.
 
-`zipfile` reads a directory of any length at once, and unpacks bzip2 and LZMA without a bound: two kilobytes become gigabytes before
-anyone can count. Here sizes are compared before anything is read, and bytes are counted as they come out.
+`zipfile` reads a directory of any length at once, and unpacks bzip2 and LZMA without a limit, so that
+two kilobytes become gigabytes. Here sizes are compared before anything is read, and bytes are
+counted as they come out.
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ MAX_ENTRIES = 200_000
 MAX_DIRECTORY = 32 << 20
 """Bytes of a directory: 200,000 entries with names of 100 characters."""
 MAX_EXTRA = 4096
-"""Bytes that a packer adds to one entry: times, owners and the name once more are some hundreds. `zipfile` takes time that grows
-with the square of it."""
+"""Bytes that a packer adds to one entry. Times, owners and the name again are some hundreds.
+`zipfile` takes a time that grows with the square of it."""
 MAX_DICTIONARY = 64 << 20
-"""Bytes of memory that one LZMA member asks for: 7-Zip's highest preset has 64 MB."""
+"""Bytes of memory that one LZMA member may ask for: 7-Zip's highest preset has 64 MB."""
 PIECE = 1 << 20
 _HEADER = struct.Struct("<4s24x3H12x")
-"""An entry of the directory: its mark, and the lengths of its name, of what was added, and of its comment."""
+"""An entry of the directory: its signature, and the lengths of name, extra fields and comment."""
 
 
 class BoundedFile:
-    """A zip's file as `zipfile` sees it. A directory that is too much is refused before it is taken apart."""
+    """A zip as `zipfile` reads it. A directory that is too large is refused before it is parsed."""
 
     def __init__(self, name: str, file: IO[bytes]) -> None:
         self._name = name
@@ -40,14 +41,14 @@ class BoundedFile:
         self.seek, self.tell, self.close = file.seek, file.tell, file.close
 
     def seekable(self) -> bool:
-        """It is."""
+        """Always, as `zipfile` needs it."""
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """As of any file.
+        """As `io.RawIOBase.read`.
 
         Raises:
-            RenderjuiceInputError: for a directory that is too long.
+            RenderjuiceInputError: for a directory that is too large.
         """
         if size > MAX_DIRECTORY:
             raise self._too_much(f"a directory of {size >> 20} MiB", "MAX_DIRECTORY")
@@ -76,11 +77,11 @@ class BoundedFile:
 
 
 def unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Generator[bytes, None, None]:
-    """What a member holds, in pieces of `PIECE` bytes at most.
+    """The content of a member, in pieces of at most `PIECE` bytes.
 
     Raises:
         zipfile.BadZipFile: when it is longer or shorter than its zip says, or damaged.
-        ValueError, OSError, zlib.error, lzma.LZMAError, EOFError: as each decompressor says it.
+        ValueError, OSError, zlib.error, lzma.LZMAError, EOFError: depending on the decompressor.
     """
     size = crc = 0
     for piece in _pieces(archive, member):
@@ -96,7 +97,7 @@ def unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Generator[byt
 
 
 def _pieces(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
-    packed = copy.copy(member)  # for `zipfile`, a stored file of what is the packed one
+    packed = copy.copy(member)  # as a stored file, so that `zipfile` returns the packed bytes
     packed.compress_type, packed.file_size = zipfile.ZIP_STORED, member.compress_size
     del packed.CRC
     with archive.open(packed) as file:
@@ -129,7 +130,7 @@ _PACKED = 1 << 16
 
 
 def _lzma(file: IO[bytes]) -> lzma.LZMADecompressor:
-    """As a zip's header tells it: two bytes of version, two of what follows, one of properties, four of the dictionary's size."""
+    """From a zip's LZMA header: version (2 bytes), length (2), properties (1), dictionary (4)."""
     head = file.read(9)
     if len(head) < 9 or head[2:4] != b"\5\0":
         raise zipfile.BadZipFile("its LZMA header is damaged")
@@ -142,7 +143,7 @@ def _lzma(file: IO[bytes]) -> lzma.LZMADecompressor:
 
 
 class UnpackedFile:
-    """A member to read and to seek in, forwards and by a few bytes backwards."""
+    """A member to read and to seek in: forwards, and a few bytes backwards."""
 
     def __init__(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
         self._pieces = unpacked(archive, member)
@@ -150,11 +151,11 @@ class UnpackedFile:
         self._begins = self._place = 0
 
     def seek(self, place: int) -> None:
-        """Go to a byte."""
+        """Go to this byte."""
         self._place = place
 
     def read(self, size: int) -> bytes:
-        """As of any file."""
+        """As `io.RawIOBase.read`."""
         while self._begins + len(self._held) < self._place + size and (piece := next(self._pieces, b"")):
             dropped = max(0, min(len(self._held), self._place - self._begins - _BACKWARDS))
             self._held = self._held[dropped:] + piece

@@ -1,8 +1,9 @@
 """What Renderjuice answers, as typed, frozen models.
 
-They ask for as little as they can (a job is an `id` and a `status`), keep unknown fields, and read a field of an unexpected type
-as absent: what the API adds or changes tomorrow must not break a render that runs tonight. Field names are the API's own, in
-snake case. Source: the API reference's pages on jobs, uploads and download URLs.
+They require as little as possible (a job is an `id` and a `status`), keep unknown fields, and read a
+field of an unexpected type as absent: what the API adds or changes tomorrow must not break a render
+that runs tonight. Field names are the API's own, in snake case. Source: the API reference's pages on
+jobs, uploads and download URLs.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from renderjuice_provider.api.redact import redact, storable
 
 T = TypeVar("T")
 LONGEST_SLUG = 2000
-"""Characters. It goes to the next task and comes back as it was, so one that may not be stored is refused at once."""
+"""Characters of a slug. It goes through XCom to the next task and must come back as it was, so one
+that cannot be stored is refused at once."""
 
 
 def _or_none(value: Any, handler: Any) -> Any:
@@ -52,7 +54,7 @@ def _printable(value: Any) -> Any:
 
 
 Word = Annotated[str, Field(min_length=1), BeforeValidator(_printable)]
-"""A text that is compared, logged, sent in events and kept everywhere: short and printable from the beginning."""
+"""A text that is compared, logged, stored and sent in events: made short and printable at once."""
 
 
 def _as_it_is(value: str) -> str:
@@ -62,7 +64,10 @@ def _as_it_is(value: str) -> str:
 
 
 class JobStatus(StrEnum):
-    """The statuses that the documentation names. A job's own `status` is any text, so compare, do not convert."""
+    """The statuses that the documentation names.
+
+    `Job.status` can be any text: compare it with these, and never call `JobStatus(...)` on it.
+    """
 
     CREATED = "created"
     VALIDATING = "validating"
@@ -79,14 +84,15 @@ class JobStatus(StrEnum):
 
 TERMINAL = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED})
 RENDER_STARTED = frozenset({JobStatus.BOOTING, JobStatus.RENDERING, JobStatus.FINALIZING, *TERMINAL})
-"""Once here, a render order was given, or none is possible any more."""
+"""In these a render was ordered, or can no longer be ordered."""
 VALIDATION_OVER = frozenset({JobStatus.VALIDATED, *RENDER_STARTED})
 
 
 class ApiModel(BaseModel):
-    """Camel case outside, snake case inside; frozen; unknown fields kept, and kept out of `repr`.
+    """Camel case in the API, snake case in Python. Frozen. Keeps unknown fields, outside `repr`.
 
-    As JSON (`model_dump(mode="json")`, and so as an XCom) it has lost the queries of all its URLs, which is where signatures live.
+    As JSON (`model_dump(mode="json")`, and so as an XCom) its URLs have no queries, which is where
+    signatures are.
     """
 
     model_config = ConfigDict(
@@ -95,7 +101,7 @@ class ApiModel(BaseModel):
 
     @model_serializer(mode="wrap", when_used="json")
     def _storable(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Fields of any shape pass the door before the serializer, which takes no depth and no lone surrogate; the rest after."""
+        """Make fields of any shape storable first: the serializer fails on deep or broken ones."""
         any_shape = {name: storable(value) for name, value in self if isinstance(value, (dict, list, str))}
         plain = self.model_copy(
             update={name: value for name, value in any_shape.items() if name in type(self).model_fields}
@@ -109,7 +115,7 @@ class ApiModel(BaseModel):
 
 
 class FailedReason(ApiModel):
-    """Why a job failed. The vocabulary is not published: show both texts, branch on neither."""
+    """Why a job failed. The possible texts are not documented: show both, branch on neither."""
 
     name: Lenient[Annotated[str, BeforeValidator(_printable)]] = None
     type: Lenient[Annotated[str, BeforeValidator(_printable)]] = None
@@ -135,7 +141,8 @@ class Job(ApiModel):
     user_id: Lenient[str] = None
     root_folder_id: Lenient[str] = None
     normalized_seconds: Lenient[Annotated[float, Field(allow_inf_nan=False)]] = None
-    """Render time in seconds, normalised for the speed of the GPU: near to a cost, far from wall time."""
+    """Render time in seconds, normalised for the speed of the GPU: close to the cost, and not the
+    time that passed."""
     preview_url: Lenient[str] = Field(default=None, repr=False)
     failed_reason: Lenient[FailedReason] = None
     requested_config: Any = Field(default=None, repr=False)
@@ -148,17 +155,17 @@ class Job(ApiModel):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing will happen to this job any more. An unknown status counts as running."""
+        """Whether the job has ended, well or not. An unknown status counts as running."""
         return self.status in TERMINAL
 
     @property
     def reason(self) -> str:
-        """Why it is over without success, in Renderjuice's words: for messages."""
+        """Why it ended without success, in Renderjuice's words, for messages."""
         return redact(str(self.failed_reason)) if self.failed_reason else "no reason given"
 
 
 class UploadTarget(ApiModel):
-    """Where to PUT a scene once, and the slug that stands for it afterwards."""
+    """Where to PUT a scene, and the slug that stands for it afterwards."""
 
     upload_url: str = Field(min_length=1, repr=False)
     slug: Annotated[str, Field(min_length=1), AfterValidator(_as_it_is)]
@@ -166,7 +173,7 @@ class UploadTarget(ApiModel):
 
 
 class OutputFile(ApiModel):
-    """One file of a job's output. Every text in it comes from outside: see `renderjuice_provider.api._paths`."""
+    """One file of a job's output. Its texts come from outside, and are not safe as paths."""
 
     url: str = Field(min_length=1, repr=False)
     file_name: Lenient[str] = None
@@ -181,7 +188,7 @@ def _output_files(files: Sequence[Any]) -> Sequence[OutputFile]:
 
 
 def _check_file(value: Any, handler: Any) -> Any:
-    """Refuse a malformed file now, when the answer is read; the model is made when it is asked for."""
+    """Refuse a malformed file when the answer is read. Its model is made when it is asked for."""
     handler(value)
     return value
 
@@ -194,7 +201,7 @@ _CheckedFiles = Annotated[
 
 
 class Downloads(ApiModel):
-    """A job's outputs: the legacy URL lists and their richer successors."""
+    """A job's outputs: the old lists of URLs, and the newer lists that say more."""
 
     frames: Any = Field(default=None, repr=False)
     composite_nodes: Any = Field(default=None, repr=False)
@@ -231,7 +238,8 @@ def parse(model: type[T], data: Any, what: str) -> T:
     """`data` as `model`.
 
     Raises:
-        RenderjuiceResponseError: when it cannot be; the message names the fields and shows none of their values.
+        RenderjuiceResponseError: when it does not fit. The message names the fields, and shows none
+            of their values.
     """
     try:
         return model.model_validate(data)  # type: ignore[attr-defined, no-any-return]

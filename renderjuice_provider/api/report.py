@@ -14,7 +14,7 @@ class DownloadedFile:
     """One output that is whole and in its place."""
 
     place: str
-    """Below the destination, with forward slashes."""
+    """Path below the destination, with forward slashes."""
     kind: str
     size: int
     sha256: str
@@ -22,16 +22,16 @@ class DownloadedFile:
     node: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """What is ours of it as it is; the names of view and node are the farm's."""
-        told = {
+        """For a manifest. The names of view and node come from outside, so they are made printable."""
+        names = {
             name: text if text is None else redact(text) for name, text in (("view", self.view), ("node", self.node))
         }
-        return asdict(self) | told
+        return asdict(self) | names
 
 
 @dataclass(frozen=True)
 class DownloadReport:
-    """What a download brought: counts, bytes, where; never a URL."""
+    """What a download brought: counts, bytes and places, never a URL."""
 
     job_id: str
     files: tuple[DownloadedFile, ...]
@@ -56,10 +56,10 @@ class DownloadReport:
         return {"job_id": self.job_id, "bytes": self.size, "files": [file.to_json() for file in self.files]}
 
     def serialize(self) -> dict[str, Any]:
-        """As an XCom: Airflow asks for this, and hands it to `deserialize` in the next task."""
+        """For an XCom. Airflow calls this, and `deserialize` in the next task."""
         return self.to_json()
 
     @classmethod
     def deserialize(cls, data: Mapping[str, Any], _version: int) -> Self:
-        """The report out of what `serialize` gave."""
+        """The report that `serialize` was called for."""
         return cls(data["job_id"], tuple(DownloadedFile(**file) for file in data["files"]))

@@ -1,6 +1,7 @@
-"""A scene on its way out: checked before anything is asked of Renderjuice, and watched while it is sent.
+"""A scene to upload: checked before anything is sent, and watched while it is sent.
 
-Sources: the API reference's page on upload targets (file types, the 5 GiB limit) and the page on the API pipeline.
+Sources: the API reference's page on upload targets (file types, the 5 GiB limit) and the page on
+the API pipeline.
 """
 
 from __future__ import annotations
@@ -28,18 +29,19 @@ SIZE_LIMIT = 5 * 1024**3
 """Single-request uploads are for files smaller than this many bytes."""
 CHUNK = 1024**2
 _SHOWN = 10
-"""So many names in a message."""
+"""Names in a message."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class SceneFile:
-    """A `.blend` or `.zip` that passed every check that can be made from here.
+    """A `.blend` or `.zip` that passed every check that can be made without Blender.
 
     Attributes:
         path: a local `Path`, or anything that opens and stats like one (`ObjectStoragePath`).
         size: bytes, as promised in the upload's Content-Length.
-        modified: time of last change, to notice one during the upload; None where the storage keeps none.
+        modified: time of the last change, to notice one during the upload; None where the storage
+            does not keep it.
     """
 
     path: Any
@@ -59,15 +61,15 @@ class SceneFile:
 
     @classmethod
     def check(cls, source: str | os.PathLike[str] | Any, *, one_scene: bool = False) -> SceneFile:
-        """Look at the file, before a byte is sent.
+        """Check the file before a byte is sent.
 
         Args:
             source: where it is.
-            one_scene: refuse a zip with several scenes, of which Renderjuice would render one that nobody has named. By default a
-                warning lists them.
+            one_scene: refuse a zip with several scenes, of which Renderjuice would render one that
+                nobody has named. By default a warning lists them.
 
         Raises:
-            RenderjuiceInputError: what is wrong with it, and what would do.
+            RenderjuiceInputError: says what is wrong with it, and what to do.
         """
         if not isinstance(source, (str, os.PathLike)) and not hasattr(source, "open"):
             raise RenderjuiceInputError(f"A scene is given as a path, not as {type(source).__name__}.")
@@ -77,7 +79,7 @@ class SceneFile:
         except RenderjuiceInputError:
             raise
         except (OSError, ValueError, ImportError) as error:
-            # The last two: a store that fsspec or Airflow does not know.
+            # ValueError, ImportError: a store that fsspec or Airflow does not know.
             reason = getattr(error, "strerror", None) or error
             raise RenderjuiceInputError(f"{redact(str(path))} cannot be read: {reason}.") from None
 
@@ -87,7 +89,7 @@ class SceneFile:
             raise RenderjuiceInputError(f"No such file: {redact(str(path))}")
         if not path.is_file():
             raise RenderjuiceInputError(f"Not a file: {path}. Pass one .blend, or a .zip of the whole project.")
-        size, modified = _look(path)
+        size, modified = _size_and_time(path)
         scene = cls(path, size, modified)
         if scene.type not in _CHECKS:
             raise RenderjuiceInputError(f"{scene.name}: Renderjuice takes .blend and .zip files only.")
@@ -109,7 +111,8 @@ class SceneFile:
         """The bytes to send: exactly `size` of them.
 
         Raises:
-            RenderjuiceTransferError: when the file got shorter meanwhile, or cannot be read any more.
+            RenderjuiceTransferError: when the file got shorter meanwhile, or can no longer
+                be read.
         """
         left = self.size
         try:
@@ -124,13 +127,14 @@ class SceneFile:
             raise RenderjuiceTransferError(self._changed()) from error
 
     def check_unchanged(self) -> None:
-        """After the upload: what was sent is what still lies there.
+        """After the upload, check that the file is still what was sent.
 
         Raises:
-            RenderjuiceTransferError: when it is not; the copy at Renderjuice may be half old and half new.
+            RenderjuiceTransferError: when it is not. The copy at Renderjuice may be half old and
+                half new.
         """
         try:
-            unchanged = _look(self.path) == (self.size, self.modified)
+            unchanged = _size_and_time(self.path) == (self.size, self.modified)
         except OSError:
             unchanged = False
         if not unchanged:
@@ -140,7 +144,7 @@ class SceneFile:
         return f"{self.name} changed while it was being uploaded. Nothing was rendered; upload again once it is saved."
 
 
-def _look(path: Any) -> tuple[int, float | None]:
+def _size_and_time(path: Any) -> tuple[int, float | None]:
     stat = path.stat()
     modified = getattr(stat, "st_mtime_ns", None) or getattr(stat, "st_mtime", None)
     return int(stat.st_size), modified
@@ -150,7 +154,7 @@ def _check_blend(scene: SceneFile) -> list[str]:
     with scene.path.open("rb") as file:
         if not is_blend(start := file.read(HEAD)):
             raise RenderjuiceInputError(
-                f"{scene.name} is no Blender file: it begins with neither BLENDER nor a gzip or zstd header. "
+                f"{scene.name} is not a Blender file: it begins with neither BLENDER nor a gzip or zstd header. "
                 "Save it from Blender again."
             )
         if has_an_end(start):
@@ -166,8 +170,8 @@ def _check_zip(scene: SceneFile) -> list[str]:
             return check_zip(scene.name, file, scene.size)
     except RenderjuiceInputError:
         raise
-    except Exception as error:  # noqa: BLE001 - each Python, and each decompressor, raises what it likes
-        raise RenderjuiceInputError(f"{scene.name} is damaged or no zip file ({error}). Pack it again.") from None
+    except Exception as error:  # noqa: BLE001 - differs by Python and decompressor
+        raise RenderjuiceInputError(f"{scene.name} is damaged or not a zip file ({error}). Pack it again.") from None
 
 
 def _several(name: str, scenes: list[str]) -> str:
@@ -182,7 +186,7 @@ _CHECKS = {"blend": _check_blend, "zip": _check_zip}
 
 
 def content_fingerprint(path: Any) -> str | None:
-    """What stands for the bytes of a file: their SHA-256, or the checksum that an object store keeps; None when it is gone."""
+    """The SHA-256 of a file, or the checksum that an object store keeps; None when it is gone."""
     path = path if hasattr(path, "open") else Path(path)
     if not path.is_file():
         return None

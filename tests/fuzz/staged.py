@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from stages import bulk, composite, decisions, delivery, movie, pictures, planning, shot_list
+from stages import bulk, composite, decisions, delivery, movie, pictures, planning, rerender, shot_list, summary
 
 from tests.fuzz.holds import is_stored
 from tests.fuzz.inputs import JOB_ID, Chance
@@ -71,6 +71,22 @@ ANALYSIS = {
     "views": [],
     "missingFiles": [],
 }
+NIGHT = "2026-11-23"
+FAILED = {
+    "shot": "sh010",
+    "state": "failed",
+    "reason": "frame 2",
+    "order": {"shot": "sh010", "files": {"base": "gone.blend"}, "content": {"base": "0"}, "work": str(_FOLDER)},
+    "decision": {"frames": ["1-3"], "jobs": {"base": JOB_ID}, "configs": {"base": {"sampleCount": 8}}},
+    "spent": {JOB_ID: 3.0},
+}
+DELIVERED = {
+    "shot": "sh020",
+    "state": "delivered",
+    "frames": 3,
+    "movie": "m.mp4",
+    "missing": [{"layer": "base", "node": "Depth", "frames": [2]}],
+}
 (_FOLDER / "a.blend").write_bytes(b"BLENDER")
 (_FOLDER / "b.blend").write_bytes(b"BLENDER")
 
@@ -116,6 +132,17 @@ def _deliveries(chance: Chance) -> None:
     (folder / "current.json").write_bytes(chance.body(pointer))
     found = delivery.current_delivery(str(folder))
     assert found is None or isinstance(found, Mapping)
+
+
+def _summaries(chance: Chance) -> None:
+    """So may the summary of a night, which tells what to repair."""
+    path = _FOLDER / "nights" / NIGHT / "summary.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(chance.body({"night": NIGHT, "shots": {"sh010": FAILED, "sh020": DELIVERED}}))
+    if chance.random() < 0.5:
+        rerender.plan_repairs(str(_FOLDER), NIGHT, (), lambda *_: None)
+    else:
+        summary.keep(str(_FOLDER), NIGHT, [DELIVERED])
 
 
 @cache
@@ -174,6 +201,7 @@ TARGETS = [
     Target("decisions", _decide, words=True, share=6),
     Target("planning", _plan, words=True, share=6),
     Target("deliveries", _deliveries, words=True, share=2),
+    Target("summaries", _summaries, words=True, share=2),
     Target("pictures", _damaged, words=True, share=3),
     Target("movie rates", _rates, words=True, share=6),
     Target("bulk names", _folders, words=True, share=1),

@@ -1,14 +1,16 @@
-"""Small pictures of known colours."""
+"""Small pictures of known colours, and shot lists."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import OpenImageIO as oiio
 import pytest
 from airflow.sdk.io import attach
+from stages.shot_list import load_shot_list
 
 Paint = Callable[..., Path]
 
@@ -55,3 +57,16 @@ def sequence(paint: Paint, tmp_path: Path) -> Callable[..., Path]:
 def object_store() -> None:
     """`memory://`, which stands for any object store: no renames, no folders."""
     attach("memory", fs=fsspec.filesystem("memory"))
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> Callable[..., Any]:
+    """Writes a list beside two scenes, and loads it."""
+    for name in ("a.blend", "b.blend"):
+        (tmp_path / name).touch()
+
+    def load(text: str, name: str = "shots.yaml") -> Any:
+        (tmp_path / name).write_text(text)
+        return load_shot_list(str(tmp_path / name))
+
+    return load

@@ -7,7 +7,8 @@ import pytest
 from stages import decisions, planning
 from stages.delivery import publish
 from stages.planning import fingerprint, night_of, plan_night
-from stages.shot_list import ListedShot, Problem
+from stages.shot_list import ListedShot
+from stages.shot_text import Problem
 from stages.summary import keep
 
 NIGHT = "2026-11-23"
