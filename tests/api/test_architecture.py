@@ -17,6 +17,8 @@ MODULES = sorted(
     for path in ROOT.rglob("*.py")
 )
 BELOW = {"hooks", "lifecycle", "frames", "storage", "api", "compat", "_task_state"}
+TASKS = {"_arguments", "_operator_arguments", "_templates", "_deferral", "_job_errors"}
+"""What operators and sensors share."""
 MAY_IMPORT = {
     "api": set(),
     "lifecycle": {"api", "frames"},
@@ -34,9 +36,9 @@ MAY_IMPORT = {
     "_arguments": {"api"},
     "_templates": {"_arguments"},
     "_deferral": {"_arguments", "triggers"} | BELOW,
-    "operators": {"_arguments", "_operator_arguments", "_templates", "_deferral", "xcom_keys", "links", "triggers"}
-    | BELOW,
-    "sensors": {"_arguments", "_operator_arguments", "_templates", "_deferral", "links", "triggers"} | BELOW,
+    "_job_errors": {"api", "compat"},
+    "operators": {*TASKS, "xcom_keys", "links", "triggers"} | BELOW,
+    "sensors": {*TASKS, "links", "triggers"} | BELOW,
 }
 WITHOUT_AIRFLOW = ("renderjuice_provider.api", "renderjuice_provider.lifecycle")
 

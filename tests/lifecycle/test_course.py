@@ -9,7 +9,6 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from renderjuice_provider.lifecycle.endings import JobOverError, OtherOrderError
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import (

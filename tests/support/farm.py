@@ -7,8 +7,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from renderjuice_provider.lifecycle.watch import watch
-
 from renderjuice_provider.api._flow import Call, Pause, PutFile, Response, RunInThread
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.lifecycle.course import Course, Past
