@@ -71,10 +71,10 @@ def _names(chance: Chance) -> None:
 
 def _orders(chance: Chance) -> None:
     ordered = chance.changed(WHOLE_CONFIG) if chance.random() < 0.3 else WHOLE_CONFIG
-    told = chance.choice((chance.changed(WHOLE_CONFIG), str(chance.changed(WHOLE_CONFIG)), chance.value()))
+    job_order = chance.choice((chance.changed(WHOLE_CONFIG), str(chance.changed(WHOLE_CONFIG)), chance.value()))
     if isinstance(ordered, dict):
-        order.compare(ordered, told)
-        order.renders(ordered, told, chance.changed(JOB))
+        order.compare(ordered, job_order)
+        order.renders(ordered, job_order, chance.changed(JOB))
 
 
 def _events(chance: Chance) -> None:

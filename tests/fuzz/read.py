@@ -91,8 +91,8 @@ def _models(chance: Chance) -> None:
 
 
 def _progress(chance: Chance) -> None:
-    told = read_progress(chance.changed(chance.choice((PROGRESS, {"data": PROGRESS}, {JOB_ID: PROGRESS[0]}))))
-    for found in told[:100]:
+    counters = read_progress(chance.changed(chance.choice((PROGRESS, {"data": PROGRESS}, {JOB_ID: PROGRESS[0]}))))
+    for found in counters[:100]:
         str(found)
         is_stored(found.serialize())
 

@@ -112,9 +112,9 @@ def _decide(chance: Chance) -> None:
         layer: {"job_id": JOB_ID, "analysis": chance.changed(ANALYSIS) if chance.random() < 0.9 else chance.value()}
         for layer in ORDER["files"]
     }
-    told = decisions.decide(ORDER | {"frames": chance.choice((None, ["1-24"]))}, found)
-    assert told["branch"] in {"reject", "final", "economical"}
-    json.dumps(told)
+    branch = decisions.decide(ORDER | {"frames": chance.choice((None, ["1-24"]))}, found)
+    assert branch["branch"] in {"reject", "final", "economical"}
+    json.dumps(branch)
 
 
 def _plan(chance: Chance) -> None:

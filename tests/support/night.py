@@ -56,11 +56,11 @@ class MoodyRenderer(FastRenderer):
 class Tracker(BaseHTTPRequestHandler):
     """A production tracker that keeps what is reported to it."""
 
-    told: ClassVar[list[tuple[str, Any]]] = []
+    reported: ClassVar[list[tuple[str, Any]]] = []
 
     def do_PUT(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.told.append((self.path, body))
+        self.reported.append((self.path, body))
         self.send_response(200)
         self.end_headers()
 
@@ -107,7 +107,7 @@ class Studio:
 
     def run(self, dag_id: str, **conf: Any) -> dict[str, Any]:
         """One run, and what it did to the world."""
-        started, told = self.emulator.ledger.renders_started(), len(Tracker.told)
+        started, reported = self.emulator.ledger.renders_started(), len(Tracker.reported)
         uploads = self.emulator.ledger.count("create_upload")
         files, seconds = self._files(), self._seconds()
         run = self.dags[dag_id].test(run_conf=conf)
@@ -124,10 +124,10 @@ class Studio:
                 for job in self.emulator.jobs.values()
                 if job.requested_config
             ],
-            "told": Tracker.told[told:],
+            "reported": Tracker.reported[reported:],
             "changed": sorted(path for path, stamp in self._files().items() if files.get(path) != stamp),
             "summary": self._summary(),
-            "told_in_log": self._report(run),
+            "report": self._report(run),
         }
 
     def _seconds(self) -> float:
@@ -139,11 +139,11 @@ class Studio:
         from airflow.models.xcom import XComModel
         from airflow.utils.session import create_session
 
-        told = XComModel.get_many(
+        reported = XComModel.get_many(
             run_id=run.run_id, key="return_value", task_ids=["summarize", "collect"], dag_ids=run.dag_id
         )
         with create_session() as session:
-            found = session.scalars(told).first()
+            found = session.scalars(reported).first()
             return XComModel.deserialize_value(found) if found else {}
 
     def _files(self) -> dict[str, int]:
