@@ -115,6 +115,7 @@ scale: install
 bench: install
 	$(RUN) -m benchmarks.transfer_memory
 	$(RUN) -m benchmarks.import_time
+	$(RUN) -m benchmarks.poll_path
 	$(RUN) -m benchmarks.politeness
 	$(RUN) -m benchmarks.shared_poll
 

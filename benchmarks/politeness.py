@@ -1,6 +1,6 @@
-"""Requests in ten seconds of waiting, when the API says no: our trigger beside the stock deferrable HttpSensor's.
+"""Requests in ten seconds of failing polls: our trigger, and that of the stock HttpSensor.
 
-Run with `make bench`. Both poll every 30 seconds; the emulator answers every poll alike.
+Run it with `make bench`. Both poll every 30 seconds, and every poll gets the same response.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from renderjuice_provider.triggers.renderjuice import RenderjuiceJobTrigger
 SECONDS = 10.0
 ANSWERS = ("429", "429 retry-after=60", "401", "403", "503", "reset-before")
 ENOUGH = 20_000
-"""Faults that are queued: more than anyone has ever sent in that time."""
+"""Faults that are queued: more than the requests of either."""
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def connect(base_url: str, api_key: str) -> None:
 
 
 def new_job(emulator: Emulator, folder: Path) -> str:
-    """A job that nobody renders."""
+    """A job that is never rendered."""
     with RenderjuiceClient(emulator.api_key, emulator.base_url) as client:
         return client.create_job(client.upload(write_scene(folder / "shot.blend")).slug).id
 

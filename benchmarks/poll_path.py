@@ -1,7 +1,7 @@
-"""The road of one poll: which of our functions, in which files, one poll of one job passes.
+"""The path of one poll: which of our functions, in which files, one poll of one job passes.
 
-Run it with `python -m benchmarks.poll_path`. The job is rendering, so its progress is read too; the
-client is the blocking one, and has polled once before, as it has in every poll but the first.
+Run it with `make bench`. The client is the blocking one, and has polled before, as it has in every
+poll but the first. While a job renders, a poll reads its progress too, so that is listed as well.
 """
 
 from __future__ import annotations
@@ -18,38 +18,45 @@ import renderjuice_provider
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_emulator.testing import Emulator
 from renderjuice_provider.api.client import RenderjuiceClient
-from renderjuice_provider.lifecycle.job_poller import JobPoller
-from renderjuice_provider.lifecycle.polling import poll
+from renderjuice_provider.lifecycle.job_poller import JobPoller, poll
 
 _OURS = str(Path(renderjuice_provider.__file__).parent)
 _EXPRESSIONS = {"<genexpr>", "<listcomp>", "<dictcomp>", "<setcomp>"}
-"""Frames of their own for Python 3.11, but not for a reader: they stand in a function that counts."""
+"""Frames of their own for Python 3.11, but not for a reader: they are part of a function."""
 
 
 def main() -> None:
     """Print the functions in the order in which they are first called, and how many there are."""
     with Emulator() as emulator, tempfile.TemporaryDirectory() as folder:
-        passed = one_poll(emulator, Path(folder))
-    for file, function in passed:
-        print(f"{file:<28}{function}")
-    print(f"\n{len(passed)} functions in {len({file for file, _ in passed})} files")
+        for status, functions in paths(emulator, Path(folder)).items():
+            print(f"One poll of a job that is {status}:\n")
+            for file, function in functions:
+                print(f"  {file:<28}{function}")
+            print(f"\n{len(functions)} functions in {len({file for file, _ in functions})} files\n")
 
 
-def one_poll(emulator: Emulator, folder: Path) -> list[tuple[str, str]]:
-    """The file and the function of each of ours that a poll of a rendering job passes."""
+def paths(emulator: Emulator, folder: Path) -> dict[str, list[tuple[str, str]]]:
+    """The functions of ours that one poll passes, by the status of the job.
+
+    Each is given as its file and its name.
+    """
     with RenderjuiceClient(emulator.api_key, emulator.base_url) as client:
         scene = write_scene(folder / "shot.blend", frame_end=3, seconds_per_frame=1e6)
         job_id = client.create_job(client.upload(scene).slug).id
-        client.validate_job(job_id)
-        _until(lambda: client.get_job(job_id).status == "validated")
-        client.start_render(job_id, {"colorManagementPreset": "default"})
-        _until(lambda: client.get_job(job_id).status == "rendering")
         now = time.time()
         job_poller = JobPoller(job_id, "completed", poll_interval=30, started=now, deadline=now + 3600)
-        client.run(poll(client.operations, job_poller))
-        passed = functions_passed(lambda: client.run(poll(client.operations, job_poller)))
+
+        def once_it_is(status: str) -> list[tuple[str, str]]:
+            _wait_until(lambda: client.get_job(job_id).status == status)
+            client.run(poll(client.operations, job_poller))  # its log line is new, that of the next one is not
+            return functions_passed(lambda: client.run(poll(client.operations, job_poller)))
+
+        client.validate_job(job_id)
+        found = {"validated": once_it_is("validated")}
+        client.start_render(job_id, {"colorManagementPreset": "default"})
+        found["rendering"] = once_it_is("rendering")
         client.cancel_job(job_id)
-        return passed
+        return found
 
 
 def functions_passed(work: Callable[[], Any]) -> list[tuple[str, str]]:
@@ -72,7 +79,7 @@ def functions_passed(work: Callable[[], Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def _wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -1,8 +1,10 @@
-"""What waiting renders ask of Renderjuice and of the triggerer: looked at together, and each by itself.
+"""What waiting renders cost Renderjuice and the triggerer: polled together, and each by itself.
 
-Run with `make bench`. All wait on one event loop, as in a triggerer, for renders that go on; the emulator is a process of its own,
-so that it does not hold up their loop. "Each by itself" are the same triggers with a connection each: a poll for every task, as in
-every other provider of remote jobs. The stock HttpSensor is no measure here: with a condition on the answer it does not defer.
+Run it with `make bench`. All triggers wait on one event loop, as in a triggerer, for renders that
+go on. The emulator runs in a process of its own, so that it does not hold up that loop. "Each by
+itself" are the same triggers with a connection each: a poll for every task, as in every other
+provider of remote jobs. The stock HttpSensor cannot be compared: with a condition on the response it
+does not defer.
 """
 
 from __future__ import annotations
@@ -29,12 +31,12 @@ from tools.local_emulator import KEY, LocalEmulator
 JOBS = (10, 100, 300)
 INTERVAL = 5.0
 INTERVALS = 4
-"""Measured, after one in which everyone arrives."""
+"""That are measured, after one in which all triggers subscribe."""
 
 
 @dataclass
 class Load:
-    """Requests in one interval, and the longest time in milliseconds that the event loop was held up."""
+    """Requests in one interval, and the longest time that the event loop was held up, in ms."""
 
     requests: float
     held_up: float
@@ -58,7 +60,7 @@ def main() -> None:
 
 
 class Renders:
-    """An emulator, and jobs that render for longer than anyone measures here."""
+    """An emulator, and jobs that render for longer than is measured."""
 
     def __init__(self, folder: Path) -> None:
         self._emulator = LocalEmulator(folder, "--speed", "1000", "--renderer", "fast")
@@ -68,7 +70,7 @@ class Renders:
         self.job_ids: list[str] = []
 
     def render(self, count: int) -> None:
-        """Have so many in all, each with a connection that has its name, too."""
+        """Have `count` renders in all, each with a connection of the same name."""
         connect(self._client.base_url, KEY)
         while len(self.job_ids) < count:
             job_id = self._client.create_job(self._client.upload(self._scene).slug).id
@@ -82,7 +84,7 @@ class Renders:
             time.sleep(0.1)
 
     def requests(self) -> int:
-        """How many there were until now."""
+        """The number of requests until now."""
         return len(httpx.get(self._ledger).raise_for_status().json()["requests"])
 
     def close(self) -> None:
@@ -92,7 +94,7 @@ class Renders:
 
 
 def measure(emulator: Renders, triggers: Sequence[BaseTrigger]) -> Load:
-    """What these triggers cost while they wait."""
+    """The load of these triggers while they wait."""
 
     async def wait(trigger: BaseTrigger) -> None:
         async for _ in trigger.run():
@@ -114,7 +116,7 @@ def measure(emulator: Renders, triggers: Sequence[BaseTrigger]) -> Load:
 
 
 async def longest_gap(seconds: float) -> float:
-    """The longest time that the loop took for a turn, beyond the pause that was asked for."""
+    """The longest time that the event loop was late with a pause, in seconds."""
     pause, longest, end = 0.005, 0.0, time.monotonic() + seconds
     while (before := time.monotonic()) < end:
         await asyncio.sleep(pause)

@@ -1,4 +1,4 @@
-"""Hundreds of scenes with one configuration: each file is one task, from upload to the finished render."""
+"""Hundreds of scenes with one configuration: each file is one task, from upload to rendered frames."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Every night: each shot that is new or has changed, from scene to delivery.
 
 upload → create → validate → decide → render (deferred) → download, for each layer; then composite →
-deliver → tell the tracker. A shot that is rejected or fails stops no other, and `summarize` always
-runs. How it works: docs/pipelines.md.
+deliver → report to the tracker. A shot that is rejected or fails does not stop the others, and
+`summarize` always runs. How it works: docs/pipelines.md.
 """
 
 from __future__ import annotations
@@ -36,8 +36,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 with DAG(
     "renderjuice_nightly",
-    # Unpausing it waits for the next night: a render costs money, so none starts because someone
-    # has flipped a switch.
+    # After unpausing, it waits for the next night: a render costs money, so a switch starts none.
     schedule=CronTriggerTimetable("0 22 * * *", timezone=TIMEZONE, run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
@@ -65,7 +64,7 @@ with DAG(
         ),
         "shots": Param([], type="array", items={"type": "string"}, description="Only these shots; all when empty"),
         "quality": Param("auto", type="string", enum=["auto", "economical", "final"], description="auto: by shot"),
-        "dry_run": Param(default=False, type="boolean", description="Only tell what would be rendered"),
+        "dry_run": Param(default=False, type="boolean", description="Only report what would be rendered"),
     },
 ):
 
@@ -73,7 +72,7 @@ with DAG(
         default_args={"map_index_template": SHOT_NAME, "pre_execute": guard, "on_failure_callback": note_failure}
     )
     def shot(order: Any, base_file: Any, base_folder: Any, over_file: Any, over_folder: Any) -> None:
-        """One shot. Its layers are validated first and rendered only when all can be: half a composite is money lost."""
+        """One shot. Its layers are rendered only when all are valid: half a composite is money lost."""
         layers = {"base": (base_file, base_folder), "over": (over_file, over_folder)}
         found = {}
         for layer, (file, _) in layers.items():

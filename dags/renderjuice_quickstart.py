@@ -1,8 +1,8 @@
 """One shot, step by step: from a `.blend` on disk to frames on disk.
 
-Start it with the path of a scene. While Renderjuice validates and renders, the task is deferred: no
-worker is held, and its log tells how far the job is. To stop a render, and what it costs, mark the
-task `render` as failed.
+Start it with the path of a scene. While Renderjuice validates and renders, the task is deferred: it
+holds no worker, and its log shows how far the job is. To stop a render, and its cost, mark the task
+`render` as failed.
 """
 
 from __future__ import annotations

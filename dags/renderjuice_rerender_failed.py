@@ -1,6 +1,6 @@
 """Repair a night: render only the missing frames of only the shots that failed, and deliver them.
 
-Frames that the failed jobs did render are paid, so they are fetched and kept. How it works:
+Frames that the failed jobs rendered are paid, so they are fetched and kept. How it works:
 docs/pipelines.md.
 """
 
@@ -49,7 +49,7 @@ with DAG(
         over_config: Any,
         over_folder: Any,
     ) -> None:
-        """One shot. A layer with all its frames is skipped; new frames join those that are in its folder."""
+        """One shot. A layer with all its frames is skipped; new frames are added to its folder."""
         composited = composite(order, decision)
         for layer, file, config, folder in (
             ("base", base_file, base_config, base_folder),

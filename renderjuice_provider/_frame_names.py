@@ -1,7 +1,7 @@
 """Which frame a file is, read from its name as Blender and artists write them.
 
 `sh010_0001_2k.png` holds three numbers. Which of them counts the frames is seen from all names
-together: it is the one that takes the values that were ordered, then the one that changes most from
+together: it is the one that has the values that were ordered, or else the one that changes most from
 file to file.
 """
 
@@ -15,11 +15,11 @@ from pathlib import PurePosixPath
 
 _RUN = re.compile(r"-?\d+")
 _LONGEST = 11
-"""Digits of a number that can be a frame's."""
+"""Digits that a frame number can have."""
 _LONGEST_NAME = 255
-"""Characters of a name that is read: no file system has a longer one."""
+"""Characters of a name that is read: file systems have no longer ones."""
 _MOST_RUNS = 8
-"""Numbers of one name that are considered, from its end: where names hold more, the frame's is
+"""Numbers of one name that are considered, from its end: where names hold more, the frame number is
 among the last."""
 _PADDED = 4
 """Digits that Blender pads to where the artist does not say."""
@@ -35,7 +35,7 @@ class _Reading:
 
     value: int
     likely: bool
-    """Stands alone or is as long as Blender makes them, and is no version, measure or view."""
+    """Stands alone or is as long as Blender's, and is not a version, measure or view."""
     rank: tuple[bool, int, int]
     """Decides between readings that explain equally much: more is better."""
     template: tuple[str, str]
@@ -60,7 +60,7 @@ def read_numbers(names: Iterable[str], wanted: Collection[int] = (), *, view: st
     Args:
         names: file names, or paths whose last part is one.
         wanted: the frames that were ordered, if that is known.
-        view: of these files; its own digits are no frame's.
+        view: of these files; digits in its name are not a frame number.
     """
     wanted = frozenset(wanted)
     readings = {name: _readings(name, view) for name in names}
@@ -101,7 +101,9 @@ def padded(number: int) -> str:
 
 
 def view_of(name: str, view: str | None, views: Sequence[str]) -> str | None:
-    """The view of a file: what it says, else what its name ends with; as one of `views` where it is one of them.
+    """The view of a file: what the API says, or else what its name ends with.
+
+    It is returned as it is called in `views`, where it is one of them.
 
     Blender's own suffixes are `_L` and `_R`, for views that are called left and right.
     """
@@ -121,7 +123,7 @@ def _known(label: str, views: Sequence[str]) -> str | None:
 
 
 def _readings(name: str, view: str | None) -> list[_Reading]:
-    """Equally many, in the same order, for all names that differ in nothing but digits."""
+    """The same number of readings, in the same order, for names that differ only in digits."""
     path = PurePosixPath(name)
     if len(path.name) > _LONGEST_NAME:
         return []

@@ -1,4 +1,7 @@
-"""Frame accounting: requested = delivered + missing, of every view and every output of the compositor, or "nobody knows"."""
+"""Frame accounting: requested = delivered + missing, for each view and each compositor output.
+
+Where it is not known what was requested, the answer is "unknown", and never "complete".
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ MOST_FRAMES = 100_000
 """Frames in one order that we are willing to count: more than an hour of film, and a fraction of a
 second for each view. More is a typing slip: render longer work in several jobs."""
 _COPY = re.compile(r"/copy-\d+/(?=[^/]+$)")
-"""Where `api.paths` puts the second file of one name: here no part of a sequence's name."""
+"""Where `api._paths` puts the second file of one name: not a part of a sequence's name."""
 _MOVIES = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm", ".ogv", ".mpg"})
 
 
@@ -56,7 +59,7 @@ class Output(Protocol):
 
 
 _Labelled = Mapping[str | None, Sequence[str]]
-"""Names of files by what they belong to: a view, or a node. None: nobody says."""
+"""Names of files by what they belong to: a view, or a node; None where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,9 @@ class Gap:
     node: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """For manifests and XCom: `frames`, and what they are missing of."""
-        told = {"view": self.view, "node": self.node, "frames": list(self.frames)}
-        return {name: value for name, value in told.items() if value is not None}
+        """For manifests and XCom: `frames`, and the `view` or `node` that lacks them."""
+        fields = {"view": self.view, "node": self.node, "frames": list(self.frames)}
+        return {name: value for name, value in fields.items() if value is not None}
 
     def __str__(self) -> str:
         what = "".join(
@@ -86,9 +89,10 @@ class FrameCount:
     Attributes:
         requested: numbers that were ordered; None when neither an order nor the scene's analysis
             says.
-        delivered: numbers that are there: all that belongs to them, when we know what that is.
-        gaps: what is missing. Where nobody knows what was ordered, a view or a node is held against
-            the others.
+        delivered: numbers that are there, with all views and outputs that are known to belong to
+            them.
+        gaps: what is missing. Where it is not known what was ordered, each view or node is compared
+            with the others.
     """
 
     requested: frozenset[int] | None
@@ -97,12 +101,12 @@ class FrameCount:
 
     @property
     def missing(self) -> tuple[int, ...]:
-        """Numbers of which something is not there, ascending."""
+        """Numbers of frames that lack something, ascending."""
         return tuple(sorted({frame for gap in self.gaps for frame in gap.frames}))
 
     @property
     def complete(self) -> bool | None:
-        """Whether all that was ordered is there; None when nobody knows what was."""
+        """Whether all that was ordered is there; None when it is not known what was ordered."""
         if self.gaps:
             return False
         return None if self.requested is None else True
@@ -160,7 +164,10 @@ def count_outputs(orders: Iterable[Any], outputs: Iterable[Output], *, analysis:
 def _frames_of(
     names: Sequence[str], requested: frozenset[int] | None, view: str | None, by_view: _Labelled
 ) -> frozenset[int]:
-    """The numbers that are there of a view. Files that say no view are one for each frame, or equally many for each."""
+    """The numbers that are there of a view.
+
+    Files without a view are one for each frame, or the same number for each frame.
+    """
     found = read_numbers(names, requested or (), view=view)
     if requested is not None and len(requested) == 1 and len(names) == 1 and not found:
         return requested  # a still needs no number
@@ -185,7 +192,7 @@ def _composite_gaps(
     by_node = _by_label((node, (path, view)) for path, view, node in files)
     gaps = [Gap(every, node=node) for node in _absent(nodes, by_node)]
     if set(by_node) == {None} and len(nodes) > 1:
-        # Nobody says whose these are, so they are only counted.
+        # It is not known which nodes these are of, so they are only counted.
         streams = _streams([path for path, _ in by_node[None]], measure)
         if len(streams) < len(nodes):
             gaps.append(Gap(every, node=" or ".join(nodes)))
@@ -204,7 +211,7 @@ def _composite_gaps(
 
 
 def _streams(paths: Sequence[str], measure: Collection[int]) -> list[set[int]]:
-    """The numbers of each sequence of files among `paths`: those whose paths differ in nothing but the number."""
+    """The numbers of each sequence among `paths`: files whose paths differ only in the number."""
     found = read_numbers(paths, measure)
     streams: dict[tuple[str, str], set[int]] = defaultdict(set)
     for path, number in found.items():
@@ -221,9 +228,9 @@ def _by_label(pairs: Iterable[tuple[str | None, Any]]) -> dict[str | None, list[
     return dict(found)
 
 
-def _labels(told: Any) -> list[str]:
-    """Names of views or nodes as an analysis tells them: texts, or objects with a `name`."""
-    items = told if isinstance(told, (list, tuple)) else ()
+def _labels(value: Any) -> list[str]:
+    """Names of views or nodes in an analysis: texts, or objects with a `name`."""
+    items = value if isinstance(value, (list, tuple)) else ()
     names = [item.get("name") if isinstance(item, Mapping) else item for item in items]
     return [name for name in names if isinstance(name, str) and name]
 
@@ -256,7 +263,7 @@ def _requested(orders: Sequence[Any], analysis: Mapping[str, Any]) -> frozenset[
 
 
 def ordered_frames(config: Any) -> frozenset[int] | None:
-    """The frames of `frameRanges`; None when there are none, or when one is written in a way that we cannot read."""
+    """The frames of `frameRanges`; None when there are none, or when one cannot be read."""
     ranges = config.get("frameRanges") if isinstance(config, Mapping) else None
     if not isinstance(ranges, (list, tuple)) or not ranges:
         return None
@@ -268,7 +275,10 @@ def ordered_frames(config: Any) -> frozenset[int] | None:
 
 
 def expand(text: str) -> range | None:
-    """`"7"`, `"1-10"` or `"1-10:2"` as frames; None for anything else. The syntax is customary, not documented."""
+    """`"7"`, `"1-10"` or `"1-10:2"` as frames; None for anything else.
+
+    The syntax is customary. Renderjuice does not document it.
+    """
     match = _RANGE.fullmatch(text.strip())
     if not match:
         return None
@@ -278,7 +288,7 @@ def expand(text: str) -> range | None:
 
 
 def frame_number(file_name: str) -> int | None:
-    """The frame of a single file of which nothing else is known: `shot_v2.0014.exr` is frame 14."""
+    """The frame of a single file, from its name alone: `shot_v2.0014.exr` is frame 14."""
     return read_numbers([file_name]).get(file_name)
 
 

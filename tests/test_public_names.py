@@ -32,3 +32,11 @@ def test_an_example_dag_imports_only_public_names(path):
 @pytest.mark.parametrize("name", BLOCKS)
 def test_a_block_of_the_documentation_imports_only_public_names(name):
     assert sorted(set(imported(BLOCKS[name].code)) - PUBLIC) == []
+
+
+def test_the_front_door_opens_on_every_name_and_on_every_error():
+    import renderjuice_provider.api as api
+    from renderjuice_provider.api import errors
+
+    assert [name for name in api.__all__ if not hasattr(api, name)] == []
+    assert {name for name in vars(errors) if name.startswith("Renderjuice")} <= set(api.__all__)

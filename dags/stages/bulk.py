@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 @task
 def find_scenes(**context: Any) -> list[dict[str, Any]]:
-    """The arguments of `RenderjuiceRunJobOperator` for every scene in the folder `params.scenes`, and below it."""
+    """Arguments of `RenderjuiceRunJobOperator` for each scene in and below `params.scenes`."""
     with no_use_to_retry():
         scenes = scene_arguments(context["params"]["scenes"], context["params"]["config"])
         check_map_length(len(scenes), "scenes", "start this DAG once for each of several smaller folders")
@@ -29,11 +29,12 @@ def find_scenes(**context: Any) -> list[dict[str, Any]]:
 
 
 def scene_arguments(folder: str, config: dict[str, Any]) -> list[dict[str, Any]]:
-    """One for each `.blend` and `.zip`, by name. What systems and Blender leave beside them is passed over.
+    """Arguments for each `.blend` and `.zip`, sorted by name, without what systems and Blender leave.
 
     Raises:
-        ValueError: when there are none, or the configuration cannot be right: better once here than
-            in hundreds of tasks.
+        ValueError: when there are none.
+        RenderjuiceInputError: for a configuration that cannot be right: better one error here than
+            one in each of hundreds of tasks.
     """
     from renderjuice_provider.api.config import check_render_config
     from renderjuice_provider.api.scene_file import is_litter
@@ -48,8 +49,8 @@ def scene_arguments(folder: str, config: dict[str, Any]) -> list[dict[str, Any]]
     )
     if not files:
         raise ValueError(f"There are no scenes in {folder}")
-    # A name that no XCom can hold is shown as well as can be: its task finds no such file, and the
-    # others go on.
+    # A name that an XCom cannot hold is changed until it can. Its task then finds no such file, and
+    # the others go on.
     return storable(  # type: ignore[no-any-return]
         [{"file_path": file.removeprefix("file://"), "render_config": config} for file in files],
         most=float("inf"),
@@ -61,13 +62,13 @@ def scene_arguments(folder: str, config: dict[str, Any]) -> list[dict[str, Any]]
 def collect(
     scenes: list[dict[str, Any]] | None, renderjuice_conn_id: str = "renderjuice_default", **context: Any
 ) -> dict[str, Any]:
-    """Download what was rendered, into a folder for each scene; tell the rest, and fail if there is any.
+    """Download what was rendered, into a folder for each scene. Fail when a scene is missing.
 
     One task for all files: a process for each would cost more than most downloads. A retry fetches
-    again, and pays nothing.
+    again, which is free.
     """
     from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
-    from stages.spending import job_looks
+    from stages.spending import job_outcomes
     from stages.storage import join, storage
 
     if scenes is None:
@@ -78,11 +79,11 @@ def collect(
         for key in ("return_value", JOB_ID)
     )
     found: dict[str, Any] = {"rendered": 0, "frames": 0, "render_seconds": 0.0, "failed": [], "incomplete": {}}
-    looks = job_looks({"all": [job for job in jobs if job]}, [each for each in results if each], renderjuice_conn_id)[
-        "all"
-    ]
-    found["render_seconds"] = round(sum(look["seconds"] or 0.0 for look in looks.values()), 3)
-    if unknown := [job for job, look in looks.items() if look["seconds"] is None]:
+    outcomes = job_outcomes(
+        {"all": [job for job in jobs if job]}, [each for each in results if each], renderjuice_conn_id
+    )["all"]
+    found["render_seconds"] = round(sum(outcome["seconds"] or 0.0 for outcome in outcomes.values()), 3)
+    if unknown := [job for job, outcome in outcomes.items() if outcome["seconds"] is None]:
         found["jobs_of_unknown_cost"] = unknown
     client = RenderjuiceHook(renderjuice_conn_id).client
     for scene, result in zip(scenes, results, strict=True):

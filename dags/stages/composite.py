@@ -1,9 +1,9 @@
-"""Layers over each other, from what was rendered to what is seen: with OpenImageIO, which does all the work on pixels.
+"""Layers over each other, from what was rendered to what is seen, with OpenImageIO.
 
 Scene-linear pictures are laid over each other in linear Rec.709, then go through an OCIO display
-transform to sRGB. Of finished pictures the curve is taken off for the mixing and put on again
-after, so that a single layer leaves as it came, and nothing is tone-mapped twice. Which is which,
-each file says itself: see `stages.pictures`.
+transform to sRGB. Finished pictures lose their curve for the mixing and get it back afterwards, so
+that a single layer stays as it is, and nothing is tone-mapped twice. Each file says of which kind it
+is: see `stages.pictures`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from stages.pictures import PICTURES, Picture, is_linear, is_whole, read_picture
 
 _COLORIMETRIC = "Un-tone-mapped"
 VIEWS = {"default": _COLORIMETRIC, "aces": "ACES 1.0 - SDR Video"}
-"""How scene-linear pictures are shown, by `colorManagementPreset`. Without a preset nobody chose a
-look, so none is added: values are encoded as they are, which is what Blender's view "Standard"
-shows. An ACES project is shown with ACES' own rendering."""
+"""How scene-linear pictures are shown, by `colorManagementPreset`. Without a preset, values are
+encoded as they are, which is what Blender's view "Standard" shows. An ACES project is shown with
+ACES' own rendering."""
 
 
 class CompositeError(ValueError):
@@ -46,7 +46,7 @@ class CompositeError(ValueError):
 
 @dataclass(frozen=True)
 class Frames:
-    """What there is of one layer."""
+    """The frames of one layer."""
 
     files: dict[int, Path] = field(default_factory=dict)
     """By frame."""
@@ -60,7 +60,7 @@ class Frames:
 
 
 def find_frames(folder: Path, frames: Iterable[int]) -> Frames:
-    """The pictures of a layer in `folder`, each read to its last byte: a file that is there can still be half of one."""
+    """The pictures of a layer in `folder`, each read to its last byte: a file may be cut short."""
     frames = list(frames)
     paths = {
         path.name: path
@@ -93,8 +93,8 @@ def composite(
         `frames` (a count), `width` and `height`, and the `view` that was used.
 
     Raises:
-        CompositeError: naming every frame that is missing, damaged or of another size. What is
-            whole was composited.
+        CompositeError: names every frame that is missing, damaged or of another size. All whole
+            frames were composited.
     """
     found = {layer: find_frames(folder, frames) for layer, folder in layers.items()}
     _check_kinds(found)
@@ -117,11 +117,18 @@ def composite(
 
 
 def composite_frame(pictures: Sequence[Path], *, preset: str = "default") -> tuple[Any, str]:
-    """One frame: `pictures` from the bottom up, over each other and ready for display (RGB), and the view that was used.
+    """Lay the pictures of one frame over each other.
+
+    Args:
+        pictures: from the bottom up.
+        preset: see `composite`.
+
+    Returns:
+        The frame, ready for display (RGB), and the view that was used.
 
     Raises:
-        ValueError: when a picture cannot be read, has another size, or covers all below it for want
-            of an alpha.
+        ValueError: when a picture cannot be read, has another size, or hides all below it because
+            it has no alpha.
     """
     import OpenImageIO as oiio
 
@@ -143,8 +150,7 @@ def composite_frame(pictures: Sequence[Path], *, preset: str = "default") -> tup
             raise CompositeError(f"{picture} is {_size(layer)} pixels, the layer below {_size(result)}")
         result = oiio.ImageBufAlgo.over(layer, result)
         _check(result)
-    # What is still transparent is seen over black. Premultiplied colour without its alpha is just
-    # that.
+    # What is still transparent is shown over black: that is premultiplied colour without its alpha.
     shown = oiio.ImageBufAlgo.channels(result, (0, 1, 2))
     shown = oiio.ImageBufAlgo.ociodisplay(
         shown, SRGB, view, fromspace=LINEAR, unpremult=False, colorconfig=COLOUR_CONFIG
@@ -154,10 +160,11 @@ def composite_frame(pictures: Sequence[Path], *, preset: str = "default") -> tup
 
 
 def burn_in(image: Any, left: str, middle: str, right: str) -> bool:
-    """Write three texts along the lower edge of `image`. False when no font was found; the image is then as it was.
+    """Write three texts along the lower edge of `image`.
 
-    OpenImageIO brings its fonts (Droid) in the wheel; a build without them, or without FreeType,
-    has none.
+    Returns:
+        False when no font was found; the image is then unchanged. OpenImageIO's wheel has fonts
+        (Droid). A build without them, or without FreeType, has none.
     """
     import OpenImageIO as oiio
 
@@ -174,7 +181,7 @@ def burn_in(image: Any, left: str, middle: str, right: str) -> bool:
 
 
 def _is_finished(picture: Picture) -> bool:
-    """A picture in sRGB without a transparent spot, alone, is what is seen: it needs no mixing."""
+    """Whether a picture is in sRGB and opaque: alone, it is shown as it is."""
     import OpenImageIO as oiio
 
     alpha = picture.image.spec().alpha_channel
@@ -183,7 +190,7 @@ def _is_finished(picture: Picture) -> bool:
 
 
 def _linear(picture: Picture) -> Any:
-    """A picture as linear light in Rec.709, its colour multiplied with its alpha."""
+    """A picture as linear light in Rec.709, with colour multiplied by alpha."""
     import OpenImageIO as oiio
 
     image, straight = picture.image, picture.straight
@@ -198,25 +205,25 @@ def _linear(picture: Picture) -> Any:
 
 
 def _write(image: Any, target: Path, source: Path) -> None:
-    """16 bits for what has more than 8, so that a grade does not band; a PNG that came with 8 leaves with 8."""
+    """With 16 bits where the source has more than 8, so that later grading shows no bands."""
     import OpenImageIO as oiio
 
     depth = oiio.ImageBuf(str(source)).spec().format
     image.set_write_format(oiio.UINT8 if depth == oiio.UINT8 else oiio.UINT16)
-    part = target.with_name(f".{target.stem}.part.png")
-    if not image.write(str(part)):
+    partial_file = target.with_name(f".{target.stem}.part.png")
+    if not image.write(str(partial_file)):
         raise CompositeError(f"{target} could not be written: {image.geterror()}")
-    part.replace(target)
+    partial_file.replace(target)
 
 
 def _check_kinds(found: Mapping[str, Frames]) -> None:
     kinds = {layer: {is_linear(path) for path in frames.files.values()} for layer, frames in found.items()}
     if len(set().union(*kinds.values())) > 1:
-        told = ", ".join(
+        found_as = ", ".join(
             f"{layer} as {'scene-linear' if True in kind else 'finished'}" for layer, kind in kinds.items() if kind
         )
         raise CompositeError(
-            f"Scene-linear and finished pictures do not mix ({told}): set the same outputFormat for all layers"
+            f"Scene-linear and finished pictures do not mix ({found_as}): set the same outputFormat for all layers"
         )
 
 
@@ -224,11 +231,11 @@ def _check_complete(found: Mapping[str, Frames]) -> None:
     missing = {layer: frames.missing for layer, frames in found.items() if frames.missing}
     damaged = {layer: frames.damaged for layer, frames in found.items() if frames.damaged}
     if missing or damaged:
-        told = [f"layer {layer}: frames {numbers(frames)} are missing" for layer, frames in missing.items()]
-        told += [f"layer {layer}: frames {numbers(frames)} are damaged" for layer, frames in damaged.items()]
-        what = "; ".join(told)
+        gaps = [f"layer {layer}: frames {numbers(frames)} are missing" for layer, frames in missing.items()]
+        gaps += [f"layer {layer}: frames {numbers(frames)} are damaged" for layer, frames in damaged.items()]
+        what = "; ".join(gaps)
         raise CompositeError(
-            f"{what}. What is whole is paid and kept: trigger `renderjuice_rerender_failed`, which renders only these",
+            f"{what}. Whole frames are paid and kept: trigger `renderjuice_rerender_failed`, which renders only these",
             missing,
             damaged,
         )

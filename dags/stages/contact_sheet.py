@@ -12,11 +12,11 @@ from airflow.sdk import task
 
 COLUMNS = 6
 MOST = 24
-"""Frames on a sheet: more are thinned out evenly, the first and the last stay."""
+"""Most frames on a sheet. More are thinned out evenly; the first and the last stay."""
 WIDTH = 240
 """Pixels of one frame."""
 TALLEST = 4 * WIDTH
-"""Pixels of one frame: a strip one pixel wide would make a sheet of gigabytes."""
+"""Pixels of one frame. Without a limit, a strip one pixel wide would make a sheet of gigabytes."""
 GAP = 8
 
 
@@ -37,7 +37,10 @@ def contact_sheet(delivery: dict[str, Any]) -> str:
 
 
 def frames_of(manifest: Mapping[str, Any]) -> list[str]:
-    """The pictures among the frames of a download, by number and view; what else is in the folder is of other jobs."""
+    """The pictures among the frames of a download, by number and view.
+
+    Other files in the same folder are of other jobs, and are left out.
+    """
     from renderjuice_provider.frames import read_numbers
     from stages.pictures import PICTURES
 
@@ -54,7 +57,7 @@ def frames_of(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def make_contact_sheet(frames: Sequence[Path], target: Path) -> Path:
-    """Lay out `frames`, in their order and shape and as they are seen, on one PNG.
+    """Lay out `frames` on one PNG, in their order and shape, ready for display.
 
     Raises:
         ValueError: when there are no frames, or one cannot be read; the message names it.

@@ -1,4 +1,4 @@
-"""What becomes of a shot once validation has looked into its scenes: rejected, or rendered, and with which settings."""
+"""What to do with a shot after validation: reject it, or render it, and with which settings."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "economical": {"denoisingEnabled": True},
 }
 CAPS = {"CYCLES": 64, "EEVEE": 32}
-"""Samples per pixel above which economical settings do not go, by engine. Eevee's samples are
-another thing than Cycles'."""
+"""Most samples per pixel with economical settings, by engine. Eevee's samples are not comparable
+with Cycles'."""
 _CYCLES_ONLY = ("denoisingEnabled", "useTiling", "tileSize")
 _ONE_LAYER = {"outputFormat": "PNG"}
 """With the look that the artist saw in Blender."""
@@ -43,8 +43,8 @@ def decide(order: Mapping[str, Any], found: Mapping[str, Mapping[str, Any] | Non
         settings, and for each layer its `jobs` id and `configs`; `frames` (as ranges) and `fps` of
         the movie.
 
-    The shape of `analysis` is not documented. What it does not say is not held against a shot: this
-    reads the emulator's names, and whoever gets other ones changes `_Report`.
+    The shape of `analysis` is not documented, and a shot is not rejected for what it does not say.
+    The names are the emulator's; if yours differ, change `_Report`.
     """
     checks = {layer: found[layer] for layer in order["files"]}
     reports = {layer: _Report((check or {}).get("analysis"), order["render"]) for layer, check in checks.items()}
@@ -74,7 +74,7 @@ def frame_numbers(ranges: Sequence[str]) -> list[int]:
 
 
 def frame_ranges(numbers: Sequence[int]) -> list[str]:
-    """Numbers as ranges, without steps: their syntax is customary, but not in Renderjuice's documentation."""
+    """Numbers as ranges, without steps, whose syntax Renderjuice does not document."""
     ranges: list[list[int]] = []
     for number in sorted(set(numbers)):
         if ranges and ranges[-1][-1] == number - 1:
@@ -85,7 +85,10 @@ def frame_ranges(numbers: Sequence[int]) -> list[str]:
 
 
 def render_config(order: Mapping[str, Any], settings: str, report: _Report, frames: Sequence[str]) -> dict[str, Any]:
-    """The configuration of one layer: the pipeline's output format, the settings for its engine, and the shot's own on top."""
+    """The configuration of one layer.
+
+    The output format of the pipeline, then settings for its engine, then the shot's own settings.
+    """
     chosen = {name: value for name, value in SETTINGS[settings].items() if report.takes(name)}
     cap = CAPS.get(report.family)
     if settings == "economical" and cap and report.samples:
@@ -114,7 +117,7 @@ def _contradictions(order: Mapping[str, Any]) -> list[str]:
 
 
 def _mismatches(reports: Mapping[str, _Report], frames: Mapping[str, Sequence[str]]) -> list[str]:
-    """Why layers cannot be laid over each other: better known before they are paid than after."""
+    """Why layers cannot be laid over each other. It is better to know before they are paid."""
     (base, first), *others = reports.items()
     reasons = []
     for layer, report in others:
@@ -136,12 +139,12 @@ _SAID_BY_RENDER = {
     "fps": "fps",
     "renderEngine": "engine",
 }
-"""Fields of a render configuration that take the place of what the scene says, and what an analysis
-calls them."""
+"""Fields of a render configuration that replace what the scene says, and their names in an
+analysis."""
 
 
 _LARGEST = 1e9
-"""Of any number in an analysis: what is larger is none that can be rendered."""
+"""Largest number in an analysis that is believed: larger ones cannot be rendered."""
 
 
 def _number(value: Any) -> float | None:
@@ -150,7 +153,10 @@ def _number(value: Any) -> float | None:
 
 
 class _Report:
-    """What will be rendered: one scene's analysis, with the order's own settings over it. Everything in it may be absent."""
+    """What will be rendered: a scene's analysis, with the order's settings over it.
+
+    Any part of it may be absent.
+    """
 
     def __init__(self, analysis: Any, render: Mapping[str, Any]) -> None:
         self._found: dict[str, Any] = dict(analysis) if isinstance(analysis, Mapping) else {}

@@ -9,21 +9,23 @@ from typing import Any
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceJobError
 
 DELIVERIES = os.environ.get("RENDERJUICE_DELIVERIES", "/srv/renderjuice/deliveries")
-"""Where deliveries and summaries go. All workers have to reach it: a shared folder, or any
-ObjectStoragePath URL."""
+"""Where deliveries and summaries go: a folder that all workers share, or any ObjectStoragePath URL."""
 WORK = os.environ.get("RENDERJUICE_WORK", "/srv/renderjuice/work")
-"""Where rendered frames wait for compositing; likewise."""
+"""Where rendered frames wait for compositing; the same kinds of places."""
 POLL_INTERVAL = float(os.environ.get("RENDERJUICE_POLL_INTERVAL", "30"))
-"""Seconds between two looks at a job."""
+"""Seconds between two polls of a job."""
 POOL = os.environ.get("RENDERJUICE_POOL", "default_pool")
-"""Where renders take their turn. Airflow's own pool is there in every Airflow, and does not limit
-them: a render is deferred for as long as it runs, and that pool does not count deferred tasks. To
-cap how many run at once, and are paid at once, make one that does: `airflow pools set renderjuice 8
-"Renders at once" --include-deferred`, and set `RENDERJUICE_POOL=renderjuice`."""
+"""The pool of the renders. Airflow's default pool does not limit them: a render is deferred while it
+runs, and that pool does not count deferred tasks. To limit how many run, and are paid, at once, make
+a pool that counts them: `airflow pools set renderjuice 8 "Renders at once" --include-deferred`, and
+set `RENDERJUICE_POOL=renderjuice`."""
 
 
 def pool_note() -> str:
-    """What to know when renders stay scheduled: no task may ask Airflow whether a pool exists. Empty for Airflow's own pool."""
+    """A hint for the log, in case renders stay scheduled; empty for Airflow's default pool.
+
+    A task cannot ask Airflow whether a pool exists.
+    """
     if POOL == "default_pool":
         return ""
     return (
@@ -33,15 +35,15 @@ def pool_note() -> str:
 
 
 def task_defaults() -> dict[str, Any]:
-    """For `default_args`: two more tries after a minute, but none where the same would fail, and cost, again.
+    """For `default_args`: two retries, a minute apart, but none where it would fail and cost again.
 
-    A render that failed would be paid again, and a scene that is no scene stays none. Everything
-    else (a worker that died, a network that was down) is worth a retry, which takes up what runs.
-    Before Airflow 3.3 tasks cannot tell errors apart, and forget what they started: there are no
-    retries then.
+    A failed render would be paid again, and an invalid scene stays invalid. After everything else
+    (a worker that died, a network that was down) a retry continues with the running job. Before
+    Airflow 3.3 tasks do not distinguish errors, and forget what they started, so there are no
+    retries.
 
-    What is begun goes before what is not (`weight_rule`): else Airflow would upload all shots
-    before it rendered the first.
+    Shots that have started go first (`weight_rule`). Else Airflow would upload all shots before it
+    rendered the first.
     """
     defaults: dict[str, Any] = {"poll_interval": POLL_INTERVAL, "weight_rule": "upstream"}
     try:

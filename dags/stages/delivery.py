@@ -1,11 +1,11 @@
-"""A shot's delivery: movie, frames, contact sheet and manifest, all of it or nothing, in any object store.
+"""A shot's delivery: movie, frames, contact sheet and manifest. All of it appears, or nothing.
 
-    <destination>/shots/<shot>/current.json              points to what is valid; replaced last of all, in one piece
-    <destination>/shots/<shot>/<version>/manifest.json   written after all files: a folder without it is no delivery
+    <destination>/shots/<shot>/current.json              points to the valid version; written last
+    <destination>/shots/<shot>/<version>/manifest.json   written after all files of the version
     <destination>/shots/<shot>/<version>/<shot>.mp4, contact_sheet.png, frames/<shot>.0001.png ...
 
-The version is the fingerprint's beginning, so what is delivered twice goes to the same place and is
-found to be there.
+A folder without a manifest is not a delivery. The version is the start of the fingerprint, so what is
+delivered twice goes to the same place, and is found there.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ _PLACE = re.compile(rf"[\w-]{{1,64}}/{re.escape(MANIFEST)}", re.ASCII)
 def deliver(
     order: Mapping[str, Any], decision: Mapping[str, Any], composited: Mapping[str, Any], frames: Path
 ) -> dict[str, Any]:
-    """Make the movie and the contact sheet of a shot and publish them with its frames; see `publish`.
+    """Make a shot's movie and contact sheet, and publish them with its frames; see `publish`.
 
     Args:
         order: of `stages.planning`.
         decision: of `stages.decisions`.
         composited: what `stages.composite.composite` returned.
-        frames: the folder of the composited frames, `0001.png` and so on; only those that were
-        decided on are taken.
+        frames: the folder of the composited frames, `0001.png` and so on. Only frames of the
+            decision are taken.
 
     Returns:
         For summary and tracker: `shot`, `show`, `night`, `version`, `fingerprint`, `frames` (a
         count), `fps`, `width`, `height`, `settings`, `complete` and `missing` (see `lost_passes`),
-        `manifest` and `movie` (where they are), `new` (False when all was there).
+        `manifest` and `movie` (where they are), `new` (False when all was already there).
 
     Raises:
-        ValueError: when a frame is not there: frames, movie and contact sheet are whole, or are not
-            delivered.
+        ValueError: when a frame is missing: nothing is delivered then.
+        RecordError: when a manifest is not as it was written.
     """
     shot, version = order["shot"], version_of(order["fingerprint"])
     about = {
@@ -70,8 +70,8 @@ def deliver(
     short = about | {"manifest": join(where, MANIFEST), "movie": join(where, f"{shot}.mp4")}
     if there := read_record(short["manifest"], DeliveryManifest):
         point_to(order["delivery"], there)
-        told = {name: there[name] for name in ("night", "complete", "missing") if name in there}
-        return short | told | {"new": False}
+        kept = {name: there[name] for name in ("night", "complete", "missing") if name in there}
+        return short | kept | {"new": False}
     wanted = frame_numbers(decision["frames"])
     pictures = {number: frames / f"{padded(number)}.png" for number in wanted}
     if lost := [number for number, path in pictures.items() if not path.is_file()]:
@@ -84,20 +84,20 @@ def deliver(
         sheet = make_contact_sheet(list(pictures.values()), Path(made, "contact_sheet.png"))
         files = {movie.name: movie, sheet.name: sheet}
         files |= {f"frames/{shot}.{padded(number)}.png": path for number, path in pictures.items()}
-        told = {
+        details = {
             "view": composited["view"],
             "burn_in": text,
             "frame_ranges": decision["frames"],
             "jobs": decision["jobs"],
         }
-        publish(order["delivery"], about | told | {"scenes": order["content"]}, files)
+        publish(order["delivery"], about | details | {"scenes": order["content"]}, files)
     return short | {"new": True}
 
 
 def lost_passes(order: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What the compositors of a shot's scenes should have written beside the frames, and did not: `layer`, `node`, `frames`.
+    """Compositor outputs that a shot's scenes should have written: `layer`, `node` and `frames`.
 
-    They are no part of the delivery, which goes on without them and says that it is not complete.
+    They are not part of the delivery, which is made without them and says that it is not complete.
     """
     if "work" not in order:
         return []
@@ -113,16 +113,16 @@ def lost_passes(order: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def publish(delivery: str, about: Mapping[str, Any], files: Mapping[str, Path]) -> bool:
-    """Put `files` (by their names in the delivery) into `delivery`, so that a reader sees all of them or the delivery before.
+    """Put files into a delivery. Readers see all of them, or the delivery before.
 
     Args:
         delivery: the shot's folder: a local path, or any `ObjectStoragePath` URL.
         about: what the manifest says besides the files; `version` names the folder.
-        files: what belongs to it.
+        files: the files, by their names in the delivery.
 
     Returns:
-        False when this version was there already: nothing was written then, but a pointer that
-        pointed elsewhere.
+        False when this version was already there. Then only the pointer is written, if it pointed
+        elsewhere.
     """
     where = join(delivery, about["version"])
     there = read_record(join(where, MANIFEST), DeliveryManifest)
@@ -140,7 +140,7 @@ def publish(delivery: str, about: Mapping[str, Any], files: Mapping[str, Path]) 
 
 
 def point_to(delivery: str, manifest: Mapping[str, Any]) -> None:
-    """Make a complete version the valid one; nothing is written when it is that already."""
+    """Make a complete version the valid one. Nothing is written when it already is."""
     pointer = {
         "version": manifest["version"],
         "fingerprint": manifest["fingerprint"],
@@ -151,11 +151,11 @@ def point_to(delivery: str, manifest: Mapping[str, Any]) -> None:
 
 
 def current_delivery(delivery: str) -> dict[str, Any] | None:
-    """The manifest of what is valid now; None when nothing was delivered yet, or it was removed since."""
+    """The manifest of the valid version; None when there is none, or it was removed."""
     pointer = read_json(join(delivery, POINTER))
     place = pointer.get("manifest") if isinstance(pointer, Mapping) else None
     if not isinstance(place, str) or not _PLACE.fullmatch(place):
-        return None  # it is not of ours: what is delivered anew puts it right
+        return None  # not written by us; the next delivery replaces it
     manifest = read_json(join(delivery, place))
     return manifest if isinstance(manifest, dict) and isinstance(manifest.get("fingerprint"), str) else None
 

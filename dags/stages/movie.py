@@ -12,21 +12,21 @@ from stages.composite import burn_in, composite_frame
 CODEC = "libx264"
 """In the wheels of PyAV. Builds of FFmpeg without GPL parts lack it, and `make_movie` says so."""
 SLOWEST, FASTEST = 0.0001, 1000
-"""Frames per second between which films run, time lapses and high speed included. The shot list has
-the same upper limit."""
+"""Frames per second of the slowest time lapse and of the fastest movie. The shot list has the same
+upper limit."""
 _AS_WRITTEN = 3e-4
-"""How far a rate may be from what it means, as a part of it: 23.98 is 1.7e-4 from 24000/1001, and
-24 is 1e-3 from it."""
+"""How far a rate may be from the exact one, relative to it: 23.98 is 1.7e-4 from 24000/1001, and 24
+is 1e-3 from it."""
 _BT709, _LIMITED = 1, 1
 """FFmpeg's numbers: of the colour matrix, primaries and transfer of HD video, and of the range 16
 to 235."""
 
 
 def movie_rate(fps: float) -> Fraction:
-    """Frames per second as a fraction: 23.976 means 24000/1001, as do 29.97 and 59.94 in their way. A whole rate is what it is.
+    """Frames per second as a fraction: 23.976 means 24000/1001, and 29.97 means 30000/1001.
 
     Raises:
-        ValueError: for a rate at which no movie runs.
+        ValueError: for a rate that a movie cannot have.
     """
     if not SLOWEST <= fps <= FASTEST:
         raise ValueError(
@@ -39,10 +39,20 @@ def movie_rate(fps: float) -> Fraction:
 
 
 def make_movie(frames: Mapping[int, Path], target: Path, *, fps: float, shot: str = "", date: str = "") -> bool:
-    """Write an MP4 of `frames`, by number, with shot, frame and date burnt in. Returns whether they are: a font may be absent.
+    """Write an MP4 with shot, frame and date burnt in.
 
     H.264 in 4:2:0, so both sides are even: an odd last row or column is left out. The index is at
     the front (faststart), so that it plays while it loads. The same frames give the same bytes.
+
+    Args:
+        frames: pictures by frame number.
+        target: the file to write.
+        fps: frames per second.
+        shot: the name to burn in.
+        date: the date to burn in.
+
+    Returns:
+        Whether the texts are burnt in: there may be no font.
 
     Raises:
         ValueError: when there are no frames, they differ in size or are too small, or this PyAV has

@@ -1,4 +1,4 @@
-"""A night as a whole, as Airflow tasks: what is planned before its shots, and what is told after them."""
+"""A night as Airflow tasks: the plan before its shots, and the summary after them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _log = logging.getLogger(__name__)
 
 @task(task_id="plan")
 def plan_night(*, layers: Iterable[str], timezone: str, **context: Any) -> list[dict[str, Any]]:
-    """Read the shot list, and return what the group is expanded with: one shot each, none on a dry run."""
+    """Read the shot list. Returns the arguments of the mapped group: a row for each shot.
+
+    On a dry run there are none.
+    """
     from stages import planning
 
     params, ti = context["params"], context["ti"]
@@ -59,7 +62,7 @@ def _plan(params: Mapping[str, Any], night: str) -> dict[str, Any]:
 
 @task(task_id="plan")
 def plan_repairs(*, layers: Iterable[str], renderjuice_conn_id: str, **context: Any) -> list[dict[str, Any]]:
-    """Fetch what the night's failed jobs left, and return what the group is expanded with: the shots that can be repaired."""
+    """Fetch what the night's failed jobs left. Returns a row for each shot that can be repaired."""
     from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
     from stages import rerender
     from stages.storage import storage
@@ -85,7 +88,7 @@ def plan_repairs(*, layers: Iterable[str], renderjuice_conn_id: str, **context: 
 
 
 def _rows(ti: Any, layers: Iterable[str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """With a column for each layer: the arguments of a mapped group cannot be taken apart inside it."""
+    """Add columns for each layer: inside a mapped group, its arguments cannot be taken apart."""
     if rows and (note := pool_note()):
         _log.info(note)
     ti.xcom_push("names", [row["order"]["shot"] for row in rows])
@@ -101,19 +104,19 @@ def _rows(ti: Any, layers: Iterable[str], rows: list[dict[str, Any]]) -> list[di
 
 @task(trigger_rule="all_done")
 def summarize(renderjuice_conn_id: str = CONNECTION, **context: Any) -> dict[str, Any]:
-    """Tell what became of each shot, and fail if one failed: then the run is red, and on-call sees it.
+    """Report what became of each shot, and fail if one failed: the run is red, and on-call sees it.
 
-    Rejected shots leave the run green. They are the artists' to mend, and the summary tells them
-    why. So does a dry run.
+    Rejected shots leave the run green. The summary says why, for the artists to fix them. A dry run
+    leaves it green, too.
     """
     decisions = _pull(context["ti"], "decide", "decision")
     jobs = {each["shot"]: list(each["jobs"].values()) for each in decisions if each["branch"] != "reject"}
-    return _tell(context, decisions, jobs, renderjuice_conn_id)
+    return _summarize(context, decisions, jobs, renderjuice_conn_id)
 
 
 @task(trigger_rule="all_done", task_id="summarize")
 def summarize_repairs(renderjuice_conn_id: str = CONNECTION, **context: Any) -> dict[str, Any]:
-    """`summarize` for repairs. Jobs that were started now take the place of the failed ones: a next repair goes on from them."""
+    """`summarize` for repairs. New jobs replace the failed ones, so the next repair starts from them."""
     ti = context["ti"]
     decisions, jobs = [], {}
     for index, repair in enumerate((_planned(ti) or {}).get("repairs", ())):
@@ -126,14 +129,14 @@ def summarize_repairs(renderjuice_conn_id: str = CONNECTION, **context: Any) -> 
         decision = repair["decision"]
         decisions.append(decision | {"jobs": decision["jobs"] | now})
         jobs[decision["shot"]] = list(now.values())
-    return _tell(context, decisions, jobs, renderjuice_conn_id)
+    return _summarize(context, decisions, jobs, renderjuice_conn_id)
 
 
-def _tell(
+def _summarize(
     context: Any, decisions: list[dict[str, Any]], jobs: dict[str, list[str]], renderjuice_conn_id: str
 ) -> dict[str, Any]:
     from stages import summary
-    from stages.spending import job_looks
+    from stages.spending import job_outcomes
 
     ti, params = context["ti"], context["params"]
     planned = _planned(ti)
@@ -146,8 +149,8 @@ def _tell(
         "deliveries": _pull(ti, "deliver"),
         "failures": _pull(ti, "", "failure"),
     }
-    looks = job_looks(jobs, _pull(ti, "render"), renderjuice_conn_id)
-    entries = planned["entries"] + summary.entries_of(planned["orders"], states, xcoms, looks)
+    outcomes = job_outcomes(jobs, _pull(ti, "render"), renderjuice_conn_id)
+    entries = planned["entries"] + summary.entries_of(planned["orders"], states, xcoms, outcomes)
     found = summary.report(
         planned["night"], entries, dry_run=planned.get("would_render"), refused=planned.get("refused")
     )
@@ -168,7 +171,7 @@ def _planned(ti: Any) -> dict[str, Any] | None:
 
 
 def _pull(ti: Any, stage: str, key: str = "return_value") -> list[Any]:
-    """What all tasks of the group whose name begins with `stage` left, of all shots, in no order."""
+    """XComs of all tasks of the group whose name begins with `stage`, of all shots, in any order."""
     ids = [
         task_id
         for task_id in ti.task.dag.task_ids

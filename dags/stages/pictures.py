@@ -1,4 +1,4 @@
-"""A picture file as it says it is: which channels hold the picture, and in which colour space. Read, never guessed.
+"""Read a picture file: which channels hold the picture, and in which colour space, is in the file.
 
 Two kinds of pictures come in:
 
@@ -22,30 +22,28 @@ PICTURES = frozenset(
 )
 _LETTERS = {"r": "R", "red": "R", "g": "G", "green": "G", "b": "B", "blue": "B", "a": "A", "alpha": "A"}
 _GREYS = ("Y", "V", "L", "I")
-"""A picture in black and white: of other programs, of Blender."""
+"""Names of the channel of a picture in black and white."""
 _BEAUTY = frozenset({"rgba", "rgb", "beauty", "color", "colour", "composite", "image", "main"})
 _ENDS = {"png": b"IEND\xaeB`\x82", "jpeg": b"\xff\xd9", "targa": b"TRUEVISION-XFILE.\0"}
-"""How files end that OpenImageIO reads in part without a complaint."""
-
-
+"""How files end that OpenImageIO reads without an error when they are cut short."""
 MOST_PIXELS = 1 << 26
-"""Of one picture: 8192 by 8192, a gigabyte of floats. A few kilobytes of PNG can claim a hundred
-times as many."""
+"""Pixels of one picture: 8192 by 8192, a gigabyte of floats. A few kilobytes of PNG can claim a
+hundred times as many."""
 MOST_VALUES = 1 << 29
-"""Of one part of a file, over all of its channels: two gigabytes of floats."""
+"""Values in one part of a file, in all its channels: two gigabytes of floats."""
 MOST_PARTS = 1000
 _DENSEST = 4096
-"""Pixels a byte of the file, above which a picture of more than `_UNDOUBTED` pixels is a damaged
-header rather than one colour."""
+"""Pixels for each byte of the file. Above this, a picture of more than `_UNDOUBTED` pixels is taken
+for a damaged header rather than for one colour."""
 _UNDOUBTED = 1 << 20
 _WITH_REGIONS = frozenset({".exr", ".tif", ".tiff"})
-"""Formats in which a picture may be a part of what is shown, such as a border render."""
+"""Formats in which a picture may be a part of the frame, such as a border render."""
 _DEFLATE = 1032
-"""Bytes that one byte of a PNG can stand for: Deflate packs no denser."""
+"""Most bytes that one byte of a PNG can stand for, as Deflate packs."""
 
 
 class PictureError(ValueError):
-    """A picture that cannot be used, in words for those who made it."""
+    """A picture that cannot be used. The message is for the people who made it."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +57,12 @@ class Picture:
 
     @property
     def has_alpha(self) -> bool:
-        """Whether something may be seen through it."""
+        """Whether it may be transparent."""
         return bool(self.image.spec().alpha_channel >= 0)
 
     @property
     def straight(self) -> bool:
-        """Whether colour is kept apart from alpha, as in PNG, rather than multiplied with it."""
+        """Whether colour is not multiplied by alpha, as in PNG."""
         return bool(self.image.spec().get_int_attribute("oiio:UnassociatedAlpha"))
 
 
@@ -75,11 +73,11 @@ class _Group:
     part: int
     name: str
     channels: Mapping[str, str]
-    """What each is called in the file, by its letter."""
+    """Names in the file, by letter (R, G, B, A, ...)."""
 
     @property
     def rank(self) -> int:
-        """How sure it is that this is the picture: the lower, the surer."""
+        """How likely this is the picture: the lower, the more likely."""
         name = self.name.casefold()
         if name in {"", "composite.combined"}:
             return 0 if not name else 1
@@ -103,8 +101,8 @@ def read_picture(path: Path) -> Picture:
     """The picture in a file, as floats.
 
     Raises:
-        PictureError: when it cannot be read, holds no picture or several, or is in a colour space
-            that nobody knows.
+        PictureError: when it cannot be read, holds no picture or several, or is in an unknown
+            colour space.
     """
     with _clear_errors(path):
         return _read_picture(path)
@@ -117,14 +115,15 @@ def _read_picture(path: Path) -> Picture:
     _check_size(path, specs)
     group = _picture(path, specs)
     space = space_of(specs[group.part])
-    # PNG keeps colour apart from alpha. Left as it is, for multiplying the two before sRGB's curve
-    # is off gives dark edges.
+    # PNG does not multiply colour by alpha. It stays so here: multiplying before sRGB's curve is
+    # taken off gives dark edges.
     config = oiio.ImageSpec()
     config.attribute("oiio:UnassociatedAlpha", 1)
     image = oiio.ImageBuf(str(path), group.part, 0, config)
     if not image.read(group.part, 0, force=True, convert=oiio.FLOAT):
         raise PictureError(f"{path} cannot be read: {image.geterror()}")
-    image.specmod().channelformats = ()  # of the file: in memory all are floats, which `channels` would not see
+    # These are the file's. In memory all channels are floats, which `channels` would not notice.
+    image.specmod().channelformats = ()
     letters = ("R", "G", "B", "A") if "A" in group.channels else ("R", "G", "B")
     image = oiio.ImageBufAlgo.channels(image, tuple(group.channels[letter] for letter in letters), letters)
     if image.roi != image.roi_full:  # a region, or more than what is shown
@@ -149,8 +148,7 @@ def is_whole(path: Path) -> bool:
     """Whether a file can be read to its last byte: every part of it, every channel, and its end.
 
     Raises:
-        PictureError: when it is too large to look: it may well be whole, and need not be rendered
-            again.
+        PictureError: when it is too large to be read. It may be whole, so it is not rendered again.
     """
     try:
         with _clear_errors(path):
@@ -171,7 +169,7 @@ def _reads(path: Path, parts: int) -> bool:
     for part in range(parts):
         image = oiio.ImageBuf(str(path), part, 0)
         whole = image.read(part, 0, force=True) and not image.has_error
-        image.geterror()  # said or not, it is dealt with
+        image.geterror()  # clears the error
         if not whole:
             return False
     end, tail = _ENDS.get(image.file_format_name), _tail(path)
@@ -179,7 +177,7 @@ def _reads(path: Path, parts: int) -> bool:
 
 
 def _check_size(path: Path, specs: Sequence[Any]) -> None:
-    """What a file says of itself, before a pixel of it is read."""
+    """Check what the header says, before a pixel is read."""
     for spec in specs:
         pixels = max(spec.width * spec.height * spec.depth, spec.full_width * spec.full_height * spec.full_depth)
         if pixels > MOST_PIXELS or pixels * spec.nchannels > MOST_VALUES:
@@ -210,13 +208,13 @@ def _specs(path: Path) -> list[Any]:
         _check_header(path, specs[-1])
         if file.format_name() != "openexr":
             break  # further ones are pages or thumbnails
-    file.geterror()  # of looking for one more
+    file.geterror()  # clears the error of the part after the last
     file.close()
     return specs
 
 
 def _check_header(path: Path, spec: Any) -> None:
-    """A bit that is wrong in a header makes gigabytes of a thumbnail."""
+    """One wrong bit in a header can turn a thumbnail into gigabytes."""
     pixels, size = spec.width * spec.height, path.stat().st_size
     whole_bytes = path.suffix.lower() == ".png" and spec.get_int_attribute("oiio:BitsPerSample", 8) >= 8
     if (whole_bytes and spec.image_bytes() > _DEFLATE * size) or pixels > max(_UNDOUBTED, _DENSEST * size):

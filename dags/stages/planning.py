@@ -1,4 +1,4 @@
-"""What has to be done tonight: which shots are new or changed, and under which fingerprint they will be delivered."""
+"""Plan a night: which shots are new or changed, and with which fingerprint they are delivered."""
 
 from __future__ import annotations
 
@@ -21,27 +21,26 @@ from stages.shot_text import Problem
 from stages.storage import join, sha256
 
 PIPELINE = 1
-"""Raise it when a change of these stages should deliver every shot anew."""
+"""Raise it when a change of these stages should deliver every shot again."""
 _SHORT = 16
-"""Hex digits of a fingerprint: folders are named by it, and 64 bits do not collide within one
-shot."""
+"""Hex digits of a fingerprint in names of folders: 64 bits do not collide within one shot."""
 
 
 def night_of(moment: datetime, timezone: str) -> str:
-    """The date of the night that `moment` belongs to: until noon it is still the night that began the day before."""
+    """The date of the night that `moment` belongs to. A night ends at noon of the next day."""
     return str((moment.astimezone(ZoneInfo(timezone)) - timedelta(hours=12)).date())
 
 
 def date_of(text: str) -> str:
-    """A date as folders are named by it: Python would also take `20261123` for one.
+    """A date as in names of folders, such as 2026-11-23. Python also accepts `20261123`.
 
     Raises:
-        ValueError: when it is none.
+        ValueError: for any other text.
     """
     try:
         return str(datetime.strptime(text.strip(), "%Y-%m-%d").date())  # noqa: DTZ007 - a date has no time zone
     except ValueError:
-        raise ValueError(f"{text!r} is no date: write it as 2026-11-23") from None
+        raise ValueError(f"{text!r} is not a date: write it as 2026-11-23") from None
 
 
 def names_of(shots: Iterable[str] | None) -> set[str]:
@@ -67,8 +66,9 @@ def plan_night(
         that again would cost the same and fail the same; `renderjuice_rerender_failed` repairs it.
 
     Raises:
-        ValueError: when `params["shots"]` names one that is not in the list, or the night is no
+        ValueError: when `params["shots"]` names one that is not in the list, or `night` is not a
             date.
+        RecordError: when the night's summary is not as it was written.
     """
     night = date_of(night)
     wanted = names_of(params["shots"])
@@ -92,7 +92,7 @@ def plan_night(
 
 
 def was_paid_in_vain(entry: Mapping[str, Any], order: Mapping[str, Any]) -> bool:
-    """Whether the night's summary says that just this was sent to render already, and failed."""
+    """Whether the night's summary says that this order was already rendered, and failed."""
     same = (entry.get("order") or {}).get("fingerprint") == order["fingerprint"]
     return same and entry.get("state") == "failed" and bool(entry.get("decision"))
 
@@ -112,7 +112,7 @@ def _orders(shots: Sequence[ListedShot], params: Mapping[str, Any], night: str) 
 
 
 def _order(shot: ListedShot, hashes: Mapping[str, str], params: Mapping[str, Any], night: str) -> dict[str, Any]:
-    """Everything that the tasks of a shot have to know. It goes through XCom, so it is small and JSON."""
+    """All that the tasks of a shot need. It goes through XCom, so it is small, and JSON."""
     content = {layer: hashes[file] for layer, file in shot.files.items()}
     mark = fingerprint(shot, content, params["quality"])
     return {
@@ -133,10 +133,10 @@ def _order(shot: ListedShot, hashes: Mapping[str, str], params: Mapping[str, Any
 
 
 def fingerprint(shot: ListedShot, content: Mapping[str, str], quality: str) -> str:
-    """SHA-256 over all that decides what the pictures look like: the scenes' bytes, the shot's settings, the pipeline's.
+    """SHA-256 of all that changes pixels: the scenes' bytes, the shot's and the pipeline's settings.
 
-    Not over paths, priorities, dates or notes: moving a scene, another night, or a word to the farm
-    renders nothing again. Nor over the way in which frames are written.
+    Paths, priorities, dates, notes and the way in which frames are written are not part of it:
+    changing them renders nothing again.
     """
     decisive = {
         "pipeline": PIPELINE,

@@ -1,4 +1,4 @@
-"""What a task refuses: at once, without a retry, and in words that say what to do."""
+"""Errors that a retry cannot cure: a task fails at once, with a message that says what to do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stages.compat import AirflowFailException, conf
 
 @contextmanager
 def no_use_to_retry(about: str = "", then: str = "") -> Iterator[None]:
-    """What our stages refuse is refused again tomorrow: fail at once.
+    """Turn input errors of our stages into errors that are not retried.
 
     Args:
         about: begins the message, such as a shot's name.
@@ -21,18 +21,17 @@ def no_use_to_retry(about: str = "", then: str = "") -> Iterator[None]:
     try:
         yield
     except (ValueError, RenderjuiceInputError) as error:
-        # Where we say for ourselves what happened to the money, the error's own end about it is left out.
+        # Where `then` says what happened to the money, the error's own end about it is left out.
         reason = error.what if then and isinstance(error, RenderjuiceInputError) else str(error)
-        told = f"{about}: {reason}" if about else reason
-        raise AirflowFailException(storable(f"{told.rstrip('.')}. {then}" if then else told)) from error
+        message = f"{about}: {reason}" if about else reason
+        raise AirflowFailException(storable(f"{message.rstrip('.')}. {then}" if then else message)) from error
 
 
 def check_map_length(count: int, what: str, instead: str) -> None:
-    """Refuse what Airflow would refuse after it was planned, and only as an error of its own API.
+    """Refuse more rows than Airflow can expand a task into. Airflow would say so too late.
 
     Raises:
-        ValueError: when one task would be expanded into more than `[core] max_map_length`; it says
-            what to do `instead`.
+        ValueError: when there are more than `[core] max_map_length`. It says what to do `instead`.
     """
     most = conf.getint("core", "max_map_length", fallback=1024)
     if count > most:

@@ -1,4 +1,4 @@
-"""What is missing of a night's failed shots, so that only that is rendered again."""
+"""Find what is missing of a night's failed shots, so that only that is rendered again."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Salvage = Callable[[str, str], Any]
 
 
 def plan_repairs(destination: str, night: str, shots: Sequence[str], salvage: Salvage) -> dict[str, Any]:
-    """The failed shots of a night that can be repaired, each with the configurations that render just what is missing.
+    """Plan repairs: for each failed shot, the configurations that render only what is missing.
 
-    What a failed job rendered before it failed is paid: it is fetched first. Frames of another
-    version of a scene are not mixed in: a shot whose scene has changed is left to the nightly, as
-    is one that never came to rendering.
+    What a failed job rendered is paid, so it is fetched first. Frames of two versions of a scene
+    are not mixed: a shot whose scene has changed is left to the nightly, and so is one whose render
+    never started.
 
     Args:
         destination: where the deliveries are.
@@ -35,8 +35,8 @@ def plan_repairs(destination: str, night: str, shots: Sequence[str], salvage: Sa
         whole has none), and `entries` of the summary for failed shots that are not repaired.
 
     Raises:
-        ValueError: when there is no summary of that night, or it knows nothing of a shot that is
-            named.
+        ValueError: when there is no summary of that night, or it has no shot of a name in `shots`.
+        RecordError: when the summary is not as it was written.
     """
     night, wanted = date_of(night), names_of(shots)
     where = join(destination, "nights", night, "summary.json")
@@ -79,16 +79,16 @@ def _missing(entry: Mapping[str, Any], layer: str, salvage: Salvage) -> dict[str
     config: dict[str, Any] = decision["configs"][layer]
     folder = join(entry["order"]["work"], layer)
     wanted = frame_numbers(decision["frames"])
-    missing = _look(folder, wanted)
+    missing = _missing_frames(folder, wanted)
     if missing and layer in decision["jobs"]:
         try:
             salvage(decision["jobs"][layer], folder)
-        except RenderjuiceError:  # the job is gone, or left nothing: what it had is rendered again
+        except RenderjuiceError:  # the job is gone, or left no frames
             return config | {"frameRanges": frame_ranges(missing)}
-        missing = _look(folder, wanted)
+        missing = _missing_frames(folder, wanted)
     return config | {"frameRanges": frame_ranges(missing)} if missing else None
 
 
-def _look(folder: str, frames: Sequence[int]) -> list[int]:
+def _missing_frames(folder: str, frames: Sequence[int]) -> list[int]:
     with local_copy(join(folder, "frames")) as here:
         return find_frames(Path(here), frames).wanted

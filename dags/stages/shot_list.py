@@ -1,9 +1,10 @@
 """The shot list: what is to be rendered tonight, in a file that people write by hand.
 
-Everything that is wrong with a list is told at once, each with its line, before anything is sent:
+All mistakes in a list are reported together, each with its line, before anything is sent. From the
+DAG folder:
 
-    python -m stages.shot_list shots.yaml            # from the DAG folder: check a list, as a pre-commit hook would
-    python -m stages.shot_list --schema              # the JSON Schema that editors complete and check with
+    python -m stages.shot_list shots.yaml       # check a list, as in a pre-commit hook
+    python -m stages.shot_list --schema         # the JSON Schema, for editors
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from stages.storage import join, storage
 
 @dataclass(frozen=True)
 class ListedShot:
-    """A shot with nothing wrong, its files found and its settings merged with the defaults."""
+    """A shot without mistakes. Its files exist, and the defaults are merged into its settings."""
 
     name: str
     show: str
@@ -36,19 +37,22 @@ class ListedShot:
 
 
 class ShotListError(ValueError):
-    """The list as a whole cannot be used. The message holds every problem, also those of single shots."""
+    """The list as a whole cannot be used. The message has all problems, also of single shots."""
 
 
 def load_shot_list(path: str) -> tuple[list[ListedShot], list[Problem]]:
-    """Read a list (YAML or JSON): the shots that can be rendered, in order of priority, and what is wrong with the others.
+    """Read a shot list, in YAML or JSON.
+
+    Returns:
+        The shots that can be rendered, in order of priority, and what is wrong with the others.
 
     Raises:
-        ShotListError: when the list as a whole is wrong: it is no YAML, or has a key that nobody
-            knows outside its shots.
+        ShotListError: when the list as a whole is wrong: it is not YAML, or it has an unknown key
+            outside its shots.
     """
     try:
         with storage(path).open("rb") as file:
-            text = file.read(LONGEST + 1).decode()  # one more tells that it is too long
+            text = file.read(LONGEST + 1).decode()  # one byte more shows that it is too long
     except (OSError, UnicodeDecodeError) as error:
         raise ShotListError(f"The shot list {path} cannot be read: {error}") from error
     shots, problems = check_shot_list(text, path.rpartition("/")[0])
@@ -58,7 +62,7 @@ def load_shot_list(path: str) -> tuple[list[ListedShot], list[Problem]]:
 
 
 def check_shot_list(text: str, folder: str) -> tuple[list[ListedShot], list[Problem]]:
-    """As `load_shot_list`, for a text; `folder` is where relative paths begin. Raises nothing."""
+    """As `load_shot_list`, for a text. Relative paths start at `folder`. It raises no errors."""
     try:
         source = ShotText(text)
     except NotYamlError as error:
@@ -75,8 +79,10 @@ def check_shot_list(text: str, folder: str) -> tuple[list[ListedShot], list[Prob
             if "colorManagementPreset" in listed.render:
                 usable.append(listed)
             else:
-                told = "colorManagementPreset is missing: write default, or aces, into `render` of the shot or of `defaults`"
-                problems.append(Problem(source.line("shots", index, "render"), told, listed.name))
+                message = (
+                    "colorManagementPreset is missing: write default or aces into `render` of the shot or of `defaults`"
+                )
+                problems.append(Problem(source.line("shots", index, "render"), message, listed.name))
     return sorted(usable, key=lambda shot: -shot.priority), sorted(problems, key=lambda problem: problem.line)
 
 
@@ -88,18 +94,18 @@ def _listed(shot: Shot, show: str, defaults: Defaults, folder: str) -> ListedSho
 
 
 def _missing_files(source: ShotText, folder: str) -> Iterator[Problem]:
-    """Every file that is named is looked for, also those of shots with other mistakes: all is told at once."""
+    """Check every file that is named, also in shots with other mistakes."""
     for place, shot, name in source.files():
         file = _resolve(folder, name)
         try:
             if not storage(file).is_file():
                 yield Problem(source.line(*place), f"there is no file {file}", shot)
-        except (OSError, ValueError, ImportError) as error:  # a protocol without its package, a bucket without access
-            yield Problem(source.line(*place), f"{file} cannot be looked at: {error}", shot)
+        except (OSError, ValueError, ImportError) as error:  # such as a protocol without its package
+            yield Problem(source.line(*place), f"{file} cannot be accessed: {error}", shot)
 
 
 def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid upon `under`, also inside nested settings such as `outputSettings`."""
+    """`under` with the settings in `over`, also inside nested ones such as `outputSettings`."""
     both = {
         name: merged(under[name], value)
         if isinstance(value, Mapping) and isinstance(under.get(name), Mapping)
@@ -120,7 +126,7 @@ def schema() -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns 1 when anything is wrong."""
+    """The command line. Returns 1 when the list has a mistake."""
     parser = argparse.ArgumentParser(prog="python -m stages.shot_list", description=__doc__.partition("\n")[0])
     parser.add_argument("list", nargs="?", help="the list to check")
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema")

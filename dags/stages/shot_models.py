@@ -1,4 +1,4 @@
-"""A shot list as it is written: the models that say which keys there are, and from which the JSON Schema is made."""
+"""The models of a shot list: its keys and their values. The JSON Schema is made from them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from renderjuice_provider.api.config import RenderConfig, Text
 from renderjuice_provider.frames import MOST_FRAMES, expand
 
 LAYERS = ("base", "over")
-"""The layers that a shot can have, from the bottom up. The DAG has tasks for each: Airflow cannot
-expand inside a mapped group."""
+"""The layers that a shot can have, from the bottom up. The DAG has tasks for each, because Airflow
+cannot expand inside a mapped group."""
 
 _RANGE = re.compile(r"\s*(-?\d{1,9})\s*-\s*(-?\d{1,9})\s*")
 _DIGITS = re.compile(r"\d+")
 
 
 def _frames(value: Any) -> Any:
-    """`7`, `0007`, `"1-24"`, `"1-10, 15"` or a list of these, as a list of ranges; each is told apart when it is wrong."""
+    """`7`, `0007`, `"1-24"`, `"1-10, 15"` or a list of these, as a list of ranges."""
     parts = value if isinstance(value, list) else [value]
     if not parts or any(isinstance(part, bool) or not isinstance(part, (str, int)) for part in parts):
         raise ValueError('write frames as 7, as "1-24", or as a list of these')
@@ -31,7 +31,7 @@ def _frames(value: Any) -> Any:
                 raise ValueError(f"frames {text!r} run backwards: write {both[2]}-{both[1]}")
             if both:
                 raise ValueError(f"frames {text!r} are more than {MOST_FRAMES}: make it several shots")
-            raise ValueError(f"frames {text!r} are empty, or no range: write 7, 1-24 or 1-24:2")
+            raise ValueError(f"frames {text!r} are empty, or not a range: write 7, 1-24 or 1-24:2")
     if sum(len(expand(text) or ()) for text in ranges) > MOST_FRAMES:
         raise ValueError(f"these are more than {MOST_FRAMES} frames: make it several shots")
     return [_DIGITS.sub(lambda digits: str(int(digits[0])), text) for text in ranges]
@@ -51,7 +51,7 @@ class _Strict(BaseModel):
 
 
 class RenderOverrides(RenderConfig):
-    """Fields of Renderjuice's render configuration. A name that Renderjuice does not document is taken for a slip."""
+    """Fields of Renderjuice's render configuration. Names that it does not document are refused."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 

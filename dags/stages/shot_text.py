@@ -19,19 +19,18 @@ from stages.shot_models import ShotList
 
 Model = TypeVar("Model", bound=BaseModel)
 LONGEST = 1 << 20
-"""Bytes of a list: some thousand shots. YAML is read slowly, and shots of a night are some
-hundred."""
+"""Bytes of a list: some thousand shots. A night has some hundred, and YAML is read slowly."""
 DEEPEST = 16
-"""Levels of a list in lists; a shot's settings are six deep."""
+"""Levels of nested lists and settings. A shot's settings have six."""
 MOST_VALUES = 100_000
-"""Of a list, where each alias counts as all that it stands for: nine lines of aliases can stand for
-a billion values."""
+"""Values in a list. An alias counts as all that it stands for: nine lines of aliases can stand for a
+billion values."""
 _HOW_TO_RAISE = " (the limit is {} in stages.shot_text)"
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is wrong with a list. `shot` is the shot that it concerns; None when it concerns the list as a whole."""
+    """A mistake in a list. `shot` is None when it concerns the list as a whole."""
 
     line: int
     message: str
@@ -55,7 +54,7 @@ class NotYamlError(ValueError):
 
 
 def _text_loader() -> Any:
-    """A YAML loader that leaves text as it is written: what is a number, the models know.
+    """A YAML loader that keeps everything as text. The models say what is a number.
 
     YAML 1.1 reads 8 from `0010`, 84 from `1:24`, 1.1 from `1.10`, False from `no` and a date from
     `2026-11-23`.
@@ -66,7 +65,7 @@ def _text_loader() -> Any:
         depth = values = 0
 
         def compose_node(self, parent: Any, index: Any) -> Any:
-            """Count what is there before anything is made of it."""
+            """Count and check before anything is made of it."""
             event: Any = self.peek_event()  # type: ignore[no-untyped-call]
             before = self.values
             self.depth += 1
@@ -101,7 +100,7 @@ def _text_loader() -> Any:
 
 
 class ShotText:
-    """A parsed list that remembers where each thing is written."""
+    """A parsed list that knows the line of everything in it."""
 
     def __init__(self, text: str) -> None:
         import yaml
@@ -110,11 +109,10 @@ class ShotText:
             raise NotYamlError(
                 f"it is longer than {LONGEST >> 10} KiB. Make it several lists{_HOW_TO_RAISE.format('LONGEST')}"
             )
-        # A tab is white space in JSON and an error in YAML; inside a JSON text it has to be written
-        # as \t.
+        # A tab is white space in JSON and an error in YAML. Inside a JSON text it is written as \t.
         text_of_yaml = text.replace("\t", "  ") if text.lstrip().startswith("{") else text
         try:
-            loader = _text_loader()(text_of_yaml)  # it looks for characters that YAML does not know
+            loader = _text_loader()(text_of_yaml)  # refuses characters that YAML does not allow
         except yaml.YAMLError as error:
             raise NotYamlError(error) from error
         try:
@@ -128,7 +126,7 @@ class ShotText:
         finally:
             loader.dispose()
         self._strict = False
-        with suppress(ValueError):  # a number in JSON is a number, and nothing else is
+        with suppress(ValueError):  # in JSON, only numbers are numbers
             self.data, self._strict = json.loads(text), True
 
     def _walk(self, node: Any, path: tuple[Any, ...]) -> None:
@@ -147,24 +145,24 @@ class ShotText:
                 self._walk(value, place)
 
     def line(self, *path: Any) -> int:
-        """Where `path` is written, or the nearest thing around it."""
+        """The line of `path`, or of what is around it."""
         while path not in self._lines and path:
             path = path[:-1]
         return self._lines.get(path, 1)
 
     def name(self, index: int) -> str:
-        """How a shot is called in messages: by its name, or by its place when it has none."""
+        """A shot's name in messages. Without a name it is its position."""
         raw = self.shots[index]
         name = raw.get("name") if isinstance(raw, dict) else None
         return str(name) if name else f"#{index + 1}"
 
     def repeated_keys(self) -> Iterator[Problem]:
-        """YAML would silently take the last of them."""
+        """Keys that are written twice. YAML would silently take the last."""
         for path, line in self._repeated:
             yield Problem(line, f"{path[-1]!r} is written twice", self._shot(path))
 
     def files(self) -> Iterator[tuple[tuple[Any, ...], str, str]]:
-        """Every file that is named: where, for which shot, and how."""
+        """Every file that is named: its path in the list, its shot, and its name."""
         for index, raw in enumerate(self.shots):
             layers = raw.get("layers") if isinstance(raw, dict) else None
             places: list[tuple[tuple[str, ...], Any]] = [
@@ -177,16 +175,16 @@ class ShotText:
 
     @property
     def shots(self) -> list[Any]:
-        """The shots as they are written; none when there is no list of them."""
+        """The shots as they are written; empty when `shots` is not a list."""
         shots = self.data.get("shots") if isinstance(self.data, dict) else None
         return shots if isinstance(shots, list) else []
 
     def read(self, model: type[Model], data: Any) -> Model:
-        """`data` as a model says it is to be read: from the text of a YAML list also numbers, `true` and `false`."""
+        """`data` as `model`. In YAML, texts may become numbers, `true` and `false`."""
         return model.model_validate(data, strict=self._strict)
 
     def check(self) -> Iterator[Problem]:
-        """What the models say, and names that are taken."""
+        """Mistakes that the models find, and names that are used twice."""
         try:
             self.read(ShotList, self.data)
         except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Files that may be here or in any object store: one way to read them, and one to write them whole."""
+"""Read and write files on this machine or in any object store, in one way."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from renderjuice_provider.storage import folder, whole_file
 
 
 def storage(path: Any) -> Any:
-    """`path` as an `ObjectStoragePath`: a local path, or a URL such as `s3://aws_default@bucket/shots`."""
+    """An `ObjectStoragePath` for a local path, or a URL such as `s3://aws_default@bucket/shots`."""
     from airflow.sdk import ObjectStoragePath
 
     return ObjectStoragePath(str(path))
 
 
 def join(path: str, *parts: str) -> str:
-    """`path` with more parts: ids in URLs and local paths alike."""
+    """`path` with more parts, for URLs and local paths."""
     return "/".join([path.rstrip("/"), *parts])
 
 
 def sha256(path: Any) -> str:
-    """Of a file, which is streamed."""
+    """The SHA-256 of a file, which is streamed."""
     with storage(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_json(path: str) -> Any:
-    """A JSON file; None when there is none, or half of one."""
+    """What a JSON file holds; None when there is no file, or it is cut short."""
     try:
         return json.loads(storage(path).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
@@ -41,21 +41,21 @@ def read_json(path: str) -> Any:
 
 
 def put_text(root: str, name: str, text: str) -> str:
-    """Write `text` to `name` below `root` so that nobody ever sees half of it, and return where it is."""
+    """Write `text` to `name` below `root`, whole or not at all. Returns the path."""
     with whole_file(folder(storage(root)), name) as path:
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
     return join(root, name)
 
 
 def put_json(root: str, name: str, content: Any) -> str:
-    """`put_text` for JSON, for people to read as well."""
+    """`put_text` for JSON, indented for people."""
     content = storable(content, most=float("inf"), urls=False)
     return put_text(root, name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 @contextmanager
 def local_copy(path: str) -> Iterator[Path]:
-    """A folder of this machine with what is in `path`: itself when it is local, else a copy for as long as it is needed."""
+    """A local folder with what is in `path`: `path` itself, or a temporary copy."""
     source = storage(path)
     if source.protocol in {"", "file", "local"}:
         yield Path(source.path)
@@ -68,7 +68,7 @@ def local_copy(path: str) -> Iterator[Path]:
 
 @contextmanager
 def local_result(path: str) -> Iterator[Path]:
-    """A folder of this machine to write into; what is in it at the end is in `path`."""
+    """A local folder to write to. At the end, what is in it is in `path`."""
     target = storage(path)
     if target.protocol in {"", "file", "local"}:
         Path(target.path).mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What became of the night: for on-call in the log, for programs in JSON, and for `renderjuice_rerender_failed` to go on from."""
+"""What became of a night: text for on-call, and JSON for programs and for repairs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def entries_of(
     orders: Sequence[Mapping[str, Any]],
     states: Mapping[str, str | None],
     xcoms: Mapping[str, Iterable[Mapping[str, Any]]],
-    looks: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    outcomes: Mapping[str, Mapping[str, Mapping[str, Any]]],
 ) -> list[dict[str, Any]]:
     """An entry for each shot that the DAG went through.
 
@@ -29,7 +29,7 @@ def entries_of(
         states: of the group's task instances, by `<task id>_<map index>`, as Airflow gives them.
         xcoms: what the tasks left: `decisions`, `rejections`, `deliveries`, and `failures` (of
             `note_failure`).
-        looks: by shot, what became of its jobs: see `stages.spending`.
+        outcomes: what became of the jobs, by shot; see `stages.spending`.
     """
     decisions = {decision["shot"]: decision for decision in xcoms["decisions"]}
     rejections = {rejection["shot"]: rejection for rejection in xcoms["rejections"]}
@@ -38,8 +38,8 @@ def entries_of(
     entries = []
     for index, order in enumerate(orders):
         shot = order["shot"]
-        failure, jobs = failures.get(index, {}), looks.get(shot, {})
-        spent = {job_id: look["seconds"] for job_id, look in jobs.items()}
+        failure, jobs = failures.get(index, {}), outcomes.get(shot, {})
+        spent = {job_id: outcome["seconds"] for job_id, outcome in jobs.items()}
         entry: dict[str, Any] = {"shot": shot, "state": "failed", "order": dict(order), "decision": decisions.get(shot)}
         entry |= {"spent": spent, "render_seconds": _sum(spent)}
         troubled = _not_well(states, index)
@@ -52,19 +52,19 @@ def entries_of(
         else:
             task = failure.get("task") or (troubled[0] if troubled else "")
             entry |= {"reason": failure.get("reason") or _reason(task, jobs), "task": task}
-        if running := [job_id for job_id, look in jobs.items() if look["running"]]:
+        if running := [job_id for job_id, outcome in jobs.items() if outcome["running"]]:
             entry["still_rendering"] = running
         entries.append(entry)
     return entries
 
 
 def _reason(task: str, jobs: Mapping[str, Mapping[str, Any]]) -> str:
-    """Of a shot whose tasks could not say one: a task that is ended by hand while it is deferred runs no more."""
-    told = "; ".join(look["reason"] for look in jobs.values() if look["reason"])
-    if not told and any(look["status"] == "canceled" for look in jobs.values()):
-        told = "its render was cancelled"
+    """Why a shot failed, when its tasks left no reason: a deferred task that is ended does not run."""
+    reasons = "; ".join(outcome["reason"] for outcome in jobs.values() if outcome["reason"])
+    if not reasons and any(outcome["status"] == "canceled" for outcome in jobs.values()):
+        reasons = "its render was cancelled"
     where = f"see the log of {task or 'its tasks'}"
-    return f"{told}; {where}" if told else where
+    return f"{reasons}; {where}" if reasons else where
 
 
 def report(
@@ -74,13 +74,15 @@ def report(
     dry_run: Sequence[str] | None = None,
     refused: str | None = None,
 ) -> dict[str, Any]:
-    """The entries by state, with totals; small enough for XCom. What an earlier run of the night spent is not counted again.
+    """The entries by state, with totals, small enough for XCom.
+
+    What an earlier run of the night spent is not counted again.
 
     Args:
         night: its date.
         entries: see `entries_of`.
-        dry_run: the shots that would be rendered; None when it was no dry run.
-        refused: why a dry run could plan nothing.
+        dry_run: the shots that would be rendered; None when this is not a dry run.
+        refused: why a dry run planned no shots.
     """
     found: dict[str, Any] = {"night": night}
     for state in STATES:
@@ -96,7 +98,7 @@ def report(
 
 
 def _delivered(entry: Mapping[str, Any]) -> Any:
-    """Where the movie is, and what else was ordered and is not there."""
+    """Where the movie is, and what was ordered and is missing."""
     lost = [
         f"frames {numbers(gap['frames'], 5)} of node {gap['node']} ({gap['layer']})" for gap in entry.get("missing", ())
     ]
@@ -110,12 +112,12 @@ def as_text(found: Mapping[str, Any]) -> str:
     unknown = len(found.get("jobs_of_unknown_cost", ()))
     lines.append(
         f"{', '.join(counts)}; {found['frames']} frames, {found['render_seconds']} render seconds"
-        + (f", and what {unknown} jobs cost that could not be asked" if unknown else "")
+        + (f", and what {unknown} jobs cost that could not be read" if unknown else "")
     )
     for state in STATES:
         if found[state]:
             lines += ["", f"## {state.capitalize()}", ""]
-            lines += [f"- **{shot}**: {told}" for shot, told in sorted(found[state].items())]
+            lines += [f"- **{shot}**: {line}" for shot, line in sorted(found[state].items())]
     if "would_render" in found:
         would = [f"- **{shot}**" for shot in found["would_render"]] or [found.get("refused") or "Nothing."]
         lines += ["", "## Dry run: would be rendered", "", *would]
@@ -123,7 +125,7 @@ def as_text(found: Mapping[str, Any]) -> str:
 
 
 def alarm(found: Mapping[str, Any]) -> str:
-    """For a run in which shots failed: which and why, what it cost, and what to do."""
+    """The error of a run in which shots failed: which and why, what it cost, and what to do."""
     failed = sorted(found["failed"].items())
     count = "1 shot failed" if len(failed) == 1 else f"{len(failed)} shots failed"
     shown = [f"{shot}: {reason}" for shot, reason in failed[:_MOST_SHOWN]]
@@ -142,9 +144,12 @@ def alarm(found: Mapping[str, Any]) -> str:
 def keep(destination: str, night: str, entries: Sequence[Mapping[str, Any]]) -> str:
     """Write the night's `summary.json` and `summary.md`, and return where the first is.
 
-    They tell of the whole night: a later run of the same night changes the entries of its own
-    shots, and a shot that was delivered stays so when the later run finds it unchanged. What a
-    shot's earlier jobs cost is kept, for it was paid.
+    They are about the whole night. A later run of the same night changes only the entries of its
+    own shots, and a delivered shot stays delivered when that run finds it unchanged. The cost of
+    earlier jobs is kept, because it was paid.
+
+    Raises:
+        RecordError: when the summary that is there was not written by these DAGs.
     """
     where = join(destination, "nights", night)
     shots = dict((read_record(join(where, "summary.json"), Summary) or {"shots": {}})["shots"])
@@ -164,17 +169,15 @@ def _sum(spent: Mapping[str, float | None]) -> float:
 
 
 def _line(entry: Mapping[str, Any]) -> str:
-    """What a list of shots says of one."""
-    told = " ".join(str(entry.get("reason") or _delivered(entry)).split())
-    told = told.removeprefix(
-        f"{entry['shot']} failed: "
-    )  # as a render's own error begins, which stands alone in its log
+    """A shot's line in a report."""
+    line = " ".join(str(entry.get("reason") or _delivered(entry)).split())
+    line = line.removeprefix(f"{entry['shot']} failed: ")  # as a render's own error begins
     running = ", ".join(entry.get("still_rendering", ()))
-    return f"{told} (still rendering, and being paid: {running})" if running else told
+    return f"{line} (still rendering, and being paid: {running})" if running else line
 
 
 def _not_well(states: Mapping[str, str | None], index: int) -> list[str]:
-    """The tasks of a shot that failed or never ran; those that really failed come first."""
+    """The tasks of a shot that failed or did not run. Those that failed come first."""
     own = {
         match[1]: state
         for key, state in states.items()

@@ -1,4 +1,4 @@
-"""The stages of one shot as Airflow tasks: thin, for what they do is in plain functions beside them, with tests of their own.
+"""The stages of one shot as Airflow tasks. What they do is in plain functions beside this module.
 
 Nothing heavy is imported here at the top: every task of a DAG reads this file when it starts.
 """
@@ -30,12 +30,12 @@ _log = logging.getLogger(__name__)
 
 
 class DecideOperator(BaseBranchOperator):
-    """`@task.branch` on what validation found: `reject`, or for each layer `render_final` or `render_economical`.
+    """Branch on what validation found: `reject`, or `render_final` or `render_economical` by layer.
 
-    A class, because up to Airflow 3.3.2 a branch inside a mapped group skips nothing: all branches
-    run, which here would pay for every render twice and for the rejected ones too
-    (https://github.com/apache/airflow/issues/67265). So the tasks that are not chosen are skipped
-    outright, and `guard` stops those that this does not reach.
+    This is a class because up to Airflow 3.3.2 a `@task.branch` inside a mapped group skips
+    nothing: all branches run, which here would pay for every render twice, and for the rejected
+    ones too (https://github.com/apache/airflow/issues/67265). So the tasks that are not chosen are
+    skipped directly, and `guard` skips those that this does not reach.
 
     Pushes `decision`, and for each layer `<layer>_job` and `<layer>_config`. Tasks after it take
     those: being directly downstream is what lets a branch skip them.
@@ -60,9 +60,8 @@ class DecideOperator(BaseBranchOperator):
         ti = context["ti"]
         ti.xcom_push("decision", decision)
         configs = decision.get("configs", {})
-        for (
-            layer
-        ) in self.found:  # something for every layer, so that a task which only `guard` will stop can be rendered
+        # Every layer gets both, so that the templates of a task that `guard` will skip can be rendered.
+        for layer in self.found:
             ti.xcom_push(f"{layer}_job", decision["jobs"].get(layer, ""))
             ti.xcom_push(f"{layer}_config", configs.get(layer, {}))
         group, _, _ = self.task_id.rpartition(".")
@@ -72,16 +71,16 @@ class DecideOperator(BaseBranchOperator):
         return [f"{group}.render_{layer}.render_{decision['branch']}" for layer in configs]
 
     @staticmethod
-    def _set_state_to_skipped(tasks: Any, map_index: int | None) -> None:  # noqa: ARG004 - as its base calls it
+    def _set_state_to_skipped(tasks: Any, map_index: int | None) -> None:  # noqa: ARG004 - inherited
         if tasks:
             raise DownstreamTasksSkipped(tasks=tasks)
 
 
 def guard(context: Any) -> None:
-    """`pre_execute` of every task of a shot: skips a layer that the shot does not have, and a branch that was not chosen.
+    """`pre_execute` of every task of a shot: skips absent layers and branches that were not chosen.
 
-    The branch skips its siblings where they exist; Airflow may not have expanded them yet. Before
-    money is spent, we ask again.
+    The branch skips the other branches, but Airflow may not have expanded them yet. So this checks
+    again before money is spent.
     """
     ti, operator = context["ti"], context["task"]
     if getattr(operator, "file_path", "") is None:
@@ -105,7 +104,7 @@ def note_failure(context: Any) -> None:
             "map_index": ti.map_index,
             "task": ti.task_id,
             "reason": redact(str(error or "it was killed"), longest=1000),
-            # A scene that cannot be opened is the artist's to mend, like one without a camera.
+            # A scene that cannot be opened has to be fixed by the artist, like one without a camera.
             "rejects": final and free and stage in {"upload", "validate"},
         },
     )

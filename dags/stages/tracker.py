@@ -1,4 +1,4 @@
-"""Telling the studio's production tracker what was delivered."""
+"""Report to the studio's production tracker what was delivered."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from typing import Any
 from airflow.providers.http.operators.http import HttpOperator
 
 CONNECTION = "production_tracker"
-"""An Airflow connection of type `http`. Another tracker: change `endpoint`, `data` and `headers` to
-what it wants."""
+"""An Airflow connection of type `http`. For another tracker, change `endpoint`, `data` and
+`headers`."""
 
 
 def tracker_task(delivered: Any) -> HttpOperator:
-    """A task that sends what `deliver` returned to `PUT /shots/<shot>/deliveries/<version>`, as JSON.
+    """A task that PUTs what `deliver` returned, as JSON, to `/shots/<shot>/deliveries/<version>`.
 
-    PUT to the version's own address, so that telling it again, in a retry or a repair, changes
-    nothing.
+    Each version has its own address, so sending it again, in a retry or a repair, changes nothing.
     """
     delivery = f"ti.xcom_pull(task_ids='{delivered.operator.task_id}', map_indexes=ti.map_index)"
     tell_tracker = HttpOperator(

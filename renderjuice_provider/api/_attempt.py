@@ -1,26 +1,30 @@
-"""One clock around a whole attempt: the connection, the order, the answer's head and its body.
+"""One attempt at a request, and its limits: how long it may take, and how many bytes it may bring.
 
-A time-out of a socket counts the seconds between two bytes. Header lines, hints (103), extensions of chunks, trailers and
-compressed blocks that hold nothing can drip for ever, one byte at a time. So an attempt has an end; where a file of any size is
-on its way, only the file's own bytes move that end.
+The time-out of a socket counts the seconds between two bytes. Header lines, hints (103), extensions
+of chunks, trailers and compressed blocks that hold nothing can come for ever, one byte at a time. So
+an attempt has an end. Where a file of any size is sent or fetched, only the bytes of the file itself
+move that end. A body is read up to a limit, for one without an end would fill the memory.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from io import BytesIO
 
-if TYPE_CHECKING:
-    import httpx
+import httpx  # noqa: TID253 - only the wires import this module
+
+from renderjuice_provider.api._unpacking import Unpacker
 
 PATIENCE = 4.0
-"""Times the time-out: seconds that a whole call to the API may take, and the head and the body of any short answer."""
+"""Times the time-out: seconds for a whole call to the API, and for any response that is no file."""
 ENOUGH = 1 << 20
-"""Bytes of a file in one time-out of the store: who brings fewer (3.5 KB/s at the default) is as good as silent."""
+"""Bytes of a file that must move within one time-out of the store (3.5 KB/s at the default)."""
+LONGEST = 64 << 20
+"""Bytes of a body: a list of 100,000 jobs has fewer."""
 
 
 class Attempt:
@@ -29,20 +33,24 @@ class Attempt:
     Args:
         seconds: until its end.
         clock: in seconds.
+
+    Attributes:
+        end: by `clock`.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+        self.clock = clock
+        self.end = clock() + seconds
+        self._seconds = seconds
         self._moved = 0
-        self.allow(seconds)
 
     def allow(self, seconds: float) -> None:
-        """It ends so many seconds from now."""
+        """Let it end this many seconds from now."""
         self._seconds = seconds
-        self._end = self._clock() + seconds
+        self.end = self.clock() + seconds
 
     def moved(self, size: int) -> None:
-        """So many bytes of the file were moved: for enough of them, the time begins anew."""
+        """Note that `size` bytes of the file were moved: after `ENOUGH` of them, the time starts again."""
         self._moved += size
         if self._moved >= ENOUGH:
             self._moved = 0
@@ -50,43 +58,102 @@ class Attempt:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """The clock stands still: this machine's disk is at work, and nobody's connection is slow."""
+        """Stop the clock while this machine's disk works: the connection is not to blame for that."""
         left = self.left
         try:
             yield
         finally:
-            self._end = self._clock() + left
+            self.end = self.clock() + left
 
     @property
     def left(self) -> float:
         """Seconds; negative when it is over."""
-        return self._end - self._clock()
+        return self.end - self.clock()
 
     def over(self) -> httpx.TimeoutException:
-        """The error for who finds that it is over."""
-        import httpx
-
-        return httpx.ReadTimeout(f"the answer did not end within {self._seconds:g} s")
+        """The error to raise when it is over."""
+        return httpx.ReadTimeout(f"the response did not end within {self._seconds:g} s")
 
     def check(self) -> None:
-        """Raise `over()` if it is over: bytes may arrive faster than they are looked at."""
-        if self.left < 0:
+        """Raise `over()` if it is over: bytes may arrive faster than they are read."""
+        if self.end < self.clock():
             raise self.over()
 
 
+class Body:
+    """Collects and unpacks the body of one response.
+
+    Args:
+        attempt: checked for each piece of the body.
+        headers: of the response.
+        longest: bytes that the body may have when unpacked; `LONGEST` by default.
+
+    Raises:
+        httpx.DecodingError: for a coding that was not asked for.
+    """
+
+    def __init__(self, attempt: Attempt, headers: Mapping[str, str], longest: int | None = None) -> None:
+        self._attempt = attempt
+        self._longest = LONGEST if longest is None else longest
+        self._unpacker = Unpacker(headers) if "content-encoding" in headers else None
+        self._pieces = BytesIO()
+
+    def add(self, chunk: bytes) -> None:
+        """Append one more chunk.
+
+        Raises:
+            httpx.ReadError: when the body is too long, as if the connection had failed.
+            httpx.TimeoutException: when the attempt is over: bytes may arrive faster than they are read.
+        """
+        for piece in self._unpacker.pieces(chunk) if self._unpacker else (chunk,):
+            if self._attempt.end < self._attempt.clock():
+                raise self._attempt.over()
+            if self._pieces.tell() + len(piece) > self._longest:
+                raise httpx.ReadError(f"the response is longer than {self._longest >> 20} MiB")
+            self._pieces.write(piece)
+
+    def whole(self) -> bytes:
+        """All of it, without a copy.
+
+        Raises:
+            httpx.DecodingError: when it is compressed, and its end is missing.
+        """
+        if self._unpacker:
+            self._unpacker.end()
+        return self._pieces.getvalue()
+
+
+def seconds_for_call(timeout: float, within: float | None) -> float:
+    """Seconds for the whole of a call to the API; `within` is the caller's wish, see `Call`."""
+    return PATIENCE * timeout if within is None else min(PATIENCE * timeout, max(within, timeout))
+
+
 CURRENT: ContextVar[Attempt | None] = ContextVar("renderjuice_attempt", default=None)
-"""Of this thread: see `renderjuice_provider.api._timed`."""
+"""The attempt of this thread."""
+
+
+def bounded(timeout: float | None, error: type[Exception]) -> float | None:
+    """A socket's time-out, or less when the attempt of this thread has less left.
+
+    Raises:
+        Exception: `error`, when nothing is left.
+    """
+    current = CURRENT.get()
+    if current is None:
+        return timeout
+    left = current.end - current.clock()
+    if left <= 0:
+        raise error(str(current.over()))
+    return left if timeout is None else min(timeout, left)
 
 
 @contextmanager
 def attempt(seconds: float) -> Iterator[Attempt]:
-    """An attempt of the calling thread, which bounds what `renderjuice_provider.api._timed` reads and writes in it.
+    """An attempt of the calling thread, whose sockets it bounds: see `bounded`.
 
     Raises:
         httpx.TimeoutException: when it is over.
     """
-    import httpx
-
     current = Attempt(seconds)
     token = CURRENT.set(current)
     try:
@@ -100,22 +167,23 @@ def attempt(seconds: float) -> Iterator[Attempt]:
 
 
 class _LoopAttempt(Attempt):
-    """One that an event loop breaks off."""
+    """An attempt that an event loop breaks off."""
 
     def __init__(self, seconds: float, timeout: asyncio.Timeout) -> None:
-        self._timeout = timeout
         super().__init__(seconds, asyncio.get_running_loop().time)
+        self._timeout = timeout
+        timeout.reschedule(self.end)
 
     def allow(self, seconds: float) -> None:
         super().allow(seconds)
-        self._timeout.reschedule(self._end)
+        self._timeout.reschedule(self.end)
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
         self._timeout.reschedule(None)
         with super().stopped():
             yield
-        self._timeout.reschedule(self._end)
+        self._timeout.reschedule(self.end)
 
 
 @asynccontextmanager
@@ -127,7 +195,7 @@ async def loop_attempt(seconds: float) -> AsyncIterator[Attempt]:
     """
     current: Attempt | None = None
     try:
-        async with asyncio.timeout(None) as timeout:  # the attempt says when
+        async with asyncio.timeout(None) as timeout:  # the attempt sets its end
             current = _LoopAttempt(seconds, timeout)
             yield current
     except TimeoutError:

@@ -1,6 +1,24 @@
-"""Flows: an operation as a generator that yields steps, is sent what came of each, and returns the result.
+"""Flows: generators that decide what to do, and leave it to a wire to do it.
 
-It decides; a wire performs. So a flow can be driven by hand in a test, by a thread, or by an event loop, and is the same flow.
+An operation on Renderjuice is a flow. It yields steps (a request, a pause, work on the disk) and gets
+the result of each. `renderjuice_provider.api._blocking_wire` performs the steps in the calling
+thread, `renderjuice_provider.api._async_wire` on an event loop, and a test performs them by hand:
+the flow is the same.
+
+How to write one: every step is used with `yield from`, which is typed, and gives the step's result.
+
+    def when_it_answers(job_id: str) -> Flow[int]:
+        while True:
+            outcome = yield from Call("GET", f"/jobs/{job_id}")    # Response | NoResponse
+            if isinstance(outcome, Response):
+                return outcome.status
+            yield from Pause(2.0)
+
+A flow uses another one in the same way: `status = yield from when_it_answers(job_id)`.
+Who performs it: `client.run(when_it_answers(job_id))`, or `await client.run(...)`.
+
+A flow must not block, sleep or send anything itself. It may catch every `RenderjuiceError`, also one
+that a step raises because this machine failed (a full disk, an unusable proxy).
 """
 
 from __future__ import annotations
@@ -8,70 +26,32 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from renderjuice_provider.api.scene_file import SceneFile
 
 T = TypeVar("T")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Call:
-    """A request to the API itself: the only kind that carries the key.
+class Received:
+    """A file that arrived whole: its size in bytes, and its SHA-256 in hexadecimal."""
 
-    Attributes:
-        longest: bytes of an answer that are worth reading; by default what `renderjuice_provider.api._body` says.
-        within: seconds after which its answer is of little use; it gets the connection's time-out in any case.
-    """
-
-    method: str
-    path: str
-    body: Any = None
-    params: Mapping[str, str] = field(default_factory=dict)
-    longest: int | None = None
-    within: float | None = None
-
-
-@dataclass(frozen=True)
-class PutFile:
-    """The bytes of a scene to a presigned URL. No key, no cookies. A redirect is an answer."""
-
-    url: str = field(repr=False)
-    scene: SceneFile
-
-
-@dataclass(frozen=True)
-class FetchFile:
-    """A signed URL to a local file. No key, no cookies. A redirect is an answer."""
-
-    url: str = field(repr=False)
-    part: Path
-
-
-@dataclass(frozen=True)
-class Pause:
-    """Wait this many seconds."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class RunInThread:
-    """Local work that may block: looking into a zip, moving a file into its place."""
-
-    work: Callable[[], Any]
-
-
-@dataclass(frozen=True)
-class Gather:
-    """Flows to perform side by side, a few at a time, each made when its turn comes; their results come back in order."""
-
-    flows: Iterable[Flow[Any]]
+    size: int
+    sha256: str
 
 
 @dataclass(frozen=True)
 class Response:
-    """What came back, whatever it says; `received` tells of a fetched file."""
+    """What came back, whatever its status.
+
+    Attributes:
+        status: the HTTP status.
+        headers: their names in lower case.
+        body: empty when the response was a file.
+        received: the file that was fetched; None when there was none.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -85,21 +65,96 @@ class Response:
 
 
 @dataclass(frozen=True)
-class Received:
-    """A file that arrived whole."""
-
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True)
 class NoResponse:
-    """Nothing came back. `sent` is False only when the request certainly never left, `passing` where asking again is of no use."""
+    """Nothing usable came back.
+
+    Attributes:
+        reason: for people.
+        sent: False only when the request certainly never left this machine.
+        transient: whether a retry may succeed.
+    """
 
     reason: str
     sent: bool
-    passing: bool = True
+    transient: bool = True
 
 
-Step = Call | PutFile | FetchFile | Pause | RunInThread | Gather
-Flow = Generator[Step, Any, T]
+class Step(Generic[Result]):
+    """Something that a wire performs for a flow; `yield from` it to get its result."""
+
+    def __iter__(self) -> Generator[Step[Any], Any, Result]:
+        # All steps of a flow pass the same `yield`, so Python's types cannot say which result belongs
+        # to which step. This line can, and it is the only one that must.
+        result: Result = yield self
+        return result
+
+
+Flow = Generator[Step[Any], Any, T]
+"""A generator that yields steps and returns a `T`."""
+
+
+@dataclass(frozen=True)
+class Call(Step[Response | NoResponse]):
+    """A request to the API itself: the only kind that carries the key.
+
+    Attributes:
+        method: such as `GET`.
+        path: below the base URL.
+        body: what is sent as JSON; None sends no body.
+        params: the query.
+        longest: bytes of a body that are read; by default `renderjuice_provider.api._attempt.LONGEST`.
+        within: seconds after which the response is of little use. The call gets the client's
+            `timeout` in any case.
+    """
+
+    method: str
+    path: str
+    body: Any = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    longest: int | None = None
+    within: float | None = None
+
+
+@dataclass(frozen=True)
+class PutFile(Step[Response | NoResponse]):
+    """The bytes of a scene to a presigned URL. No key, no cookies. A redirect is a response."""
+
+    url: str = field(repr=False)
+    scene: SceneFile
+
+
+@dataclass(frozen=True)
+class FetchFile(Step[Response | NoResponse]):
+    """A signed URL to a local file. No key, no cookies. A redirect is a response.
+
+    Attributes:
+        partial_file: where the bytes go. It is deleted again when not all of them arrive.
+    """
+
+    url: str = field(repr=False)
+    partial_file: Path
+
+
+@dataclass(frozen=True)
+class Pause(Step[None]):
+    """Wait this many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RunInThread(Step[Result]):
+    """Local work that may block, such as reading a zip; a blocking client just does it."""
+
+    work: Callable[[], Result]
+
+
+@dataclass(frozen=True)
+class Gather(Step[list[Result]]):
+    """Flows that are performed side by side, a few at a time; their results come in order.
+
+    Attributes:
+        flows: each is taken from here when its turn comes, so there may be very many.
+    """
+
+    flows: Iterable[Flow[Result]]

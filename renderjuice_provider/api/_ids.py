@@ -1,4 +1,4 @@
-"""The ids of jobs: what we send, and whether an answer is about the job that was asked for."""
+"""The ids of jobs: in requests, and whether a response is about the job that was asked for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def check_job_id(job_id: str) -> str:
     """`job_id` in the usual form of a UUID.
 
     Raises:
-        RenderjuiceInputError: when it is none. It goes into a path, so this also keeps `../` and the like out of URLs.
+        RenderjuiceInputError: when it is not a UUID. Ids go into paths, so this keeps `../` out of URLs.
     """
     try:
         return str(uuid.UUID(job_id)) if isinstance(job_id, str) else _no_uuid(job_id)
@@ -28,20 +28,21 @@ def _no_uuid(job_id: Any) -> str:
 
 
 def same_job(one: str, other: str) -> bool:
-    """Whether both name one job, however they are written."""
+    """Whether both are the same UUID, however they are written."""
     return one == other or _plain(one) == _plain(other)
 
 
 def check_answer(answered: str, asked: str | None) -> None:
-    """Is the answer about the job that was asked for?
+    """Raise unless a response is about the job that was asked for; `asked` is None when any job will do.
 
     Raises:
-        RenderjuiceResponseError: when it is not: a cache, a proxy or a mix-up at the farm. Nothing may be ordered, cancelled or
-            paid on account of it.
+        RenderjuiceResponseError: when a cache, a proxy or the server mixed something up. Nothing may
+            be rendered, cancelled or reported because of such a response.
     """
     if asked is not None and not same_job(answered, asked):
         raise RenderjuiceResponseError(
-            f"Renderjuice's answer is about another job ({redact(answered)[:80]}) than the one that was asked for ({asked})"
+            f"Renderjuice's answer is about another job ({redact(answered)[:80]}) "
+            f"than the one that was asked for ({asked})"
         )
 
 

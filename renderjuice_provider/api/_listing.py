@@ -1,8 +1,8 @@
 """All jobs, page by page, from an API whose paging parameters are only partly documented.
 
-So: stop when the server answers another page than was asked for or nothing new (it ignores the parameter), never name a job twice
-(pages shift while jobs are created), filter by status here too, and stop somewhere. Source: the API
-reference's page on listing jobs.
+So: stop when the server sends another page than was asked for, or nothing new (it ignores the
+parameter); never give a job twice (pages shift while jobs are created); filter by status here too;
+and stop at some page. Source: the API reference's page on listing jobs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ from renderjuice_provider.api.models import Job, parse
 PAGE_SIZE = 100
 MAX_PAGES = 1000
 MANY = 1000
-"""Jobs of one page, of which more are sorted out beside an event loop: nobody asked for so many."""
+"""Jobs of one page from which on they are filtered in a thread: no server should send that many."""
+
+
+def list_jobs(operations: Operations, status: str | None = None) -> JobListing:
+    """Iterate over all jobs, or those of one status, through all pages: `GET /jobs`."""
+    return JobListing(operations, status)
 
 
 class JobListing:
@@ -39,24 +44,24 @@ class JobListing:
         self.more = True
 
     def next_page(self, wanted: Container[str] | None = None) -> Flow[Iterator[Job]]:
-        """The jobs of the next page that were not seen before and have the status that was asked for.
+        """The jobs of the next page that are new here and have the status that was asked for.
 
-        Each is read when its turn comes: a server may answer with more jobs than anyone asked for.
+        Each is parsed when its turn comes, because a page may hold very many.
 
         Args:
             wanted: the only ids of interest, in lower case; by default all.
         """
         self._page += 1
-        body = yield from self._ask()
+        body = yield from self._read_page()
         jobs, pagination = body["jobs"], body.get("pagination")
         sort_out = partial(self._fresh, jobs, wanted)
-        fresh, found = (yield RunInThread(sort_out)) if len(jobs) > MANY else sort_out()
-        answered = _number(pagination, "page", self._page if fresh else 0)
-        self.more = bool(jobs) and answered == self._page < min(MAX_PAGES, _total_pages(pagination))
+        fresh, found = (yield from RunInThread(sort_out)) if len(jobs) > MANY else sort_out()
+        page = _number(pagination, "page", self._page if fresh else 0)
+        self.more = bool(jobs) and page == self._page < min(MAX_PAGES, _total_pages(pagination))
         return self._jobs(found)
 
     def _fresh(self, jobs: list[Any], wanted: Container[str] | None) -> tuple[bool, list[Any]]:
-        """Whether any were not seen before, and those of them that are wanted. What is no job is for `parse` to refuse."""
+        """Whether any is new, and the new ones that are wanted. `parse` refuses what is not a job."""
         fresh, found = False, []
         for job in jobs:
             job_id = job.get("id") if isinstance(job, dict) else None
@@ -75,13 +80,13 @@ class JobListing:
             if self._status in {None, job.status}:
                 yield job
 
-    def _ask(self) -> Flow[dict[str, Any]]:
+    def _read_page(self) -> Flow[dict[str, Any]]:
         try:
             return (yield from self._operations.ask(self._call(), self._read))
         except RenderjuiceRefusedError:
-            if self._page_size is None or self._page > 1:  # on the way, another size would mean other pages
+            if self._page_size is None or self._page > 1:  # a later page would begin at another job
                 raise
-            self._page_size = None  # the name and the limit of the page size are guesses; the default always works
+            self._page_size = None  # its name and its limit are guesses; the default always works
             return (yield from self._operations.ask(self._call(), self._read))
 
     def _call(self) -> Call:
@@ -89,8 +94,8 @@ class JobListing:
         status = {"status": self._status} if self._status else {}
         return Call("GET", "/jobs", params={"page": str(self._page)} | size | status)
 
-    def _read(self, answer: Response) -> dict[str, Any]:
-        body = unwrap(self._operations.read.json(answer), "jobs")
+    def _read(self, response: Response) -> dict[str, Any]:
+        body = unwrap(self._operations.read.json(response), "jobs")
         if not isinstance(body, dict) or not isinstance(body.get("jobs"), list):
             raise RenderjuiceResponseError("Renderjuice's answer is no list of jobs")
         return body

@@ -1,12 +1,14 @@
-"""The conversation with Renderjuice, without the wire: what to send, and what to do when the answer is odd or lost.
+"""The operations of Renderjuice: what each call sends, and what happens when a response is odd or lost.
 
-Every operation is a flow (`renderjuice_provider.api._flow`). `RenderjuiceClient` and `AsyncRenderjuiceClient` only perform its
-steps, so neither can know something that the other does not. Sources: the API reference, the job-lifecycle page (allowed actions by
-status) and the start-render page (idempotency).
+Every operation is a flow (see `renderjuice_provider.api._flow`), so it is written once for both
+clients; `renderjuice_provider.api.client` makes a method of each. The docstrings here are those of
+the clients' methods. Sources: the API reference, the job-lifecycle page (allowed actions by status)
+and the start-render page (idempotency).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
@@ -15,9 +17,8 @@ from functools import partial
 from typing import Any, Self, TypeVar
 
 from renderjuice_provider.api import errors
-from renderjuice_provider.api._body import LONGEST_LIST
-from renderjuice_provider.api._flow import Call, Flow, Pause, Response, RunInThread
-from renderjuice_provider.api._ids import check_answer, check_job_id, same_job
+from renderjuice_provider.api._flow import Call, Flow, NoResponse, Pause, Response, RunInThread
+from renderjuice_provider.api._ids import check_job_id
 from renderjuice_provider.api._reading import LONG, Reader
 from renderjuice_provider.api.config import RenderConfig, check_render_config
 from renderjuice_provider.api.models import RENDER_STARTED, Downloads, Job, JobStatus, UploadTarget
@@ -26,32 +27,45 @@ from renderjuice_provider.api.redact import redact
 from renderjuice_provider.api.retry import Repeat, RetryPolicy, is_transient, may_have_been_executed
 
 T = TypeVar("T")
+_CHECKED_ID = re.compile("[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}").fullmatch
+"""Matches what `check_job_id` would return as it is."""
 _UNSEEN = 2
-"""How often a 404 for a job that was just created is asked about again: reads may lag behind writes."""
+"""Retries of a 404 for a job that was just created: reads may lag behind writes."""
+_LONGEST_LIST = 128 << 20
+"""Bytes of a list of signed URLs: 100,000 frames with two URLs of 600 characters each."""
+
+_utc_now: Callable[[], datetime] = partial(datetime.now, UTC)
 
 
 class Operations:
-    """Builds the flow of each operation. Pure but for the clock, which it is given, and for the jobs that it just created.
+    """Makes the flow of each operation. Pure, but for the clock, which it is given.
 
     Attributes:
         policy: how patient each call is.
-        read: makes sense of answers.
+        now: the clock.
+        read: makes values and errors of responses.
     """
 
     def __init__(
-        self, api_key: str, policy: RetryPolicy, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        api_key: str,
+        policy: RetryPolicy,
+        now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self.policy = policy
         self.now = now
         self.read = Reader(api_key, now)
-        self._unseen: set[str] = set()
+        self._unseen: set[str] = set()  # jobs that were created here, and not read since
         self._until: Callable[[], float] | None = None
 
     def once(self, until: Callable[[], float] | None = None) -> Self:
-        """The same conversation with one attempt for each call: for who repeats calls at times of their own.
+        """The same operations with one attempt for each call, for callers that retry by themselves.
+
+        Both know which jobs were just created.
 
         Args:
-            until: when the answer of a call is of little use any more, in seconds since the epoch; asked before each call.
+            until: when the response of a call is of little use any more, in seconds since the epoch;
+                asked before each call.
         """
         same = copy(self)
         same.policy = replace(self.policy, max_attempts=1)
@@ -61,7 +75,14 @@ class Operations:
     # Uploads
 
     def create_upload(self, file_name: str, file_type: str) -> Flow[UploadTarget]:
-        """`POST /uploads`. Harmless to repeat: each call gives a new target."""
+        """Get a presigned URL for one `.blend` or `.zip`: `POST /uploads`.
+
+        Repeating it is harmless: each call gives a new target.
+
+        Args:
+            file_name: such as `shot.blend`.
+            file_type: `blend` or `zip`.
+        """
         fits = file_type in ("blend", "zip") and str(file_name).lower().endswith(f".{file_type}")
         if not fits or not isinstance(file_name, str) or not _is_text(file_name):
             raise errors.RenderjuiceInputError(
@@ -74,7 +95,16 @@ class Operations:
     # Jobs
 
     def create_job(self, slug: str) -> Flow[Job]:
-        """`POST /jobs`. Never repeated once it may have been carried out: that could make a second job."""
+        """Create a job from an uploaded scene: `POST /jobs`.
+
+        Never repeated once it may have been executed, because that could make a second job.
+
+        Args:
+            slug: of the upload.
+
+        Raises:
+            RenderjuiceAmbiguousError: when the job may or may not have been created.
+        """
         if not isinstance(slug, str) or not slug.strip() or not _is_text(slug):
             raise errors.RenderjuiceInputError(
                 "A job is made from the slug that an upload returned; this one is empty or no text."
@@ -83,7 +113,8 @@ class Operations:
 
     def _create_job(self, slug: str) -> Flow[Job]:
         try:
-            job = yield from self.ask(Call("POST", "/jobs", {"slug": slug}), self.read.job, Repeat.IF_NOT_DONE)
+            call = Call("POST", "/jobs", {"slug": slug})
+            job = yield from self.ask(call, self.read.job, Repeat.IF_NOT_DONE)
         except errors.RenderjuiceError as failure:
             if not may_have_been_executed(failure):
                 raise
@@ -95,49 +126,66 @@ class Operations:
         return job
 
     def get_job(self, job_id: str) -> Flow[Job]:
-        """`GET /jobs/{id}`. A job that this client has just created may not be visible yet: its 404 is asked about twice more."""
-        job_id = check_job_id(job_id)
-        return self._get_job(job_id, _UNSEEN if job_id in self._unseen else 0)
+        """Get the job as it is now: `GET /jobs/{id}`.
 
-    def _get_job(self, job_id: str, unseen: int = 0) -> Flow[Job]:
-        for look in range(1, unseen + 1):
+        A job that this client has just created may not be visible yet, so its 404 is retried twice.
+        """
+        if not isinstance(job_id, str) or not _CHECKED_ID(job_id):  # ids of a poll are checked already
+            job_id = check_job_id(job_id)
+        return self._get_new_job(job_id) if job_id in self._unseen else self._get_job(job_id)
+
+    def _get_job(self, job_id: str) -> Flow[Job]:
+        return self.ask(Call("GET", f"/jobs/{job_id}"), partial(self.read.job, job_id=job_id))
+
+    def _get_new_job(self, job_id: str) -> Flow[Job]:
+        for attempt in range(1, _UNSEEN + 1):
             try:
-                return (yield from self._see_job(job_id))
+                job = yield from self._get_job(job_id)
+                break
             except errors.RenderjuiceNotFoundError:
-                yield Pause(self.policy.backoff(look))
-        return (yield from self._see_job(job_id))
-
-    def _see_job(self, job_id: str) -> Flow[Job]:
-        job = yield from self.ask(Call("GET", f"/jobs/{job_id}"), _about(job_id, self.read.job))
+                yield from Pause(self.policy.backoff(attempt))
+        else:
+            job = yield from self._get_job(job_id)
         self._unseen.discard(job_id)
         return job
 
     def validate_job(self, job_id: str) -> Flow[Job]:
-        """`POST /jobs/{id}/validate`, allowed only from `created`; on any doubt the job is read, and its status decides.
+        """Start validation: `POST /jobs/{id}/validate`. A job that is past it is returned as it is.
 
-        A job that was created a moment ago may not be visible yet, so a 404 is asked about twice more.
+        It is allowed only from `created`; on any doubt the job is read, and its status decides. A job
+        that was created a moment ago may not be visible yet, so a 404 is retried twice.
         """
-        return self._post_action(check_job_id(job_id), "validate", lambda job: job.status != JobStatus.CREATED, _UNSEEN)
+        job_id = check_job_id(job_id)
+        return self._post_action(job_id, "validate", lambda job: job.status != JobStatus.CREATED, _UNSEEN)
 
     def cancel_job(self, job_id: str) -> Flow[Job]:
-        """`POST /jobs/{id}/cancel`; on any doubt the job is read. It may end `completed` all the same: look at its status."""
+        """Cancel the job: `POST /jobs/{id}/cancel`. A job that is over is returned as it is.
+
+        On any doubt the job is read. It may have completed meanwhile, so check the status of what is
+        returned.
+        """
         return self._post_action(check_job_id(job_id), "cancel", lambda job: job.is_over)
 
     def start_render(self, job_id: str, render_config: RenderConfig | Mapping[str, Any]) -> Flow[Job]:
-        """`POST /jobs/{id}/render`. Repeating it is safe: a started job answers with itself and `X-Idempotent-Replay`.
+        """Start rendering, which costs money from here on: `POST /jobs/{id}/render`.
 
-        When it is refused, or no attempt brings a usable answer, the job is read, and returned if its render was started.
+        Repeating it is safe: a started job answers with itself. When it is refused, or no attempt
+        brings a usable response, the job is read, and returned if its render was started.
+
+        Args:
+            job_id: of a validated job.
+            render_config: what to render and how; checked before anything is sent.
         """
         body = {"requestedRenderConfig": check_render_config(render_config).to_json()}
         return self._start_render(check_job_id(job_id), body)
 
     def _start_render(self, job_id: str, body: dict[str, Any]) -> Flow[Job]:
         try:
-            job = yield from self.ask(
-                Call("POST", f"/jobs/{job_id}/render", body), _about(job_id, self.read.job_or_none)
-            )
+            call = Call("POST", f"/jobs/{job_id}/render", body)
+            job = yield from self.ask(call, partial(self.read.job_or_none, job_id=job_id))
         except errors.RenderjuiceError as failure:
-            if not (isinstance(failure, errors.RenderjuiceRefusedError) or may_have_been_executed(failure)):
+            refused = isinstance(failure, errors.RenderjuiceRefusedError)
+            if not (refused or may_have_been_executed(failure)):
                 raise
             job = yield from self.get_job(job_id)
             if job.status not in RENDER_STARTED:
@@ -145,83 +193,82 @@ class Operations:
             return job
         return job if job is not None else (yield from self.get_job(job_id))
 
-    def _post_action(self, job_id: str, action: str, done: Callable[[Job], bool], unseen: int = 0) -> Flow[Job]:
-        """POST an action that is refused where it is too late, and read the job whenever the answer leaves a doubt."""
+    def _post_action(self, job_id: str, action: str, done: Callable[[Job], bool], retries_of_404: int = 0) -> Flow[Job]:
+        """POST an action that is refused when it comes too late; on any doubt the job is read."""
+        read_job = self._get_new_job if retries_of_404 else self._get_job
         attempt = 0
         body: dict[str, Any] | None = None
         while True:
             attempt += 1
-            outcome = yield Call("POST", f"/jobs/{job_id}/{action}", body)
-            failure = self.read.failure(outcome) or self.read.nonsense(outcome)
-            if failure is None:
-                job = self.read.job_if_readable(outcome)
-                return (
-                    job if job is not None and same_job(job.id, job_id) else (yield from self._get_job(job_id, unseen))
-                )
-            if isinstance(failure, errors.RenderjuiceNotFoundError) and attempt <= unseen:
-                yield Pause(self.policy.backoff(attempt))
+            outcome = yield from Call("POST", f"/jobs/{job_id}/{action}", body)
+            if isinstance(outcome, Response) and outcome.ok:
+                failure = self.read.nonsense(outcome)
+                if failure is None:
+                    job = self.read.job_if_readable(outcome, job_id)
+                    return job if job is not None else (yield from read_job(job_id))
+            else:
+                failure = self.read.error(outcome)
+            if isinstance(failure, errors.RenderjuiceNotFoundError) and attempt <= retries_of_404:
+                yield from Pause(self.policy.backoff(attempt))
                 continue
             refused = isinstance(failure, errors.RenderjuiceRefusedError)
             if not refused and not is_transient(failure):
                 raise failure
             if refused or may_have_been_executed(failure):
-                job = yield from self._get_job(job_id, unseen)
+                job = yield from read_job(job_id)
                 if done(job):
                     return job
             if refused and body is None:
-                body = {}  # the reference page of this call is not public: perhaps it was an empty body that it minded
+                body = {}  # the page of this call is not public: perhaps it requires a JSON body
                 continue
             pause = self.policy.pause(failure, attempt, Repeat.SAFELY)
             if pause is None:
                 raise failure
-            yield Pause(pause)
+            yield from Pause(pause)
 
     def get_progress(self, job_id: str | None = None) -> Flow[tuple[Progress, ...]]:
-        """`GET /jobs/{id}/progress`, or of all running jobs. Empty means "no information", never "done"."""
+        """Get the counters of one job, or of all that run: `GET /jobs/{id}/progress`.
+
+        Empty means "no information", never "done".
+        """
         if job_id is None:
             return self.ask(Call("GET", "/jobs/progress"), self.read.progress)
         job_id = check_job_id(job_id)
-        return self.ask(Call("GET", f"/jobs/{job_id}/progress"), partial(self.read.progress, job_id=job_id))
+        call = Call("GET", f"/jobs/{job_id}/progress")
+        return self.ask(call, partial(self.read.progress, job_id=job_id))
 
     def get_downloads(self, job_id: str) -> Flow[Downloads]:
-        """`GET /jobs/{id}/downloads`. Empty until outputs are ready."""
+        """Get the signed URLs of a job's outputs: `GET /jobs/{id}/downloads`.
+
+        Empty until outputs are ready. The URLs expire: use them at once, store them nowhere.
+        """
         job_id = check_job_id(job_id)
-        call = Call("GET", f"/jobs/{job_id}/downloads", longest=LONGEST_LIST)
+        call = Call("GET", f"/jobs/{job_id}/downloads", longest=_LONGEST_LIST)
         return self.ask(call, partial(self.read.downloads, job_id=job_id))
 
     def ask(self, call: Call, read: Callable[[Response], T], repeat: Repeat = Repeat.SAFELY) -> Flow[T]:
-        """Perform `call` until an answer comes that `read` understands, or the policy gives up."""
+        """Perform `call` until a response comes that `read` understands, or the policy gives up."""
         attempt = 0
         while True:
             attempt += 1
-            outcome = yield self._in_time(call)
-            failure = self.read.failure(outcome)
-            if failure is None:
+            if self._until is not None:
+                call = replace(call, within=self._until() - self.now().timestamp())
+            # Every call to the API passes here, so `yield from call` and `outcome.ok` are written out.
+            outcome: Response | NoResponse = yield call
+            failure: errors.RenderjuiceError
+            if isinstance(outcome, Response) and 200 <= outcome.status < 300:
                 try:
                     if len(outcome.body) > LONG:
-                        return (yield RunInThread(partial(read, outcome)))  # type: ignore[no-any-return]
+                        return (yield from RunInThread(partial(read, outcome)))
                     return read(outcome)
                 except errors.RenderjuiceResponseError as nonsense:
                     failure = nonsense
+            else:
+                failure = self.read.error(outcome)
             pause = self.policy.pause(failure, attempt, repeat)
             if pause is None:
                 raise failure
-            yield Pause(pause)
-
-    def _in_time(self, call: Call) -> Call:
-        return call if self._until is None else replace(call, within=self._until() - self.now().timestamp())
-
-
-def _about(job_id: str, read: Callable[[Response], T]) -> Callable[[Response], T]:
-    """`read`, which takes an answer about another job for nonsense."""
-
-    def checked(answer: Response) -> T:
-        job = read(answer)
-        if isinstance(job, Job):
-            check_answer(job.id, job_id)
-        return job
-
-    return checked
+            yield from Pause(pause)
 
 
 def _is_text(value: str) -> bool:

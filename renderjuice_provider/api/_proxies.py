@@ -17,7 +17,7 @@ from urllib.request import getproxies, proxy_bypass_environment  # type: ignore[
 
 from renderjuice_provider.api._origin import is_loopback
 
-_VARIABLES = (
+VARIABLES = (
     "http_proxy",
     "https_proxy",
     "all_proxy",
@@ -27,6 +27,7 @@ _VARIABLES = (
     "ALL_PROXY",
     "NO_PROXY",
 )
+"""What the environment names proxies with."""
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -42,7 +43,7 @@ def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> Proxy |
 
     `environment`: as `urllib.request.getproxies` gives it, which is the default.
     """
-    known = _proxies(tuple(map(os.environ.get, _VARIABLES))) if environment is None else environment
+    known = _proxies(tuple(map(os.environ.get, VARIABLES))) if environment is None else environment
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -57,7 +58,7 @@ def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> Proxy |
 
 @lru_cache(maxsize=1)
 def _proxies(_variables: tuple[str | None, ...]) -> Mapping[str, str]:
-    """What the environment names, read anew when one of `_VARIABLES` has changed.
+    """What the environment names, read anew when one of `VARIABLES` has changed.
 
     `getproxies` decodes all that the environment holds, which would take a tenth of a call to the API.
     """

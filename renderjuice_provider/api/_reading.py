@@ -1,6 +1,7 @@
-"""Reading what Renderjuice answers: a job, a list, an error of unknown shape, a page of HTML that says 200.
+"""Reading responses of Renderjuice: a job, a list, an error of unknown shape, a page of HTML with a 200.
 
-Pure. Whatever comes in, what comes out is a value or a `RenderjuiceError` that shows neither the key nor a signature.
+Pure. Whatever comes in, what comes out is a value or a `RenderjuiceError` that shows neither the key
+nor a signature.
 """
 
 from __future__ import annotations
@@ -23,15 +24,16 @@ from renderjuice_provider.api.redact import redact, without_secret
 
 API = "Renderjuice"
 LONG = 64 << 10
-"""Bytes of an answer that are read within a few milliseconds. Longer ones are read beside an event loop."""
+"""Bytes of a body that are read within a few milliseconds. Longer ones are read beside an event loop."""
 MOST_VALUES = 1 << 21
-"""Values in one answer: 100,000 jobs of 20 fields. Empty objects, of which a megabyte holds 300,000, take 20 times their text."""
+"""Values in one response: 100,000 jobs of 20 fields. A megabyte may hold 300,000 empty objects, which
+take 20 times as much memory as their text."""
 LONGEST_ERROR = 1 << 20
-"""Bytes of an error's body that may hold a sentence: the rest is a page of somebody's."""
+"""Bytes of an error's body up to which a sentence is looked for in it."""
 
 
 class Reader:
-    """Makes sense of answers.
+    """Makes values and errors of responses.
 
     Args:
         api_key: what errors must not show.
@@ -42,109 +44,126 @@ class Reader:
         self._api_key = api_key
         self._now = now
 
-    def failure(self, outcome: Response | NoResponse, who: str = API) -> errors.RenderjuiceError | None:
-        """The error that `outcome` is, or None for a success. `who` was asked: the API, or a store."""
+    def failure(self, outcome: Response | NoResponse, server: str = API) -> errors.RenderjuiceError | None:
+        """The error for `outcome`, or None for a 2xx; see `error`."""
+        succeeded = isinstance(outcome, Response) and outcome.ok
+        return None if succeeded else self.error(outcome, server)
+
+    def error(self, outcome: Response | NoResponse, server: str = API) -> errors.RenderjuiceError:
+        """The error for an outcome that is not a 2xx. `server` is the name of the API, or of a store."""
         if isinstance(outcome, NoResponse):
             reason = redact(outcome.reason, self._api_key)
-            if not outcome.passing:
-                return errors.RenderjuiceTransferError(f"{who} was not asked: {reason}")
-            return errors.RenderjuiceConnectionError(f"{who} did not answer: {reason}", sent=outcome.sent)
-        if outcome.ok:
-            return None
+            if not outcome.transient:
+                return errors.RenderjuiceTransferError(f"{server} was not asked: {reason}")
+            return errors.RenderjuiceConnectionError(f"{server} did not answer: {reason}", sent=outcome.sent)
         status = outcome.status
-        explanation = _known_cause(status, who) or self._explanation(outcome)
-        message = f"{who} answered {status}{explanation}"
-        return _http_error(status)(message, status_code=status, retry_after=self._retry_after(outcome))
+        explanation = _known_cause(status, server) or self._explanation(outcome)
+        message = f"{server} answered {status}{explanation}"
+        retry_after = self._retry_after(outcome)
+        return _http_error(status)(message, status_code=status, retry_after=retry_after)
 
-    def json(self, answer: Response) -> Any:
-        """The body as JSON, without the key: what is read here may be stored in many places that do not know it.
+    def json(self, response: Response) -> Any:
+        """The body as JSON, without the key: it may be stored where nobody knows the key.
 
         Raises:
-            RenderjuiceResponseError: for HTML, half a document, nothing, or more than anyone needs.
+            RenderjuiceResponseError: for HTML, half a document, nothing, or too many values.
         """
-        if _values(answer.body) > MOST_VALUES:
+        body = response.body
+        # At least the number of values, so what they take in memory is known before they are parsed.
+        if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
             raise errors.RenderjuiceResponseError(f"Renderjuice's answer holds more than {MOST_VALUES} values")
         try:
             # With hooks in Python, other threads get their turn between two values of a long list.
-            hooks: dict[str, Any] = {"object_hook": _as_it_is, "parse_int": _int} if len(answer.body) > LONG else {}
-            value = json.loads(answer.body, **hooks)
-            return without_secret(value, self._api_key) if self._may_hold_the_key(answer.body) else value
+            hooks: dict[str, Any] = {"object_hook": _as_it_is, "parse_int": _int} if len(body) > LONG else {}
+            value = json.loads(body, **hooks)
+            # The key may also be there in escapes, or in UTF-16. Few bodies are, so few are searched.
+            if self._api_key.encode() in body or b"\\u00" in body or b"\0" in body:
+                value = without_secret(value, self._api_key)
         except (ValueError, RecursionError):
-            kind = answer.headers.get("content-type", "no content type")
+            kind = response.headers.get("content-type", "no content type")
             raise errors.RenderjuiceResponseError(
-                f"Renderjuice's answer is not JSON ({redact(kind, self._api_key)}, {len(answer.body)} bytes)"
+                f"Renderjuice's answer is not JSON ({redact(kind, self._api_key)}, {len(body)} bytes)"
             ) from None
+        return value
 
-    def _may_hold_the_key(self, body: bytes) -> bool:
-        """Whether it is there, or may be: in escapes, or in UTF-16. Few answers are, so few are looked through."""
-        return self._api_key.encode() in body or b"\\u00" in body or b"\0" in body
+    def job(self, response: Response, job_id: str | None = None) -> Job:
+        """The job in `response`, bare or inside `data`.
 
-    def job(self, answer: Response) -> Job:
-        """The job in `answer`, bare or inside `data`."""
-        return parse(Job, unwrap(self.json(answer), "id"), "job")
+        Raises:
+            RenderjuiceResponseError: when there is none, or it is another job than `job_id`.
+        """
+        job = parse(Job, unwrap(self.json(response), "id"), "job")
+        if job_id is not None and job.id != job_id:
+            check_answer(job.id, job_id)
+        return job
 
-    def job_or_none(self, answer: Response) -> Job | None:
-        """The same, or None for an empty success."""
-        return self.job(answer) if answer.body.strip() else None
+    def job_or_none(self, response: Response, job_id: str | None = None) -> Job | None:
+        """The job in `response` as `job` reads it, or None for a response without a body."""
+        return self.job(response, job_id) if response.body.strip() else None
 
-    def upload_target(self, answer: Response) -> UploadTarget:
+    def job_if_readable(self, response: Response, job_id: str) -> Job | None:
+        """The job in `response` as `job` reads it, or None when `job` would raise."""
+        try:
+            return self.job(response, job_id)
+        except errors.RenderjuiceResponseError:
+            return None
+
+    def upload_target(self, response: Response) -> UploadTarget:
         """Where to put a scene."""
-        return parse(UploadTarget, unwrap(self.json(answer), "slug"), "upload target")
+        return parse(UploadTarget, unwrap(self.json(response), "slug"), "upload target")
 
-    def progress(self, answer: Response, job_id: str | None = None) -> tuple[Progress, ...]:
-        """Counters, however they are wrapped; empty when there are none. Of `job_id` alone, where that is given."""
-        found = read_progress(self.json(answer))
-        return tuple(item for item in found if None in {job_id, item.job_id} or same_job(str(item.job_id), str(job_id)))
+    def progress(self, response: Response, job_id: str | None = None) -> tuple[Progress, ...]:
+        """Counters, however they are wrapped; empty when there are none. Only those of `job_id`, if given."""
+        found = read_progress(self.json(response))
+        if job_id is None:
+            return found
+        return tuple(item for item in found if item.job_id in {None, job_id} or same_job(str(item.job_id), job_id))
 
-    def downloads(self, answer: Response, job_id: str | None = None) -> Downloads:
+    def downloads(self, response: Response, job_id: str | None = None) -> Downloads:
         """The outputs of a job.
 
         Raises:
-            RenderjuiceResponseError: when there is no list, or it says that it is of another job than `job_id`.
+            RenderjuiceResponseError: when there is no list, or it names another job than `job_id`.
         """
-        told = unwrap(self.json(answer), "frames")
-        if isinstance(told, dict) and isinstance(told.get("jobId"), str):
-            check_answer(told["jobId"], job_id)
-        downloads = parse(Downloads, told, "download list")
-        # Both can be read, or the answer is nonsense and asked for again.
+        found = unwrap(self.json(response), "frames")
+        if isinstance(found, dict) and isinstance(found.get("jobId"), str):
+            check_answer(found["jobId"], job_id)
+        downloads = parse(Downloads, found, "download list")
+        # Read now, so that a response in which they cannot be read is retried.
         _ = downloads.frame_files, downloads.composite_files
         return downloads
 
-    def nonsense(self, answer: Response) -> errors.RenderjuiceError | None:
-        """The error of a success that holds something and no JSON: whoever wrote that page may not have carried anything out."""
+    def nonsense(self, response: Response) -> errors.RenderjuiceError | None:
+        """The error for a body that is not JSON, else None. An empty body is none.
+
+        A success with such a body may come from a proxy, and the request may not have been executed.
+        """
         try:
-            if answer.body.strip():
-                self.json(answer)
+            if response.body.strip():
+                self.json(response)
         except errors.RenderjuiceResponseError as nonsense:
             return nonsense
         return None
 
-    def job_if_readable(self, answer: Response) -> Job | None:
-        """The same, or None for anything else."""
+    def _explanation(self, response: Response) -> str:
         try:
-            return self.job(answer)
-        except errors.RenderjuiceResponseError:
-            return None
-
-    def _explanation(self, answer: Response) -> str:
-        try:
-            text = _message(json.loads(answer.body)) if len(answer.body) <= LONGEST_ERROR else ""
+            text = _message(json.loads(response.body)) if len(response.body) <= LONGEST_ERROR else ""
         except (ValueError, RecursionError):
             text = ""
         return f": {redact(text, self._api_key)}" if text else ""
 
-    def _retry_after(self, answer: Response) -> float | None:
-        text = answer.headers.get("retry-after", "").strip()
+    def _retry_after(self, response: Response) -> float | None:
+        text = response.headers.get("retry-after", "").strip()
         try:
             seconds = float(text)
         except ValueError:
-            return self._seconds_until(text, answer)
+            return self._seconds_until(text, response)
         return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
-    def _seconds_until(self, text: str, answer: Response) -> float | None:
-        """By the server's own clock where the answer tells it, for one of the two clocks may be wrong."""
+    def _seconds_until(self, text: str, response: Response) -> float | None:
+        """By the server's own clock where the response has it: one of the two clocks may be wrong."""
         date = _date(text)
-        now = _date(answer.headers.get("date", "")) or self._now()
+        now = _date(response.headers.get("date", "")) or self._now()
         return None if date is None else max(0.0, (date - now).total_seconds())
 
 
@@ -164,13 +183,8 @@ def _int(text: str) -> int:
     return int(text)
 
 
-def _values(body: bytes) -> int:
-    """At least as many as the values in a JSON text: what it takes in memory is known before it is parsed."""
-    return body.count(b",") + body.count(b"[") + body.count(b"{")
-
-
 def unwrap(value: Any, key: str) -> Any:
-    """`value`, or what its `data` holds when `key` is not in it: some answers are wrapped, and which may change."""
+    """`value`, or its `data` when `key` is not in it: some responses are wrapped, others are not."""
     if isinstance(value, dict) and key not in value and isinstance(value.get("data"), dict):
         return value["data"]
     return value
@@ -187,13 +201,13 @@ def _message(body: Any) -> str:
     return ""
 
 
-def _known_cause(status: int, who: str) -> str:
-    """What a status says on its own, whatever the answer's text."""
+def _known_cause(status: int, server: str) -> str:
+    """What a status alone says, whatever the body."""
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         return ", which is a proxy's word: it wants a user and a password (HTTPS_PROXY=http://user:password@proxy:port)"
     if not 300 <= status < 400:
         return ""
-    if who == API:
+    if server == API:
         return ", a redirect, which is not followed with the API key: check the base URL"
     return f", a redirect that is not followed (at most {redirects.LONGEST} in a row are, and to https)"
 

@@ -1,7 +1,8 @@
-"""How to talk to the API and to its stores, in httpx's terms. The key belongs to the first alone."""
+"""The settings of the httpx clients for the API and for its stores. The key goes to the API only."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -24,9 +25,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WireSettings:
-    """Where to, as whom, and how patiently: seconds without a byte, from the API (`timeout`) and from a store.
+    """Where to send requests, with which key, and how long to wait for a byte.
 
-    What a whole attempt may take follows from these: see `renderjuice_provider.api._attempt`.
+    How long a whole attempt may take follows from these: see `renderjuice_provider.api._attempt`.
+
+    Attributes:
+        api_key: sent to the API only.
+        base_url: of the API.
+        timeout: seconds without a byte from the API.
+        allow_http: whether plain http may leave this machine.
+        storage_timeout: seconds without a byte from a store, which may take minutes to acknowledge
+            the last byte of 5 GiB.
     """
 
     api_key: str = field(repr=False)
@@ -34,10 +43,9 @@ class WireSettings:
     timeout: float
     allow_http: bool
     storage_timeout: float = 300.0
-    """A store may think for minutes about the last byte of 5 GiB."""
 
     def problem_of(self, url: str) -> str:
-        """Why a signed `url` must not be used; empty when it may be. Asked for each hop of a redirect, too."""
+        """Why a signed `url` must not be used; empty when it may be. Checked for each redirect, too."""
         problem = address_problem(url, allow_http=self.allow_http)
         if problem or self.allow_http:
             return problem
@@ -67,15 +75,21 @@ class WireSettings:
         return target | {"headers": headers, "timeout": timeout}
 
 
-def open_client(kind: type[Client], options: dict[str, Any], proxy: Proxy | None) -> Client:
-    """A client of httpx that goes by way of `proxy`. One that blocks takes no longer than the attempt of its thread.
+def open_client(
+    kind: type[Client], transport: Callable[..., Any], options: dict[str, Any], proxy: Proxy | None
+) -> Client:
+    """A client of httpx that goes by way of `proxy`.
+
+    Args:
+        kind: `httpx.Client` or `httpx.AsyncClient`.
+        transport: makes its transport.
+        options: of the client.
+        proxy: None to go directly.
 
     Raises:
         RenderjuiceInputError: naming the variable of this machine's environment that cannot be used.
     """
     import httpx
-
-    from renderjuice_provider.api._timed import TimedTransport
 
     address, unusable = None, ""
     if proxy is not None:
@@ -88,18 +102,17 @@ def open_client(kind: type[Client], options: dict[str, Any], proxy: Proxy | None
         if not has_host:
             raise RenderjuiceInputError(f"{unusable}: write it as http://proxy.example:3128.")
     try:
-        opened: Any = httpx.AsyncHTTPTransport if kind is httpx.AsyncClient else TimedTransport
-        transport = opened(verify=options["verify"], trust_env=False, proxy=address)
+        opened = transport(verify=options["verify"], trust_env=False, proxy=address)
     except ImportError:
         raise RenderjuiceInputError(
             f"{unusable}: SOCKS takes the package socksio (pip install 'httpx[socks]')."
         ) from None
-    return kind(**options, trust_env=False, transport=transport)
+    return kind(**options, trust_env=False, transport=opened)
 
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    """One for all clients: reading the machine's certificates takes some 25 ms, and a triggerer has hundreds of clients."""
+    """One for all clients: reading this machine's certificates takes 25 ms, too long for each of many."""
     import httpx
 
     try:

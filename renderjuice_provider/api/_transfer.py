@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 
 from renderjuice_provider.api import errors
 from renderjuice_provider.api._flow import FetchFile, Flow, Gather, Pause, PutFile, Received, Response, RunInThread
-from renderjuice_provider.api._folders import Folder
+from renderjuice_provider.api._folders import Folder, folder
+from renderjuice_provider.api._ids import check_job_id
 from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api._paths import PlannedFile, plan
 from renderjuice_provider.api._redirects import OF_A_GET, OF_A_PUT, Way
@@ -47,15 +48,29 @@ def upload(
         RenderjuiceTransferError: when the bytes did not arrive, or the file changed under the
             upload.
     """
-    scene: SceneFile = yield RunInThread(partial(SceneFile.check, path, one_scene=one_scene))
+    scene = yield from RunInThread(partial(SceneFile.check, path, one_scene=one_scene))
     for _ in range(_RENEWALS):
         target = yield from operations.create_upload(scene.name, scene.type)
         if (yield from _put(operations, scene, target)):
-            yield RunInThread(scene.check_unchanged)
+            yield from RunInThread(scene.check_unchanged)
             return target
     raise errors.RenderjuiceTransferError(
         f"{scene.name} could not be stored: {_RENEWALS} upload URLs in a row were refused or expired before the upload ended."
     )
+
+
+def download_outputs(
+    operations: Operations, job_id: str, destination: str | os.PathLike[str] | Any
+) -> Flow[DownloadReport]:
+    """Fetch every output of a job that is over, each file whole or not at all.
+
+    `destination` is a local path, or an fsspec path such as `ObjectStoragePath`.
+
+    Raises:
+        RenderjuiceTransferError: when the job is not over, its outputs were deleted, or a file did not
+            arrive.
+    """
+    return download(operations, check_job_id(job_id), folder(destination))
 
 
 def _put(operations: Operations, scene: SceneFile, target: UploadTarget) -> Flow[bool]:
@@ -63,7 +78,7 @@ def _put(operations: Operations, scene: SceneFile, target: UploadTarget) -> Flow
     way = Way(target.upload_url, OF_A_PUT)
     attempt = 0
     while True:
-        outcome = yield PutFile(way.url, scene)
+        outcome = yield from PutFile(way.url, scene)
         if way.leads_on(outcome):
             continue
         attempt += 1
@@ -75,7 +90,7 @@ def _put(operations: Operations, scene: SceneFile, target: UploadTarget) -> Flow
         pause = operations.policy.pause(failure, attempt, Repeat.SAFELY)
         if pause is None:
             raise errors.RenderjuiceTransferError(f"{scene.name} could not be stored. {failure}. Nothing was spent.")
-        yield Pause(pause)
+        yield from Pause(pause)
         # Checked only before a retry: a target that was just given is good, whatever our clock says.
         if _has_expired(target, operations.now()):
             return False
@@ -103,8 +118,8 @@ def download(operations: Operations, job_id: str, destination: Folder) -> Flow[D
     arrived: dict[int, DownloadedFile] = {}
     while left:
         fetching = _Fetching(operations, destination, urls)
-        files: Sequence[DownloadedFile | None] = yield Gather(fetching.fetch(wanted[number]) for number in left)
-        missing: list[int] = yield RunInThread(partial(_keep, arrived, left, files))
+        files = yield from Gather(fetching.fetch(wanted[number]) for number in left)
+        missing = yield from RunInThread(partial(_keep, arrived, left, files))
         if missing:
             renewals = 1 if len(missing) < len(left) else renewals + 1
             if renewals > _RENEWALS:
@@ -114,7 +129,9 @@ def download(operations: Operations, job_id: str, destination: Folder) -> Flow[D
                 )
             _, urls = yield from _planned((yield from operations.get_downloads(job_id)))
         left = missing
-    return (yield RunInThread(lambda: DownloadReport(job_id, tuple(arrived[number] for number in range(len(wanted))))))  # type: ignore[no-any-return]
+    return (
+        yield from RunInThread(lambda: DownloadReport(job_id, tuple(arrived[number] for number in range(len(wanted)))))
+    )
 
 
 def _planned(downloads: Downloads) -> Flow[tuple[Sequence[PlannedFile], dict[str, str]]]:
@@ -124,7 +141,7 @@ def _planned(downloads: Downloads) -> Flow[tuple[Sequence[PlannedFile], dict[str
         files = plan(downloads)
         return files, {str(item.place): item.source.url for item in files}
 
-    return (yield RunInThread(work))  # type: ignore[no-any-return]
+    return (yield from RunInThread(work))
 
 
 def _keep(arrived: dict[int, DownloadedFile], left: Sequence[int], files: Sequence[DownloadedFile | None]) -> list[int]:
@@ -149,7 +166,7 @@ def _outputs(operations: Operations, job: Job) -> Flow[Downloads]:
         if job.status != JobStatus.COMPLETED:
             break
         if attempt < _EMPTY_LISTS:
-            yield Pause(operations.policy.backoff(attempt))
+            yield from Pause(operations.policy.backoff(attempt))
     return downloads
 
 
@@ -171,12 +188,12 @@ class _Fetching:
             return None
         if str(planned.place) not in self._urls:
             raise errors.RenderjuiceTransferError(f"{planned.place} is no longer among the outputs of the job.")
-        partial_file: Path = yield RunInThread(partial(_on_disk, self._destination.partial_file, planned.place))
+        partial_file = yield from RunInThread(partial(_on_disk, self._destination.partial_file, planned.place))
         try:
             received = yield from self._receive(planned, partial_file)
             if received is None:
                 return None
-            yield RunInThread(partial(_on_disk, self._destination.keep, partial_file, planned.place))
+            yield from RunInThread(partial(_on_disk, self._destination.keep, partial_file, planned.place))
         except BaseException:
             partial_file.unlink(missing_ok=True)
             raise
@@ -188,13 +205,17 @@ class _Fetching:
         way = Way(self._urls[str(planned.place)], OF_A_GET)
         attempt = 0
         while True:
-            outcome = yield FetchFile(way.url, partial_file)
+            outcome = yield from FetchFile(way.url, partial_file)
             if way.leads_on(outcome):
                 continue
             attempt += 1
-            failure = self._operations.read.failure(outcome, _STORE) or _no_file(outcome)
-            if failure is None:
-                return outcome.received  # type: ignore[no-any-return]
+            failure: errors.RenderjuiceError
+            if isinstance(outcome, Response) and outcome.ok:
+                if outcome.received is not None and not _is_html(outcome):
+                    return outcome.received
+                failure = _no_file(outcome)
+            else:
+                failure = self._operations.read.error(outcome, _STORE)
             if isinstance(outcome, Response) and outcome.status in _EXPIRED:
                 self._expired = True
                 return None
@@ -203,16 +224,18 @@ class _Fetching:
                 raise errors.RenderjuiceTransferError(
                     f"{planned.place} could not be downloaded. {failure}. The render is paid and kept: download again."
                 )
-            yield Pause(pause)
+            yield from Pause(pause)
 
 
-def _no_file(answer: Response) -> errors.RenderjuiceResponseError | None:
-    """The error in a success that brought no file: no body, a part of it, or a proxy's page."""
-    if answer.received is None:
-        return errors.RenderjuiceResponseError(f"{_STORE} answered {answer.status} without the file")
-    if answer.headers.get("content-type", "").startswith("text/html"):
-        return errors.RenderjuiceResponseError(f"{_STORE} answered with a page of HTML instead of the file")
-    return None
+def _no_file(response: Response) -> errors.RenderjuiceResponseError:
+    """The error for a success without a file: nothing at all, a piece of one, or a proxy's page."""
+    if response.received is None:
+        return errors.RenderjuiceResponseError(f"{_STORE} answered {response.status} without the file")
+    return errors.RenderjuiceResponseError(f"{_STORE} answered with a page of HTML instead of the file")
+
+
+def _is_html(response: Response) -> bool:
+    return response.headers.get("content-type", "").startswith("text/html")
 
 
 def _on_disk(work: Callable[..., T], *arguments: Any) -> T:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from renderjuice_provider.api.redact import storable
 
@@ -22,6 +22,7 @@ _DONE = ("framesCompleted", "completedFrames", "framesDone", "framesRendered", "
 _TOTAL = ("framesTotal", "totalFrames", "frameCount", "total")
 _FAILED = ("framesFailed", "failedFrames")
 _PERCENT = ("percent", "percentage", "progressPercent")
+_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -61,21 +62,17 @@ def read_progress(answer: Any) -> tuple[Progress, ...]:
 
 
 def _read_one(item: Mapping[str, Any]) -> Progress:
-    done, total = _count(item, _DONE), _count(item, _TOTAL)
-    percent = _number(item, _PERCENT)
+    done, total = _number(item, _DONE, int), _number(item, _TOTAL, int)
+    percent = _number(item, _PERCENT, float)
     if percent is None and done is not None and total:
         percent = 100.0 * done / total
     job_id = next((item[name] for name in _JOB if isinstance(item.get(name), str)), None)
-    return Progress(job_id, done, total, _count(item, _FAILED), percent, item)
+    return Progress(job_id, done, total, _number(item, _FAILED, int), percent, item)
 
 
-def _number(item: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
+def _number(item: Mapping[str, Any], names: tuple[str, ...], kind: type[_Number]) -> _Number | None:
+    """The first of `names` that is a sensible number in `item`."""
     values = (item.get(name) for name in names)
     return next(
-        (float(v) for v in values if isinstance(v, (int, float)) and not isinstance(v, bool) and 0 <= v < 1e12), None
+        (kind(v) for v in values if isinstance(v, (int, float)) and not isinstance(v, bool) and 0 <= v < 1e12), None
     )
-
-
-def _count(item: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
-    number = _number(item, names)
-    return None if number is None else int(number)

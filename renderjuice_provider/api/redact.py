@@ -7,6 +7,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+__all__ = [
+    "redact",
+    "storable",
+]
+
 T = TypeVar("T")
 
 # What a URL can hold, up to the next blank, quotation mark or angle bracket. Each pattern here looks at a character a few times at

@@ -87,7 +87,7 @@ class Advance:
                 job = yield from self._perform(action, job)
 
     def next(self, job: Job) -> Action:
-        """What to do with the job now. A job that renders something else is an error, however well it goes.
+        """What to do with the job now. A job that renders something else is an error.
 
         Raises:
             RenderjuiceOtherOrderError: naming the fields that differ.
@@ -150,12 +150,16 @@ class Advance:
                 outcome.message, bill=Bill.LEFT_ALONE, retry=RetryEffect.READS_AGAIN, job_id=outcome.job_id
             )
         late = outcome.status == JobStatus.CANCELED and self._now() >= outcome.deadline
-        if outcome.ending is Ending.OVER and late and self._order.cancel_on_timeout:  # by a triggerer that then died
+        # A triggerer has cancelled it at the deadline, and died before it could say so.
+        if outcome.ending is Ending.OVER and late and self._order.cancel_on_timeout:
             return (yield from self.timed_out(outcome.job_id, f"timed out ({outcome.limit})", stopped=True))
         return (yield from self._operations.get_job(outcome.job_id))
 
     def timed_out(self, job_id: str, message: str, *, stopped: bool | None = None) -> CourseFlow[Job]:
-        """The deadline has passed: cancel the job if that is wanted; if it completed meanwhile, that is a success."""
+        """The deadline has passed: cancel the job if that is wanted.
+
+        If it completed meanwhile, that is a success.
+        """
         order = self._order
         if not order.cancel_on_timeout:
             raise RenderjuiceTimeoutError(

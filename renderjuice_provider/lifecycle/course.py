@@ -1,4 +1,4 @@
-"""The course of a job: from an order, and from what an earlier try has left, to the job where it should be.
+"""The course of a job: from an order, and what an earlier try has left of it, to the goal.
 
 Theory of operation
 ===================
@@ -135,8 +135,8 @@ class Course:
 
         Args:
             outcome: of the wait.
-            waited_for: `job_id`, `target`, `started`, `deadline` and `limit` of the wait that this task began;
-                None where nobody knows.
+            waited_for: `job_id`, `target`, `started`, `deadline` and `limit` of the wait that this
+                task began; None where nobody knows. The release before did not store `target`.
         """
         if waited_for and waited_for["job_id"] != outcome.job_id:
             # With SQLite, Airflow gives the id of a trigger that was removed to the next one, and a
@@ -194,7 +194,7 @@ class Course:
         return not self._past.is_kept or (old is not None and old.is_about(self._order))
 
     def _is_same_work(self, old: JobRecord) -> CourseFlow[bool]:
-        """By the record; or because the job renders what is ordered now, although that is written in another way."""
+        """By the record; or because the job renders what is ordered now, in other words."""
         order = self._order
         if old.is_about(order):
             return True
@@ -220,7 +220,10 @@ class Course:
             return None
 
     def _take_up(self, job: Job) -> CourseFlow[Job]:
-        """The job of an earlier try. If that try died before it could stop an overdue render, it is stopped now."""
+        """The job of an earlier try.
+
+        If that try died before it could stop an overdue render, it is stopped now.
+        """
         record, now = self._record, self._now()
         if (
             now >= record.deadline

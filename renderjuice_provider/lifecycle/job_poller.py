@@ -1,29 +1,37 @@
-"""What a poll of one job means: its result goes in, a decision comes out.
+"""Polling one job: what a poll sends, and what its result means.
 
-The worker and the triggerer both ask here. A failed poll is not a failed render: transient errors
-are waited out until the deadline, with growing pauses. Pure: no requests, and the caller has the clock.
+The worker and the triggerer both ask a `JobPoller`. A failed poll is not a failed render: transient
+errors are waited out until the deadline, with growing pauses. All of it is pure: flows yield what is
+to be sent, and the clock is given. Many jobs are polled together, with fewer requests, by
+`renderjuice_provider.lifecycle.poll_round`. Source: the job-lifecycle page, on progress.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
+from renderjuice_provider.api._flow import Flow, Pause
+from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import TERMINAL, Job, JobStatus
 from renderjuice_provider.api.progress import Progress
-from renderjuice_provider.api.redact import redact
 from renderjuice_provider.api.retry import RetryPolicy, is_transient, retry_after_of
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.status import has_reached
 
 LOG_EVERY = 180.0
-"""Seconds after which the log gets a line even if nothing changed: a silent log looks like a dead task."""
+"""Seconds after which the log gets a line even if nothing changed: else the task seems dead."""
 LONGEST_PAUSE = 300.0
-"""Seconds between polls that fail, or ten poll intervals if that is less: the end of an outage should
-be noticed soon."""
-_KNOWN = frozenset(JobStatus)
+"""Seconds between polls that fail, or ten poll intervals if that is less: the end of an outage
+should be noticed soon."""
+_REMARKS: dict[str, str] = {
+    **dict.fromkeys(JobStatus, ""),
+    JobStatus.SUSPENDED: " (it may need attention at Renderjuice)",
+}
+_UNKNOWN = " (a status that this version does not know; it counts as running)"
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class PollAgain:
     Attributes:
         pause: seconds until then.
         log_line: for the task's log; empty when there is nothing new.
-        slack: seconds before the end of `pause` from which on this job may join a poll that happens anyway.
+        slack: seconds by which the pause may be cut short, to join a poll that happens anyway.
         retry_after: seconds in which no request at all may be sent, for any job.
     """
 
@@ -64,8 +72,8 @@ class JobPoller:
 
     Args:
         job_id: the job.
-        target: the status to wait for. A status further along the way counts too, since polls may miss one.
-        poll_interval: seconds between two polls. Up to a tenth is added at random, so that the polls
+        target: the status to wait for. One further along the way counts too: polls may miss one.
+        poll_interval: seconds between two polls. Up to a tenth is added at random, so that polls
             of many jobs spread out.
         started: when the wait began, in seconds since the epoch, since it travels between machines.
         deadline: when the wait ends at the latest, in seconds since the epoch.
@@ -97,6 +105,7 @@ class JobPoller:
         longest = max(poll_interval, min(LONGEST_PAUSE, 10 * poll_interval))
         self._backoff = RetryPolicy(first_pause=poll_interval, longest_pause=longest, jitter=jitter)
         self._failures = 0
+        self._success = {target} | {status for status in JobStatus if has_reached(status, target)}
         self.status: str | None = None
         self._logged = ""
         self._logged_at = float("-inf")
@@ -105,11 +114,14 @@ class JobPoller:
         """The decision after a poll that read the job; `now` is in seconds since the epoch."""
         self._failures = 0
         self.status = job.status
-        state = f"Job {self.job_id} is {_described(job.status)}"
+        state = f"Job {self.job_id} is {job.status}{_REMARKS.get(job.status, _UNKNOWN)}"
         if progress and (counters := str(progress)):
             state = f"{state}, {counters}"
-        log_line = self._log_line(state, now)
-        if has_reached(job.status, self.target):
+        log_line = ""
+        if state != self._logged or now - self._logged_at >= LOG_EVERY:
+            self._logged, self._logged_at = state, now
+            log_line = f"{state}, {_duration(now - self.started)} elapsed"
+        if job.status in self._success:
             return self._done(Ending.REACHED, state, log_line)
         if job.status in TERMINAL:
             return self._done(Ending.OVER, fate(job), log_line)
@@ -131,14 +143,8 @@ class JobPoller:
         slack = max(0.0, min(pause / 2, pause - retry_after))
         return PollAgain(pause, log_line, slack, retry_after)
 
-    def _log_line(self, state: str, now: float) -> str:
-        if state == self._logged and now - self._logged_at < LOG_EVERY:
-            return ""
-        self._logged, self._logged_at = state, now
-        return f"{state}, {_duration(now - self.started)} elapsed"
-
     def _timed_out(self, now: float) -> Done:
-        status = f"it is {redact(self.status)}" if self.status else "it could not be seen"
+        status = f"it is {self.status}" if self.status else "it could not be seen"
         message = f"timed out ({self.limit}): not {self.target} within {_duration(now - self.started)}, {status}"
         return self._done(Ending.TIMED_OUT, message, f"Job {self.job_id} {message}")
 
@@ -155,17 +161,37 @@ class JobPoller:
         return Done(outcome, log_line)
 
 
+def poll(operations: Operations, job_poller: JobPoller) -> Flow[PollDecision]:
+    """Poll a job once, and decide.
+
+    Each request is sent once: the job poller says when to try again, and it knows the deadline.
+    """
+    once = operations.once(lambda: job_poller.deadline)
+    try:
+        job = yield from once.get_job(job_poller.job_id)
+    except RenderjuiceError as error:
+        return job_poller.on_error(error, once.now().timestamp())
+    progress: tuple[Progress, ...] = ()
+    if job.status == JobStatus.RENDERING:
+        with suppress(RenderjuiceError):  # progress is for people: without it, polling goes on
+            progress = yield from once.get_progress(job.id)
+    return job_poller.on_job(job, next(iter(progress), None), once.now().timestamp())
+
+
+def watch(operations: Operations, job_poller: JobPoller, log: Callable[[str], None]) -> Flow[Outcome]:
+    """Poll a job until its poller is done; `log` gets each line for the task's log."""
+    while True:
+        decision = yield from poll(operations, job_poller)
+        if decision.log_line:
+            log(decision.log_line)
+        if isinstance(decision, Done):
+            return decision.outcome
+        yield from Pause(decision.pause)
+
+
 def fate(job: Job) -> str:
     """How a job ended, to follow its name, reason first: Airflow's web UI cuts long lines."""
-    return f"failed: {job.reason}" if job.status == JobStatus.FAILED else f"is {redact(job.status)}"
-
-
-def _described(status: str) -> str:
-    if status == JobStatus.SUSPENDED:
-        return "suspended (it may need attention at Renderjuice)"
-    if status in _KNOWN:
-        return status
-    return f"{redact(status)} (a status that this version does not know; it counts as running)"
+    return f"failed: {job.reason}" if job.status == JobStatus.FAILED else f"is {job.status}"
 
 
 def _duration(seconds: float) -> str:

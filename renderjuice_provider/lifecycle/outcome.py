@@ -1,4 +1,7 @@
-"""How a wait ended: what a trigger reports to the worker, in a form that survives an upgrade and holds no secret."""
+"""How a wait ended: what a trigger reports to the worker.
+
+It survives an upgrade between the two, and holds no secret.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from renderjuice_provider.api.errors import RenderjuiceEventError
 from renderjuice_provider.api.redact import story
 
 _Text = Annotated[str, BeforeValidator(lambda value: story(value) if isinstance(value, str) else value)]
-"""Text that every database can store: an event that cannot be stored would end the triggerer and all its waits."""
+"""Text that every database can store: an event that cannot be stored would end the triggerer, and
+all its waits."""
 
 
 class Ending(StrEnum):
@@ -27,7 +31,7 @@ class Ending(StrEnum):
 
 
 class Outcome(BaseModel):
-    """The end of one wait: only ids, words and numbers, since Airflow logs events and stores them as plain text."""
+    """The end of one wait: ids, words and numbers only, since Airflow logs and shows events."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True, use_enum_values=False)
 
@@ -41,12 +45,13 @@ class Outcome(BaseModel):
     """When the wait began, in seconds since the epoch."""
     deadline: float
     limit: _Text = "timeout"
-    """The argument that set the deadline: `timeout`, or Airflow's `execution_timeout` where that ends earlier."""
+    """The argument that set the deadline: `timeout`, or Airflow's `execution_timeout` if that ends
+    earlier."""
     stopped: bool | None = None
     """After a time-out: whether the job was cancelled and is over; None when that was not tried."""
 
     def to_event(self) -> dict[str, Any]:
-        """As JSON values, for a trigger event. Validated again, since `model_copy` does not validate."""
+        """As JSON values, for a trigger event; validated, since `model_copy` does not do it."""
         return type(self).model_validate(self.model_dump()).model_dump(mode="json")
 
     @classmethod
@@ -54,7 +59,7 @@ class Outcome(BaseModel):
         """The outcome that `event` holds.
 
         Raises:
-            RenderjuiceEventError: when it holds none. An event that is not understood is never a success.
+            RenderjuiceEventError: when it holds none: what is not understood is never a success.
         """
         try:
             return cls.model_validate(event)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from renderjuice_provider.api._flow import Flow, Gather
@@ -21,7 +22,6 @@ from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceHTTPErr
 from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.retry import is_transient, retry_after_of
 from renderjuice_provider.lifecycle.job_poller import JobPoller, PollDecision
-from renderjuice_provider.lifecycle.polling import read_progress
 
 FEW = 8
 """Jobs up to which each is read by itself: lists cost requests too."""
@@ -50,9 +50,9 @@ def poll_round(operations: Operations, job_pollers: Sequence[JobPoller]) -> Iter
     The round is a plan: flows to perform one after the other, since what one of them finds decides
     which comes next. Each returns the decisions that it led to, so no job waits for the rest.
 
-    Each request is sent once: the job pollers say when to try again. Many jobs are looked up in the
-    lists of running jobs first; those that are missing there are read one by one. If the round takes
-    longer than `LONGEST`, the rest get no decision, and are due again at once.
+    Each request is sent once: the job pollers say when to try again. Many jobs are searched for in
+    the lists of running jobs first; those that are missing there are read one by one. If the round
+    takes longer than `LONGEST`, the rest get no decision, and are due again at once.
     """
     poll = _PollRound(operations, job_pollers)
     yield from poll.read_lists()
@@ -100,7 +100,7 @@ class _PollRound:
         return [report for job in jobs for report in self._found(job.id.lower(), job)]
 
     def read_single_jobs(self) -> Iterator[Flow[list[Report]]]:
-        """The jobs that no list held, a few at a time; those whose deadline has passed come first."""
+        """The jobs that no list held, a few at a time; those past their deadline come first."""
         began = self._now()
         rest = list(self._undecided)
         random.shuffle(rest)  # else jobs that cannot be read would always keep the same others waiting
@@ -111,7 +111,7 @@ class _PollRound:
 
     def _read_jobs(self, job_ids: Sequence[str]) -> Flow[list[Report]]:
         reads = [self._read_job(self._undecided[job_id][0].job_id) for job_id in job_ids]
-        results = (yield Gather(reads)) if len(reads) > 1 else [(yield from reads[0])]
+        results = (yield from Gather(reads)) if len(reads) > 1 else [(yield from reads[0])]
         self._obstacle = _shared_obstacle(results)
         return [
             report for job_id, result in zip(job_ids, results, strict=True) for report in self._found(job_id, result)
@@ -124,7 +124,7 @@ class _PollRound:
             return error
 
     def finish(self) -> Flow[list[Report]]:
-        """Decide on the jobs that render, with their progress, and on those that an obstacle left unread."""
+        """Decide on jobs that render, now with their progress, and on those still unread."""
         reports = []
         if self._obstacle:
             for job_id in list(self._undecided):
@@ -133,15 +133,16 @@ class _PollRound:
         progress = {}
         if job_ids and not self._obstacle:
             only = next(iter(job_ids)) if len(job_ids) == 1 else None
-            found = yield from read_progress(self._once, only)
-            progress = {only or item.job_id: item for item in reversed(found)}
+            with suppress(RenderjuiceError):  # progress is for people: without it, polling goes on
+                found = yield from self._once.get_progress(only)
+                progress = {only or item.job_id: item for item in reversed(found)}
         for job_poller, job in self._rendering:
             decision = job_poller.on_job(job, progress.get(job.id), self._now())
             reports.append(Report(job_poller, decision))
         return reports
 
     def _found(self, job_id: str, found: Job | RenderjuiceError) -> list[Report]:
-        """The decisions on a job; none yet when it renders, since its progress belongs into the log."""
+        """The decisions on a job; none yet if it renders: its progress is read first."""
         job_pollers = self._undecided.pop(job_id, [])
         if isinstance(found, RenderjuiceError):
             return [Report(poller, poller.on_error(found, self._now())) for poller in job_pollers]
@@ -165,7 +166,7 @@ class _PollRound:
 
 
 def _shared_obstacle(results: Sequence[Job | RenderjuiceError]) -> RenderjuiceError | None:
-    """The error that the next reads would meet too: the server asks for silence, or every read failed."""
+    """The error that the next reads would meet too: silence is asked for, or all reads failed."""
     failures = [result for result in results if isinstance(result, RenderjuiceError) and _is_shared(result)]
     silence = next((failure for failure in failures if _asks_for_silence(failure)), None)
     return silence or (failures[0] if len(failures) == len(results) else None)

@@ -108,7 +108,7 @@ class Order:
 
     @property
     def former_mark(self) -> str:
-        """The mark as records of version 0.1.0 hold it: with the path, all fields, and the connection."""
+        """The mark in records of version 0.1.0: with the path, all fields, and the connection."""
         return fingerprint(self.job_id or self.source, self.config, *self.account)
 
 
@@ -117,7 +117,7 @@ class JobRecord(BaseModel):
 
     Attributes:
         work: fingerprint of what was ordered: `Order.mark`.
-        content: fingerprint of the scene's bytes; None where the order is about a job that exists already.
+        content: fingerprint of the scene's bytes; None where the order is about a given job.
         source: where that scene lay.
         slug: the uploaded scene, once it is uploaded.
         job_id: the job, once there is one.
@@ -141,7 +141,7 @@ class JobRecord(BaseModel):
 
     @classmethod
     def read(cls, stored: Any) -> JobRecord | None:
-        """A stored record; None when there is none, or one that this version does not understand."""
+        """A stored record; None when there is none, or this version does not understand it."""
         try:
             return cls.model_validate(stored)
         except ValidationError:
@@ -161,7 +161,10 @@ class JobRecord(BaseModel):
         )
 
     def is_about(self, order: Order) -> bool:
-        """Whether this is the record of the same work. A scene that is gone by now counts as unchanged: it was uploaded."""
+        """Whether this is the record of the same work.
+
+        A scene that is gone by now counts as unchanged: it was uploaded.
+        """
         if self.work == order.former_mark:
             return order.content is None or self.content == order.content
         same_scene = self._same_source(order) if order.content is None else self.content == order.content

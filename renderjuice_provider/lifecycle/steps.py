@@ -29,7 +29,7 @@ class Save:
 
 @dataclass(frozen=True)
 class WaitFor:
-    """Wait until the job is at `target`, is over, or the deadline has passed, and send an `Outcome`.
+    """Wait until the job is at `target` or over, or the deadline has passed; send an `Outcome`.
 
     Or end the process, and go on with `Course.resumed` in another.
     """
@@ -41,5 +41,5 @@ class WaitFor:
     limit: str
 
 
-CourseFlow = Generator[Step | Found | Save | WaitFor, Any, T]
+CourseFlow = Generator[Step[Any] | Found | Save | WaitFor, Any, T]
 """A flow of the course: it yields steps, is sent what came of each, and returns a result."""

@@ -141,7 +141,8 @@ def _error(left: dict[str, Seen]) -> RenderjuiceError:
     if len(left) == 1:
         money["job_id"] = next(iter(left))
     if refused is not None:
-        return refused.settle(**{**money, "retry": RetryEffect.AFTER_CORRECTION})
+        money["retry"] = RetryEffect.AFTER_CORRECTION
+        return refused.settle(**money)
     if len(left) == len(errors) == 1:
         return errors[0].settle(**money)
     each = ", ".join(

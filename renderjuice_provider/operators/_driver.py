@@ -1,4 +1,4 @@
-"""Performing the course of a job inside Airflow: storing its record, publishing its id, waiting for it.
+"""Performing the course of a job inside Airflow: store its record, publish its id, wait for it.
 
 What is to be done is decided in `renderjuice_provider.lifecycle.course`, which opens with the
 theory. Nothing here decides about a job.
@@ -22,9 +22,8 @@ from renderjuice_provider.api import errors
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.redact import redact
 from renderjuice_provider.lifecycle.course import Course
-from renderjuice_provider.lifecycle.job_poller import JobPoller
+from renderjuice_provider.lifecycle.job_poller import JobPoller, watch
 from renderjuice_provider.lifecycle.outcome import Outcome
-from renderjuice_provider.lifecycle.polling import watch
 from renderjuice_provider.lifecycle.record import JobRecord, Order
 from renderjuice_provider.lifecycle.steps import CourseFlow, Found, Save, WaitFor
 from renderjuice_provider.lifecycle.unfinished import leaves
@@ -86,7 +85,7 @@ class Driver:
         return self._drive(order, lambda course: course.resumed(outcome, waited_for), outcome.job_id)
 
     def give_up(self, order: Order) -> Job | None:
-        """Airflow itself has ended the deferral: the job must not run on. None if there is no job."""
+        """Airflow itself has ended the deferral: the job must not run on. None without a job."""
         job_id = self._job_on_record() or self._published_id()
         return self._drive(order, lambda course: course.lost(job_id), job_id) if job_id else None
 
@@ -138,7 +137,10 @@ class Driver:
                     resume = partial(course.send, sent)
 
     def _publish(self, job: Job, order: Order) -> None:
-        """For the UI, for other tasks, and for kills. Airflow wipes XComs at each new try, so they are no record."""
+        """For the UI, for other tasks, and for kills.
+
+        Airflow wipes XComs at each new try, so the record is kept elsewhere.
+        """
         if self._ti is not None and self._published != job.id:
             self._ti.xcom_push(key=xcom_keys.JOB_ID, value=job.id)
             self._published = job.id
@@ -165,7 +167,8 @@ class Driver:
             **times,
         )
         if order.cancel_on_timeout and self._ti is not None:
-            self._ti.xcom_push(key=DEADLINE_KEY, value=wait.deadline)  # so that no older trigger stops this job
+            # So that no older trigger stops this job.
+            self._ti.xcom_push(key=DEADLINE_KEY, value=wait.deadline)
         self._task.defer(
             trigger=trigger,
             method_name="execute_complete",
@@ -190,7 +193,7 @@ class Driver:
 
 
 def try_ends(task: BaseOperator, context: Context) -> float | None:
-    """When the task's `execution_timeout` ends this try, in seconds since the epoch; None without one."""
+    """When the `execution_timeout` ends this try, in seconds since the epoch; None without one."""
     ends, _ = earlier_deadline(task, context, math.inf)
     return None if ends == math.inf else ends
 

@@ -72,13 +72,15 @@ class JobOperator(RenderjuiceOperator):
     def execute_complete(
         self, context: Context, event: Any = None, waits_for: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Resume after the trigger fired. What it says is checked, and the job is read again: the event is only a hint.
+        """Resume after the trigger fired.
+
+        The event is checked, and only a hint: the job is read again.
 
         Args:
             context: of the task.
             event: an `Outcome`.
-            waits_for: `job_id`, `started`, `deadline` and `limit` of the wait that was deferred; None where Airflow loses it
-                (`dag.test()`).
+            waits_for: `job_id`, `target`, `started`, `deadline` and `limit` of the wait that was
+                deferred; None where Airflow loses it (`dag.test()`).
 
         Raises:
             RenderjuiceEventError: for an event that is not ours.
@@ -87,7 +89,7 @@ class JobOperator(RenderjuiceOperator):
         return self.summary(self.driver(context).resume(self.order(context), outcome, waits_for))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """As Airflow does it, but a deferral that Airflow itself timed out does not leave the job running."""
+        """As Airflow does it, but a deferral that it timed out does not leave the job running."""
         from renderjuice_provider.compat import TaskDeferralTimeout
 
         try:
@@ -99,5 +101,5 @@ class JobOperator(RenderjuiceOperator):
             return self.summary(job)
 
     def on_kill(self) -> None:
-        """Stop the bill when the task is killed on the worker, unless its next try takes the job up."""
+        """Stop the bill when the task is killed, unless its next try takes the job up."""
         self._kill_switch.kill()

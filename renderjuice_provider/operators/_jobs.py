@@ -93,28 +93,30 @@ class RenderjuiceValidateJobOperator(JobOperator):
 
     Args:
         job_id: the id of a job, or what our operators return.
-        wait: wait until validation is over. True by default; False returns as soon as it is ordered.
-        deferrable: wait in the triggerer, without a worker slot. None, the default, means True: a farm
-            that is busy may take long. Only `[operators] default_deferrable`, set to false in the
-            environment, overrules that.
-        poll_interval: seconds (or a timedelta) between two polls. 30 by default, as for renders. Up to
-            a tenth is added at random, so that many tasks spread out.
-        timeout: seconds (or a timedelta) from the start of the try to the deadline. An hour by default:
-            validation takes minutes, also for large scenes. Airflow's `execution_timeout` may end it
-            sooner.
-        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the base URL.
+        wait: wait until validation is over. True by default; False returns as soon as it is
+            ordered.
+        deferrable: wait in the triggerer, without a worker slot. None, the default, means True: a
+            farm that is busy may take long. Only `[operators] default_deferrable`, set to false in
+            the environment, overrules that.
+        poll_interval: seconds (or a timedelta) between two polls. 30 by default, as for renders. Up
+            to a tenth is added at random, so that many tasks spread out.
+        timeout: seconds (or a timedelta) from the start of the try to the deadline. An hour by
+            default: validation takes minutes, also for large scenes. Airflow's `execution_timeout`
+            may end it sooner.
+        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the
+            base URL.
         **kwargs: the arguments of every Airflow operator, such as `task_id`.
 
     Returns:
-        As XCom, a dict: `job_id`, `status`, and `analysis`, which is None when it is absent or longer
-        than 16 KiB, even with only the first of its long lists.
+        As XCom, a dict: `job_id`, `status`, and `analysis`, which is None when it is absent or
+        longer than 16 KiB, even with only the first of its long lists.
 
     Raises:
         RenderjuiceInputError: for a job id that cannot be one, before anything is sent.
         RenderjuiceJobOverError: when validation failed, or the job was canceled; the message holds
             Renderjuice's reason. Not retried: the same job cannot succeed any more.
-        RenderjuiceTimeoutError: at the deadline. The job goes on, and costs nothing until it renders; a
-            retry takes it up.
+        RenderjuiceTimeoutError: at the deadline. The job goes on, and costs nothing until it
+            renders; a retry takes it up.
         RenderjuiceJobError: when Renderjuice refuses to show the job. A retry reads it again.
         RenderjuiceError: when a call fails. A retry takes up what there is.
     """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from renderjuice_provider.lifecycle.record import Order
 
 _ASKING = 4.0
-"""Seconds that a killed task asks Airflow why. It has five in all, and a cancel is sent within a moment."""
+"""Seconds that a killed task asks Airflow why. It has five in all, and a cancel takes a moment."""
 
 
 class KillSwitch:
@@ -66,9 +66,10 @@ class KillSwitch:
             raise leaves(RenderjuiceError("The task was killed: it orders nothing any more"), self.job)
 
     def kill(self) -> None:
-        """Airflow kills the task. It calls this from a signal handler and lets the task run on for some seconds.
+        """Airflow kills the task.
 
-        Where nobody would end the process then (`dag.test()`), it ends as after Ctrl-C.
+        It calls this from a signal handler, and lets the task run on for some seconds. Where
+        nobody would end the process then (`dag.test()`), it ends as after Ctrl-C.
         """
         self._killed = True
         self._stop_the_bill()
@@ -76,7 +77,10 @@ class KillSwitch:
             raise KeyboardInterrupt
 
     def interrupt(self) -> BaseException:
-        """Ctrl-C, which only reaches a task whose job nobody else would stop. No retry: that would cost again."""
+        """Ctrl-C, which only reaches a task whose job nobody else would stop.
+
+        What to raise: an error that Airflow does not retry, since a retry would cost again.
+        """
         if not self._killed:
             self._killed = True
             with suppress(RenderjuiceError):  # which was logged
@@ -120,12 +124,13 @@ class KillSwitch:
                 states.append(task_state(self._ti))
             except AirflowRuntimeError as error:
                 self._log.info("Airflow does not say what becomes of this task: %s", error)
-            except Exception:  # noqa: BLE001 - there is no Airflow that could give the task to another
+            except Exception:  # noqa: BLE001 - no Airflow could give the task to another
                 states.append(GONE)
 
         asking = Thread(target=ask, daemon=True)
         asking.start()
-        asking.join(_ASKING)  # what the signal interrupted may hold the line to Airflow, and cannot let go of it now
+        # What the signal interrupted may hold the line to Airflow, and cannot let go of it now.
+        asking.join(_ASKING)
         return states[0] if states else None
 
     def _leave(self, row: Row, kill: Kill) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from renderjuice_provider._operator_arguments import OperatorArguments
 
 RENDER_TIMEOUT = timedelta(hours=24)
-"""Long enough for a night that runs late; short enough that a forgotten job does not cost a week."""
+"""Long enough for a night that runs late, short enough that a forgotten job costs no week."""
 
 
 class _RenderOperator(JobOperator):
@@ -67,7 +67,7 @@ class _RenderOperator(JobOperator):
             return {}
         try:
             downloads = self.client.get_downloads(job.id)
-        except RenderjuiceError as error:  # the render is done and paid: a count is not worth failing it
+        except RenderjuiceError as error:  # a render that is paid must not fail for a count
             self.log.warning("Frames could not be counted: %s", error.what)
             return {}
         order = check_render_config(self.render_config).to_json()
@@ -85,46 +85,50 @@ class _RenderOperator(JobOperator):
 class RenderjuiceRenderJobOperator(_RenderOperator):
     """Render a validated job: from here on it costs money.
 
-    Starting is idempotent at Renderjuice, so a retry of this task takes up the render that runs, and
-    a retry after success returns it. The deadline is that of the first try.
+    Starting is idempotent at Renderjuice, so a retry of this task takes up the render that runs,
+    and a retry after success returns it. The deadline is that of the first try.
 
     Args:
-        job_id: the id of a job that is `validated`, or being validated; or what our operators return.
+        job_id: the id of a job that is `validated`, or being validated; or what our operators
+            return.
         render_config: what to render and how; at least `{"colorManagementPreset": "default"}`. A
             `RenderConfig`, or a dict or JSON text of its fields; templates are rendered in both.
-        wait: wait until the render is over. True by default; False returns as soon as it is ordered.
+        wait: wait until the render is over. True by default; False returns as soon as it is
+            ordered.
         deferrable: wait in the triggerer, without a worker slot. None, the default, means True: a
-            render takes hours. Only `[operators] default_deferrable`, set to false in the environment,
-            overrules that.
-        poll_interval: seconds (or a timedelta) between two polls. 30 by default: renders take minutes
-            to hours. Up to a tenth is added at random, so that many tasks spread out.
+            render takes hours. Only `[operators] default_deferrable`, set to false in the
+            environment, overrules that.
+        poll_interval: seconds (or a timedelta) between two polls. 30 by default: renders take
+            minutes to hours. Up to a tenth is added at random, so that many tasks spread out.
         timeout: seconds (or a timedelta) from the start of the first try to the deadline. A day by
-            default: long enough for a night that runs late, short enough that a forgotten job does not
-            cost a week. Airflow's `execution_timeout`, which counts for each try, may end it sooner.
-        cancel_on_kill: cancel the job when the task is killed, or marked failed or successful. True by
-            default: nobody waits for it any more, and it costs money.
-        cancel_on_timeout: cancel the job when the deadline has passed. True by default. With False it
-            goes on, and a retry takes it up with a new deadline.
-        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the base URL.
+            default: long enough for a night that runs late, short enough that a forgotten job does
+            not cost a week. Airflow's `execution_timeout`, which counts for each try, may end it
+            sooner.
+        cancel_on_kill: cancel the job when the task is killed, or marked failed or successful. True
+            by default: nobody waits for it any more, and it costs money.
+        cancel_on_timeout: cancel the job when the deadline has passed. True by default. With False
+            it goes on, and a retry takes it up with a new deadline.
+        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the
+            base URL.
         **kwargs: the arguments of every Airflow operator, such as `task_id`.
 
     Returns:
-        As XCom, a dict: `job_id`, `status`, `normalized_seconds` (what is billed), and once the job is
-        over `frames_requested` (None when nobody knows), `frames_delivered` (a number of files),
-        `frames_missing` (their numbers), `missing` (the same by view and compositor node) and `complete`
-        (None when nobody knows what was ordered).
+        As XCom, a dict: `job_id`, `status`, `normalized_seconds` (what is billed), and once the job
+        is over `frames_requested` (None when nobody knows), `frames_delivered` (a number of files),
+        `frames_missing` (their numbers), `missing` (the same by view and compositor node) and
+        `complete` (None when nobody knows what was ordered).
 
     Raises:
-        RenderjuiceInputError: for a job id or a configuration that cannot be right, before anything is
-            sent; for a job that nobody has validated, before anything is spent.
-        RenderjuiceOtherOrderError: when the job already renders, or has rendered, another configuration;
-            it is left as it is. Not retried.
-        RenderjuiceJobOverError: when the job failed, was canceled, or was cancelled at the deadline. Not
-            retried: the same job cannot succeed any more.
+        RenderjuiceInputError: for a job id or a configuration that cannot be right, before anything
+            is sent; for a job that nobody has validated, before anything is spent.
+        RenderjuiceOtherOrderError: when the job already renders, or has rendered, another
+            configuration; it is left as it is. Not retried.
+        RenderjuiceJobOverError: when the job failed, was canceled, or was cancelled at the
+            deadline. Not retried: the same job cannot succeed any more.
         RenderjuiceTimeoutError: at the deadline, when the job was left running or could not be
             cancelled. A retry takes it up.
-        RenderjuiceJobError: when Renderjuice refuses to show the job. It may be running; a retry reads
-            it again.
+        RenderjuiceJobError: when Renderjuice refuses to show the job. It may be running; a retry
+            reads it again.
         RenderjuiceError: when a call fails. A retry takes up what there is.
     """
 
@@ -160,48 +164,55 @@ class RenderjuiceRenderJobOperator(_RenderOperator):
 
 
 class RenderjuiceRunJobOperator(_RenderOperator):
-    """Upload, create, validate and render one scene, in one task: made for `.partial(...).expand_kwargs(shots)`.
+    """Upload, create, validate and render one scene, in one task.
+
+    Made for `.partial(...).expand_kwargs(shots)`.
 
     A retry goes on where the try before it stopped: it does not upload again what is uploaded, nor
-    render again what is rendering or done. Only when the job is over without success does a retry make
-    a new one, and pay for it.
+    render again what is rendering or done. Only when the job is over without success does a retry
+    make a new one, and pay for it.
 
     Args:
-        file_path: the scene, a `.blend` or a `.zip`: a local path, or any `ObjectStoragePath` or its URL.
+        file_path: the scene, a `.blend` or a `.zip`: a local path, or any `ObjectStoragePath` or
+            its URL.
         render_config: what to render and how; at least `{"colorManagementPreset": "default"}`. A
             `RenderConfig`, or a dict or JSON text of its fields; templates are rendered in both.
-        wait: wait until the render is over. True by default; False returns as soon as it is ordered,
-            which is after validation.
+        wait: wait until the render is over. True by default; False returns as soon as it is
+            ordered, which is after validation.
         deferrable: wait in the triggerer, without a worker slot. None, the default, means True: a
-            render takes hours. Only `[operators] default_deferrable`, set to false in the environment,
-            overrules that.
-        poll_interval: seconds (or a timedelta) between two polls. 30 by default: renders take minutes
-            to hours. Up to a tenth is added at random, so that many tasks spread out.
-        timeout: seconds (or a timedelta) from the start of the first try to the deadline, for all of
-            it. A day by default: long enough for a night that runs late, short enough that a forgotten
-            job does not cost a week. Airflow's `execution_timeout`, which counts for each try, may end
-            it sooner.
-        cancel_on_kill: cancel the job when the task is killed, or marked failed or successful. True by
-            default: nobody waits for it any more, and it costs money.
-        cancel_on_timeout: cancel the job when the deadline has passed. True by default. With False it
-            goes on, and a retry takes it up with a new deadline.
-        on_clear: what clearing the task means. `reattach`, the default, goes on with the job that there
-            is, also when it is completed: clearing costs nothing. `resubmit` stops it and renders again.
-        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the base URL.
+            render takes hours. Only `[operators] default_deferrable`, set to false in the
+            environment, overrules that.
+        poll_interval: seconds (or a timedelta) between two polls. 30 by default: renders take
+            minutes to hours. Up to a tenth is added at random, so that many tasks spread out.
+        timeout: seconds (or a timedelta) from the start of the first try to the deadline, for all
+            of it. A day by default: long enough for a night that runs late, short enough that a
+            forgotten job does not cost a week. Airflow's `execution_timeout`, which counts for each
+            try, may end it sooner.
+        cancel_on_kill: cancel the job when the task is killed, or marked failed or successful. True
+            by default: nobody waits for it any more, and it costs money.
+        cancel_on_timeout: cancel the job when the deadline has passed. True by default. With False
+            it goes on, and a retry takes it up with a new deadline.
+        on_clear: what clearing the task means. `reattach`, the default, goes on with the job that
+            there is, also when it is completed: clearing costs nothing. `resubmit` stops it and
+            renders again.
+        renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the
+            base URL.
         **kwargs: the arguments of every Airflow operator, such as `task_id`.
 
     Returns:
-        As XCom, a dict: `job_id`, `status`, `normalized_seconds` (what is billed), and once the job is
-        over `frames_requested` (None when nobody knows), `frames_delivered` (a number of files),
-        `frames_missing` (their numbers), `missing` (the same by view and compositor node) and `complete`
-        (None when nobody knows what was ordered).
+        As XCom, a dict: `job_id`, `status`, `normalized_seconds` (what is billed), and once the job
+        is over `frames_requested` (None when nobody knows), `frames_delivered` (a number of files),
+        `frames_missing` (their numbers), `missing` (the same by view and compositor node) and
+        `complete` (None when nobody knows what was ordered).
 
     Raises:
-        RenderjuiceInputError: for a file or a configuration that cannot be right, before anything is sent.
-        RenderjuiceOtherOrderError: when the job on record renders another configuration. Not retried.
-        RenderjuiceJobError: when the job failed, was canceled, or was cancelled at the deadline: a retry
-            starts a new job, and pays for it. Also when Renderjuice refuses to show the job: it may be
-            running, and a retry reads it again.
+        RenderjuiceInputError: for a file or a configuration that cannot be right, before anything
+            is sent.
+        RenderjuiceOtherOrderError: when the job on record renders another configuration. Not
+            retried.
+        RenderjuiceJobError: when the job failed, was canceled, or was cancelled at the deadline: a
+            retry starts a new job, and pays for it. Also when Renderjuice refuses to show the job:
+            it may be running, and a retry reads it again.
         RenderjuiceTimeoutError: at the deadline, when the job was left running or could not be
             cancelled. A retry takes it up.
         RenderjuiceError: when a call fails. A retry takes up what there is.

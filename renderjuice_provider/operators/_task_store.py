@@ -49,7 +49,10 @@ class TaskStore:
         return None if self._store is None else self._store.get(self._key)
 
     def save(self, value: Mapping[str, Any]) -> None:
-        """Keep `value` as long as the DAG run is kept. What cannot be kept raises: money is only spent on record."""
+        """Keep `value` as long as the DAG run is kept.
+
+        What cannot be kept raises: money is only spent on record.
+        """
         if self._store is not None:
             from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined, unused-ignore]
 
@@ -60,7 +63,7 @@ class TaskStore:
         return Past(self.load(), self.lasts, self.max_tries)
 
     def recall(self, work: str) -> str | None:
-        """What an earlier try of the same `work` arrived at, unless a user has cleared the task since: a clear repeats it."""
+        """What an earlier try of the same `work` arrived at. A clear by a user repeats the work."""
         kept = self.load()
         if not isinstance(kept, Mapping) or kept.get("work") != work or kept.get("max_tries") != self.max_tries:
             return None

@@ -32,9 +32,8 @@ from renderjuice_provider.api.errors import (
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.compat import AirflowSensorTimeout, AirflowSkipException, AirflowTaskTimeout
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
-from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, PollAgain
+from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, PollAgain, poll
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
-from renderjuice_provider.lifecycle.polling import poll
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, keep_preview, push_preview
 

@@ -61,7 +61,9 @@ class Subscription:
 
 
 class SharedPoller:
-    """Polls the jobs of all its subscriptions. It belongs to one event loop, and ends with its last subscription.
+    """Polls the jobs of all its subscriptions.
+
+    It belongs to one event loop, and ends with its last subscription.
 
     Args:
         renderjuice_conn_id: the connection whose jobs it polls.

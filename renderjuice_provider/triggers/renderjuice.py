@@ -27,19 +27,21 @@ __all__ = [
 ]
 
 FIRST_POLL = 5.0
-"""Seconds before the first look, at least, however often one looks later: the operator has just looked. And Airflow takes a task
-for dead that is resumed before the scheduler has heard of its deferral (https://github.com/apache/airflow/issues/71580), which
-takes a busy one some seconds."""
+"""Seconds before the first poll, at least, however short the poll interval: the operator has just
+polled. And Airflow takes a task for dead that is resumed before the scheduler has heard of its
+deferral (https://github.com/apache/airflow/issues/71580); a busy scheduler takes some seconds."""
 _AIRFLOW_TELLS_OF_KILLS = hasattr(BaseTrigger, "on_kill")
-"""Before 3.3 Airflow merely cancels `run()`, which it also does when it shuts down or when another triggerer takes over."""
+"""Before 3.3 Airflow merely cancels `run()`, which it also does when it shuts down or when another
+triggerer takes over."""
 _KILL_TIMEOUT = 30.0
-"""Seconds, as Airflow 3.3 gives `on_kill`: a triggerer that shuts down may get no answer any more."""
+"""Seconds, as Airflow 3.3 gives `on_kill`: a triggerer that shuts down may get no response."""
 _STOPPING = 240.0
-"""Seconds after the deadline that go into stopping the job: Airflow's own deadline comes at 300 (`BACKSTOP`)."""
+"""Seconds after the deadline to cancel the job in: Airflow's own deadline comes at 300
+(`BACKSTOP`)."""
 _CHECK_INTERVAL = 2.0
-"""Seconds between two looks at a job that was cancelled."""
+"""Seconds between two polls of a job that was cancelled."""
 _AT_WORK: set[asyncio.Task[None]] = set()
-"""Event loops hold their tasks weakly; these must not be lost half-way."""
+"""Event loops keep only weak references to their tasks; these must not be lost half-way."""
 
 
 class RenderjuiceJobTrigger(BaseTrigger):
@@ -117,7 +119,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Watch the job, together with all others that use its connection: see `renderjuice_provider.triggers._shared_poller`."""
+        """Poll the job until it is done, together with all others that use its connection."""
         try:
             outcome = await self._watch()
             if outcome.ending is Ending.TIMED_OUT and self.cancel_on_timeout and await self._is_ours():
@@ -133,7 +135,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
 
     async def _watch(self) -> Outcome:
         check_job_id(self.job_id)
-        wait = JobPoller(
+        job_poller = JobPoller(
             self.job_id,
             self.target,
             poll_interval=self.poll_interval,
@@ -143,7 +145,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
         )
         pause = min(max(FIRST_POLL, self.poll_interval), max(0.0, self.deadline - time.time()))
         first = PollAgain(pause, slack=max(0.0, pause - FIRST_POLL))
-        return await shared_poller(self.renderjuice_conn_id).watch(wait, first, self.log.info)
+        return await shared_poller(self.renderjuice_conn_id).watch(job_poller, first, self.log.info)
 
     async def _is_ours(self) -> bool:
         """Whether the job is still this trigger's to stop.

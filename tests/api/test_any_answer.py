@@ -17,8 +17,7 @@ from renderjuice_provider.api._listing import JobListing
 from renderjuice_provider.api._paths import plan
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import Job
-from renderjuice_provider.lifecycle.job_poller import JobPoller
-from renderjuice_provider.lifecycle.polling import watch
+from renderjuice_provider.lifecycle.job_poller import JobPoller, watch
 from tests.support.flow_driver import Clock, Nowhere, drive, operations_of
 from tests.support.http_server import JOB_ID
 

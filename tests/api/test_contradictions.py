@@ -9,9 +9,8 @@ import pytest
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.config import RenderConfig
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceRefusedError
-from renderjuice_provider.lifecycle.job_poller import JobPoller
+from renderjuice_provider.lifecycle.job_poller import JobPoller, watch
 from renderjuice_provider.lifecycle.outcome import Ending
-from renderjuice_provider.lifecycle.polling import watch
 from tests.support.both_clients import CONFIG, completed, created, operations, validated, wait_for
 from tests.support.http_server import JOB_ID, a_job, answer, serving
 

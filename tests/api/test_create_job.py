@@ -13,7 +13,7 @@ from renderjuice_provider.api.errors import (
     RenderjuiceRateLimitError,
     RenderjuiceRefusedError,
 )
-from tests.support.both_clients import operations
+from tests.support.both_clients import QUICK, operations
 from tests.support.http_server import Reply, a_job, answer, serving
 
 IN_DOUBT = [
@@ -78,8 +78,7 @@ def test_a_clear_no_is_no_doubt(client, emulator, slug, code, error):
 def test_a_connection_that_was_refused_sent_nothing_and_is_tried_again(new_client, emulator):
     url, tries = emulator.base_url, []
     emulator.stop()
-    client = new_client(base_url=url)
-    client.operations.policy = replace(client.operations.policy, jitter=lambda: tries.append(1) or 0.0)
+    client = new_client(base_url=url, retry=replace(QUICK, jitter=lambda: tries.append(1) or 0.0))
     with pytest.raises(RenderjuiceConnectionError) as caught:
         client.create_job("slug")
     assert caught.value.sent is False

@@ -276,7 +276,7 @@ def test_an_answer_that_drips_is_given_up_although_its_bytes_keep_coming(new_cli
 
 
 def test_an_answer_without_an_end_is_given_up_before_it_fills_the_memory(new_client, monkeypatch):
-    monkeypatch.setattr("renderjuice_provider.api._body.LONGEST", 4 << 20)
+    monkeypatch.setattr("renderjuice_provider.api._attempt.LONGEST", 4 << 20)
     endless, error = Reply(200, drip(bytes(1 << 20), 0)), RenderjuiceConnectionError
     with serving(lambda _: endless) as server, pytest.raises(error, match="longer than 4 MiB"):
         new_client(base_url=server.url, max_attempts=1).get_job(JOB_ID)

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 import pytest
 
 from renderjuice_provider.api import _attempt as attempt
-from renderjuice_provider.api import _body as body
 from renderjuice_provider.api import _reading as reading
 from renderjuice_provider.api import _unpacking as unpacking
 from renderjuice_provider.api._flow import Response
@@ -74,7 +73,8 @@ def test_nor_does_a_store_hold_an_upload_or_a_download_so(new_client, scene, tmp
 
 def test_a_file_that_keeps_coming_may_take_longer_than_any_time_out(new_client, tmp_path, monkeypatch):
     monkeypatch.setattr(attempt, "ENOUGH", 1)
-    monkeypatch.setattr("renderjuice_provider.api._wire.CHUNK", 10)
+    monkeypatch.setattr("renderjuice_provider.api._blocking_wire.CHUNK", 10)
+    monkeypatch.setattr("renderjuice_provider.api._async_wire.CHUNK", 10)
 
     def reply(request):
         if request.path == "/file":
@@ -140,7 +140,7 @@ def test_a_gzip_that_lost_its_end_is_no_answer_and_no_file(new_client, tmp_path,
 
 
 def test_a_small_answer_that_unpacks_to_a_large_one_is_left_at_the_limit(new_client, monkeypatch):
-    monkeypatch.setattr(body, "LONGEST", 4 << 20)
+    monkeypatch.setattr(attempt, "LONGEST", 4 << 20)
     error = RenderjuiceConnectionError
     with (
         serving(packed(gzip.compress(bytes(32 << 20), mtime=0))) as server,
@@ -235,6 +235,7 @@ def test_a_date_is_held_against_the_clock_of_who_wrote_it():
 
 
 def test_a_body_of_bytes_is_not_copied_to_be_handed_on():
-    collected = body.Body()
+    collected = attempt.Body(attempt.Attempt(10), {})
     collected.add(zlib.compress(b"x"))
-    assert bytes(collected) == zlib.compress(b"x")
+    assert collected.whole() == zlib.compress(b"x")
+    assert collected.whole() is collected.whole()

@@ -5,15 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
 from renderjuice_provider.api._proxies import proxy_for
 from renderjuice_provider.api._settings import _certificates
 from renderjuice_provider.api.errors import RenderjuiceConnectionError, RenderjuiceInputError, RenderjuiceRefusedError
-from renderjuice_provider.lifecycle.job_poller import JobPoller
+from renderjuice_provider.lifecycle.job_poller import JobPoller, watch
 from renderjuice_provider.lifecycle.outcome import Ending
-from renderjuice_provider.lifecycle.polling import watch
+from tests.support.both_clients import QUICK
 from tests.support.http_server import JOB_ID, Reply, a_job, answer, serving
 
 PROXIES = {"https": "http://secure.test:1", "http": "plain.test:2"}
@@ -115,8 +116,12 @@ def test_a_proxy_that_cannot_be_used_is_called_by_its_name_and_not_tried_again(
     if why == "socksio":
         monkeypatch.setitem(sys.modules, "socksio", None)
     monkeypatch.setenv(variable, value)
-    client = new_client(base_url="http://farm.test:1", allow_http=True)
-    client.operations.policy = None  # nothing is asked for a second attempt
+
+    def second_attempt():
+        raise AssertionError("a second attempt")
+
+    retry = replace(QUICK, jitter=second_attempt)
+    client = new_client(base_url="http://farm.test:1", allow_http=True, retry=retry)
     with pytest.raises(RenderjuiceInputError, match=f"{variable} of this machine .*{why}") as caught:
         client.list_jobs()
     assert "secret" not in str(caught.value)

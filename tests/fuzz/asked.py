@@ -17,8 +17,7 @@ from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api._paths import plan
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.api.retry import RetryPolicy
-from renderjuice_provider.lifecycle.job_poller import JobPoller
-from renderjuice_provider.lifecycle.polling import watch
+from renderjuice_provider.lifecycle.job_poller import JobPoller, watch
 from tests.fuzz.holds import is_below, is_secret_free, is_storable, is_stored, secret_free_errors
 from tests.fuzz.inputs import JOB_ID, KEY, SIGNATURE, Chance
 from tests.fuzz.measure import Target

@@ -1,4 +1,4 @@
-"""The course of a job, walked by hand: whatever dies and whenever, one render is paid at a time, and the end is the same."""
+"""The course of a job, walked by hand: whatever dies, one render is paid, and the end stays."""
 
 from __future__ import annotations
 
@@ -267,7 +267,8 @@ OTHER_VALUES = {
 @pytest.mark.parametrize("name", [each.name for each in fields(Order)])
 def test_what_makes_other_work_of_an_order_is_said_in_one_place(shot, name):
     assert OTHER_VALUES.keys() == {each.name for each in fields(Order)}
-    order = replace(shot, content=None) if name == "source" else shot  # it stands for the bytes once they are gone
+    # Where the scene lies stands for its bytes once they are gone.
+    order = replace(shot, content=None) if name == "source" else shot
     record = JobRecord.of(order, NOW, 0)
     assert record.is_about(replace(order, **{name: OTHER_VALUES[name]})) is (name not in FINGERPRINT)
 

@@ -198,7 +198,7 @@ RESULTS = st.lists(st.sampled_from([*STATUSES, *TRANSIENT, *FINAL]), min_size=1,
 
 @given(RESULTS, st.sampled_from(["validated", "completed", "canceled"]), st.floats(0, 1))
 def test_any_sequence_of_polls_leads_to_the_right_end(sequence, target, jitter):
-    """The first poll that can end the wait ends it; until then none is skipped and the clock only goes on."""
+    """The first poll that can end the wait ends it; no poll before it is skipped."""
     job_poller, now, decision, last = a_poller(target, jitter, deadline=NOW + 1e9), NOW, None, None
     for last in sequence:
         decision = (

@@ -1,4 +1,4 @@
-"""Many jobs in one poll round: few requests, and for each job the decision that a poll of its own would have led to."""
+"""Many jobs in one poll round: few requests, and for each job the decision of a poll of its own."""
 
 from __future__ import annotations
 
@@ -6,21 +6,18 @@ import json
 import time
 import uuid
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from renderjuice_provider.api._attempt import seconds_for_call
 from renderjuice_provider.api._flow import NoResponse, Response
-from renderjuice_provider.api._settings import WireSettings
-from renderjuice_provider.api._wire import _patience
 from renderjuice_provider.api.models import JobStatus
-from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, PollAgain
+from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, PollAgain, poll
 from renderjuice_provider.lifecycle.outcome import Ending
 from renderjuice_provider.lifecycle.poll_round import FEW, poll_round
-from renderjuice_provider.lifecycle.polling import poll
 from tests.support.both_clients import CONFIG, created, operations, wait_for
 from tests.support.flow_driver import Clock, drive, operations_of
 
@@ -299,7 +296,7 @@ def test_no_request_of_a_round_outlives_the_first_deadline_for_long():
     assert {step.within for step in asked} == {60}
 
     def seconds(within):
-        return _patience(WireSettings("k", "https://farm.test", 30, False), replace(asked[0], within=within))
+        return seconds_for_call(30, within)
 
     assert [seconds(within) for within in (60, 1000, -5, None)] == [60, 120, 30, 120]
 

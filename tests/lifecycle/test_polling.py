@@ -8,9 +8,8 @@ import time
 import pytest
 
 from renderjuice_provider.api._flow import Call, Response
-from renderjuice_provider.lifecycle.job_poller import JobPoller
+from renderjuice_provider.lifecycle.job_poller import JobPoller, poll, watch
 from renderjuice_provider.lifecycle.outcome import Ending
-from renderjuice_provider.lifecycle.polling import poll, watch
 from tests.support.both_clients import CONFIG, operations, validated, wait_for
 from tests.support.flow_driver import Clock, drive, operations_of
 

@@ -223,8 +223,8 @@ def change_the_echo(monkeypatch, change):
     for name in ("job", "job_or_none"):
         read = getattr(Reader, name)
 
-        def changed(self, answer, read=read):
-            job = read(self, answer)
+        def changed(self, answer, job_id=None, read=read):
+            job = read(self, answer, job_id)
             if job is None or job.requested_config is None:
                 return job
             return job.model_copy(update={"requested_config": change(job.requested_config)})

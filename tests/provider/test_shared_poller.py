@@ -1,4 +1,4 @@
-"""Triggers that share a poller: one poll round for all; each has its own log, its own end, and its own errors."""
+"""Triggers that share a poller: one round for all; each has its own log, end, and errors."""
 
 from __future__ import annotations
 

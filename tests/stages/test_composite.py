@@ -112,7 +112,7 @@ def test_missing_and_damaged_frames_are_told_by_number_and_layer_and_the_others_
     assert failure.value.missing == {"base": (3,), "over": (6,)}
     assert failure.value.damaged == {"over": (5,)}
     assert str(failure.value).startswith(
-        "layer base: frames 3 are missing; layer over: frames 6 are missing; layer over: frames 5 are damaged. What is whole"
+        "layer base: frames 3 are missing; layer over: frames 6 are missing; layer over: frames 5 are damaged. Whole frames"
     )
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0001.png", "0002.png", "0004.png"]
 

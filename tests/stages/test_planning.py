@@ -155,7 +155,7 @@ def test_a_subset_is_planned_alone_and_a_name_that_is_not_in_the_list_is_an_erro
 def test_a_night_is_named_in_one_way_only(juice, params):
     assert plan_night([juice], [], params, " 2026-11-23 ")["night"] == NIGHT
     for wrong in ("20261123", "2026-W48-1", "../2026"):
-        with pytest.raises(ValueError, match="is no date: write it as 2026-11-23"):
+        with pytest.raises(ValueError, match="is not a date: write it as 2026-11-23"):
             plan_night([juice], [], params, wrong)
 
 

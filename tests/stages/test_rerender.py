@@ -106,7 +106,7 @@ def test_a_shot_that_the_night_did_not_have_is_told_and_names_are_taken_as_they_
 
 @pytest.mark.parametrize("date", ["20261123", "2026-W48-1", "../../etc", "23.11.2026", ""])
 def test_what_is_no_date_as_folders_are_named_is_refused(tmp_path, failed, date):
-    with pytest.raises(ValueError, match="is no date: write it as 2026-11-23"):
+    with pytest.raises(ValueError, match="is not a date: write it as 2026-11-23"):
         plan_repairs(str(tmp_path), date, (), pytest.fail)
 
 

@@ -52,7 +52,7 @@ shots:
         (14, "five", "unknown key 'render.sampelCount'"),
         (14, "five", "render.sampleCount: input should be a valid integer"),
         (15, "five", "another shot has the same name"),
-        (16, "five", "frames 'x' are empty, or no range: write 7, 1-24 or 1-24:2"),
+        (16, "five", "frames 'x' are empty, or not a range: write 7, 1-24 or 1-24:2"),
         (20, "five", "unknown key 'layers.under'"),
         (21, "five", "fps: input should be greater than 0"),
     }

@@ -156,8 +156,8 @@ def test_aliases_as_people_write_them_are_welcome(listed):
     [
         ("1-999999999", "more than 100000: make it several"),
         ("[1-60000, 1-60000]", "more than 100000 frames: make it several"),
-        ("'" + "9" * 5000 + "'", "no range"),
-        ("1-" + "9" * 5000, "no range"),
+        ("'" + "9" * 5000 + "'", "not a range"),
+        ("1-" + "9" * 5000, "not a range"),
     ],
 )
 def test_frames_that_nobody_can_count_are_refused(listed, frames, why):

@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from stages.spending import NOBODY_KNOWS, job_looks
+from stages.spending import UNKNOWN, job_outcomes
 
 from renderjuice_emulator.testing import write_scene
 from renderjuice_provider.api.client import RenderjuiceClient
@@ -38,10 +38,10 @@ def failed_job(farm, tmp_path):
 
 
 def test_a_render_that_failed_is_looked_up_and_one_that_is_gone_is_unknown(farm, failed_job):
-    looks = job_looks({"ice": [GONE, failed_job], "juice": []}, [], CONNECTION)
+    outcomes = job_outcomes({"ice": [GONE, failed_job], "juice": []}, [], CONNECTION)
 
-    ice = looks["ice"][failed_job]
-    assert looks == {"ice": {GONE: NOBODY_KNOWS, failed_job: ice}, "juice": {}}
+    ice = outcomes["ice"][failed_job]
+    assert outcomes == {"ice": {GONE: UNKNOWN, failed_job: ice}, "juice": {}}
     assert (ice["status"], ice["running"]) == ("failed", False)
     assert ice["seconds"] == pytest.approx(farm.jobs[failed_job].normalized_seconds)
     assert ice["seconds"] > 0
@@ -51,9 +51,9 @@ def test_a_render_that_failed_is_looked_up_and_one_that_is_gone_is_unknown(farm,
 def test_what_a_task_returned_is_not_asked_for_again(farm):
     before = farm.ledger.count("get_job")
 
-    looks = job_looks({"juice": ["1"]}, [{"job_id": "1", "normalized_seconds": 4.5}], CONNECTION)
+    outcomes = job_outcomes({"juice": ["1"]}, [{"job_id": "1", "normalized_seconds": 4.5}], CONNECTION)
 
-    assert looks["juice"]["1"]["seconds"] == 4.5
+    assert outcomes["juice"]["1"]["seconds"] == 4.5
     assert farm.ledger.count("get_job") == before
 
 
@@ -61,9 +61,9 @@ def test_a_farm_that_refuses_is_asked_once_and_everything_it_did_is_unknown(farm
     farm.faults.add("get_job", "403")
     jobs = [f"00000000-0000-4000-8000-00000000000{number}" for number in range(5)]
 
-    assert job_looks({"a": jobs}, [], CONNECTION) == {"a": dict.fromkeys(jobs, NOBODY_KNOWS)}
+    assert job_outcomes({"a": jobs}, [], CONNECTION) == {"a": dict.fromkeys(jobs, UNKNOWN)}
     assert farm.ledger.count("get_job") == 1
 
 
 def test_without_a_connection_nothing_is_known_and_nothing_breaks():
-    assert job_looks({"a": [GONE]}, [], "no_such_connection") == {"a": {GONE: NOBODY_KNOWS}}
+    assert job_outcomes({"a": [GONE]}, [], "no_such_connection") == {"a": {GONE: UNKNOWN}}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from stages.spending import NOBODY_KNOWS, look_of
+from stages.spending import UNKNOWN, outcome_of
 from stages.summary import alarm, as_text, entries_of, keep, report
 
 from renderjuice_provider.api.models import Job
@@ -12,12 +12,12 @@ NIGHT = "2026-11-23"
 NOTHING = {"decisions": [], "rejections": [], "deliveries": [], "failures": []}
 
 
-def entries(states, looks=None, **xcoms):
+def entries(states, outcomes=None, **xcoms):
     orders = [{"shot": name} for name in ("a", "b", "c")]
-    return entries_of(orders, states, NOTHING | xcoms, looks or {})
+    return entries_of(orders, states, NOTHING | xcoms, outcomes or {})
 
 
-def look(seconds, status="completed", running=False, reason=""):
+def outcome(seconds, status="completed", running=False, reason=""):
     return {"status": status, "running": running, "seconds": seconds, "reason": reason}
 
 
@@ -34,7 +34,7 @@ def test_each_shot_ends_in_one_state_with_its_reason_and_its_seconds():
             "shot.render_base.render_final_2": "failed",
             "shot.deliver_2": "upstream_failed",
         },
-        looks={"a": {"1": look(4.5)}, "c": {"3": look(1.5, "failed")}},
+        outcomes={"a": {"1": outcome(4.5)}, "c": {"3": outcome(1.5, "failed")}},
         decisions=[decision("a", "1"), decision("b", "2"), decision("c", "3")],
         rejections=[{"shot": "b", "reasons": ["no usable camera", "zero frames"]}],
         deliveries=[{"shot": "a", "frames": 24, "movie": "a.mp4"}],
@@ -62,9 +62,9 @@ def test_each_shot_ends_in_one_state_with_its_reason_and_its_seconds():
 def test_a_render_that_was_killed_or_of_which_nobody_knows_is_no_free_render():
     found = entries(
         {"shot.render_base.render_final_0": "failed", "shot.render_base.render_final_1": "failed"},
-        looks={
-            "a": {"1": look(183.0, "canceled")},
-            "b": {"2": dict(NOBODY_KNOWS), "3": look(2.0, "rendering", running=True)},
+        outcomes={
+            "a": {"1": outcome(183.0, "canceled")},
+            "b": {"2": dict(UNKNOWN), "3": outcome(2.0, "rendering", running=True)},
         },
         decisions=[decision("a", "1"), decision("b", "2")],
     )
@@ -73,18 +73,18 @@ def test_a_render_that_was_killed_or_of_which_nobody_knows_is_no_free_render():
     told = report(NIGHT, found)
     assert (told["render_seconds"], told["jobs_of_unknown_cost"]) == (185.0, ["2"])
     assert told["failed"]["b"].endswith("(still rendering, and being paid: 3)")
-    assert "185.0 render seconds, and what 1 jobs cost that could not be asked" in as_text(told)
+    assert "185.0 render seconds, and what 1 jobs cost that could not be read" in as_text(told)
 
 
 def test_a_job_that_was_never_ordered_to_render_cost_nothing_and_one_that_was_is_never_free():
     def seconds(status, config=None, cost=None):
         fields = {"id": "1", "status": status, "requestedConfig": config, "normalizedSeconds": cost}
-        return look_of(Job.model_validate(fields))["seconds"]
+        return outcome_of(Job.model_validate(fields))["seconds"]
 
     assert [seconds("validated"), seconds("canceled"), seconds("failed")] == [0.0, 0.0, 0.0]
     assert [seconds("canceled", {"notes": ""}), seconds("rendering", {"notes": ""}), seconds("suspended")] == [None] * 3
     assert seconds("failed", {"notes": ""}, 183.5) == 183.5
-    assert [look_of(Job(id="1", status=status))["running"] for status in ("validated", "rendering", "failed")] == [
+    assert [outcome_of(Job(id="1", status=status))["running"] for status in ("validated", "rendering", "failed")] == [
         False,
         True,
         False,

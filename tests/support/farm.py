@@ -1,4 +1,7 @@
-"""A farm of a few lines, and a task that walks the course of a job on it, process by process: no HTTP, no Airflow, no time."""
+"""A farm of a few lines, and a task that walks the course of a job on it, process by process.
+
+No HTTP, no Airflow, no time.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,7 @@ from typing import Any
 from renderjuice_provider.api._flow import Call, Pause, PutFile, Response, RunInThread
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.lifecycle.course import Course, Past
-from renderjuice_provider.lifecycle.job_poller import JobPoller
-from renderjuice_provider.lifecycle.polling import watch
+from renderjuice_provider.lifecycle.job_poller import JobPoller, watch
 from renderjuice_provider.lifecycle.record import Order
 from renderjuice_provider.lifecycle.steps import Found, Save, WaitFor
 from tests.support.flow_driver import Clock, operations_of

@@ -1,0 +1,237 @@
+"""Performs flows in the calling thread.
+
+Its twin is `renderjuice_provider.api._async_wire`. Two things differ. An event loop can break off
+what hangs, and a thread cannot, so the sockets here know when the attempt of their thread is over.
+And several threads may use one wire, so clients are opened under a lock.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from threading import Lock
+from typing import Any, TypeVar
+
+import httpcore
+import httpx  # noqa: TID253 - this module is imported with the first client
+
+from renderjuice_provider.api._attempt import (
+    ENOUGH,
+    PATIENCE,
+    Attempt,
+    Body,
+    attempt,
+    bounded,
+    seconds_for_call,
+)
+from renderjuice_provider.api._flow import (
+    Call,
+    FetchFile,
+    Flow,
+    Gather,
+    NoResponse,
+    Pause,
+    PutFile,
+    Response,
+    RunInThread,
+    Step,
+)
+from renderjuice_provider.api._partial_file import PartialFileWriter
+from renderjuice_provider.api._proxies import VARIABLES, proxy_for
+from renderjuice_provider.api._settings import WireSettings, open_client
+from renderjuice_provider.api._unpacking import Unpacker
+from renderjuice_provider.api._wire import (
+    AT_ONCE,
+    TRANSPORT_ERRORS,
+    WHOLE_FILE,
+    Purpose,
+    length_header,
+    no_response,
+    unusable,
+)
+from renderjuice_provider.api.errors import RenderjuiceError
+from renderjuice_provider.api.redact import keep_queries_out_of_logs
+from renderjuice_provider.api.scene_file import CHUNK
+
+T = TypeVar("T")
+_PIECE = 1 << 16
+"""Bytes given to a socket at once: with more, the time left would be checked too seldom."""
+
+
+class BlockingWire:
+    """Performs flows in the calling thread; several threads may share it."""
+
+    def __init__(self, settings: WireSettings) -> None:
+        keep_queries_out_of_logs()
+        self._settings = settings
+        self._clients: dict[Purpose, httpx.Client] = {}
+        self._opening = Lock()
+
+    def run(self, flow: Flow[T]) -> T:
+        """The flow's result. What fails on this machine is raised in the flow, which may handle it."""
+        with closing(flow):
+            try:
+                step = next(flow)
+                while True:
+                    try:
+                        outcome = self._perform(step)
+                    except RenderjuiceError as error:
+                        step = flow.throw(error)
+                    else:
+                        step = flow.send(outcome)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+
+    def _perform(self, step: Step[Any]) -> Any:
+        match step:
+            case Call():
+                return self._call(step)
+            case PutFile():
+                return unusable(step.url, self._settings) or self._put(step)
+            case FetchFile():
+                return unusable(step.url, self._settings) or self._fetch(step)
+            case Pause():
+                time.sleep(step.seconds)
+            case RunInThread():
+                return step.work()
+            case Gather():
+                with ThreadPoolExecutor(AT_ONCE) as pool:
+                    return list(pool.map(self.run, step.flows))
+        return None
+
+    def _call(self, call: Call) -> Response | NoResponse:
+        seconds = seconds_for_call(self._settings.timeout, call.within)
+        params = call.params or None
+        try:
+            with (
+                attempt(seconds) as current,
+                self._api().stream(call.method, call.path, params=params, json=call.body) as response,
+            ):
+                return self._read(response, current, call.longest)
+        except TRANSPORT_ERRORS as error:
+            return no_response(error, self._settings.base_url)
+
+    def _put(self, step: PutFile) -> Response | NoResponse:
+        store, headers = self._storage(step.url), length_header(step.scene.size)
+        try:
+            with attempt(self._settings.storage_timeout) as current:
+                content = _counted(step.scene.chunks(), current)
+                with store.stream("PUT", step.url, content=content, headers=headers) as response:
+                    current.allow(PATIENCE * self._settings.timeout)
+                    return self._read(response, current)
+        except TRANSPORT_ERRORS as error:
+            return no_response(error, step.url)
+
+    def _fetch(self, step: FetchFile) -> Response | NoResponse:
+        try:
+            with (
+                attempt(self._settings.storage_timeout) as current,
+                self._storage(step.url).stream("GET", step.url) as response,
+            ):
+                if response.status_code != WHOLE_FILE:
+                    current.allow(PATIENCE * self._settings.timeout)
+                    return self._read(response, current)
+                unpacker = Unpacker(response.headers)
+                with PartialFileWriter(step.partial_file) as writer:
+                    for chunk in response.iter_raw(CHUNK):
+                        for piece in unpacker.pieces(chunk):
+                            current.check()
+                            with current.stopped():
+                                writer.write(piece)
+                            current.moved(len(piece))
+                    unpacker.end()
+                headers = dict(response.headers.items())
+                return Response(response.status_code, headers, received=writer.received)
+        except TRANSPORT_ERRORS as error:
+            return no_response(error, step.url)
+
+    def _read(self, response: httpx.Response, current: Attempt, longest: int | None = None) -> Response:
+        body = Body(current, response.headers, longest)
+        for chunk in response.iter_raw():
+            body.add(chunk)
+        return Response(response.status_code, dict(response.headers.items()), body.whole())
+
+    def _api(self) -> httpx.Client:
+        # The environment may name another proxy at any time. Comparing it costs less than finding the proxy.
+        purpose = ("api", tuple(map(os.environ.get, VARIABLES)))
+        client = self._clients.get(purpose)
+        if client is None:
+            client = self._open(purpose, self._settings.base_url, self._settings.api_options)
+        return client
+
+    def _storage(self, url: str) -> httpx.Client:
+        return self._open(("storage", proxy_for(url)), url, self._settings.storage_options)
+
+    def _open(self, purpose: Purpose, url: str, options: Callable[[], dict[str, Any]]) -> httpx.Client:
+        with self._opening:
+            if purpose not in self._clients:
+                client = open_client(httpx.Client, TimedTransport, options(), proxy_for(url))
+                self._clients[purpose] = client
+                # Operators have no end at which they could close a client: its sockets close with it.
+                weakref.finalize(self, client.close)
+            return self._clients[purpose]
+
+    def close(self) -> None:
+        """Close the connections that were opened."""
+        while self._clients:
+            _, client = self._clients.popitem()
+            client.close()
+
+
+def _counted(chunks: Iterator[bytes], current: Attempt) -> Iterator[bytes]:
+    while chunk := _next(chunks, current):
+        yield chunk
+        current.moved(len(chunk))
+    current.moved(ENOUGH)  # a store may take minutes to acknowledge the last byte
+
+
+def _next(chunks: Iterator[bytes], current: Attempt) -> bytes:
+    with current.stopped():
+        return next(chunks, b"")
+
+
+class TimedTransport(httpx.HTTPTransport):
+    """As httpx's, its sockets bounded by the attempt of their thread."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        pool: Any = self._pool
+        # httpcore documents this as an argument of its pools; httpx has none to pass it on.
+        pool._network_backend = _Backend(pool._network_backend)  # noqa: SLF001
+
+
+class _Backend(httpcore.NetworkBackend):
+    def __init__(self, backend: httpcore.NetworkBackend) -> None:
+        self._backend = backend
+
+    def connect_tcp(self, host: str, port: int, timeout: float | None = None, *args: Any, **kwargs: Any) -> _Stream:
+        seconds = bounded(timeout, httpcore.ConnectTimeout)
+        return _Stream(self._backend.connect_tcp(host, port, seconds, *args, **kwargs))
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, bounded(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        for place in range(0, len(buffer), _PIECE):
+            piece = buffer[place : place + _PIECE]
+            self._stream.write(piece, bounded(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> _Stream:
+        seconds = bounded(timeout, httpcore.ConnectTimeout)
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, seconds))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
