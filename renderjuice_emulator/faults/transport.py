@@ -11,8 +11,6 @@ from renderjuice_emulator.exchange import Exchange
 from renderjuice_emulator.faults.base import Fault
 
 _SECONDS = r"(\d+(?:\.\d+)?)"
-_DRIP_SECONDS = 0.05
-"""Between two pieces of a slow body: far below any time-out, so that only the whole is late."""
 
 
 class ResetBefore(
@@ -97,32 +95,6 @@ class StallAfter(
             await exchange.send(message)
 
         await exchange.work(stall)
-
-
-class Slow(
-    Fault,
-    pattern=f"slow {_SECONDS}",
-    examples=("slow 10",),
-    request="the work is done; the response's body comes at this many kilobytes a real second",
-):
-    """A response that drips."""
-
-    def __init__(self, text: str, kilobytes: str) -> None:
-        super().__init__(text)
-        self.piece = max(1, int(float(kilobytes) * 1000 * _DRIP_SECONDS))
-
-    async def serve(self, exchange: Exchange) -> None:
-        """Work, then send the body piece by piece."""
-
-        async def drip(message: Message) -> None:
-            body = message.get("body", b"")
-            while len(body) > self.piece:
-                await exchange.send({"type": "http.response.body", "body": body[: self.piece], "more_body": True})
-                await exchange.pause(_DRIP_SECONDS)
-                body = body[self.piece :]
-            await exchange.send({**message, "body": body} if body else message)
-
-        await exchange.work(drip)
 
 
 class Truncate(
