@@ -33,7 +33,7 @@ class Exchange:
         """Do the work, and respond through `send`; by default straight to the client."""
         await self.app(self.scope, self.receive, send or self.send)
 
-    async def work_unheard(self) -> None:
+    async def work_without_response(self) -> None:
         """Do the work, and drop the response."""
         await self.work(_drop)
 

@@ -41,7 +41,7 @@ class ResetAfter(
 
     async def serve(self, exchange: Exchange) -> None:
         """Work, and reset the connection."""
-        await exchange.work_unheard()
+        await exchange.work_without_response()
         await exchange.reset()
 
     async def deliver(self, delivery: Delivery) -> None:
@@ -97,6 +97,33 @@ class StallAfter(
         await exchange.work(stall)
 
 
+class Slow(
+    Fault,
+    pattern=r"slow ([1-9]\d*(?:\.\d+)?)([kM]?)B/s",
+    examples=("slow 10kB/s",),
+    request="the work is done; the body of the response trickles at this rate of B/s, kB/s or MB/s, ten times a second",
+):
+    """A thin line to the client."""
+
+    def __init__(self, text: str, rate: str, prefix: str) -> None:
+        super().__init__(text)
+        self.bytes_per_second = float(rate) * {"": 1, "k": 1_000, "M": 1_000_000}[prefix]
+
+    async def serve(self, exchange: Exchange) -> None:
+        """Work, and send the body piece by piece."""
+        size = max(1, int(self.bytes_per_second / 10))
+
+        async def trickle(message: Message) -> None:
+            body = message.get("body", b"")
+            for start in range(0, len(body), size):
+                piece = body[start : start + size]
+                await exchange.pause(len(piece) / self.bytes_per_second)
+                await exchange.send({**message, "body": piece, "more_body": True})
+            await exchange.send({**message, "body": b""} if body else message)
+
+        await exchange.work(trickle)
+
+
 class Truncate(
     Fault,
     pattern="truncate",
@@ -150,5 +177,5 @@ class KillAfter(
 
     async def serve(self, exchange: Exchange) -> None:
         """Work, and kill the client."""
-        await exchange.work_unheard()
+        await exchange.work_without_response()
         await exchange.kill()

@@ -26,15 +26,15 @@ def studio(emulator: Emulator, tmp_path: Path) -> Iterator[Studio]:
 
 
 @pytest.fixture
-def slow_emulator() -> Iterator[Emulator]:
+def manual_emulator() -> Iterator[Emulator]:
     """An emulator whose time the test moves by hand."""
     with Emulator(manual_clock=True) as emulator:
         yield emulator
 
 
 @pytest.fixture
-def slow_studio(slow_emulator: Emulator, tmp_path: Path) -> Iterator[Studio]:
-    with Studio(slow_emulator, tmp_path) as studio:
+def manual_studio(manual_emulator: Emulator, tmp_path: Path) -> Iterator[Studio]:
+    with Studio(manual_emulator, tmp_path) as studio:
         yield studio
 
 

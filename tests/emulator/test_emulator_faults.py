@@ -99,6 +99,9 @@ def test_a_body_that_names_no_file_meets_no_file_s_fault(studio: Studio, emulato
         "html 200",
         "kill",
         "redirect x",
+        "slow",
+        "slow 0B/s",
+        "slow 10 kB/s",
     ],
 )
 def test_what_is_not_a_fault_is_refused(emulator: Emulator, text: str) -> None:
@@ -179,6 +182,18 @@ def test_a_truncated_answer_promises_more_than_it_holds(studio: Studio, emulator
     with pytest.raises(httpx.RemoteProtocolError, match="without sending complete"):
         studio.render(job_id)
     assert emulator.ledger.renders_started(job_id) == 1
+
+
+def test_a_slow_answer_trickles_and_is_whole(studio: Studio, emulator: Emulator) -> None:
+    url = studio.downloads(studio.completed(frame_end=1))["frames"][0]
+    whole, seconds = studio.store.get(url).content, 0.5
+    emulator.faults.add("download_file", f"slow {len(whole) / seconds:.0f}B/s", "slow 1MB/s")
+    started = time.monotonic()
+    with studio.store.stream("GET", url) as answer:
+        pieces = list(answer.iter_raw())
+    assert time.monotonic() - started > 0.9 * seconds
+    assert len(pieces) > 1
+    assert b"".join(pieces) == studio.store.get(url).content == whole
 
 
 def test_a_truncated_download_ends_halfway(studio: Studio, emulator: Emulator) -> None:

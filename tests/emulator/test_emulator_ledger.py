@@ -29,16 +29,16 @@ def test_requests_are_counted_by_operation_job_and_answer(studio: Studio, emulat
     assert emulator.ledger.count("get_job", status=503) == 2
 
 
-def test_the_money_is_counted_by_job_and_by_file(slow_studio: Studio, slow_emulator: Emulator) -> None:
-    first = slow_studio.completed(slow_studio.scene("a.blend", frame_end=1))
-    second = slow_studio.started(slow_studio.scene("b.blend"))
-    assert slow_emulator.ledger.renders_started() == 2
-    assert slow_emulator.ledger.renders_started(first) == 1
-    assert slow_emulator.ledger.renders_started(file_name="b.blend") == 1
-    assert slow_emulator.ledger.jobs_left_running() == [second]
-    slow_studio.cancel(second)
-    assert slow_emulator.ledger.jobs_left_running() == []
-    assert [account.canceled for account in slow_emulator.ledger.accounts.values()] == [False, True]
+def test_the_money_is_counted_by_job_and_by_file(manual_studio: Studio, manual_emulator: Emulator) -> None:
+    first = manual_studio.completed(manual_studio.scene("a.blend", frame_end=1))
+    second = manual_studio.started(manual_studio.scene("b.blend"))
+    assert manual_emulator.ledger.renders_started() == 2
+    assert manual_emulator.ledger.renders_started(first) == 1
+    assert manual_emulator.ledger.renders_started(file_name="b.blend") == 1
+    assert manual_emulator.ledger.jobs_left_running() == [second]
+    manual_studio.cancel(second)
+    assert manual_emulator.ledger.jobs_left_running() == []
+    assert [account.canceled for account in manual_emulator.ledger.accounts.values()] == [False, True]
 
 
 def test_neither_keys_nor_signatures_are_written_down(studio: Studio, emulator: Emulator) -> None:

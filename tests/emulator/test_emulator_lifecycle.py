@@ -24,36 +24,38 @@ def test_a_shot_goes_from_upload_to_frames(studio: Studio) -> None:
     assert studio.store.get(downloads["frames"][0]).content.startswith(b"\x89PNG")
 
 
-def test_time_alone_carries_a_render_through_its_states(slow_studio: Studio, slow_emulator: Emulator) -> None:
-    job_id = slow_studio.started(frame_end=3, seconds_per_frame=60)
-    seen = [slow_studio.status(job_id)]
+def test_time_alone_carries_a_render_through_its_states(manual_studio: Studio, manual_emulator: Emulator) -> None:
+    job_id = manual_studio.started(frame_end=3, seconds_per_frame=60)
+    seen = [manual_studio.status(job_id)]
     for _ in range(5):
-        slow_emulator.clock.advance(59)
-        seen.append(slow_studio.status(job_id))
+        manual_emulator.clock.advance(59)
+        seen.append(manual_studio.status(job_id))
     assert seen == ["booting", "rendering", "rendering", "rendering", "completed", "completed"]
-    assert slow_studio.job(job_id)["normalizedSeconds"] == 180
+    assert manual_studio.job(job_id)["normalizedSeconds"] == 180
 
 
-def test_a_preview_shows_the_latest_frame_from_the_first_one_on(slow_studio: Studio, slow_emulator: Emulator) -> None:
-    job_id = slow_studio.started(frame_end=3, seconds_per_frame=60)
-    assert slow_studio.job(job_id)["previewUrl"] is None
-    slow_emulator.clock.advance(90)
-    preview = slow_studio.job(job_id)["previewUrl"]
+def test_a_preview_shows_the_latest_frame_from_the_first_one_on(
+    manual_studio: Studio, manual_emulator: Emulator
+) -> None:
+    job_id = manual_studio.started(frame_end=3, seconds_per_frame=60)
+    assert manual_studio.job(job_id)["previewUrl"] is None
+    manual_emulator.clock.advance(90)
+    preview = manual_studio.job(job_id)["previewUrl"]
     assert "?" not in preview
-    first = slow_studio.store.get(preview)
+    first = manual_studio.store.get(preview)
     assert first.content.startswith(b"\x89PNG")
-    slow_emulator.clock.advance(120)
-    assert slow_studio.store.get(preview).content != first.content
-    assert slow_studio.store.get(preview.replace(preview.rpartition("/")[2], "guess.png")).status_code == 404
+    manual_emulator.clock.advance(120)
+    assert manual_studio.store.get(preview).content != first.content
+    assert manual_studio.store.get(preview.replace(preview.rpartition("/")[2], "guess.png")).status_code == 404
 
 
-def test_one_advance_passes_through_all_states(slow_studio: Studio, slow_emulator: Emulator) -> None:
-    job_id = slow_studio.create(frame_end=100, seconds_per_frame=30)
-    assert slow_studio.http.post(f"/jobs/{job_id}/validate").json()["status"] == "validating"
-    slow_emulator.clock.advance(60)
-    assert slow_studio.render(job_id).json()["status"] == "booting"
-    slow_emulator.clock.advance(3600)
-    assert slow_studio.status(job_id) == "completed"
+def test_one_advance_passes_through_all_states(manual_studio: Studio, manual_emulator: Emulator) -> None:
+    job_id = manual_studio.create(frame_end=100, seconds_per_frame=30)
+    assert manual_studio.http.post(f"/jobs/{job_id}/validate").json()["status"] == "validating"
+    manual_emulator.clock.advance(60)
+    assert manual_studio.render(job_id).json()["status"] == "booting"
+    manual_emulator.clock.advance(3600)
+    assert manual_studio.status(job_id) == "completed"
 
 
 def test_shapes_are_as_documented(studio: Studio) -> None:
@@ -150,16 +152,18 @@ def test_what_was_requested_is_laid_over_what_was_detected(studio: Studio) -> No
     assert names == ["0002.png", "0004.png", "0006.png", "0008.png"]
 
 
-def test_cancel_stops_a_render_at_once_and_is_refused_afterwards(slow_studio: Studio, slow_emulator: Emulator) -> None:
-    job_id = slow_studio.started(frame_end=100, seconds_per_frame=60)
-    slow_emulator.clock.advance(200)
-    assert slow_studio.cancel(job_id).json()["status"] == "canceled"
-    slow_emulator.clock.advance(36_000)
-    assert slow_studio.status(job_id) == "canceled"
-    assert len(slow_studio.downloads(job_id)["frames"]) == 3
-    assert slow_studio.cancel(job_id).status_code == 400
-    assert slow_emulator.ledger.jobs_left_running() == []
-    assert slow_emulator.ledger.accounts[job_id].normalized_seconds == 180
+def test_cancel_stops_a_render_at_once_and_is_refused_afterwards(
+    manual_studio: Studio, manual_emulator: Emulator
+) -> None:
+    job_id = manual_studio.started(frame_end=100, seconds_per_frame=60)
+    manual_emulator.clock.advance(200)
+    assert manual_studio.cancel(job_id).json()["status"] == "canceled"
+    manual_emulator.clock.advance(36_000)
+    assert manual_studio.status(job_id) == "canceled"
+    assert len(manual_studio.downloads(job_id)["frames"]) == 3
+    assert manual_studio.cancel(job_id).status_code == 400
+    assert manual_emulator.ledger.jobs_left_running() == []
+    assert manual_emulator.ledger.accounts[job_id].normalized_seconds == 180
 
 
 @pytest.mark.parametrize("reach", ["create", "validated"])
@@ -217,12 +221,12 @@ def test_only_as_many_renders_run_as_there_are_slots(tmp_path: Path) -> None:
         assert [studio.status(job_id) for job_id in jobs] == ["canceled", "rendering"]
 
 
-def test_progress_counts_frames_while_a_render_runs(slow_studio: Studio, slow_emulator: Emulator) -> None:
-    job_id = slow_studio.started(frame_end=4, seconds_per_frame=100)
-    slow_emulator.clock.advance(10 + 250)
-    (counter,) = slow_studio.http.get(f"/jobs/{job_id}/progress").json()
+def test_progress_counts_frames_while_a_render_runs(manual_studio: Studio, manual_emulator: Emulator) -> None:
+    job_id = manual_studio.started(frame_end=4, seconds_per_frame=100)
+    manual_emulator.clock.advance(10 + 250)
+    (counter,) = manual_studio.http.get(f"/jobs/{job_id}/progress").json()
     assert (counter["framesTotal"], counter["framesCompleted"], counter["percentage"]) == (4, 2, 50.0)
-    assert slow_studio.http.get("/jobs/progress").json() == [counter]
+    assert manual_studio.http.get("/jobs/progress").json() == [counter]
 
 
 def test_the_list_is_paged_newest_first_and_filtered(studio: Studio) -> None:

@@ -95,25 +95,25 @@ def test_an_upload_can_be_repeated_and_the_last_counts(studio: Studio, emulator:
     assert emulator.ledger.accounts[job_id].sha256 == hashlib.sha256(b"BLENDER second").hexdigest()
 
 
-def test_an_upload_url_dies_by_the_clock(slow_studio: Studio, slow_emulator: Emulator) -> None:
-    slow_emulator.switches.upload_url_seconds = 60
-    url = slow_studio.target()["uploadUrl"]
-    slow_emulator.clock.advance(59)
-    assert slow_studio.store.put(url, content=b"BLENDER").status_code == 200
-    slow_emulator.clock.advance(1)
-    answer = slow_studio.store.put(url, content=b"BLENDER")
+def test_an_upload_url_dies_by_the_clock(manual_studio: Studio, manual_emulator: Emulator) -> None:
+    manual_emulator.switches.upload_url_seconds = 60
+    url = manual_studio.target()["uploadUrl"]
+    manual_emulator.clock.advance(59)
+    assert manual_studio.store.put(url, content=b"BLENDER").status_code == 200
+    manual_emulator.clock.advance(1)
+    answer = manual_studio.store.put(url, content=b"BLENDER")
     assert answer.status_code == 403
     assert "the request has expired" in answer.text
 
 
 def test_a_download_url_dies_by_the_clock_and_a_fresh_one_is_to_be_had(
-    slow_studio: Studio, slow_emulator: Emulator
+    manual_studio: Studio, manual_emulator: Emulator
 ) -> None:
-    job_id = slow_studio.completed(frame_end=1)
-    url = slow_studio.downloads(job_id)["frames"][0]
-    slow_emulator.clock.advance(901)
-    assert slow_studio.store.get(url).status_code == 403
-    assert slow_studio.store.get(slow_studio.downloads(job_id)["frames"][0]).status_code == 200
+    job_id = manual_studio.completed(frame_end=1)
+    url = manual_studio.downloads(job_id)["frames"][0]
+    manual_emulator.clock.advance(901)
+    assert manual_studio.store.get(url).status_code == 403
+    assert manual_studio.store.get(manual_studio.downloads(job_id)["frames"][0]).status_code == 200
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "é"])

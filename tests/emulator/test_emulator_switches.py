@@ -41,28 +41,32 @@ def test_a_wrong_state_can_have_another_code(studio: Studio, emulator: Emulator)
     assert studio.render(studio.create()).status_code == 409
 
 
-def test_every_job_answer_can_be_wrapped_or_bare(slow_studio: Studio, slow_emulator: Emulator) -> None:
-    switches = slow_emulator.switches
+def test_every_job_answer_can_be_wrapped_or_bare(manual_studio: Studio, manual_emulator: Emulator) -> None:
+    switches = manual_emulator.switches
     switches.get_job_shape = "bare"
     switches.create_job_shape = switches.validate_shape = "wrapped"
     switches.start_render_shape, switches.cancel_shape = "wrapped", "wrapped"
-    created = slow_studio.http.post("/jobs", json={"slug": slow_studio.upload()}).json()["data"]
+    created = manual_studio.http.post("/jobs", json={"slug": manual_studio.upload()}).json()["data"]
     job_id = created["id"]
-    assert slow_studio.http.get(f"/jobs/{job_id}").json()["id"] == job_id
-    assert slow_studio.http.post(f"/jobs/{job_id}/validate").json()["data"]["id"] == job_id
+    assert manual_studio.http.get(f"/jobs/{job_id}").json()["id"] == job_id
+    assert manual_studio.http.post(f"/jobs/{job_id}/validate").json()["data"]["id"] == job_id
     switches.get_job_shape = "wrapped"
-    slow_studio.until(job_id, "validated")
-    assert slow_studio.render(job_id).json()["data"]["id"] == job_id
-    assert slow_studio.cancel(job_id).json()["data"]["status"] == "canceled"
+    manual_studio.until(job_id, "validated")
+    assert manual_studio.render(job_id).json()["data"]["id"] == job_id
+    assert manual_studio.cancel(job_id).json()["data"]["status"] == "canceled"
 
 
-def test_validate_render_and_cancel_can_answer_nothing(slow_studio: Studio, slow_emulator: Emulator) -> None:
-    switches = slow_emulator.switches
+def test_validate_render_and_cancel_can_answer_nothing(manual_studio: Studio, manual_emulator: Emulator) -> None:
+    switches = manual_emulator.switches
     switches.validate_shape, switches.start_render_shape, switches.cancel_shape = "no-content", "empty", "no-content"
-    job_id = slow_studio.create()
-    validated = slow_studio.http.post(f"/jobs/{job_id}/validate")
-    slow_studio.until(job_id, "validated")
-    started, replayed, canceled = slow_studio.render(job_id), slow_studio.render(job_id), slow_studio.cancel(job_id)
+    job_id = manual_studio.create()
+    validated = manual_studio.http.post(f"/jobs/{job_id}/validate")
+    manual_studio.until(job_id, "validated")
+    started, replayed, canceled = (
+        manual_studio.render(job_id),
+        manual_studio.render(job_id),
+        manual_studio.cancel(job_id),
+    )
     assert [answer.status_code for answer in (validated, started, replayed, canceled)] == [204, 200, 200, 204]
     assert [answer.content for answer in (validated, started, canceled)] == [b"", b"", b""]
     assert replayed.headers["X-Idempotent-Replay"] == "true"
@@ -88,43 +92,43 @@ def test_a_slug_can_be_used_again_or_not(
 
 
 @pytest.mark.parametrize("word", ["debugging", "suspended", "defragmenting"])
-def test_a_status_can_come_in_between(slow_studio: Studio, slow_emulator: Emulator, word: str) -> None:
-    slow_emulator.switches.extra_status = word
-    job_id = slow_studio.started(frame_end=1, seconds_per_frame=60)
+def test_a_status_can_come_in_between(manual_studio: Studio, manual_emulator: Emulator, word: str) -> None:
+    manual_emulator.switches.extra_status = word
+    job_id = manual_studio.started(frame_end=1, seconds_per_frame=60)
     seen = []
     for _ in range(4):
-        seen.append(slow_studio.status(job_id))
-        slow_emulator.clock.advance(15)
+        seen.append(manual_studio.status(job_id))
+        manual_emulator.clock.advance(15)
     assert seen == ["booting", word, "rendering", "rendering"]
-    assert slow_emulator.ledger.jobs_left_running() == [job_id]
+    assert manual_emulator.ledger.jobs_left_running() == [job_id]
 
 
-def test_finalizing_can_be_missing(slow_studio: Studio, slow_emulator: Emulator) -> None:
-    slow_emulator.switches.skip_finalizing = True
-    job_id = slow_studio.started(frame_end=1, seconds_per_frame=1)
-    slow_emulator.clock.advance(11.5)
-    assert slow_studio.status(job_id) == "completed"
+def test_finalizing_can_be_missing(manual_studio: Studio, manual_emulator: Emulator) -> None:
+    manual_emulator.switches.skip_finalizing = True
+    job_id = manual_studio.started(frame_end=1, seconds_per_frame=1)
+    manual_emulator.clock.advance(11.5)
+    assert manual_studio.status(job_id) == "completed"
 
 
 def test_a_canceled_render_can_go_on_for_a_while_and_even_complete(
-    slow_studio: Studio, slow_emulator: Emulator
+    manual_studio: Studio, manual_emulator: Emulator
 ) -> None:
-    slow_emulator.switches.cancel_seconds = 60
-    short, long = (slow_studio.started(frame_end=1, seconds_per_frame=seconds) for seconds in (10, 1000))
+    manual_emulator.switches.cancel_seconds = 60
+    short, long = (manual_studio.started(frame_end=1, seconds_per_frame=seconds) for seconds in (10, 1000))
     for job_id in (short, long, long):
-        assert slow_studio.cancel(job_id).json()["status"] == "booting"
-    slow_emulator.clock.advance(59)
-    assert slow_emulator.ledger.jobs_left_running() == [long]
-    slow_emulator.clock.advance(1)
-    assert [slow_studio.status(job_id) for job_id in (short, long)] == ["completed", "canceled"]
+        assert manual_studio.cancel(job_id).json()["status"] == "booting"
+    manual_emulator.clock.advance(59)
+    assert manual_emulator.ledger.jobs_left_running() == [long]
+    manual_emulator.clock.advance(1)
+    assert [manual_studio.status(job_id) for job_id in (short, long)] == ["completed", "canceled"]
 
 
 @pytest.mark.parametrize("shape", ["array", "object", "wrapped"])
-def test_progress_comes_in_three_shapes(slow_studio: Studio, slow_emulator: Emulator, shape: Any) -> None:
-    slow_emulator.switches.progress_shape = shape
-    job_id = slow_studio.started()
-    one = slow_studio.http.get(f"/jobs/{job_id}/progress").json()
-    every = slow_studio.http.get("/jobs/progress").json()
+def test_progress_comes_in_three_shapes(manual_studio: Studio, manual_emulator: Emulator, shape: Any) -> None:
+    manual_emulator.switches.progress_shape = shape
+    job_id = manual_studio.started()
+    one = manual_studio.http.get(f"/jobs/{job_id}/progress").json()
+    every = manual_studio.http.get("/jobs/progress").json()
     counter = {"array": lambda: one[0], "object": lambda: one, "wrapped": lambda: one["data"][0]}[shape]()
     assert counter["jobId"] == job_id
     assert every == {"array": [counter], "object": {job_id: counter}, "wrapped": {"data": [counter]}}[shape]
@@ -141,22 +145,22 @@ def test_parameters_of_the_list_can_be_ignored(studio: Studio, emulator: Emulato
     assert len(studio.http.get("/jobs", params={"pageSize": 50}).json()["jobs"]) == 1
 
 
-def test_outputs_can_be_legacy_only_new_only_late_or_gone(slow_studio: Studio, slow_emulator: Emulator) -> None:
-    switches = slow_emulator.switches
+def test_outputs_can_be_legacy_only_new_only_late_or_gone(manual_studio: Studio, manual_emulator: Emulator) -> None:
+    switches = manual_emulator.switches
     switches.downloads_delay_seconds = 30
-    job_id = slow_studio.started(frame_end=1, seconds_per_frame=5)
-    slow_emulator.clock.advance(10 + 5 + 5)
-    assert slow_studio.status(job_id) == "completed"
-    assert slow_studio.downloads(job_id)["frames"] == []
-    slow_emulator.clock.advance(30)
-    assert len(slow_studio.downloads(job_id)["frames"]) == 1
+    job_id = manual_studio.started(frame_end=1, seconds_per_frame=5)
+    manual_emulator.clock.advance(10 + 5 + 5)
+    assert manual_studio.status(job_id) == "completed"
+    assert manual_studio.downloads(job_id)["frames"] == []
+    manual_emulator.clock.advance(30)
+    assert len(manual_studio.downloads(job_id)["frames"]) == 1
     switches.file_outputs = False
-    assert "frameOutputs" not in slow_studio.downloads(job_id)
+    assert "frameOutputs" not in manual_studio.downloads(job_id)
     switches.file_outputs, switches.legacy_outputs = True, False
-    assert (slow_studio.downloads(job_id)["frames"], len(slow_studio.downloads(job_id)["frameOutputs"])) == ([], 1)
+    assert (manual_studio.downloads(job_id)["frames"], len(manual_studio.downloads(job_id)["frameOutputs"])) == ([], 1)
     switches.outputs_deleted = True
-    assert slow_studio.job(job_id)["output"] == {"isDeletedForClient": True}
-    assert slow_studio.downloads(job_id)["frameOutputs"] == []
+    assert manual_studio.job(job_id)["output"] == {"isDeletedForClient": True}
+    assert manual_studio.downloads(job_id)["frameOutputs"] == []
 
 
 def test_canceled_and_failed_jobs_can_lose_their_frames(studio: Studio, emulator: Emulator) -> None:
