@@ -27,6 +27,7 @@ NOT_IN_THE_STORM = {
     "json": "an answer that is wrong in one place; `make hostile` gives them all",
     "redirect": "comes of a wrong address, every time",
     "expired": "cured by asking for another URL, by the store's clients alone",
+    "slow": "late, but nothing is lost",
     "kill-before": "a death, which `kill_points` tries one by one",
     "kill-after": "the same",
 }
