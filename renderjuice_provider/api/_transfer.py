@@ -91,7 +91,8 @@ def _put(operations: Operations, scene: SceneFile, target: UploadTarget) -> Flow
         if pause is None:
             raise errors.RenderjuiceTransferError(f"{scene.name} could not be stored. {failure}. Nothing was spent.")
         yield from Pause(pause)
-        # Checked only before a retry: a target that was just given is good, whatever our clock says.
+        # Checked only before a retry: a target that was just given is good, whatever our clock
+        # says.
         if _has_expired(target, operations.now()):
             return False
 

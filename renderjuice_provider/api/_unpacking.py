@@ -1,8 +1,8 @@
 """Compressed responses, unpacked piece by piece: bytes are counted as they come out.
 
-httpx unpacks each piece that arrives as a whole, once for each coding that a response names, so that
-two kilobytes that were packed twice become gigabytes. Here one coding is asked for, one is accepted,
-and no step makes more than a piece.
+httpx unpacks each piece that arrives as a whole, once for each coding that a response names, so
+that two kilobytes that were packed twice become gigabytes. Here one coding is asked for, one is
+accepted, and no step makes more than a piece.
 """
 
 from __future__ import annotations
