@@ -1,4 +1,4 @@
-"""From a job to the goal: one look at its status, one order or one wait, and again.
+"""From a job to the goal: read its status, give one order or wait once, and again.
 
 Where this stands in the course of a job is drawn in `renderjuice_provider.lifecycle.course`.
 """

@@ -4,34 +4,37 @@ Theory of operation
 ===================
 
 A task may die at any moment, and its next try knows two things only: the record that the earlier
-try has stored (`JobRecord`), and what Renderjuice answers when it is asked for that job. So a
-course never asks "what have I done?". It asks "where is the job?", and the job's status says what
-to do next (`status.py`). A first try, a retry, a retry after a crash, a cleared task and a worker
-that is resumed after a deferral all walk the same way; they only enter it at different places.
+try has stored (`JobRecord`), and what Renderjuice says of that job. So a course never asks "what
+have I done?". It asks "where is the job?", and the job's status says what to do next
+(`status.py`). A first try, a retry, a retry after a crash, a cleared task and a worker
+that is resumed after a deferral all go the same way; they only enter it at different places.
 
-            stored record                                   a new process of
-                  |                                         the task enters ...
-                  v
-       the same work as ordered? --no--> stop its job       ... here: first try,
-                  |                           |             retry, clear
-                 yes <--- a new record <------+
+            stored record                              a new process of the task enters ...
                   |
-        has it a job? --no--> upload --> create             (a given job is
-                  |                        |                 simply read)
-       over without success? --yes--> new record
-                  |no                      |
-        deadline passed? --yes--> stop it, fail
-                  |no                      |
-                  v                        v
-          +---> status of the job <--------+
+                  v
+       the same work as ordered? --no--> stop its job          ... here: first try, retry, clear
+                 yes                          |
+                  |<------ a new record <-----+
+                  |<----------------------------------------+
+                  v                                         |
+            has it a job? --no--> upload --> create --+     |
+                 yes  (a given job is simply read)    |     |
+                  v                                   |     |
+       over without success? --yes--> a record without a job, and a new deadline
+                 no  (a given job is an error)        |
+                  v                                   |
+         deadline passed? --yes--> stop it, fail      |
+                 no                                   |
+                  v                                   |
+          +---> status of the job <-------------------+
           |       |
-          |       +-- created ----------> order validation --+
-          |       +-- validated --------> order the render --+--> the answer is a status again
-          |       +-- on its way -------> WaitFor -----------+    ... here: resumed
-          |       |                                          |    after a deferral
-          +-------|------------------------------------------+
-                  +-- at the goal ------> the result
-                  +-- over otherwise ---> an error
+          |       +-- created ------> order validation --+
+          |       +-- validated ----> order the render --+--> the response has a status again
+          |       +-- on its way ---> WaitFor -----------+    ... here: resumed after a deferral
+          |       |                                      |
+          +-------|--------------------------------------+
+                  +-- at the goal --> the result
+                  +-- over otherwise -> an error
 
 What holds at every point, so that a cut anywhere costs nothing twice:
 
@@ -56,12 +59,12 @@ What a retry does, then:
     completed                     returns it                              starts again
     failed or canceled            starts again; a given job is an error   starts again
     about other work              stops it, starts again                  stops it, starts again
-    unknown to Renderjuice        starts again                            starts again
+    unknown to Renderjuice        uses the upload, if there is one        starts again
 
 A course is a flow like the client's operations (`renderjuice_provider.api._flow`), with three more
-steps: `Found`, `Save` and `WaitFor`. It knows neither Airflow nor HTTP. Who performs it does what
-the steps say and sends back what came of it: `renderjuice_provider.operators._driver` for Airflow,
-a few lines in the tests.
+steps: `Found`, `Save` and `WaitFor`. It knows neither Airflow nor HTTP. A driver does what the
+steps say and sends back what came of it: `renderjuice_provider.operators._driver` in Airflow, a few
+lines in the tests.
 """
 
 from __future__ import annotations
