@@ -233,7 +233,8 @@ class Operations:
         """
         if job_id is None:
             return self.ask(Call("GET", "/jobs/progress"), self.read.progress)
-        job_id = check_job_id(job_id)
+        if not isinstance(job_id, str) or not _CHECKED_ID(job_id):  # those of a poll match
+            job_id = check_job_id(job_id)
         call = Call("GET", f"/jobs/{job_id}/progress")
         return self.ask(call, partial(self.read.progress, job_id=job_id))
 
