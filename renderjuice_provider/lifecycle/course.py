@@ -73,6 +73,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from renderjuice_provider.api._flow import Flow
 from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api._transfer import upload
 from renderjuice_provider.api.errors import RenderjuiceNotFoundError, RenderjuiceRefusedError
@@ -82,7 +83,7 @@ from renderjuice_provider.lifecycle.order import renders
 from renderjuice_provider.lifecycle.outcome import Outcome
 from renderjuice_provider.lifecycle.record import JobRecord, Order
 from renderjuice_provider.lifecycle.status import Action
-from renderjuice_provider.lifecycle.steps import CourseFlow, Save
+from renderjuice_provider.lifecycle.steps import Save
 
 _RENDERS_OR_HAS_RENDERED = RENDER_STARTED - {JobStatus.FAILED, JobStatus.CANCELED}
 
@@ -122,7 +123,7 @@ class Course:
 
     # Where a process of the task enters
 
-    def run(self) -> CourseFlow[Job]:
+    def run(self) -> Flow[Job]:
         """Start, or go on with what an earlier try has left."""
         order = self._order
         order.check()
@@ -133,7 +134,7 @@ class Course:
         job = yield from (self._own_job() if order.job_id is None else self._given_job(order.job_id))
         return (yield from self._advance.advance(job, self._record.started, self._record.deadline))
 
-    def resumed(self, outcome: Outcome, waited_for: Mapping[str, Any] | None = None) -> CourseFlow[Job]:
+    def resumed(self, outcome: Outcome, waited_for: Mapping[str, Any] | None = None) -> Flow[Job]:
         """Go on after a wait in another process. The outcome is only a hint: the job is read again.
 
         Args:
@@ -151,20 +152,20 @@ class Course:
         job = yield from self._advance.after(outcome, (waited_for or {}).get("target"))
         return (yield from self._advance.advance(job, outcome.started, outcome.deadline, outcome.limit))
 
-    def lost(self, job_id: str) -> CourseFlow[Job]:
+    def lost(self, job_id: str) -> Flow[Job]:
         """The wait of another process was lost, and its time is over."""
         return self._advance.timed_out(job_id, "timed out: its trigger did not answer in time")
 
     # Up to a job
 
-    def _given_job(self, job_id: str) -> CourseFlow[Job]:
+    def _given_job(self, job_id: str) -> Flow[Job]:
         job = yield from self._operations.get_job(job_id)
         if job.status in _RENDERS_OR_HAS_RENDERED and not self._may_have_ordered():
             self._advance.check_order(job, own=False)
         yield from self._begin()
         return (yield from self._take_up(job))
 
-    def _own_job(self) -> CourseFlow[Job]:
+    def _own_job(self) -> Flow[Job]:
         yield from self._begin()
         job = yield from self._job_on_record()
         if job is not None and self._advance.next(job) is Action.GIVE_UP:
@@ -174,7 +175,7 @@ class Course:
             job = None
         return (yield from (self._create() if job is None else self._take_up(job)))
 
-    def _begin(self) -> CourseFlow[None]:
+    def _begin(self) -> Flow[None]:
         """Take up the record of an earlier try if it is about the same work, else begin a new one.
 
         A job of other work (an edited DAG, a mapped task whose list has changed), and one that a
@@ -196,7 +197,7 @@ class Course:
         old = JobRecord.read(self._past.stored)
         return not self._past.is_kept or (old is not None and old.is_about(self._order))
 
-    def _is_same_work(self, old: JobRecord) -> CourseFlow[bool]:
+    def _is_same_work(self, old: JobRecord) -> Flow[bool]:
         """By the record; or because the job renders what is ordered now, in other words."""
         order = self._order
         if old.is_about(order):
@@ -213,7 +214,7 @@ class Course:
         order = self._order
         return order.makes_its_job and order.on_clear == "resubmit" and old.was_cleared(self._past.max_tries)
 
-    def _job_on_record(self) -> CourseFlow[Job | None]:
+    def _job_on_record(self) -> Flow[Job | None]:
         if self._record.job_id is None:
             return None
         try:
@@ -222,7 +223,7 @@ class Course:
             self._say_that_it_is_unknown(self._record.job_id)
             return None
 
-    def _take_up(self, job: Job) -> CourseFlow[Job]:
+    def _take_up(self, job: Job) -> Flow[Job]:
         """The job of an earlier try.
 
         If that try died before it could stop an overdue render, it is stopped now.
@@ -239,7 +240,7 @@ class Course:
         yield from self._keep(record.extended(now, self._order.timeout, self._past.max_tries))
         return job
 
-    def _create(self) -> CourseFlow[Job]:
+    def _create(self) -> Flow[Job]:
         """A job from the scene, uploaded only if no earlier try did."""
         job = (yield from self._create_from(self._record.slug)) if self._record.slug else None
         if job is None:
@@ -249,14 +250,14 @@ class Course:
         yield from self._note(job_id=job.id)
         return job
 
-    def _create_from(self, slug: str) -> CourseFlow[Job | None]:
+    def _create_from(self, slug: str) -> Flow[Job | None]:
         try:
             return (yield from self._operations.create_job(slug))
         except (RenderjuiceRefusedError, RenderjuiceNotFoundError) as error:
             self._log.info("The upload of an earlier try is of no use any more (%s): uploading again", error.what)
             return None
 
-    def _stop(self, job_id: str) -> CourseFlow[None]:
+    def _stop(self, job_id: str) -> Flow[None]:
         try:
             job = yield from self._operations.cancel_job(job_id)
         except RenderjuiceNotFoundError:
@@ -266,11 +267,11 @@ class Course:
 
     # The record
 
-    def _keep(self, record: JobRecord) -> CourseFlow[None]:
-        yield Save(record)
+    def _keep(self, record: JobRecord) -> Flow[None]:
+        yield from Save(record)
         self._record = record
 
-    def _note(self, **changes: Any) -> CourseFlow[None]:
+    def _note(self, **changes: Any) -> Flow[None]:
         return self._keep(self._record.model_copy(update=changes))
 
     def _now(self) -> float:
