@@ -6,18 +6,22 @@ BLENDER := .venv-blender
 BLENDERS ?= 4.2 4.5
 RUN := $(VENV)/bin/python
 UV := $(RUN) -m uv
-# The tests that run an Airflow are three processes of work each: more workers than two find no cores.
+# Tests that run an Airflow share one worker; more than one other finds no cores beside it.
 WORKERS ?= 2
+PYTEST = $(VENV)/bin/pytest -n $(WORKERS) --dist loadgroup $(if $(COVERAGE),--cov)
+QUICK = -q -m 'not airflow and not blender and not slow'
 FIND_BPY := $(shell $(PYTHON) -c 'import sys; print(int(sys.version_info[:2] == (3, 11)))' 2>/dev/null)
 
-.PHONY: help install blender blenders check format test unit fuzz matrix chaos hostile cluster-test demo look up down scale bench bench-chaos clean
+.PHONY: help install blender blenders check format test unit coverage fuzz matrix chaos hostile cluster-test demo look up down scale bench bench-chaos clean
 
 help:
 	@echo "make install   the environment for development, in $(VENV)"
 	@echo "make demo      a Blender shot through a real Airflow to frames, in a few minutes, without an account"
 	@echo "make up        the same, left running with its web UI; make down ends it"
 	@echo "make look      a browser looks at the DAGs in Airflow's web UI while they run; pictures in demo/look (needs a Chromium)"
-	@echo "make test      all tests; make unit: those that take a minute or two"
+	@echo "make unit      the tests for while you work: no Airflow of its own, no Blender, a minute or two"
+	@echo "make test      all tests; with COVERAGE=1, how much of the provider they reach"
+	@echo "make coverage  the tests of make unit, and how much of the provider they reach"
 	@echo "make matrix    example DAGs and kills on each Airflow and Python that we claim; CELLS=\"3.1 3.4-py3.12\" selects"
 	@echo "make cluster-test   docker-compose.yaml without Docker: 40 shots while a worker and a triggerer are killed"
 	@echo "make chaos     every misfortune on a real Airflow, then the bill: up to 25 minutes, two triggerers, no account"
@@ -70,11 +74,17 @@ format: install
 	$(VENV)/bin/ruff check --fix .
 
 test: install
-	$(VENV)/bin/pytest -n $(WORKERS) --dist loadgroup
+	$(PYTEST)
 
-# What a change is tried with: no Airflow of its own, no Blender, nothing slow.
+# What a change is tried with: no Airflow of its own, no Blender, nothing slow; on all cores.
+unit: WORKERS = auto
 unit: install
-	$(VENV)/bin/pytest -n $(WORKERS) -q -m 'not airflow and not blender and not slow'
+	$(PYTEST) $(QUICK)
+
+# Lines and branches of the provider that the quick tests reach; fails below the floor in pyproject.toml.
+coverage: WORKERS = auto
+coverage: install
+	$(PYTEST) $(QUICK) --cov
 
 # FUZZ="config --seed 1 --first 4711 --inputs 1" makes one finding again.
 fuzz: install

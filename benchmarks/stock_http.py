@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from proofs.chaos.case import Faults, Figures
 from proofs.chaos.driver import Report, judge, perform
+from proofs.chaos.harness import DAGS, KEY, Harness
 from proofs.chaos.kill_points import POINTS
+from proofs.chaos.moves import mark, outage, send, until_job_is, until_task_is
 from proofs.chaos.network import storm
-from proofs.chaos.scenario import Faults, Figures, Scenario, Step
+from proofs.chaos.scenario import Move, Scenario
 from proofs.chaos.shots import Shot
-from proofs.chaos.stage import DAGS, KEY, Stage
-from proofs.chaos.steps import mark, outage, send, until_job_is, until_task_is
 from proofs.chaos.table import table
 from renderjuice_provider.api.client import RenderjuiceClient
 
@@ -37,13 +38,13 @@ class StockShot(Shot):
 
     def subject(self) -> dict[str, Any]:
         """The slug, and a connection of type http."""
-        with RenderjuiceClient(KEY, self.stage.emulator.base_url) as client:
+        with RenderjuiceClient(KEY, self.harness.emulator.base_url) as client:
             slug = client.upload(self.scene).slug
-        relay, base = self.stage.relays.get(self.scenario.connection), urlsplit(self.stage.emulator.base_url)
+        relay, base = self.harness.relays.get(self.case.connection), urlsplit(self.harness.emulator.base_url)
         host = base._replace(netloc=f"127.0.0.1:{relay.port}") if relay else base
         connection = {"connection_id": f"http-{self.file_name}", "conn_type": "http", "host": host.geturl()}
         extra = json.dumps({"Authorization": f"Bearer {KEY}"})
-        self.stage.tell("POST", "/connections", connection | {"extra": extra})
+        self.harness.change("POST", "/connections", connection | {"extra": extra})
         return {"slug": slug, "connection": connection["connection_id"]}
 
     def has_result(self) -> bool:
@@ -51,12 +52,12 @@ class StockShot(Shot):
         return self.state() == "success"
 
 
-def clear_run(stage: Stage, shots: Sequence[Shot]) -> None:
+def clear_run(harness: Harness, shots: Sequence[Shot]) -> None:
     """As the button "clear run" does."""
     for shot in shots:
-        stage.tell(
+        harness.change(
             "POST",
-            f"/dags/{shot.scenario.dag_id}/dagRuns/{shot.run_id}/clear",
+            f"/dags/{shot.case.dag_id}/dagRuns/{shot.run_id}/clear",
             {"dry_run": False, "only_failed": False},
         )
 
@@ -64,9 +65,9 @@ def clear_run(stage: Stage, shots: Sequence[Shot]) -> None:
 def misfortunes() -> list[Scenario]:
     """What both are put through, as expected of a shot that is rendered once and returned."""
 
-    def scenario(group: str, *steps: Step, faults: Faults = (), variant: str = "plain", **more: Any) -> Scenario:
+    def scenario(group: str, *moves: Move, faults: Faults = (), variant: str = "plain", **more: Any) -> Scenario:
         name = group.replace(" ", "-").replace(",", "")
-        return Scenario(group, name, "run", "deferred", variant, faults=faults, steps=steps, **more)
+        return Scenario(group, name, "run", "deferred", variant, faults=faults, moves=moves, **more)
 
     waiting = (until_job_is("rendering"), until_task_is("running", "deferred"))
     stopped = Figures(state="failed", result=False, canceled=1)
@@ -99,14 +100,14 @@ def main() -> None:
     dags = FOLDER / "dags"
     shutil.copytree(DAGS, dags)
     shutil.copytree(STOCK_DAGS, dags, dirs_exist_ok=True)
-    with Stage(FOLDER, dags) as stage:
+    with Harness(FOLDER, dags) as harness:
         print("Airflow and the emulator are up", flush=True)
         for title, make in (("this provider", Shot), ("HttpOperator and HttpSensor", StockShot)):
-            reports = judge(_perform(stage, make))
+            reports = judge(_perform(harness, make))
             print(f"\n{title}\n{table(reports)}", flush=True)
 
 
-def _perform(stage: Stage, make: type[Shot]) -> list[Report]:
+def _perform(harness: Harness, make: type[Shot]) -> list[Report]:
     scenarios = [*misfortunes(), *(one for one in storm(SEED) if "run-deferred" in one.name)][:34]
     power = Scenario(
         "kill -9 of the scheduler and its workers",
@@ -115,9 +116,9 @@ def _perform(stage: Stage, make: type[Shot]) -> list[Report]:
         "deferred",
         shots=4,
         seconds=10,
-        steps=(until_job_is("rendering"), send(signal.SIGKILL, "scheduler")),
+        moves=(until_job_is("rendering"), send(signal.SIGKILL, "scheduler")),
     )
-    return perform(stage, _of(make, scenarios), 16, make) + perform(stage, _of(make, [power]), 1, make)
+    return perform(harness, _of(make, scenarios), 16, make) + perform(harness, _of(make, [power]), 1, make)
 
 
 def _of(make: type[Shot], scenarios: Sequence[Scenario]) -> list[Scenario]:

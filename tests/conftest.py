@@ -15,12 +15,15 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep what shares an expensive fixture in one process when tests run in several.
+_HEAVY = frozenset({"airflow_home"})
+"""Fixtures outside of `airflow` tests that take a minute or more."""
 
-    Airflows ask for free ports one after the other: two that start at the same moment could be given the same.
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep in one worker whatever runs an Airflow, when tests run in several.
+
+    Each of these fixtures is made once, and one Airflow keeps two cores busy: the other worker does
+    all other tests meanwhile.
     """
-    if item.get_closest_marker("airflow"):
+    if item.get_closest_marker("airflow") or not _HEAVY.isdisjoint(getattr(item, "fixturenames", ())):
         item.add_marker(pytest.mark.xdist_group("airflow"))
-    elif item.path.parent.name == "dags":
-        item.add_marker(pytest.mark.xdist_group("dags"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from proofs import look
-from proofs.looker import Looker
+from proofs.look import __main__ as look
+from proofs.look.looker import Looker
 
 
 class Nothing:

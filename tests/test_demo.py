@@ -1,4 +1,7 @@
-"""The tools around the demo: patient with a slow Airflow, and harmless where nothing was installed."""
+"""The tools around the demo.
+
+Patient with a slow Airflow, and harmless where nothing was installed.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class SlowAirflow(ThreadingHTTPServer):
-    """Does what it is asked, but tells nothing of it the first time: whoever asked has given up by then."""
+    """Does what it is asked, but answers so late the first time that the client has given up."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -64,6 +67,7 @@ def slow() -> Iterator[tuple[SlowAirflow, AirflowApi]]:
     server.server_close()
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_slow_is_waited_out_and_a_run_is_started_once(slow):
     server, api = slow
 
@@ -84,7 +88,7 @@ def test_patience_has_an_end(slow, monkeypatch):
 def test_make_down_works_where_nothing_was_ever_installed(tmp_path):
     (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
 
-    # `make test` tells its children that they run below a make, which would then say so.
+    # `make test` marks its children as running below a make, which would then say so.
     alone = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
     done = subprocess.run(
         ["make", "down"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False, env=alone

@@ -19,7 +19,10 @@ def test_every_test_that_a_page_of_promises_names_exists(page):
 
 
 def test_every_promise_about_security_has_a_test():
-    """Each paragraph but the first of the page and those that say who is not protected is followed by what proves it."""
+    """Each promise is followed by what proves it.
+
+    Not promises: the first paragraph of the page, and those that say who is not protected.
+    """
     page = (ROOT / "docs" / "security.md").read_text()
     bare = []
     for section in page.split("\n## ")[1:]:
@@ -50,7 +53,7 @@ def test_every_make_command_names_a_target(page, command):
 
 
 @pytest.mark.parametrize(("page", "command"), [each for each in commands() if each[1].startswith("airflow ")])
-def test_airflow_understands_every_command_that_is_told_to_be_typed(page, command, capsys):
+def test_airflow_understands_every_command_to_be_typed(page, command, capsys):
     from airflow.cli.cli_parser import get_parser
 
     assert get_parser().parse_args(shlex.split(command)[1:])
@@ -59,7 +62,7 @@ def test_airflow_understands_every_command_that_is_told_to_be_typed(page, comman
 @pytest.mark.parametrize(
     ("page", "command"), [each for each in commands() if each[1].startswith("renderjuice-emulator ")]
 )
-def test_the_emulator_understands_every_command_that_is_told_to_be_typed(page, command):
+def test_the_emulator_understands_every_command_to_be_typed(page, command):
     from renderjuice_emulator.cli import _parser
 
     assert _parser().parse_args(shlex.split(command)[1:])

@@ -88,6 +88,7 @@ def test_a_hyphen_is_a_sign_where_only_that_makes_one_sequence_of_all_names():
     assert count_frames([{"frameRanges": ["-2-1"]}], files).complete is True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["shot_{:06d}.exr", "1_2_3_4_5_6_7_8_9_10_11_12_{:06d}.exr"])
 def test_a_long_render_is_counted_in_a_time_that_grows_with_its_frames(name):
     many = 20_000

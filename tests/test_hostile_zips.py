@@ -1,4 +1,7 @@
-"""A zip is looked at in bounded memory and time, here and at the emulator: by what it says, and where it lies by what comes out."""
+"""A zip is looked at in bounded memory and time, here and at the emulator.
+
+By what it says, and where it lies by what comes out.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The check before an upload and the emulator, each with rules of its own, make the same of a zip: a table is fed to both."""
+"""The check before an upload and the emulator, each with rules of its own, make the same of a zip.
+
+A table is fed to both.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,10 @@ def of_kind(kind: int) -> bytes:
 
 
 def with_headers(archive: bytes, name: str, local: int, central: int, value: int) -> bytes:
-    """Two bytes changed in both headers of a member; the places count from where the headers begin."""
+    """Two bytes changed in both headers of a member.
+
+    The places count from where the headers begin.
+    """
     changed = bytearray(archive)
     first = changed.find(name.encode())
     struct.pack_into("<H", changed, changed.rfind(b"PK\3\4", 0, first) + local, value)
@@ -187,7 +193,10 @@ def test_what_only_resembles_litter_is_a_scene(ask, name):
 
 
 def unflagged(archive: bytes, name: bytes, system: int) -> bytes:
-    """The archive with these bytes as the name, the flag for UTF-8 off: as Finder (system 3) and old packers (0) write it."""
+    """The archive with these bytes as the name, the flag for UTF-8 off.
+
+    As Finder (system 3) and old packers (0) write it.
+    """
     changed = bytearray(archive.replace("tex/Hölzer.png".encode(), name))
     for mark, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
         at = changed.find(mark)

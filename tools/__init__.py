@@ -1,1 +1,4 @@
-"""What `make demo`, the tests and the benchmarks share: a real Airflow and an emulator on this machine. Not shipped."""
+"""What `make demo`, the tests and the benchmarks share.
+
+A real Airflow and an emulator on this machine. Not shipped.
+"""

@@ -34,9 +34,12 @@ class AirflowApi:
         return response.json() if response.content else None
 
     def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        """Ask Airflow for anything, as the user. An answer that does not come is asked for again, for `PATIENCE`.
+        """Ask Airflow for anything, as the user.
 
-        A POST whose answer was lost may have been carried out: if it makes something of a given name, let a 409 be a success.
+        An answer that does not come is asked for again, for `PATIENCE`.
+
+        A POST whose answer was lost may have been carried out: if it makes something of a given
+        name, let a 409 be a success.
         """
         if "Authorization" not in self._http.headers:
             login = {"username": "admin", "password": self.password}
@@ -55,7 +58,10 @@ class AirflowApi:
                 time.sleep(0.5)
 
     def make(self, path: str, content: Mapping[str, Any]) -> None:
-        """Make something that has a name of its own, such as a connection or a pool; nothing happens when it is there."""
+        """Make something that has a name of its own, such as a connection or a pool.
+
+        Nothing happens when it is there.
+        """
         try:
             self.api("POST", path, json=dict(content))
         except RuntimeError as error:

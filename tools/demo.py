@@ -1,7 +1,8 @@
-"""`make demo`: from Blender scenes to frames and movies, through a real Airflow, without an account.
+"""`make demo`: from Blender scenes to movies, through a real Airflow, without an account.
 
-First one shot, step by step (the quickstart DAG); then a night of five shots, of which one is rejected and one fails (the nightly
-DAG), twice, to show that nothing is rendered again. `make up` does the same and leaves it running, `make down` ends that.
+First one shot, step by step (the quickstart DAG); then a night of five shots, of which one is
+rejected and one fails (the nightly DAG), twice, to show that nothing is rendered again. `make up`
+does the same and leaves it running, `make down` ends that.
 """
 
 from __future__ import annotations
@@ -13,22 +14,16 @@ import signal
 import sys
 import time
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from tools.airflow_api import STATES_AT_END, AirflowApi
 from tools.demo_scenes import build_scenes
-from tools.local_airflow import LocalAirflow
+from tools.demo_services import DEMO, NIGHTLY, QUICKSTART, start_services
 from tools.local_emulator import KEY, LocalEmulator
-from tools.processes import Program, stop_sessions
+from tools.processes import stop_sessions
 from tools.progress import Narrator
-from tools.tracker import LocalTracker
 
-ROOT = Path(__file__).parent.parent
-DEMO = ROOT / "demo"
 RUNNING = DEMO / "running.json"
-QUICKSTART, NIGHTLY = "renderjuice_quickstart", "renderjuice_nightly"
 
 
 def main() -> None:
@@ -52,18 +47,10 @@ def run(*, keep: bool) -> None:
         narrator.say("No Blender here (bpy needs Python 3.11): the emulator's fast renderer will invent the pictures")
     narrator.say("Starting the emulator and Airflow (half a minute)")
     with ExitStack() as cleanup:
-        emulator = LocalEmulator(DEMO, "--speed", "3")  # of what no renderer does: provisioning, packaging
-        cleanup.callback(emulator.stop)
-        tracker = LocalTracker(DEMO)
-        cleanup.callback(tracker.program.stop)
-        airflow = new_airflow()
-        cleanup.callback(airflow.stop)
-        airflow.start()
-        RUNNING.write_text(
-            json.dumps([program.pid for program in _programs(emulator.program, tracker.program, airflow)])
-        )
+        services = start_services(cleanup)
+        emulator, tracker, airflow = services
+        RUNNING.write_text(json.dumps(services.pids))
         show_login(airflow, narrator)
-        connect(airflow, emulator, tracker)
         show_quickstart(airflow, narrator)
         show_night(airflow, emulator, narrator)
         narrator.show_results(DEMO)
@@ -75,33 +62,6 @@ def run(*, keep: bool) -> None:
             narrator.say("Running until `make down`.")
             return
     RUNNING.unlink(missing_ok=True)
-
-
-def _programs(emulator: Program, tracker: Program, airflow: LocalAirflow) -> list[Program]:
-    return [emulator, tracker, *airflow.programs.values()]
-
-
-def new_airflow() -> LocalAirflow:
-    """Airflow with the demo's places."""
-    environment = {
-        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
-        "RENDERJUICE_SHOT_LIST": str(DEMO / "scenes" / "shots.yaml"),
-        "RENDERJUICE_DELIVERIES": str(DEMO / "deliveries"),
-        "RENDERJUICE_WORK": str(DEMO / "work"),
-        "RENDERJUICE_POLL_INTERVAL": "5",  # someone is watching
-        "RENDERJUICE_POOL": "renderjuice",
-    }
-    return LocalAirflow(DEMO / "airflow", ROOT / "dags", environment, port=8080)
-
-
-def connect(airflow: AirflowApi, emulator: LocalEmulator, tracker: LocalTracker) -> None:
-    """Connections and pool, made as a user would make them: so the web UI shows them."""
-    renderjuice = {"connection_id": "renderjuice_default", "conn_type": "renderjuice", "host": emulator.base_url}
-    port = urlsplit(emulator.base_url).port  # said twice, since the web UI's Test button wants one
-    airflow.make("/connections", renderjuice | {"password": KEY, "port": port})
-    airflow.make("/connections", {"connection_id": "production_tracker", "conn_type": "http", "host": tracker.url})
-    pool = {"name": "renderjuice", "slots": 8, "description": "Renders at once", "include_deferred": True}
-    airflow.make("/pools", pool)
 
 
 def show_login(airflow: AirflowApi, narrator: Narrator) -> None:
@@ -135,7 +95,7 @@ def show_night(airflow: AirflowApi, emulator: LocalEmulator, narrator: Narrator)
 
 
 def finish(airflow: AirflowApi, dag_id: str, conf: dict[str, Any], narrator: Narrator) -> str:
-    """Run a DAG to its end, telling how it goes, and return its state."""
+    """Run a DAG to its end, show how it goes, and return its state."""
     run_id = airflow.trigger(dag_id, conf)
     narrator.say(f"{airflow.url}/dags/{dag_id}/runs/{run_id}")
     while True:

@@ -1,4 +1,7 @@
-"""The demo's scenes: one for the quickstart, and five shots of a night in which not everything goes well."""
+"""The demo's scenes.
+
+One for the quickstart, and five shots of a night in which not everything goes well.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,10 @@ shots:
 
 
 def build_scenes(folder: Path) -> str:
-    """Build every scene and write `shots.yaml` beside them. Returns what builds them: a Blender, or nothing but their outlines."""
+    """Build every scene and write `shots.yaml` beside them.
+
+    Returns what builds them: a Blender, or nothing but their outlines.
+    """
     folder.mkdir(parents=True)
     (folder / "shots.yaml").write_text(SHOT_LIST)
     blender = find_blender()

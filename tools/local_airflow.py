@@ -1,4 +1,7 @@
-"""A real Airflow on this machine: SQLite and LocalExecutor unless told otherwise, every component a process of its own."""
+"""A real Airflow on this machine.
+
+SQLite and LocalExecutor by default, every component a process of its own.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,8 @@ class LocalAirflow(AirflowApi):
         home: `AIRFLOW_HOME`; made if it does not exist.
         dags: the folder of DAG files.
         environment: further variables, such as connections and settings.
-        port: of the web UI, if it is free; by default any that is, so that several can start at once.
+        port: of the web UI, if it is free; by default any that is, so that several can start at
+            once.
         password: of the user `admin`; made up when empty.
     """
 
@@ -55,7 +59,7 @@ class LocalAirflow(AirflowApi):
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             # Each worker process costs memory, and two cores do no more than this at once.
             "AIRFLOW__CORE__PARALLELISM": "4",
-            # SQLite has one writer at a time: whoever waits for it does so for 60 s instead of 5.
+            # SQLite has one writer at a time: a process waits for it for 60 s instead of 5.
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}?timeout=60",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
@@ -81,7 +85,7 @@ class LocalAirflow(AirflowApi):
 
     def prepare(self) -> None:
         """Make the home and the database."""
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)  # its database and logs are nobody else's
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)  # its database and logs are for this user alone
         passwords = self.home / "passwords.json"
         passwords.touch(0o600)
         passwords.write_text(json.dumps({"admin": self.password}))
@@ -128,8 +132,9 @@ class LocalAirflow(AirflowApi):
 def _use_no_trigger_id_twice(path: Path) -> None:
     """Have a database of SQLite count triggers as the databases of production do.
 
-    SQLite gives the id of a removed row to the next one. A triggerer that has not noticed yet that a trigger was removed takes the
-    next one for it: nobody watches that one, a user's kill does not reach it, and the old one's event resumes the wrong task.
+    SQLite gives the id of a removed row to the next one. A triggerer that has not noticed yet that
+    a trigger was removed takes the next one for it: it does not run that one, a user's kill does
+    not reach it, and the old one's event resumes the wrong task.
     """
     with closing(sqlite3.connect(path)) as database, database:
         query = "SELECT sql FROM sqlite_master WHERE tbl_name = 'trigger' AND sql IS NOT NULL ORDER BY type DESC"

@@ -1,4 +1,7 @@
-"""Programs of the distribution that a tool needs: `python -m tools.packages PACKAGE=PROGRAM ...`."""
+"""Programs of the distribution that a tool needs.
+
+`python -m tools.packages PACKAGE=PROGRAM ...`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ from collections.abc import Mapping
 
 
 def ensure(packages: Mapping[str, str], path: str) -> None:
-    """Install what is missing, where that is possible without asking: on Debian and its relatives, as root.
+    """Install what is missing, where that is possible without asking.
+
+    On Debian and its relatives, as root.
 
     Args:
         packages: by name, a program of each, to see whether it is there.
@@ -22,7 +27,8 @@ def ensure(packages: Mapping[str, str], path: str) -> None:
     if os.geteuid() or not shutil.which("apt-get"):
         sys.exit(f"Please install {' and '.join(missing)} with your system's package manager.")
     print(f"Installing {' and '.join(missing)} from the distribution", flush=True)
-    # Their packages would also start a service of the system, which is not what we want; this run level keeps them from it.
+    # Their packages would also start a service of the system, which is not what we want; this run
+    # level keeps them from it.
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *missing]):
         done = subprocess.run(["apt-get", *command], env=environment, capture_output=True, text=True, check=False)

@@ -14,7 +14,10 @@ _USER = "postgres"
 
 
 def programs() -> Path:
-    """The folder of `initdb` and `postgres`; Debian keeps them off the path, in a folder for each version."""
+    """The folder of `initdb` and `postgres`.
+
+    Debian keeps them off the path, in a folder for each version.
+    """
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     return found[-1] if found else Path(shutil.which("postgres") or "/usr/bin/postgres").parent
 
@@ -27,7 +30,10 @@ def as_its_user() -> list[str]:
 
 
 def make_database(environment: Mapping[str, str]) -> None:
-    """What the image does before its first start: a cluster with the user, password and database of the environment."""
+    """What the image does before its first start.
+
+    A cluster with the user, password and database of the environment.
+    """
     data = Path(environment["PGDATA"])
     if (data / "PG_VERSION").exists():
         return

@@ -3,33 +3,61 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import psutil
 
+PORTS = range(20_000, 30_000)
+"""Below the ports that the system gives to a server that asks for any, so none of those is taken
+meanwhile."""
+_CLAIMS = Path(tempfile.gettempdir()) / f"renderjuice-ports-{os.getuid()}"
+_claimed: list[IO[bytes]] = []
+"""Locks, which the system ends with this process."""
+
 
 def free_port(wanted: int = 0) -> int:
-    """`wanted` if nobody has it, else any free one."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return int(probe.getsockname()[1])
+    """A free port of this machine, for a server that cannot choose one by itself.
+
+    `wanted`, if it is free.
+
+    No other call gets the same port while this process lives, in this process or in another one, so
+    the server may take its time until it listens.
+    """
+    for port in itertools.chain([wanted] if wanted else [], random.sample(PORTS, len(PORTS))):
+        if _claim(port):
+            return port
     raise OSError("no free port on this machine")
+
+
+def _claim(port: int) -> bool:
+    _CLAIMS.mkdir(mode=0o700, exist_ok=True)
+    lock = (_CLAIMS / str(port)).open("wb")
+    with contextlib.suppress(OSError), socket.socket() as probe:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+        _claimed.append(lock)
+        return True
+    lock.close()
+    return False
 
 
 class Program:
     """A program in a session of its own, its output in a log file.
 
-    Airflow's components start children that survive their parent and rename themselves; the session is what they cannot leave, so
-    the session is what is stopped.
+    Airflow's components start children that survive their parent and rename themselves; the session
+    is what they cannot leave, so the session is what is stopped.
     """
 
     def __init__(
@@ -65,7 +93,10 @@ class Program:
         self.process.wait()
 
     def kill(self) -> None:
-        """SIGKILL for the whole session, as when a machine loses power: nothing of it gets to tell anybody."""
+        """SIGKILL for the whole session, as when a machine loses power.
+
+        Nothing of it gets to report anything.
+        """
         signal_sessions([self.pid], signal.SIGSTOP)  # first, or a parent would see its child die, and report it
         while signal_sessions([self.pid], signal.SIGKILL):
             time.sleep(0.05)

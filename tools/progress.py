@@ -13,12 +13,15 @@ _LOUD = frozenset({"deferred", "success", "failed", "up_for_retry"})
 
 
 class Narrator:
-    """Lines with the time since the start: every change of a task, and what its log says while it is deferred."""
+    """Lines with the time since the start.
+
+    Every change of a task, and what its log says while it is deferred.
+    """
 
     def __init__(self) -> None:
         self._start = time.monotonic()
         self._states: dict[tuple[str, str, int], str] = {}
-        self._told: set[tuple[str, str]] = set()
+        self._shown: set[tuple[str, str]] = set()
 
     def say(self, text: str) -> None:
         """One line."""
@@ -43,8 +46,8 @@ class Narrator:
     def _show_log(self, airflow: AirflowApi, dag_id: str, run_id: str, task: dict[str, Any]) -> None:
         log = airflow.task_log(dag_id, run_id, task["task_id"], task["try_number"], task["map_index"])
         for line in log.splitlines():
-            if line.startswith("Job ") and (_name(task), line) not in self._told:
-                self._told.add((_name(task), line))
+            if line.startswith("Job ") and (_name(task), line) not in self._shown:
+                self._shown.add((_name(task), line))
                 self.say(f"{_name(task):<44}   {line.partition(' is ')[2] or line}")
 
     def show_summary(self, deliveries: Path) -> None:

@@ -1,4 +1,7 @@
-"""A stand-in for a studio's production tracker: takes what the nightly DAG tells it, and lists it at `/`."""
+"""A stand-in for a studio's production tracker.
+
+Takes what the nightly DAG reports, and lists it at `/`.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ class _Tracker(BaseHTTPRequestHandler):
     deliveries: dict[str, object] = {}  # noqa: RUF012 - one tracker in one process
 
     def do_PUT(self) -> None:
-        """A delivery at an address of its own: telling it twice changes nothing."""
+        """A delivery at an address of its own: reporting it twice changes nothing."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.deliveries[self.path] = json.loads(body)
         self._answer({"ok": True})

@@ -1,4 +1,7 @@
-"""`make chaos`: every misfortune on a real Airflow, then the bill. Exits with 1 if a figure is off or a secret is found."""
+"""`make chaos`: every misfortune on a real Airflow, then the bill.
+
+Exits with 1 if a figure is off or a secret is found.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,13 @@ from pathlib import Path
 
 from proofs.chaos.accidents import accidents
 from proofs.chaos.driver import Report, judge, perform
+from proofs.chaos.harness import Harness
 from proofs.chaos.kill_points import kill_points
 from proofs.chaos.network import outages, storm
-from proofs.chaos.processes import machines, machines_of_both_modes
-from proofs.chaos.stage import Stage
+from proofs.chaos.processes import failures_of_both_modes, process_failures
 from proofs.chaos.table import deviations, table
 from proofs.chaos.trials import trials
-from proofs.chaos.user_actions import decisions
+from proofs.chaos.user_actions import user_actions
 
 FOLDER = Path(__file__).parents[2] / ".run" / "chaos"
 BEFORE = FOLDER.with_name("chaos.before")
@@ -32,19 +35,20 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="of the storm (%(default)s)")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    # In the background of a shell it is ignored, and whatever is started here would ignore it, too: Ctrl-C is one of the accidents.
+    # In the background of a shell it is ignored, and whatever is started here would ignore it, too:
+    # Ctrl-C is one of the accidents.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     shutil.rmtree(BEFORE, ignore_errors=True)
     if FOLDER.exists():
         FOLDER.rename(BEFORE)
     FOLDER.mkdir(parents=True)
     say = _Clock()
-    with Stage(FOLDER) as stage:
+    with Harness(FOLDER) as harness:
         say(f"Airflow and the emulator are up. The storm's seed is {options.seed}.")
-        reports = _perform_all(stage, options.only, options.seed, say)
+        reports = _perform_all(harness, options.only, options.seed, say)
         say("Reading the bill, and searching for secrets")
         judge(reports)
-        leaks = stage.leaks()
+        leaks = harness.leaks()
     wrong = deviations(reports) + [f"a secret was written down: {leak}" for leak in leaks]
     print(table(reports))
     print(f"secrets found in the database, the logs and all other files: {len(leaks)}")
@@ -53,13 +57,16 @@ def main() -> None:
     sys.exit(bool(wrong))
 
 
-def _perform_all(stage: Stage, only: str, seed: int, say: _Clock) -> list[Report]:
-    """Phase by phase: scenarios that disturb only themselves run side by side, those that disturb everyone one by one."""
+def _perform_all(harness: Harness, only: str, seed: int, say: _Clock) -> list[Report]:
+    """Phase by phase.
+
+    Scenarios that disturb only themselves run side by side; those that disturb all run one by one.
+    """
     phases = (
         ("Kill points", list(kill_points()), 24),
-        ("Decisions, deadlines, accidents and outages", [*outages(), *accidents(), *trials(), *decisions()], 28),
-        ("Machines", list(machines()), 1),
-        ("Machines, with tasks of both modes", list(machines_of_both_modes()), 2),
+        ("User actions, deadlines, accidents and outages", [*outages(), *accidents(), *trials(), *user_actions()], 28),
+        ("Failures of processes", list(process_failures()), 1),
+        ("Failures of processes, with tasks of both modes", list(failures_of_both_modes()), 2),
         ("The storm", list(storm(seed)), 100),
     )
     reports: list[Report] = []
@@ -67,7 +74,7 @@ def _perform_all(stage: Stage, only: str, seed: int, say: _Clock) -> list[Report
         wanted = [scenario for scenario in scenarios if only in scenario.name]
         if wanted:
             say(f"{name}: {len(wanted)} scenarios, {sum(scenario.shots for scenario in wanted)} shots")
-            reports += perform(stage, wanted, at_once)
+            reports += perform(harness, wanted, at_once)
     return reports
 
 

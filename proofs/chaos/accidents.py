@@ -1,13 +1,15 @@
-"""Accidents around a render that nobody meant: with the DAG, its pool, its rows in Airflow's database, its configuration."""
+"""Accidents around a render.
+
+With the DAG, its pool, its rows in Airflow's database, its configuration.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from proofs.chaos.scenario import MODES, ONCE, OPERATORS, Figures, Mode, Operator, Scenario, Step
-from proofs.chaos.shots import GONE
-from proofs.chaos.steps import (
+from proofs.chaos.case import MODES, ONCE, OPERATORS, Figures, Mode, Operator
+from proofs.chaos.moves import (
     clear,
     delete_dag,
     delete_task,
@@ -19,6 +21,8 @@ from proofs.chaos.steps import (
     until_job_is,
     until_task_is,
 )
+from proofs.chaos.scenario import Move, Scenario
+from proofs.chaos.shots import GONE
 from proofs.chaos.user_actions import ENDLESS, LEFT_ALONE, STOPPED
 
 VANISHED = Figures(state=GONE, result=False, canceled=1)
@@ -29,7 +33,8 @@ WITH_A_NOTE = {"colorManagementPreset": "default", "notes": "by hand"}
 def accidents() -> Iterator[Scenario]:
     """All of them, in both modes where there is a difference.
 
-    A task that waits on its worker keeps its slot of the pool; and Airflow deletes neither it nor its DAG while it runs.
+    A task that waits on its worker keeps its slot of the pool; and Airflow deletes neither it nor
+    its DAG while it runs.
     """
     for operator in OPERATORS:
         yield from _to_deferred(operator)
@@ -46,27 +51,27 @@ def _scenario(name: str, operator: Operator, mode: Mode, variant: str, **more: A
     return Scenario(f"{name}, {mode}", f"{operator}-{mode}-{name.replace(' ', '-')}", operator, mode, variant, **more)
 
 
-def _waiting(mode: Mode) -> tuple[Step, ...]:
+def _waiting(mode: Mode) -> tuple[Move, ...]:
     return until_job_is("rendering"), until_task_is("deferred" if mode == "deferred" else "running")
 
 
 def _paused(operator: Operator, mode: Mode) -> Scenario:
-    # No task of a paused DAG is resumed, so whoever stops the bill is no task.
-    steps = (*_waiting(mode), pause_dag, until_job_is("canceled"), unpause_dag)
+    # No task of a paused DAG is resumed, so it is not a task that stops the bill.
+    moves = (*_waiting(mode), pause_dag, until_job_is("canceled"), unpause_dag)
     name = "own timeout while the DAG is paused"
-    return _scenario(name, operator, mode, "paused", frames=ENDLESS, steps=steps, expect=STOPPED)
+    return _scenario(name, operator, mode, "paused", frames=ENDLESS, moves=moves, expect=STOPPED)
 
 
 def _full_pool() -> Scenario:
-    steps = (open_pool, *_waiting("deferred"), fill_pool, until_job_is("canceled"), free_pool)
+    moves = (open_pool, *_waiting("deferred"), fill_pool, until_job_is("canceled"), free_pool)
     name = "own timeout while the pool is full"
-    return _scenario(name, "run", "deferred", "crowded", frames=ENDLESS, steps=steps, expect=STOPPED)
+    return _scenario(name, "run", "deferred", "crowded", frames=ENDLESS, moves=moves, expect=STOPPED)
 
 
 def _to_deferred(operator: Operator) -> Iterator[Scenario]:
-    def scenario(name: str, variant: str, *steps: Step, frames: int, expect: Figures = ONCE) -> Scenario:
-        steps = (*_waiting("deferred"), *steps)
-        return _scenario(name, operator, "deferred", variant, frames=frames, steps=steps, expect=expect)
+    def scenario(name: str, variant: str, *moves: Move, frames: int, expect: Figures = ONCE) -> Scenario:
+        moves = (*_waiting("deferred"), *moves)
+        return _scenario(name, operator, "deferred", variant, frames=frames, moves=moves, expect=expect)
 
     completes = (pause_dag, until_job_is("completed"), unpause_dag)
     yield scenario("completed while the DAG is paused", "resting", *completes, frames=8)
@@ -78,7 +83,7 @@ def _notes(mode: Mode) -> Iterator[Scenario]:
     name = "a note that each try changes"
     died = (("start_render", ("kill-after",)),)
     yield _scenario(name, "run", mode, "noted", seconds=5, faults=died)
-    yield _scenario(f"{name} and cleared", "run", mode, "noted", frames=8, steps=(*_waiting(mode), clear))
+    yield _scenario(f"{name} and cleared", "run", mode, "noted", frames=8, moves=(*_waiting(mode), clear))
 
 
 def _ordered(name: str, mode: Mode, ordered: dict[str, Any], expect: Figures) -> Scenario:

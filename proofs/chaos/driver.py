@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from proofs.chaos.scenario import Figures, Scenario
+from proofs.chaos.case import Case, Figures
+from proofs.chaos.harness import Harness
+from proofs.chaos.scenario import Scenario
 from proofs.chaos.shots import Shot
-from proofs.chaos.stage import Stage
 from proofs.chaos.trials import shot_of
 
-MakeShot = Callable[[Stage, Scenario, int], Shot]
+MakeShot = Callable[[Harness, Case, int], Shot]
 _AT_ONCE = 8
 """Shots of one scenario that are started side by side: a job may have to be validated first."""
 _SETTLING = 60.0
-"""Seconds that a kill has to reach Renderjuice after Airflow calls a task over: the trigger's `on_kill` comes later."""
+"""Seconds that a kill has to reach Renderjuice after Airflow calls a task over: the trigger's
+`on_kill` comes later."""
 
 
 @dataclass
@@ -33,19 +35,22 @@ class Report:
     deviations: list[str] = field(default_factory=list)
 
 
-def perform(stage: Stage, scenarios: Sequence[Scenario], at_once: int, make: MakeShot = shot_of) -> list[Report]:
+def perform(harness: Harness, scenarios: Sequence[Scenario], at_once: int, make: MakeShot = shot_of) -> list[Report]:
     """Perform all of them with shots made in this way, at most `at_once` at the same time."""
     with ThreadPoolExecutor(at_once) as pool:
         try:
-            return list(pool.map(lambda scenario: _perform(stage, scenario, make), scenarios))
+            return list(pool.map(lambda scenario: _perform(harness, scenario, make), scenarios))
         except BaseException:
-            stage.give_up()  # or the pool would wait for everyone who waits
+            harness.give_up()  # or the pool would wait for everyone who waits
             pool.shutdown(cancel_futures=True)
             raise
 
 
 def judge(reports: Iterable[Report]) -> list[Report]:
-    """Compare figures with expectations. Call it last: what a late process does to an early shot counts too."""
+    """Compare figures with expectations.
+
+    Call it last: what a late process does to an early shot counts too.
+    """
     judged = list(reports)
     for report in judged:
         report.figures = [shot.figures() for shot in report.shots]
@@ -65,17 +70,17 @@ def _unmet(report: Report, shot: Shot) -> list[str]:
     return [f"{_where(shot)}: no request met {fault!r}" for fault in left]
 
 
-def _perform(stage: Stage, scenario: Scenario, make: MakeShot) -> Report:
+def _perform(harness: Harness, scenario: Scenario, make: MakeShot) -> Report:
     report, started = Report(scenario), time.monotonic()
     try:
-        stage.connect(scenario.connection, relayed=scenario.relayed)
-        report.shots += [make(stage, scenario, number) for number in range(scenario.shots)]
+        harness.connect(scenario.connection, relayed=scenario.relayed)
+        report.shots += [make(harness, scenario, number) for number in range(scenario.shots)]
         with ThreadPoolExecutor(_AT_ONCE) as starters:
             list(starters.map(lambda shot: shot.start(), report.shots))
-        for step in scenario.steps:
-            step(stage, report.shots)
+        for move in scenario.moves:
+            move(harness, report.shots)
         for shot in report.shots:
-            stage.until(shot.is_over, scenario.patience, f"the end of {shot.file_name}", pause=1)
+            harness.until(shot.is_over, scenario.patience, f"the end of {shot.file_name}", pause=1)
         _settle(report.shots, scenario)
     except Exception as error:  # noqa: BLE001 - one scenario that breaks is a line in the table, not the end of the run
         report.deviations.append(f"{scenario.name}: {error!r}")
@@ -100,4 +105,4 @@ def _differences(expected: Figures, found: Figures) -> list[str]:
 
 
 def _where(shot: Shot) -> str:
-    return f"{shot.file_name} ({shot.scenario.dag_id}, {shot.run_id}; {shot.logs()})"
+    return f"{shot.file_name} ({shot.case.dag_id}, {shot.run_id}; {shot.logs()})"

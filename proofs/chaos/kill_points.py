@@ -1,8 +1,11 @@
-"""A death at every HTTP call of the operators that spend: of the worker or of the triggerer, whoever makes the call.
+"""A death at every HTTP call of the operators that spend.
 
-At `kill-before` the request is lost with the process that sent it. At `kill-after` Renderjuice has done the work, and nobody is
-left to learn of it. The nth look at a job is made by the triggerer or by the worker, before the render or during it: all are tried.
-Renders last longer than it takes to notice a death, so that the next try finds them running.
+Of the worker or of the triggerer, the one that makes the call.
+
+At `kill-before` the request is lost with the process that sent it. At `kill-after` Renderjuice has
+done the work, and nobody is left to learn of it. The nth poll of a job is made by the triggerer or
+by the worker, before the render or during it: all are tried. Renders last longer than it takes to
+notice a death, so that the next try finds them running.
 """
 
 from __future__ import annotations
@@ -10,7 +13,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from proofs.chaos.scenario import MODES, OPERATORS, Figures, Mode, Operator, Scenario
+from proofs.chaos.case import MODES, OPERATORS, Figures, Mode, Operator
+from proofs.chaos.scenario import Scenario
 
 POINTS = ("kill-before", "kill-after")
 CALLS: dict[Operator, tuple[tuple[str, int], ...]] = {
@@ -36,7 +40,10 @@ ENDLESS = 60
 
 
 def kill_points() -> Iterator[Scenario]:
-    """All of them. Neighbours die of different things, so that not all wait for the same triggerer to come back."""
+    """All of them, interleaved.
+
+    Consecutive scenarios do not all wait for one triggerer to restart.
+    """
     kinds = [list(_of_kind(*kind)) for kind in itertools.product(OPERATORS, MODES, POINTS)]
     for neighbours in itertools.zip_longest(*kinds):
         yield from filter(None, neighbours)
@@ -61,21 +68,23 @@ def _of_kind(operator: Operator, mode: Mode, point: str) -> Iterator[Scenario]:
             name,
             operator,
             mode,
-            # The later looks have to come while it renders, also when Airflow takes its time, and other deaths take the triggerers.
+            # The later polls have to come while it renders, also when Airflow takes its time, and
+            # other deaths take the triggerers.
             seconds=20 if call == "get_progress" else 10 if nth > 3 else 5,
             faults=((call, ("ok",) * (nth - 1) + (point,)),),
-            connection=name,  # the nth look has to be at this job alone, not at all those in a list
+            connection=name,  # the nth poll has to be of this job alone, not a list of all
         )
     yield _killed_cancel(operator, mode, point)
 
 
 def _killed_cancel(operator: Operator, mode: Mode, point: str) -> Scenario:
-    # Once the deadline has cancelled a job, the retry of an operator that makes jobs orders it anew: that is its contract. The
-    # trigger keeps a deferred task's deadline, and the death of a triggerer takes no try from the task.
+    # Once the deadline has cancelled a job, the retry of an operator that makes jobs orders it
+    # again: that is its contract. The trigger keeps a deferred task's deadline, and the death of a
+    # triggerer takes no try from the task.
     again = operator == "run" and (point == "kill-after" or mode == "deferred")
     orders = 2 if again else 1
     return Scenario(
-        f"{operator}, {mode}: {point}" + (" (cancelled, ordered anew)" if again else " (own timeout)"),
+        f"{operator}, {mode}: {point}" + (" (cancelled, ordered again)" if again else " (own timeout)"),
         f"{operator}-{mode}-cancel_job-{point}",
         operator,
         mode,

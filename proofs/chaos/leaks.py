@@ -1,4 +1,7 @@
-"""Whether anything that must stay secret was written down: in Airflow's database, encrypted or not, or in any file of its home."""
+"""Whether anything that must stay secret was written down.
+
+In Airflow's database, encrypted or not, or in any file of its home.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,11 @@ SIGNED = re.compile(rb"token(=|%3D)[\w.%-]{8}|\.eyJmb3IiOi")
 
 
 def find_leaks(home: Path, fernet_key: str, secrets: Iterable[str]) -> list[str]:
-    """The places in an Airflow home, its SQLite database included, that hold one of `secrets` or a signed URL.
+    """The places in an Airflow home that hold one of `secrets` or a signed URL.
 
-    Every column of every table is looked at, whatever its type, and the arguments of triggers are decrypted first. So are all
-    files: logs, settings, and the database's own file, where what was deleted may still be read.
+    Every column of every table is searched, whatever its type, and the arguments of triggers are
+    decrypted first. So are all files: logs, settings, and the database's own file, where what was
+    deleted may still be read.
     """
     database = home / "airflow.db"
     return find([*database_values(database), *trigger_arguments(database, fernet_key), *files(home)], secrets)
@@ -47,7 +51,10 @@ def database_values(database: Path) -> Iterator[Place]:
 
 
 def trigger_arguments(database: Path, fernet_key: str) -> Iterator[Place]:
-    """What the triggers that wait at this moment were given, in clear; Airflow stores some encrypted and some not."""
+    """What the triggers that wait at this moment were given, in clear.
+
+    Airflow stores some encrypted and some not.
+    """
     with closing(_open(database)) as connection:
         for classpath, encrypted in connection.execute('SELECT classpath, kwargs FROM "trigger"'):
             with suppress(InvalidToken):

@@ -1,12 +1,16 @@
-"""What the network and Renderjuice's own bad days do: outages, and a storm of every fault that there is."""
+"""What the network and Renderjuice's own bad days do.
+
+Outages, and a storm of every fault that there is.
+"""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
 
-from proofs.chaos.scenario import MODES, OPERATORS, Faults, Mode, Operator, Scenario
-from proofs.chaos.steps import Outage, disturb, outage, until_job_is
+from proofs.chaos.case import MODES, OPERATORS, Faults, Mode, Operator
+from proofs.chaos.moves import Outage, disturb, outage, until_job_is
+from proofs.chaos.scenario import Scenario
 
 _OUTAGE = 120.0
 _KINDS: dict[Outage, str] = {"refuse": "refuses connections", "freeze": "accepts them and says nothing"}
@@ -16,8 +20,18 @@ _STORM: dict[tuple[Operator, Mode], int] = {
     ("run", "sync"): 10,
     ("render", "sync"): 10,
 }
-_ANSWERS = ("429", "429 retry-after=1", "500", "502", "503", "html 502", "nonsense")
-_LOSSES = ("reset-before", "reset-after", "truncate", "stall 3", "stall-after 3")
+ANSWERS = ("429", "429 retry-after=1", "500", "502", "503", "html 502", "nonsense")
+LOSSES = ("reset-before", "reset-after", "truncate", "stall 3", "stall-after 3")
+NOT_IN_THE_STORM = {
+    "ok": "spares a request",
+    "json": "an answer that is wrong in one place; `make hostile` gives them all",
+    "redirect": "comes of a wrong address, every time",
+    "expired": "cured by asking for another URL, by the store's clients alone",
+    "slow": "late, but nothing is lost",
+    "kill-before": "a death, which `kill_points` tries one by one",
+    "kill-after": "the same",
+}
+"""Faults that are not of the network, and why."""
 _MOST = {
     "create_upload": 4,
     "put_upload": 4,
@@ -46,7 +60,7 @@ def outages() -> Iterator[Scenario]:
                     shots=2,
                     frames=10,
                     seconds=4,
-                    steps=(until_job_is("rendering"), outage(kind, _OUTAGE)),
+                    moves=(until_job_is("rendering"), outage(kind, _OUTAGE)),
                     connection=name,
                     relayed=True,
                     patience=400,
@@ -54,9 +68,9 @@ def outages() -> Iterator[Scenario]:
 
 
 def storm(seed: int) -> Iterator[Scenario]:
-    """A hundred shots, each with faults of its own at every call, and with those of the lists that serve them all."""
+    """A hundred shots, each with faults of its own, and faults of the lists that serve all."""
     dice = random.Random(seed)
-    lists = [disturb(call, *dice.choices(_ANSWERS + _LOSSES, k=_OF_LISTS)) for call in ("list_jobs", "list_progress")]
+    lists = [disturb(call, *dice.choices(ANSWERS + LOSSES, k=_OF_LISTS)) for call in ("list_jobs", "list_progress")]
     for (operator, mode), shots in _STORM.items():
         for number in range(shots):
             yield Scenario(
@@ -66,7 +80,7 @@ def storm(seed: int) -> Iterator[Scenario]:
                 mode,
                 faults=_storm(dice, operator),
                 unsure=True,
-                steps=tuple(lists),
+                moves=tuple(lists),
                 patience=600,
             )
             lists = []
@@ -79,4 +93,4 @@ def _storm(dice: random.Random, operator: str) -> Faults:
 
 def _kinds(call: str) -> tuple[str, ...]:
     # A store that answers 200 to what it did not keep would be no weather but a lie.
-    return tuple(kind for kind in _ANSWERS + _LOSSES if (call, kind) != ("put_upload", "nonsense"))
+    return tuple(kind for kind in ANSWERS + LOSSES if (call, kind) != ("put_upload", "nonsense"))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 
-from proofs.chaos.scenario import MODES, Scenario
-from proofs.chaos.steps import disturb, for_seconds, no_leaks, send, until_job_is, until_met, until_task_is
+from proofs.chaos.case import MODES
+from proofs.chaos.moves import disturb, for_seconds, no_leaks, send, until_job_is, until_met, until_task_is
+from proofs.chaos.scenario import Scenario
 
 _WAITING = (until_job_is("rendering"), until_task_is("deferred"))
 _RENDERING = (until_job_is("rendering"),)
 
 
-def machines() -> Iterator[Scenario]:
+def process_failures() -> Iterator[Scenario]:
     """Each disturbs everyone, so they are performed one after the other."""
     yield Scenario(
         "kill -9 of a triggerer while 50 tasks wait",
@@ -22,7 +23,7 @@ def machines() -> Iterator[Scenario]:
         shots=50,
         frames=10,
         seconds=12,
-        steps=(*_WAITING, no_leaks, send(signal.SIGKILL, "triggerer")),
+        moves=(*_WAITING, no_leaks, send(signal.SIGKILL, "triggerer")),
     )
     yield Scenario(
         "kill -9 of both triggerers at the list of 24 jobs",
@@ -32,7 +33,7 @@ def machines() -> Iterator[Scenario]:
         shots=24,
         frames=10,
         seconds=8,
-        steps=(*_WAITING, disturb("list_jobs", "kill-before", "kill-after"), until_met("list_jobs")),
+        moves=(*_WAITING, disturb("list_jobs", "kill-before", "kill-after"), until_met("list_jobs")),
     )
     yield Scenario(
         "SIGSTOP of a triggerer for 40 s, takeover, SIGCONT",
@@ -42,7 +43,7 @@ def machines() -> Iterator[Scenario]:
         shots=8,
         frames=10,
         seconds=11,
-        steps=(*_WAITING, send(signal.SIGSTOP, "triggerer"), for_seconds(40), send(signal.SIGCONT, "triggerer")),
+        moves=(*_WAITING, send(signal.SIGSTOP, "triggerer"), for_seconds(40), send(signal.SIGCONT, "triggerer")),
     )
     yield Scenario(
         "kill -9 of both triggerers",
@@ -52,7 +53,7 @@ def machines() -> Iterator[Scenario]:
         shots=4,
         frames=10,
         seconds=4,
-        steps=(*_WAITING, send(signal.SIGKILL, "triggerer", "triggerer-2")),
+        moves=(*_WAITING, send(signal.SIGKILL, "triggerer", "triggerer-2")),
     )
     yield Scenario(
         "SIGSTOP of the scheduler and its workers for 45 s, SIGCONT",
@@ -62,11 +63,11 @@ def machines() -> Iterator[Scenario]:
         shots=4,
         frames=10,
         seconds=9,
-        steps=(*_RENDERING, send(signal.SIGSTOP, "scheduler"), for_seconds(45), send(signal.SIGCONT, "scheduler")),
+        moves=(*_RENDERING, send(signal.SIGSTOP, "scheduler"), for_seconds(45), send(signal.SIGCONT, "scheduler")),
     )
 
 
-def machines_of_both_modes() -> Iterator[Scenario]:
+def failures_of_both_modes() -> Iterator[Scenario]:
     """Deaths that tasks of both kinds suffer together: two at a time."""
     # With a LocalExecutor the scheduler's machine is the workers' machine: tasks on it die, too.
     parts = {"scheduler": "the scheduler and its workers", "execution-api": "the API that tasks speak to"}
@@ -80,5 +81,5 @@ def machines_of_both_modes() -> Iterator[Scenario]:
                 shots=4,
                 frames=10,
                 seconds=4,
-                steps=(*_RENDERING, send(signal.SIGKILL, component)),
+                moves=(*_RENDERING, send(signal.SIGKILL, component)),
             )

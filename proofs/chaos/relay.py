@@ -1,4 +1,4 @@
-"""A TCP relay: the Renderjuice behind it can become unreachable for some, while it goes on for everyone else."""
+"""A TCP relay: it makes Renderjuice unreachable for the connections that lead through it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ _CHUNK = 1 << 16
 
 
 class Relay:
-    """Forwards a port of its own to `target`. A context manager; its methods may be called from any thread.
+    """Forwards a port of its own to `target`.
+
+    A context manager; its methods may be called from any thread.
 
     Attributes:
         port: of this machine's loopback address, the same before and after an outage.

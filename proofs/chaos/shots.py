@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from proofs.chaos.scenario import Figures, Scenario
-from proofs.chaos.stage import Stage
+from proofs.chaos.case import Case, Figures
+from proofs.chaos.harness import Harness
 from renderjuice_emulator.ledger import Account
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_emulator.states import RENDER_RUNS
@@ -23,45 +23,51 @@ class Shot:
     """A scene, and the DAG run that is to render it.
 
     Args:
-        stage: where.
-        scenario: what is to become of it.
+        harness: where.
+        case: what it goes through, and what is to become of it.
         number: among the shots of the scenario.
     """
 
-    def __init__(self, stage: Stage, scenario: Scenario, number: int = 0) -> None:
-        self.stage = stage
-        self.scenario = scenario
+    def __init__(self, harness: Harness, case: Case, number: int = 0) -> None:
+        self.harness = harness
+        self.case = case
         self.run_id = ""
-        name = scenario.name if scenario.shots == 1 else f"{scenario.name}-{number:03d}"
+        name = case.name if case.shots == 1 else f"{case.name}-{number:03d}"
         self.file_name = f"{name}.blend"
         self.scene = write_scene(
-            stage.folder / "scenes" / self.file_name,
-            frame_end=scenario.frames,
-            seconds_per_frame=scenario.seconds,
+            harness.folder / "scenes" / self.file_name,
+            frame_end=case.frames,
+            seconds_per_frame=case.seconds,
             validation_seconds=1.5,
             resolution=(16, 9),
         )
 
     def start(self) -> None:
-        """Start the DAG run. What it needs is made first, and only its own requests meet the scenario's faults."""
-        conf = {"connection": self.scenario.connection} | self.subject()
-        for operation, texts in self.scenario.faults:
-            self.stage.emulator.faults.add(operation, *texts, file_name=self.file_name)
+        """Start the DAG run.
+
+        What it needs is made first, and only its own requests meet the scenario's faults.
+        """
+        conf = {"connection": self.case.connection} | self.subject()
+        for operation, texts in self.case.faults:
+            self.harness.emulator.faults.add(operation, *texts, file_name=self.file_name)
         body = {"dag_run_id": Path(self.file_name).stem, "logical_date": None, "conf": conf}
-        self.stage.make(f"/dags/{self.scenario.dag_id}/dagRuns", body)
+        self.harness.make(f"/dags/{self.case.dag_id}/dagRuns", body)
         self.run_id = str(body["dag_run_id"])
 
     def subject(self) -> dict[str, Any]:
-        """What the run is about: a scene, or a job that is validated already, by the client and not by Airflow."""
-        if self.scenario.operator == "run":
+        """What the run is about.
+
+        A scene, or a job that is validated already, by the client and not by Airflow.
+        """
+        if self.case.operator == "run":
             return {"scene": str(self.scene)}
-        with RenderjuiceClient(self.stage.emulator.api_key, self.stage.emulator.base_url) as client:
+        with RenderjuiceClient(self.harness.emulator.api_key, self.harness.emulator.base_url) as client:
             job = client.validate_job(client.create_job(client.upload(self.scene).slug).id)
-            self.stage.until(
+            self.harness.until(
                 lambda: client.get_job(job.id).status == "validated", 60, f"validation of {self.file_name}"
             )
-            if self.scenario.ordered:
-                client.start_render(job.id, self.scenario.ordered)
+            if self.case.ordered:
+                client.start_render(job.id, self.case.ordered)
             return {"job_id": job.id}
 
     # What Airflow says
@@ -69,12 +75,12 @@ class Shot:
     @property
     def path(self) -> str:
         """Of the task instance, in Airflow's API."""
-        return f"/dags/{self.scenario.dag_id}/dagRuns/{self.run_id}/taskInstances/{TASK}"
+        return f"/dags/{self.case.dag_id}/dagRuns/{self.run_id}/taskInstances/{TASK}"
 
     def state(self) -> str:
         """Of the task, as Airflow has it now."""
         try:
-            return str(self.stage.airflow.api("GET", self.path)["state"])
+            return str(self.harness.airflow.api("GET", self.path)["state"])
         except RuntimeError as error:
             if " 404 " not in str(error):
                 raise
@@ -82,19 +88,19 @@ class Shot:
 
     def is_over(self) -> bool:
         """Whether Airflow is done with the run."""
-        if (self.scenario.dag_id, self.run_id) in self.stage.active_runs():
+        if (self.case.dag_id, self.run_id) in self.harness.active_runs():
             return False
         state = self.state()
         if state == GONE:  # with its run, since no task instance of a run that goes on stays away
             return True
-        return state in OVER and self.stage.airflow.run_state(self.scenario.dag_id, self.run_id) in STATES_AT_END
+        return state in OVER and self.harness.airflow.run_state(self.case.dag_id, self.run_id) in STATES_AT_END
 
     def logs(self) -> Path:
         """The folder of the logs of all tries."""
         return (
-            self.stage.airflow.home
+            self.harness.airflow.home
             / "logs"
-            / f"dag_id={self.scenario.dag_id}"
+            / f"dag_id={self.case.dag_id}"
             / f"run_id={self.run_id}"
             / f"task_id={TASK}"
         )
@@ -102,17 +108,17 @@ class Shot:
     def has_result(self) -> bool:
         """Whether the task returned a completed render with all its frames."""
         try:
-            summary: dict[str, Any] = self.stage.airflow.xcom(self.scenario.dag_id, self.run_id, TASK)
+            summary: dict[str, Any] = self.harness.airflow.xcom(self.case.dag_id, self.run_id, TASK)
         except RuntimeError:
             return False
         frames = (summary.get("frames_delivered"), summary.get("frames_missing"))
-        return summary.get("status") == "completed" and frames == (self.scenario.frames, [])
+        return summary.get("status") == "completed" and frames == (self.case.frames, [])
 
     # What Renderjuice says
 
     def accounts(self) -> list[Account]:
         """Of all jobs that were made of the scene, oldest first."""
-        return [one for one in list(self.stage.emulator.ledger.accounts.values()) if one.file_name == self.file_name]
+        return [one for one in list(self.harness.emulator.ledger.accounts.values()) if one.file_name == self.file_name]
 
     def status(self) -> str | None:
         """Of the newest job; None before there is one."""
@@ -121,7 +127,7 @@ class Shot:
 
     def faults_left(self) -> list[str]:
         """Faults that were meant for this shot, and that no request of it met."""
-        left = self.stage.emulator.faults.left()
+        left = self.harness.emulator.faults.left()
         return [f"{of} {text}" for of, texts in left.items() if of.endswith(f" {self.file_name}") for text in texts]
 
     def bill(self) -> tuple[int, int, int]:

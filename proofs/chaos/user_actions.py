@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proofs.chaos.scenario import MODES, OPERATORS, Figures, Mode, Operator, Scenario, Step
-from proofs.chaos.steps import clear, mark, until_job_is, until_over, until_request, until_task_is
+from proofs.chaos.case import MODES, OPERATORS, Figures, Mode, Operator
+from proofs.chaos.moves import clear, mark, until_job_is, until_over, until_request, until_task_is
+from proofs.chaos.scenario import Move, Scenario
 
 ENDLESS = 60
 """Frames of a scene that nobody here sees completed."""
@@ -15,7 +16,7 @@ SKIPPED = Figures(state="skipped", result=False, canceled=1)
 LEFT_ALONE = Figures(state="failed", result=False)
 
 
-def decisions() -> Iterator[Scenario]:
+def user_actions() -> Iterator[Scenario]:
     """All of them, for both operators and in both modes."""
     for operator in OPERATORS:
         for mode in MODES:
@@ -26,7 +27,7 @@ def decisions() -> Iterator[Scenario]:
 
 
 def _by_users(operator: Operator, mode: Mode) -> Iterator[Scenario]:
-    def scenario(name: str, expect: Figures, *steps: Step, variant: str = "plain", frames: int = ENDLESS) -> Scenario:
+    def scenario(name: str, expect: Figures, *moves: Move, variant: str = "plain", frames: int = ENDLESS) -> Scenario:
         return Scenario(
             f"{name}, {mode}",
             f"{operator}-{mode}-{name.replace(' ', '-')}",
@@ -34,7 +35,7 @@ def _by_users(operator: Operator, mode: Mode) -> Iterator[Scenario]:
             mode,
             variant,
             frames=frames,
-            steps=(until_job_is("rendering"), until_task_is("deferred" if mode == "deferred" else "running"), *steps),
+            moves=(until_job_is("rendering"), until_task_is("deferred" if mode == "deferred" else "running"), *moves),
             expect=expect,
         )
 
@@ -52,12 +53,14 @@ def _by_deadlines(operator: Operator, mode: Mode) -> Iterator[Scenario]:
         names = (f"{name}, {mode}", f"{operator}-{mode}-{name.replace(' ', '-')}")
         return Scenario(*names, operator, mode, variant, frames=frames, expect=expect, **more)  # type: ignore[arg-type]
 
-    # The job is over without success: an operator that makes jobs orders a new one on retry, and pays, as it says.
+    # The job is over without success: an operator that makes jobs orders a new one on retry, and
+    # pays, as it says.
     orders = 2 if operator == "run" else 1
     stopped = Figures(state="failed", result=False, renders=orders, canceled=orders)
     yield scenario("own timeout", "short", stopped, ENDLESS)
     yield scenario("own timeout with cancel_on_timeout off", "lenient", Figures(), 30)
-    # It completes later than the deadline, by as much as it began late, and before the cancel gets through.
+    # It completes later than the deadline, by as much as it began late, and before the cancel gets
+    # through.
     delayed = (("cancel_job", ("429 retry-after=25", "stall 25")),)
     yield scenario("own timeout as the render completes", "short", Figures(), 20, faults=delayed)
     yield scenario("execution_timeout", "limited", STOPPED, ENDLESS)
@@ -72,7 +75,7 @@ def _before_there_is_a_job() -> Iterator[Scenario]:
                 "run",
                 mode,
                 faults=((call, ("stall-after 3",)),),
-                steps=(until_request(call), mark("failed")),
+                moves=(until_request(call), mark("failed")),
                 expect=Figures(state="failed", result=False, renders=0),
             )
 
@@ -85,7 +88,7 @@ def _clears_of_a_success() -> Iterator[Scenario]:
             "run",
             "deferred",
             variant,
-            steps=(until_over, clear),
+            moves=(until_over, clear),
             expect=Figures(renders=renders),
         )
     yield Scenario(
@@ -93,5 +96,5 @@ def _clears_of_a_success() -> Iterator[Scenario]:
         "render-deferred-success-cleared",
         "render",
         "deferred",
-        steps=(until_over, clear),
+        moves=(until_over, clear),
     )

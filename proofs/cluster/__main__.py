@@ -1,7 +1,7 @@
-"""`make cluster-test`: the nightly DAG on what docker-compose.yaml says, while parts of it are killed.
+"""The nightly DAG on what docker-compose.yaml says, while parts of it are killed.
 
-40 shots over two workers and two triggerers; the busiest of each is killed with SIGKILL in the middle. In the end every shot is
-delivered once, and Renderjuice's ledger shows one render for each.
+40 shots over two workers and two triggerers; the busiest of each is killed with SIGKILL in the
+middle. In the end every shot is delivered once, and Renderjuice's ledger shows one render for each.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ FRAMES = 6
 PATIENCE = 40 * 60
 """Seconds for the night. On two cores, shared with others, it takes a third of that."""
 EMULATOR_SPEED = 60
-"""A render of half an hour takes half a minute, as long as Airflow needs for the tasks around it."""
+"""A render of half an hour takes half a minute, as long as the tasks around it take."""
 
 
 def main() -> None:
@@ -91,9 +91,9 @@ def night(run: Path) -> bool:
             cluster.wait_until_healthy(name)
         say("The night is over, and what was killed is well again. Counting")
         ledger = emulator.get("/ledger").raise_for_status().json()
-        told = httpx.get(tracker.url).raise_for_status().json()
+        deliveries = httpx.get(tracker.url).raise_for_status().json()
         tasks = airflow.tasks(DAG, run_id)
-        figures = count(SHOTS, ledger, tasks, Path(variables["RENDERJUICE_DELIVERIES"]), told, kills)
+        figures = count(SHOTS, ledger, tasks, Path(variables["RENDERJUICE_DELIVERIES"]), deliveries, kills)
     say("Everything is stopped")
     return show_figures([*figures, Figure("wall time of the night", f"{wall:.0f} s")])
 
@@ -102,7 +102,10 @@ def night(run: Path) -> bool:
 
 
 def environment(run: Path, tracker_url: str) -> dict[str, str]:
-    """What a studio would write into its .env: every name of the example, with secrets made up for this run."""
+    """What a studio would write into its .env.
+
+    Every name of the example, with secrets made up for this run.
+    """
     names = re.findall(r"^([A-Z_]+)=", EXAMPLE.read_text(), flags=re.MULTILINE)
     required = set(re.findall(r"\$\{([A-Z_]+):\?", COMPOSE_FILE.read_text()))
     return {name: secrets.token_hex(32) for name in names if name in required} | {
@@ -120,7 +123,7 @@ def environment(run: Path, tracker_url: str) -> dict[str, str]:
 
 
 def write_shots(folder: Path) -> None:
-    """Scenes for the fast renderer, each with a time of its own so that they do not march in step, and the list that names them."""
+    """Scenes for the fast renderer, each with a time of its own, and the list that names them."""
     folder.mkdir(parents=True)
     shots = []
     for number in range(SHOTS):
@@ -154,7 +157,7 @@ def show_mapping(cluster: Cluster) -> None:
 def watch(
     cluster: Cluster, airflow: AirflowApi, emulator: httpx.Client, run_id: str, say: Callable[[str], None]
 ) -> list[Kill]:
-    """Follow the night to its end, and kill the busiest worker and triggerer once renders are under way."""
+    """Follow the night to its end; kill the busiest worker and triggerer once renders run."""
     began = time.monotonic()
     kills: dict[str, Kill] = {}
     told_at = 0.0
@@ -179,7 +182,10 @@ def watch(
 
 
 def busiest(service: str, active: list[dict[str, Any]]) -> tuple[str, set[tuple[str, int]]]:
-    """The container of a service with the most tasks: running ones for workers, deferred ones for triggerers."""
+    """The container of a service with the most tasks.
+
+    Running ones for workers, deferred ones for triggerers.
+    """
     found: dict[str, set[tuple[str, int]]] = {}
     for task in active:
         where = task["hostname"] if task["state"] == "running" else (task.get("triggerer_job") or {}).get("hostname")

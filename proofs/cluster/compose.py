@@ -1,6 +1,9 @@
-"""What a compose file says: variables put in, services with their commands, environments, needs and health checks.
+"""What a compose file says.
 
-Pure: nothing is started here. Only what `docker-compose.yaml` uses is understood, and the rest is refused by name.
+Variables put in, services with their commands, environments, needs and health checks.
+
+Pure: nothing is started here. Only what `docker-compose.yaml` uses is understood, and the rest is
+refused by name.
 """
 
 from __future__ import annotations
@@ -75,7 +78,8 @@ def load(path: Path, variables: Mapping[str, str]) -> dict[str, Service]:
         variables: for interpolation; `COMPOSE_PROFILES` chooses among services that have profiles.
 
     Raises:
-        ComposeError: when a variable with `:?` is missing, or the file uses what is not understood here.
+        ComposeError: when a variable with `:?` is missing, or the file uses what is not understood
+            here.
     """
     document = resolve(yaml.safe_load(path.read_text(encoding="utf-8")), variables)
     profiles = set(filter(None, variables.get("COMPOSE_PROFILES", "").split(",")))
@@ -100,7 +104,10 @@ def resolve(node: Any, variables: Mapping[str, str]) -> Any:
 
 
 def interpolate(text: str, variables: Mapping[str, str]) -> str:
-    """`$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:?message}`, `${NAME?message}`, and `$$` for a dollar sign.
+    """The text with its variables put in.
+
+    `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:?message}` and
+    `${NAME?message}`, and `$$` for a dollar sign.
 
     Raises:
         ComposeError: when a variable is required and missing, or the text is none of these.

@@ -1,17 +1,20 @@
-"""A compose file's containers as processes of this machine: what each of them would have for itself is mapped here, and only here.
+"""A compose file's containers as processes of this machine.
+
+What each of them would have for itself is mapped here, and only here.
 
 | in a container | here |
 | --- | --- |
 | `service:port`, the address of another service | 127.0.0.1 and that instance's port here |
-| a port that the service exposes or publishes, wherever the service itself names it | a free port, one for each instance |
+| a port that the service exposes, publishes or names | a free port, one for each instance |
 | `0.0.0.0`, every interface of the container | 127.0.0.1 |
-| a volume's path in the container | the host's folder for a bind mount, a folder of the run for a named volume |
+| the path of a bind mount | the host's folder |
+| the path of a named volume | a folder of the run |
 | the image's own folders and variables | `IMAGES`, in a folder of the instance |
-| the host name, which Docker puts into `HOSTNAME` and Airflow asks the system for | the instance's name |
+| the host name: `HOSTNAME`, and what the system says | the instance's name |
 | the image's user, and what its entrypoint does before the command | `IMAGES` |
 
-Nothing else of the environment of whoever starts this is handed on. What is not reproduced: users and permissions of files
-(postgres apart), read-only mounts, networks, limits.
+Nothing else of the environment in which this is started is handed on. What is not reproduced: users
+and permissions of files (postgres apart), read-only mounts, networks, limits.
 """
 
 from __future__ import annotations
@@ -159,7 +162,7 @@ def _container(
         folders[volume.target] = run / "volumes" / volume.source if volume.named else project / volume.source
     for folder in (own, *folders.values()):
         folder.mkdir(parents=True, exist_ok=True)
-    for volume in service.volumes:  # Airflow finds some of them from its home, without being told
+    for volume in service.volumes:  # Airflow finds some of them from its home, without a setting
         if volume.target.startswith(tuple(f"{path}/" for path in image.folders)):
             (own / volume.target.lstrip("/")).symlink_to(folders[volume.target])
 

@@ -1,4 +1,7 @@
-"""What the cluster's night has to show: every shot delivered once, one render for each job, nothing left running."""
+"""What the cluster's night has to show.
+
+Every shot delivered once, one render for each job, nothing left running.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ class Kill:
 
 @dataclass(frozen=True)
 class Figure:
-    """A line of the table. What is neither expected nor has a least value is only told."""
+    """A line of the table. What is neither expected nor has a least value is only shown."""
 
     name: str
     value: Any
@@ -39,7 +42,10 @@ class Figure:
 
 
 def delivered(folder: Path) -> tuple[int, int]:
-    """How many shots have a valid delivery with all files that its manifest names, and how many versions of all shots there are."""
+    """How many shots have a valid delivery, and how many versions of all shots there are.
+
+    A delivery is valid if all files that its manifest names are there.
+    """
     whole = versions = 0
     for shot in (folder / "shots").glob("*"):
         versions += sum(path.is_dir() for path in shot.iterdir())
@@ -56,7 +62,7 @@ def count(
     ledger: Mapping[str, Any],
     tasks: list[dict[str, Any]],
     folder: Path,
-    told: Mapping[str, Any],
+    deliveries: Mapping[str, Any],
     kills: list[Kill],
 ) -> list[Figure]:
     """Everything that has to be right.
@@ -64,9 +70,9 @@ def count(
     Args:
         shots: how many were to be delivered.
         ledger: the emulator's.
-        tasks: all task instances of the run, as Airflow's API tells them.
+        tasks: all task instances of the run, as Airflow's API gives them.
         folder: of the deliveries.
-        told: what the production tracker knows, by delivery.
+        deliveries: what the production tracker knows, by delivery.
         kills: what was done to the cluster.
     """
     whole, versions = delivered(folder)
@@ -81,7 +87,7 @@ def count(
         Figure("shots", len(renders), shots),
         Figure("delivered, whole", whole, shots),
         Figure("versions delivered", versions, shots),
-        Figure("deliveries told to the tracker", len(told), shots),
+        Figure("deliveries reported to the tracker", len(deliveries), shots),
         Figure("jobs created", len(ledger["jobs"])),
         Figure("renders started", ledger["rendersStarted"], shots),
         Figure("most renders of one job", max((job["renders_started"] for job in ledger["jobs"]), default=0), 1),

@@ -1,4 +1,7 @@
-"""A compose file's services as processes on this machine: started, tended and stopped as `docker compose` would."""
+"""A compose file's services as processes on this machine.
+
+Started, tended and stopped as `docker compose` would.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ _RESTART_AFTER = 1.0
 
 
 class Cluster:
-    """The services of a compose file. Use it as a context manager: at its end, nothing of it is left.
+    """The services of a compose file.
+
+    Use it as a context manager: at its end, nothing of it is left.
 
     Args:
         services: by name, each after all that it needs.
@@ -46,7 +51,10 @@ class Cluster:
         self.down()
 
     def up(self) -> None:
-        """Start everything in order, as `depends_on` says; return when every service's health check is content."""
+        """Start everything in order, as `depends_on` says.
+
+        Return when every service's health check is content.
+        """
         for service in self.services.values():
             for needed, condition in service.depends_on.items():
                 self._wait_for(needed, condition)
@@ -119,7 +127,10 @@ class Cluster:
             program.check()
 
     def _tend(self) -> None:
-        """Start again what has ended, where the restart policy says so. `no` is the only other one that the file uses."""
+        """Start again what has ended, where the restart policy says so.
+
+        `no` is the only other one that the file uses.
+        """
         while self._tending.is_set():
             for name, program in list(self._programs.items()):
                 restart = self.containers[name].service.restart in {"always", "unless-stopped"}

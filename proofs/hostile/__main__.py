@@ -1,7 +1,10 @@
-"""`make hostile`: what an API can answer to harm who asks, to a real Airflow on PostgreSQL. Exits with 1 if anything deviates.
+"""`make hostile`: what an API can answer to harm who asks, to a real Airflow on PostgreSQL.
 
-Some hostile connections and an innocent one share a triggerer. It has to be the same process at the end, every wait has to have
-ended as it should, the innocent ones have to have been looked after all the time, and no secret may have been written down.
+Exits with 1 if anything deviates.
+
+Some hostile connections and an innocent one share a triggerer. It has to be the same process at the
+end, every wait has to have ended as it should, the innocent ones have to have been looked after all
+the time, and no secret may have been written down.
 """
 
 from __future__ import annotations
@@ -33,11 +36,13 @@ from tools.local_airflow import LocalAirflow
 FOLDER = Path(__file__).parents[2] / ".run" / "hostile"
 INNOCENTS = 2
 LONGEST_GAP = 20.0
-"""Seconds between two looks at an innocent job: its poll interval is 1 s, and the machine is busy starting tasks."""
+"""Seconds between two polls of an innocent job: its poll interval is 1 s, and the machine is busy
+starting tasks."""
 PATIENCE = 420.0
 """Seconds for all hostile waits."""
 SEARCH_EVERY = 20.0
-"""Seconds between two searches for secrets while tasks wait: each one reads the whole database and all logs."""
+"""Seconds between two searches for secrets while tasks wait: each one reads the whole database and
+all logs."""
 OVER = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 SETTINGS = {
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
@@ -73,7 +78,7 @@ class Trial:
         self._began = time.monotonic()
         self._leaks: set[str] = set()
         self._gone: list[int] = []
-        self._looked = 0.0
+        self._searched = 0.0
         self._run_id = ""
 
     def __enter__(self) -> Self:
@@ -130,12 +135,12 @@ class Trial:
         with suppress(TimeoutError):  # then the states of the tasks say more
             _until(lambda: names <= self._over() or not before <= self._triggerer(), PATIENCE, "the hostile waits")
             self._say(f"{len(names & self._over())} hostile waits are over")
-            self._look_for_leaks()
+            self._search_for_leaks()
             self._emulator.clock.advance(100_000)
             ended = partial(self._airflow.run_state, "hostile", self._run_id)
             _until(lambda: ended() in STATES_AT_END, 120, "the innocent waits")
         self._gone = sorted(before - self._triggerer())
-        self._look_for_leaks()
+        self._search_for_leaks()
         self._say(f"The end; triggerer {sorted(self._triggerer())}")
 
     def _triggerer(self) -> set[int]:
@@ -147,12 +152,12 @@ class Trial:
         return set()
 
     def _over(self) -> set[str]:
-        if time.monotonic() - self._looked > SEARCH_EVERY:
-            self._look_for_leaks()
-            self._looked = time.monotonic()
+        if time.monotonic() - self._searched > SEARCH_EVERY:
+            self._search_for_leaks()
+            self._searched = time.monotonic()
         return {task["task_id"] for task in self._airflow.tasks("hostile", self._run_id) if task["state"] in OVER}
 
-    def _look_for_leaks(self) -> None:
+    def _search_for_leaks(self) -> None:
         """Also while tasks wait: a trigger's row is gone when it has fired."""
         fernet = Fernet(self._airflow.environment["AIRFLOW__CORE__FERNET_KEY"])
 
@@ -176,7 +181,7 @@ class Trial:
         never = self._never_answered()
         leaks_before = sorted(self._leaks)
         self._database.plant(answers.KEY)
-        self._look_for_leaks()
+        self._search_for_leaks()
         wrong = [f"triggerer process {pid} is gone" for pid in self._gone]
         wrong += [f"never answered: {name}" for name in never]
         wrong += [f"a secret was written down: {leak}" for leak in leaks_before]
@@ -185,11 +190,11 @@ class Trial:
             for wait in waits
             if states.get(wait.task["task_id"]) != wait.ends
         ]
-        wrong += [f"an innocent job was not looked at for {gap:.0f} s"] if gap > LONGEST_GAP else []
+        wrong += [f"an innocent job was not polled for {gap:.0f} s"] if gap > LONGEST_GAP else []
         wrong += [] if "table log" in " ".join(self._leaks - set(leaks_before)) else ["a planted secret was not found"]
         print(f"kinds of answers: {len(self._server.served)}, {sum(self._server.served.values())} answers")
         print(f"triggerers that died: {len(self._gone)}")
-        print(f"innocent waits disturbed: {len(disturbed)}; longest time without a look: {gap:.1f} s")
+        print(f"innocent waits disturbed: {len(disturbed)}; longest time without a poll: {gap:.1f} s")
         print(f"secrets found in the database, the logs and all other files: {len(leaks_before)}")
         return wrong
 
@@ -198,18 +203,21 @@ class Trial:
         return sorted(planned - self._server.served.keys())
 
     def _longest_gap(self) -> float:
-        """Seconds between two looks at the innocent jobs, before their time was moved. Only a triggerer asks for progress."""
-        looks = [entry.time for entry in self._emulator.ledger.entries if entry.operation.endswith("_progress")]
-        ended = [after - before for before, after in pairwise(looks) if after - before < 10_000]
+        """Seconds between two polls of the innocent jobs, before their time was moved.
+
+        Only a triggerer asks for progress.
+        """
+        polls = [entry.time for entry in self._emulator.ledger.entries if entry.operation.endswith("_progress")]
+        ended = [after - before for before, after in pairwise(polls) if after - before < 10_000]
         return max(ended, default=float("inf"))
 
     def _say(self, text: str) -> None:
         print(f"{time.monotonic() - self._began:6.0f} s  {text}", flush=True)
 
 
-def _until(true: Any, patience: float, what: str) -> None:
+def _until(condition: Any, patience: float, what: str) -> None:
     deadline = time.monotonic() + patience
-    while not true():
+    while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {patience:.0f} s")
         time.sleep(2)

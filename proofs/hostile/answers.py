@@ -1,4 +1,7 @@
-"""What a hostile Renderjuice answers, byte by byte: framing that is wrong, JSON that is odd, and texts that nobody can store."""
+"""What a hostile Renderjuice answers, byte by byte.
+
+Framing that is wrong, JSON that is odd, and texts that nobody can store.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,10 @@ def reply(body: bytes, status: int = 200, *headers: str, length: bool = True) ->
 
 
 def in_json(value: Any) -> bytes:
-    """JSON as Python writes it: with NaN, and a backslash that was meant as one stays the beginning of an escape."""
+    """JSON as Python writes it.
+
+    With NaN, and a backslash that was meant as one stays the beginning of an escape.
+    """
     return json.dumps(value).replace("\\\\u", "\\u").encode()
 
 
@@ -140,7 +146,7 @@ FRAMING: dict[str, Answer] = {
     "a redirect to nowhere": raw(reply(b"", 307, "Location: http://[half")),
     "a cookie": raw(reply(b"{}", 200, f"Set-Cookie: session={SIGNATURE}; Path=/")),
 }
-"""All of them are failures that may pass: whoever waits goes on."""
+"""All of them are transient: the wait goes on."""
 _CHUNKED = (_OK + "Transfer-Encoding: chunked\r\n\r\n").encode()
 _NOTHING = zlib.compressobj(9, wbits=31).flush(zlib.Z_SYNC_FLUSH)
 ENDLESS: dict[str, Answer] = {

@@ -22,7 +22,9 @@ _NAME = "airflow"
 
 
 class Database:
-    """A cluster with one database, on a free port of the loopback address. A context manager; nothing is left of it.
+    """A cluster with one database, on a free port of the loopback address.
+
+    A context manager; nothing is left of it.
 
     Attributes:
         url: for SQLAlchemy.

@@ -1,4 +1,4 @@
-"""Who waits for what: each wait is one task, and says what has to become of it."""
+"""What each task waits for: each wait is one task, and says what has to become of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import uuid4
 from proofs.hostile import answers
 
 CONNECTIONS = tuple(f"hostile_{number}" for number in range(4))
-"""Each is looked after by itself in the triggerer."""
+"""Each has a poll loop of its own in the triggerer."""
 INNOCENT = "innocent"
 DEADLINE = 40.0
 """Seconds until the end of those waits that only their deadline ends."""
@@ -38,7 +38,10 @@ class Wait:
 
 
 def waits() -> dict[str, list[Wait]]:
-    """All that are hostile, by how they end: long after an answer, with it, with the deadline, or on the worker."""
+    """All that are hostile, by how they end.
+
+    Long after an answer, with it, with the deadline, or on the worker.
+    """
     passing = list(answers.PASSING.items())
     number = len(CONNECTIONS)
     return {

@@ -23,9 +23,9 @@ class HostileServer:
     """Knows what to answer about each job. A context manager.
 
     Args:
-        turns: by job id, the kinds of answers to looks, in order. Before each of them it says that the job renders, and after the
-            last one that it is completed.
-        stays: the ids of jobs of which, after the first look, one answer comes again and again.
+        turns: by job id, the kinds of answers to polls, in order. Before each of them it says that
+            the job renders, and after the last one that it is completed.
+        stays: the ids of jobs of which, after the first poll, one answer comes again and again.
         at_once: the ids of jobs of which it also comes first.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""A real Airflow (scheduler, dag-processor, api-server, triggerer) and an emulator whose time the tests hold in their hands."""
+"""A real Airflow, and an emulator whose clock the tests move by hand."""
 
 from __future__ import annotations
 

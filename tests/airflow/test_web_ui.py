@@ -1,4 +1,7 @@
-"""Every address that Airflow's web UI asks for the pages of our DAGs, while they run: none may answer with an error."""
+"""Every address that Airflow's web UI asks for the pages of our DAGs, while they run.
+
+None may answer with an error.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +90,10 @@ def scenes(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def runs(airflow, scenes) -> dict[str, str]:
-    """A run of each DAG, brought so far that tasks wait for Renderjuice; the one that repairs a night finds none to repair."""
+    """A run of each DAG, brought so far that tasks wait for Renderjuice.
+
+    The one that repairs a night finds none to repair.
+    """
     destination = str(scenes / "out")
     confs = {
         "renderjuice_quickstart": {"scene": str(scenes / "first.blend"), "destination": destination},

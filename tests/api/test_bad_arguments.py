@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from renderjuice_provider.api._operations import check_job_id
+from renderjuice_provider.api._ids import check_job_id
 from renderjuice_provider.api._origin import DEFAULT_BASE_URL, address_problem, check_base_url
 from renderjuice_provider.api.client import AsyncRenderjuiceClient, RenderjuiceClient
 from renderjuice_provider.api.config import OutputSettings, RenderConfig, check_render_config

@@ -14,21 +14,29 @@ from renderjuice_provider.lifecycle.outcome import Ending
 from tests.support.both_clients import CONFIG, completed, created, operations, validated, wait_for
 from tests.support.http_server import JOB_ID, a_job, answer, serving
 
+FOR_EVER = 1e6
+"""Emulated seconds: a quarter of an hour at the emulator's speed, so only the test ends it."""
 
-def waiting(client, job_id, target="completed", seconds=10.0):
+
+def waiting(client, job_id, target="completed", seconds=10.0, on_line=lambda line: None):
     now = time.time()
     wait = JobPoller(job_id, target, poll_interval=0.004, started=now, deadline=now + seconds)
     lines = []
-    return client.run(watch(client.operations, wait, lines.append)), lines
+
+    def log(line):
+        lines.append(line)
+        on_line(line)
+
+    return client.run(watch(client.operations, wait, log)), lines
 
 
 @pytest.mark.parametrize("status", ["debugging", "suspended", "compositing"])
 def test_01_a_status_that_some_list_lacks_is_waited_out(client, emulator, tmp_path, status):
-    emulator.switches.extra_status, emulator.switches.extra_status_seconds = status, 40
+    emulator.switches.extra_status, emulator.switches.extra_status_seconds = status, FOR_EVER
     job = validated(client, tmp_path)
     client.start_render(job.id, CONFIG)
     assert wait_for(client, job.id, status).is_over is False
-    outcome, lines = waiting(client, job.id)
+    outcome, lines = waiting(client, job.id, on_line=lambda line: status in line and emulator.clock.advance(FOR_EVER))
     assert outcome.ending is Ending.REACHED
     assert sum(status in line for line in lines) == 1
 

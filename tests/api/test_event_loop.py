@@ -166,6 +166,7 @@ async def planned_download(client, folder):
         await client.download_outputs(JOB_ID, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("value", "work"),
     [(many_jobs, all_jobs), (many_jobs, seen_job), (many_outputs, planned_download)],

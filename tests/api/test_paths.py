@@ -276,6 +276,7 @@ SHAPES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_plan_takes_a_time_that_grows_with_its_files_and_no_faster(shape):
     def seconds(count):

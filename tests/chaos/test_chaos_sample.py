@@ -1,4 +1,7 @@
-"""A part of `make chaos` that is small enough for every day: real processes of a real Airflow die, and the bill is read."""
+"""A part of `make chaos` that is small enough for every day.
+
+Real processes of a real Airflow die, and the bill is read.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,16 @@ import pytest
 
 from proofs.chaos.accidents import accidents
 from proofs.chaos.driver import Report, judge, perform
+from proofs.chaos.harness import KEY, Harness
 from proofs.chaos.kill_points import kill_points
+from proofs.chaos.moves import for_seconds, mark, no_leaks, send, until_job_is, until_task_is
 from proofs.chaos.scenario import Scenario
-from proofs.chaos.stage import KEY, Stage
-from proofs.chaos.steps import for_seconds, mark, no_leaks, send, until_job_is, until_task_is
-from proofs.chaos.user_actions import ENDLESS, STOPPED, decisions
+from proofs.chaos.user_actions import ENDLESS, STOPPED, user_actions
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
 TRIGGERERS = ("triggerer", "triggerer-2")
-EVERYTHING = {scenario.name: scenario for scenario in itertools.chain(kill_points(), decisions(), accidents())}
+EVERYTHING = {scenario.name: scenario for scenario in itertools.chain(kill_points(), user_actions(), accidents())}
 SIDE_BY_SIDE = [
     replace(EVERYTHING[name], seconds=2)
     for name in (
@@ -45,7 +48,7 @@ TRIGGERER_KILLED = Scenario(
     shots=3,
     frames=8,
     seconds=2,
-    steps=(until_job_is("rendering"), until_task_is("deferred"), no_leaks, send(signal.SIGKILL, "triggerer")),
+    moves=(until_job_is("rendering"), until_task_is("deferred"), no_leaks, send(signal.SIGKILL, "triggerer")),
 )
 NOBODY_HEARS = Scenario(
     "marked failed while no triggerer is there, with a safety net",
@@ -54,7 +57,7 @@ NOBODY_HEARS = Scenario(
     "deferred",
     dag="chaos_netted",
     frames=ENDLESS,
-    steps=(
+    moves=(
         until_job_is("rendering"),
         until_task_is("deferred"),
         for_seconds(5),  # until a triggerer has taken the trigger
@@ -67,14 +70,14 @@ SCENARIOS = [*SIDE_BY_SIDE, TRIGGERER_KILLED, NOBODY_HEARS]
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Stage(tmp_path_factory.mktemp("chaos"), parallelism=6) as stage:
-        yield stage
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
+    with Harness(tmp_path_factory.mktemp("chaos"), parallelism=6) as harness:
+        yield harness
 
 
 @pytest.fixture(scope="module")
-def reports(stage: Stage) -> dict[str, Report]:
-    reports = perform(stage, SIDE_BY_SIDE, len(SIDE_BY_SIDE)) + perform(stage, [TRIGGERER_KILLED, NOBODY_HEARS], 2)
+def reports(harness: Harness) -> dict[str, Report]:
+    reports = perform(harness, SIDE_BY_SIDE, len(SIDE_BY_SIDE)) + perform(harness, [TRIGGERER_KILLED, NOBODY_HEARS], 2)
     return {report.scenario.name: report for report in judge(reports)}
 
 
@@ -83,9 +86,9 @@ def test_nothing_renders_twice_is_left_running_or_is_lost(reports, name):
     assert reports[name].deviations == []
 
 
-def test_nothing_secret_was_written_down_and_it_would_have_been_found(stage, reports):
-    assert stage.leaks() == []
-    with closing(sqlite3.connect(stage.airflow.home / "airflow.db", timeout=60)) as database:
+def test_nothing_secret_was_written_down_and_it_would_have_been_found(harness, reports):
+    assert harness.leaks() == []
+    with closing(sqlite3.connect(harness.airflow.home / "airflow.db", timeout=60)) as database:
         database.execute("INSERT INTO log (dttm, event, extra) VALUES ('2027-01-01', 'planted', ?)", (KEY,))
         database.commit()
-    assert any("table log, column extra" in leak for leak in stage.leaks())
+    assert any("table log, column extra" in leak for leak in harness.leaks())

@@ -1,4 +1,7 @@
-"""The search for secrets finds what is planted: if it could not, finding nothing would mean nothing."""
+"""The search for secrets finds what is planted.
+
+If it could not, finding nothing would mean nothing.
+"""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def test_without_the_profile_there_is_no_emulator():
 
 
 def test_no_more_tasks_are_queued_than_the_workers_have_slots():
-    """Else a task that only waits for a slot would pass for one that was lost, and after two times would fail."""
+    """Else a task that waits for a slot would count as lost, and fail after two times."""
     worker = SERVICES["airflow-worker"]
     slots = worker.replicas * int(worker.environment["AIRFLOW__CELERY__WORKER_CONCURRENCY"])
     assert int(worker.environment["AIRFLOW__CORE__PARALLELISM"]) == slots

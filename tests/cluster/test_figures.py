@@ -1,4 +1,4 @@
-"""The figures of `make cluster-test`: each can be wrong, and is then told."""
+"""The figures of `make cluster-test`: each can be wrong, and then it is shown."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def night(tmp_path):
         "ledger": {"jobs": [job("one"), job("two")], "rendersStarted": 2, "jobsLeftRunning": []},
         "tasks": [task("render", 0), task("download", 1, tries=2)],
         "folder": tmp_path,
-        "told": {"/shots/one/v1": {}, "/shots/two/v1": {}},
+        "deliveries": {"/shots/one/v1": {}, "/shots/two/v1": {}},
         "kills": [Kill("worker-1", {("download", 1)}, 9.0), Kill("triggerer-2", {("render", 0)}, 9.0)],
     }
 

@@ -1,4 +1,7 @@
-"""What the web UI makes of the DAGs: it sorts the members of each task group, and sees a group among them as one thing."""
+"""What the web UI makes of the DAGs.
+
+It sorts the members of each task group, and sees a group among them as one thing.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,8 @@ def sort_groups(dag):
     """Sort the members of every group by all edges between their tasks.
 
     Raises:
-        CycleError: when one cannot be sorted: a group holds tasks both before and after another member.
+        CycleError: when one cannot be sorted: a group holds tasks both before and after another
+            member.
     """
     for group in dag.task_group.get_task_group_dict().values():
         before = {name: set() for name in group.children}

@@ -1,4 +1,7 @@
-"""The DAGs from end to end, against the emulator: what was rendered, delivered, told and skipped."""
+"""The DAGs from end to end, against the emulator.
+
+What was rendered, delivered, reported and skipped.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ def test_a_dry_run_is_green_whatever_it_has_to_tell(runs):
 
     for name in names:
         assert (runs[name]["state"], runs[name]["uploads"], runs[name]["changed"]) == ("success", 0, []), name
-    bad, nothing, no_list = (runs[name]["told_in_log"] for name in names)
+    bad, nothing, no_list = (runs[name]["report"] for name in names)
     assert set(bad["failed"]) == {"ice", "holes"}
     assert nothing["would_render"] == no_list["would_render"] == []
     assert "/no/list cannot be read" in no_list["refused"]
@@ -156,20 +159,20 @@ def test_a_delivery_is_a_movie_that_decodes_to_every_frame(runs):
 
 
 def test_the_tracker_is_told_of_each_delivery_once_as_json(runs):
-    told = {body["shot"]: (path, body["frames"], body["show"]) for path, body in runs["night"]["told"]}
+    reported = {body["shot"]: (path, body["frames"], body["show"]) for path, body in runs["night"]["reported"]}
 
-    assert len(runs["night"]["told"]) == 2
+    assert len(runs["night"]["reported"]) == 2
     version = runs["night"]["summary"]["shots"]["juice"]["version"]
-    assert told["juice"] == (f"/shots/juice/deliveries/{version}", 6, "citrus")
-    assert told["label"][1:] == (4, "citrus")
+    assert reported["juice"] == (f"/shots/juice/deliveries/{version}", 6, "citrus")
+    assert reported["label"][1:] == (4, "citrus")
 
 
 def test_a_second_run_the_same_night_renders_nothing_and_delivers_nothing(runs):
     again = runs["again"]
 
-    assert (again["renders"], again["told"]) == (0, [])
+    assert (again["renders"], again["reported"]) == (0, [])
     assert {path.split("/")[0] for path in again["changed"]} == {"nights"}
-    assert again["uploads"] == 1  # the rejected one is looked at again: that is free, and it may have been mended
+    assert again["uploads"] == 1  # the rejected one is checked again: that is free, and it may have been repaired
     assert outcome(again) == outcome(runs["night"])
 
 
@@ -180,7 +183,7 @@ def test_a_repair_renders_only_the_missing_frames_of_only_the_failed_shots_and_d
     assert [config["frameRanges"] for config in orders(repair, "ice.blend")] == [["1-6"], ["4-6"]]
     assert [config["frameRanges"] for config in orders(repair, "holes.blend")] == [["1-6"], ["2", "5"]]
     assert repair["state"] == "success"
-    assert sorted(body["shot"] for _, body in repair["told"]) == ["holes", "ice"]
+    assert sorted(body["shot"] for _, body in repair["reported"]) == ["holes", "ice"]
     assert outcome(repair) == outcome(runs["night"]) | {"ice": "delivered", "holes": "delivered"}
     for shot in ("ice", "holes"):
         with av.open(repair["summary"]["shots"][shot]["movie"]) as movie:
@@ -188,7 +191,7 @@ def test_a_repair_renders_only_the_missing_frames_of_only_the_failed_shots_and_d
 
 
 def test_what_was_repaired_counts_as_delivered_for_the_nightly(runs):
-    assert (runs["after"]["renders"], runs["after"]["told"]) == (0, [])
+    assert (runs["after"]["renders"], runs["after"]["reported"]) == (0, [])
 
 
 def test_bulk_renders_every_scene_once_names_its_tasks_by_file_and_tells_which_failed(runs):
@@ -202,6 +205,6 @@ def test_bulk_renders_every_scene_once_names_its_tasks_by_file_and_tells_which_f
         f"bulk/{name}.blend/frames/{number:04d}.png" for name in ("one", "more/three") for number in (1, 2)
     }
     assert bulk["state"] == "failed"
-    told = bulk["told_in_log"]
-    assert (told["failed"], told["rendered"], "jobs_of_unknown_cost" in told) == (["two.blend"], 2, False)
-    assert told["render_seconds"] == pytest.approx(bulk["seconds"], abs=0.01)
+    reported = bulk["report"]
+    assert (reported["failed"], reported["rendered"], "jobs_of_unknown_cost" in reported) == (["two.blend"], 2, False)
+    assert reported["render_seconds"] == pytest.approx(bulk["seconds"], abs=0.01)

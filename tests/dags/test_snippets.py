@@ -1,11 +1,6 @@
-"""Every Python block of the documentation is a whole that runs: whoever copies it has something that works."""
+"""Every Python block of the documentation is a whole that runs: a copy of it works."""
 
 from __future__ import annotations
-
-import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -13,26 +8,13 @@ from tests.support.pages import blocks
 
 pytestmark = pytest.mark.slow
 
-HERE = Path(__file__).parent
 BLOCKS = {block.name: block for block in blocks("python")}
 
 
 @pytest.fixture(scope="module")
-def outcomes(airflow_home, tmp_path_factory):
+def outcomes(run_script):
     """By the name of the block, how it went."""
-    folder = tmp_path_factory.mktemp("snippets")
-    result = folder / "result.json"
-    done = subprocess.run(
-        [sys.executable, str(HERE.parent / "support" / "snippets.py"), str(folder), str(result)],
-        env=airflow_home | {"AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags")},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert result.exists(), done.stdout[-6000:] + done.stderr[-6000:]
-    (folder / "log.txt").write_text(done.stdout + done.stderr)
-    return json.loads(result.read_text()) | {"log": done.stdout + done.stderr}
+    return run_script("snippets")
 
 
 def test_there_are_blocks_of_every_kind():

@@ -26,8 +26,12 @@ def dags():
     return bag.dags
 
 
+@pytest.mark.slow
 def test_all_dags_import_without_a_warning_and_without_heavy_libraries(airflow_home):
-    """In a fresh process, as the DAG processor does it; Airflow's own deprecations count when our lines cause them."""
+    """In a fresh process, as the DAG processor does it.
+
+    Airflow's own deprecations count when our lines cause them.
+    """
     code = f"""
 import sys, warnings
 with warnings.catch_warnings(record=True) as caught:
@@ -130,14 +134,17 @@ def test_whatever_comes_after_the_decision_is_directly_downstream_of_it(dags):
 
 @pytest.mark.parametrize("dag_id", ["renderjuice_nightly", "renderjuice_rerender_failed"])
 def test_no_task_of_a_shot_waits_for_other_shots(dags, dag_id):
-    """These rules make Airflow wait for the tasks of all shots before it expands a task for the first of them."""
+    """These rules make Airflow wait for the tasks of all shots before it expands the next."""
     waiting = {"one_success", "one_failed", "one_done", "none_failed_min_one_success"}
 
     assert {task.trigger_rule.value for task in dags[dag_id].tasks} & waiting == set()
 
 
 def test_what_is_begun_goes_before_what_is_not(dags):
-    """By Airflow's default the first tasks weigh most: all shots would be uploaded before the first is rendered."""
+    """By Airflow's default the first tasks weigh most.
+
+    All shots would be uploaded before the first is rendered.
+    """
     assert {str(task.weight_rule) for task in dags["renderjuice_nightly"].tasks} == {"upstream"}
 
 

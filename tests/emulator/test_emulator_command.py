@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,7 @@ def test_mistakes_are_said_in_one_line(tmp_path: Path, arguments: list[str], sai
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_starting_and_stopping_is_quick(record_property: pytest.RecordProperty) -> None:
+def test_starting_and_stopping_is_quick(record_property: Callable[[str, object], None]) -> None:
     started = time.perf_counter()
     with Emulator():
         ready = time.perf_counter()

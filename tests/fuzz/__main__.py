@@ -1,7 +1,7 @@
 """`make fuzz`: prints a line for each target, and ends with 1 if anything was found.
 
-PYTHONPATH=.:dags:tests python -m fuzz --inputs 200000 --seed 1
-PYTHONPATH=.:dags:tests python -m fuzz config --seed 1 --first 4711 --inputs 1     # one finding, once more
+PYTHONPATH=.:dags python -m tests.fuzz --inputs 200000 --seed 1
+PYTHONPATH=.:dags python -m tests.fuzz config --seed 1 --first 4711 --inputs 1  # one finding again
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ import sys
 import tempfile
 import time
 
-os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="renderjuice-airflow-")  # not the one of whoever runs this
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="renderjuice-airflow-")  # not that of the user
 
 from tests.fuzz.measure import fuzz
 from tests.fuzz.targets import TARGETS
 
 _ADDRESSES = 6 << 30
-"""Bytes that the process may map: an input that would fill the machine gets a MemoryError, which is a finding."""
+"""Bytes that the process may map: an input that would fill the machine gets a MemoryError, which is
+a finding."""
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="fuzz", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.partition("\n")[0])
     parser.add_argument("targets", nargs="*", help=f"of {', '.join(target.name for target in TARGETS)}; all by default")
     parser.add_argument("--inputs", type=int, default=220_000)
     parser.add_argument("--seed", type=int, default=0)

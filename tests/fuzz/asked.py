@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api import _transfer as transfer
@@ -13,6 +15,7 @@ from renderjuice_provider.api._flow import NoResponse, Response
 from renderjuice_provider.api._listing import JobListing
 from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api._paths import plan
+from renderjuice_provider.api.models import Job
 from renderjuice_provider.api.retry import RetryPolicy
 from renderjuice_provider.lifecycle.job_poller import JobPoller, watch
 from tests.fuzz.holds import is_below, is_secret_free, is_storable, is_stored, secret_free_errors
@@ -81,7 +84,7 @@ _FOLDER = Path(mkdtemp(prefix="renderjuice-fuzz-"))
 SCENE = write_scene(_FOLDER / "shot.blend")
 
 
-def answer(chance: Chance, *likely) -> Response | NoResponse:
+def answer(chance: Chance, *likely: Any) -> Response | NoResponse:
     if chance.random() < 0.06:
         return NoResponse(chance.text(), chance.random() < 0.5, chance.random() < 0.9)
     headers = {}
@@ -93,7 +96,7 @@ def answer(chance: Chance, *likely) -> Response | NoResponse:
     return Response(chance.choice(STATUSES), headers, chance.body(*(likely or ALL)))
 
 
-def server(chance: Chance, *likely):
+def server(chance: Chance, *likely: Any) -> Callable[[Any], Response | NoResponse]:
     """Says a few things, and the last of them for ever."""
     left = [answer(chance, *likely) for _ in range(chance.choice((1, 1, 2, 4)))]
     return lambda _: left.pop(0) if len(left) > 1 else left[0]
@@ -131,11 +134,13 @@ def _calls(chance: Chance) -> None:
         if hasattr(result, "model_dump"):
             is_storable(result.model_dump(mode="json"))
         for counters in result if isinstance(result, tuple) else ():
-            str(counters), is_stored(counters.serialize())
+            str(counters)
+            is_stored(counters.serialize())
 
 
 def _list(chance: Chance) -> None:
-    clock, seen = Clock(), []
+    clock = Clock()
+    seen: list[Job] = []
     with secret_free_errors():
         listing = JobListing(operations(chance, clock), chance.choice((None, "rendering", chance.text())))
         reply = server(chance, PAGE, {"data": PAGE}, ERROR)
@@ -146,7 +151,8 @@ def _list(chance: Chance) -> None:
 
 
 def _watch(chance: Chance) -> None:
-    clock, lines = Clock(), []
+    clock = Clock()
+    lines: list[str] = []
     now = clock.now.timestamp()
     target = chance.choice(("completed", "validated"))
     wait = JobPoller(JOB_ID, target, poll_interval=30, started=now, deadline=now + 900, jitter=chance.random)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from renderjuice_provider import _frame_names as frame_names
 from renderjuice_provider import frames
 from renderjuice_provider.lifecycle import order
@@ -41,7 +43,7 @@ def _view(chance: Chance) -> str | None:
     return chance.choice((None, None, "left", "right", chance.text()))
 
 
-def _range(chance: Chance):
+def _range(chance: Chance) -> Any:
     return chance.choice(("1-10", "1-10:2", "7", "-5--1", chance.changed_text("1-24"), chance.value()))
 
 
@@ -69,10 +71,10 @@ def _names(chance: Chance) -> None:
 
 def _orders(chance: Chance) -> None:
     ordered = chance.changed(WHOLE_CONFIG) if chance.random() < 0.3 else WHOLE_CONFIG
-    told = chance.choice((chance.changed(WHOLE_CONFIG), str(chance.changed(WHOLE_CONFIG)), chance.value()))
+    job_order = chance.choice((chance.changed(WHOLE_CONFIG), str(chance.changed(WHOLE_CONFIG)), chance.value()))
     if isinstance(ordered, dict):
-        order.compare(ordered, told)
-        order.renders(ordered, told, chance.changed(JOB))
+        order.compare(ordered, job_order)
+        order.renders(ordered, job_order, chance.changed(JOB))
 
 
 def _events(chance: Chance) -> None:

@@ -69,8 +69,8 @@ def _guard(chance: Chance) -> None:
     }
     raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
     scope = {"type": "http", "method": chance.choice(("GET", "POST", "DELETE")), "path": "/", "headers": raw}
-    told = GUARD.foreign(scope)
-    assert told or "evil" not in headers["origin"], "another site was let in"
+    refusal = GUARD.foreign(scope)
+    assert refusal or "evil" not in headers["origin"], "another site was let in"
     path = GUARD.control_path(chance.changed_text(f"{CONTROLS}/tokem/reset"))
     assert path is None or "token/" in path or path.startswith(CONTROLS)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from datetime import UTC, datetime
+from typing import Any
 
 JOB_ID = "0f2a6a3e-6a54-4be2-9d2b-3f4f5a6b7c8d"
 KEY = "RJ-key-that-nobody-may-see"
@@ -114,13 +115,13 @@ class Chance(random.Random):
             return (piece * (self.randint(500, LONG) // len(piece) + 1))[:LONG]
         return "".join(self.choice(PIECES) for _ in range(self.choice((1, 1, 1, 2, 3, 5))))
 
-    def scalar(self):
+    def scalar(self) -> Any:
         return self.choice((None, True, False, self.number, self.number, self.text, self.text, self.text))
 
-    def number(self):
+    def number(self) -> Any:
         return self.choice(NUMBERS) if self.random() < 0.6 else self.randint(-1000, 100_000)
 
-    def value(self, depth: int = 3):
+    def value(self, depth: int = 3) -> Any:
         """Anything that JSON can say."""
         kind = self.random()
         if depth == 0 or kind < 0.5:
@@ -135,14 +136,14 @@ class Chance(random.Random):
     def name(self) -> str:
         return self.choice(NAMES.split()) if self.random() < 0.8 else self.text()
 
-    def nested(self):
+    def nested(self) -> Any:
         """Deeper than anybody means."""
         inner = self.value(0)
         for _ in range(self.choice((40, 200, 900))):
             inner = [inner] if self.random() < 0.5 else {"a": inner}
         return inner
 
-    def anything(self):
+    def anything(self) -> Any:
         """Also what is no JSON."""
         if self.random() < 0.7:
             return self.value()
@@ -162,13 +163,13 @@ class Chance(random.Random):
             )
         )
 
-    def changed(self, value):
+    def changed(self, value: Any) -> Any:
         """`value` with one to three places replaced, taken out, or added to."""
         for _ in range(self.choice((1, 1, 1, 2, 3))):
             value = self._change(value)
         return value
 
-    def _change(self, value):
+    def _change(self, value: Any) -> Any:
         if isinstance(value, dict) and value and self.random() < 0.95:
             name = self.choice(list(value))
             rest = {key: item for key, item in value.items() if key != name}
@@ -220,7 +221,7 @@ class Chance(random.Random):
             return before + self.randbytes(width) + data[start:]
         return before + (after if way == 4 else data[max(0, start - 40) :])
 
-    def body(self, *likely) -> bytes:
+    def body(self, *likely: Any) -> bytes:
         """Of an answer: one of `likely`, changed; or anything."""
         way = self.random()
         if way < 0.1:

@@ -6,7 +6,7 @@ import linecache
 import resource
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +31,8 @@ class Target:
     Attributes:
         name: for the report, and to choose it.
         run: makes an input from chance, hands it over, and asserts what must hold of the result.
-        words: whether a `ValueError` that our own code raises is an error of ours, too (stages, validators).
+        words: whether a `ValueError` that our own code raises is an error of ours, too (stages,
+            validators).
         share: of the inputs, in relation to the others: files take longer than texts.
     """
 
@@ -111,7 +112,7 @@ def _told(error: Exception) -> str:
 
 
 @contextmanager
-def _end():
+def _end() -> Iterator[None]:
     def ring(*_: Any) -> None:
         raise _Endless
 

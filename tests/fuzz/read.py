@@ -6,9 +6,11 @@ import hashlib
 import hmac
 import json
 import zipfile
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 from airflow.sdk import Connection
 
@@ -16,7 +18,7 @@ from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider import _arguments as arguments
 from renderjuice_provider.api import _lenient as lenient
 from renderjuice_provider.api._flow import Response
-from renderjuice_provider.api._operations import check_job_id
+from renderjuice_provider.api._ids import check_job_id
 from renderjuice_provider.api._origin import check_base_url
 from renderjuice_provider.api._proxies import proxy_for
 from renderjuice_provider.api._redirects import OF_A_GET, Way
@@ -82,15 +84,15 @@ def _models(chance: Chance) -> None:
         found = parse(model, chance.changed(valid), model.__name__)
         repr(found)
         is_stored(found.model_dump(mode="json"))
-        if model is Job:
+        if isinstance(found, Job):
             assert found.reason.isprintable()
-        if model is Downloads:
+        if isinstance(found, Downloads):
             _ = found.frame_files, found.composite_files
 
 
 def _progress(chance: Chance) -> None:
-    told = read_progress(chance.changed(chance.choice((PROGRESS, {"data": PROGRESS}, {JOB_ID: PROGRESS[0]}))))
-    for found in told[:100]:
+    counters = read_progress(chance.changed(chance.choice((PROGRESS, {"data": PROGRESS}, {JOB_ID: PROGRESS[0]}))))
+    for found in counters[:100]:
         str(found)
         is_stored(found.serialize())
 
@@ -112,7 +114,7 @@ def _lenient(chance: Chance) -> None:
 def _arguments(chance: Chance) -> None:
     ways = (JOB_ID, chance.changed_text(JOB_ID), {"job_id": chance.value()}, chance.anything(), str(chance.value()))
     value = chance.choice(ways)
-    read = chance.choice(
+    read: Callable[[Any], object] = chance.choice(
         (
             arguments.read_job_id,
             check_job_id,
@@ -163,7 +165,7 @@ def _webhooks(chance: Chance) -> None:
 
 
 def _connection(chance: Chance) -> None:
-    fields = {
+    fields: dict[str, Any] = {
         "conn_type": "renderjuice",
         "host": "api.renderjuice.com",
         "password": KEY,

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 from stages import bulk, composite, decisions, delivery, movie, pictures, planning, rerender, shot_list, summary
 
@@ -47,7 +48,7 @@ shots:
     frames: [1-3, 7]
     render: {sampleCount: 64, outputSettings: {colorDepth: 16}}
 """
-ORDER = {
+ORDER: dict[str, Any] = {
     "shot": "sh010",
     "files": {"base": "a.blend", "over": "b.blend"},
     "frames": None,
@@ -111,9 +112,9 @@ def _decide(chance: Chance) -> None:
         layer: {"job_id": JOB_ID, "analysis": chance.changed(ANALYSIS) if chance.random() < 0.9 else chance.value()}
         for layer in ORDER["files"]
     }
-    told = decisions.decide(ORDER | {"frames": chance.choice((None, ["1-24"]))}, found)
-    assert told["branch"] in {"reject", "final", "economical"}
-    json.dumps(told)
+    branch = decisions.decide(ORDER | {"frames": chance.choice((None, ["1-24"]))}, found)
+    assert branch["branch"] in {"reject", "final", "economical"}
+    json.dumps(branch)
 
 
 def _plan(chance: Chance) -> None:
@@ -163,7 +164,8 @@ def _damaged(chance: Chance) -> None:
     suffix, data = chance.choice(_pictures())
     path = _FOLDER / f"damaged{suffix}"
     path.write_bytes(chance.changed_bytes(data))
-    # One of them for each input: its limit of time is for one call, and some damage makes millions of pixels.
+    # One of them for each input: its limit of time is for one call, and some damage makes millions
+    # of pixels.
     uses = (
         pictures.is_whole,
         pictures.is_linear,

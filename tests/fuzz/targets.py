@@ -1,4 +1,4 @@
-"""Every public function that takes what others wrote, with inputs for it and what must hold of its results."""
+"""Every public function that takes what others wrote, with inputs and what must hold."""
 
 from __future__ import annotations
 

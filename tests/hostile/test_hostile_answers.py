@@ -1,4 +1,7 @@
-"""What `make hostile` does to a real Airflow, in one event loop: hostile waits and an innocent one, side by side."""
+"""What `make hostile` does to a real Airflow, in one event loop.
+
+Hostile waits and an innocent one, side by side.
+"""
 
 from __future__ import annotations
 
@@ -83,15 +86,15 @@ def test_no_answer_ends_a_triggerer_disturbs_a_neighbour_or_brings_a_secret_out(
     caplog.set_level("DEBUG")
     innocent, *events = asyncio.run(all_of_them())
     assert (innocent["ending"], innocent["status"]) == ("over", "canceled")
-    told = [json.dumps(event, allow_nan=False, ensure_ascii=False).encode() for event in events]
-    assert max(map(len, told)) < _LONGEST_EVENT
-    assert not any(b"\0" in text or b"\\u0000" in text for text in told)
+    texts = [json.dumps(event, allow_nan=False, ensure_ascii=False).encode() for event in events]
+    assert max(map(len, texts)) < _LONGEST_EVENT
+    assert not any(b"\0" in text or b"\\u0000" in text for text in texts)
     endings = iter(event["ending"] for event in events)
     found = {name: {next(endings) for _ in waits[name]} for name in GROUPS}
     assert found == {"passing": {"reached"}, "ending": {"over", "refused"}, "late": {"timed_out"}}
     planned = {kind for name in GROUPS for wait in waits[name] for kind, _ in wait.kinds}
     assert planned <= server.served.keys()
-    assert find([("events", b"\n".join(told)), ("log", caplog.text.encode(errors="replace"))], answers.SECRETS) == []
+    assert find([("events", b"\n".join(texts)), ("log", caplog.text.encode(errors="replace"))], answers.SECRETS) == []
 
 
 def test_there_are_enough_kinds_of_answers():

@@ -12,7 +12,7 @@ from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.client import RenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import FailedReason, Job
-from renderjuice_provider.hooks._xcom import serde
+from renderjuice_provider.hooks._xcom import serde  # type: ignore[attr-defined]
 from renderjuice_provider.lifecycle.job_poller import JobPoller
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.links.renderjuice import PREVIEW_KEY
@@ -118,6 +118,7 @@ def everyone(scene: Any, folder: Any) -> Iterator[Any]:
     yield RenderjuiceDownloadOperator(task_id="task", job_id=JOB_ID, destination=str(folder), expected_frames=["1-9"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("final", ["completed", "failed"])
 def test_whatever_a_farm_says_can_be_stored_and_is_no_secret(name, final, tmp_path, monkeypatch, caplog):

@@ -89,6 +89,7 @@ def test_what_airflow_reads_fits_airflows_schemas_and_names_things_that_exist():
         assert hasattr(importlib.import_module(module), name)
 
 
+@pytest.mark.slow
 def test_reading_a_dag_file_imports_neither_triggers_nor_media_libraries():
     code = (
         "import sys, airflow.sdk; from airflow.sdk import BaseOperator; before = set(sys.modules)\n"

@@ -74,6 +74,7 @@ def test_soft_fail_skips_instead(client, job_id, runner, deferrable):
         runner.run(sensor(job_id, soft_fail=True, deferrable=deferrable))
 
 
+@pytest.mark.slow
 @both_modes
 def test_failed_polls_are_waited_out(emulator, client, job_id, runner, deferrable):
     client.validate_job(job_id)

@@ -31,7 +31,7 @@ NEEDED = {
     "render_config": LEAST,
     "destination": "out",
 }
-ALL = [
+ALL: list[Any] = [
     RenderjuiceJobSensor,
     *(each for each in vars(operators).values() if inspect.isclass(each) and issubclass(each, BaseOperator)),
 ]
@@ -380,5 +380,6 @@ def test_a_value_may_arrive_beside_arguments_that_all_operators_have():
 def test_outside_a_dag_nothing_counts_as_written():
     mapped = RenderjuiceUploadOperator.partial(task_id="it").expand(file_path=["{{ trap() }}"])
     operator, trap = mapped.unmap({"file_path": TRAP}), Trap()
-    assert operator.render_template(operator.file_path, {"trap": trap}) == TRAP
+    path = operator.file_path  # type: ignore[attr-defined]
+    assert operator.render_template(path, {"trap": trap}) == TRAP
     assert trap.calls == 0

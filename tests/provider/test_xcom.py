@@ -113,6 +113,7 @@ def test_older_airflows_are_told_the_same_names(model, monkeypatch):
     assert f"{model.__module__}.{model.__qualname__}" in OldSerde._extra_allowed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["hooks", "operators", "sensors"])
 def test_a_dag_file_that_imports_ours_may_read_them(module):
     code = (

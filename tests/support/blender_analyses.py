@@ -36,4 +36,5 @@ def analyses(folder: Path, snippets: Mapping[str, str]) -> dict[str, Any]:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout)["found"]
+    found: dict[str, Any] = json.loads(done.stdout)["found"]
+    return found

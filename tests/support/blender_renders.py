@@ -20,7 +20,8 @@ HAS_BPY = COMMAND is not None and Path(COMMAND[0]).name.startswith("python")
 def blender_test(function: Callable[..., object]) -> Callable[..., object]:
     """Marks a test that starts Blender. It needs the module, for that is what builds the scenes."""
     reason = "no bpy: install it into .venv-blender, or let RENDERJUICE_BLENDER name a Python that has it"
-    return pytest.mark.blender(pytest.mark.skipif(not HAS_BPY, reason=reason)(function))
+    marked: Callable[..., object] = pytest.mark.blender(pytest.mark.skipif(not HAS_BPY, reason=reason)(function))
+    return marked
 
 
 def order_for(scene: Path, destination: Path, **config: object) -> RenderOrder:

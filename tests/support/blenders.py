@@ -17,6 +17,7 @@ def blenders() -> list[psutil.Process]:
 
 def _blenders() -> Iterator[psutil.Process]:
     for child in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):  # it ends as we look, or has ended and nobody was told yet
+        # It ends at this moment, or its parent does not know yet that it has ended.
+        with suppress(psutil.NoSuchProcess):
             if child.name() != "bwrap" and str(JOB_SCRIPT) in " ".join(child.cmdline()):
                 yield child

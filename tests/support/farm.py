@@ -173,9 +173,10 @@ class Task:
             raise _Resumed(self._walk(course.resumed(outcome, waited_for), order))
 
         try:
-            return self._perform_all(flow, wait)
+            job: Job = self._perform_all(flow, wait)
         except _Resumed as resumed:
-            return resumed.job
+            job = resumed.job
+        return job
 
     def _perform_all(self, flow: Any, wait: Callable[[WaitFor], Any]) -> Any:
         outcome = None

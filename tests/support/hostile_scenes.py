@@ -1,4 +1,6 @@
-"""Runs inside Blender: writes scenes that try to run code, to write and read elsewhere, or to call somebody.
+"""Runs inside Blender.
+
+Writes scenes that try to run code, to write and read elsewhere, or to call somebody.
 
     python hostile_scenes.py FOLDER PREY PORT
 

@@ -1,4 +1,7 @@
-"""A tiny HTTP server for what the emulator cannot say: each request is answered by a function of its own."""
+"""A tiny HTTP server for what the emulator cannot say.
+
+Each request is answered by a function of its own.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,11 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What goes back. A body in pieces is sent piece by piece, without a length, until it ends or nobody listens any more."""
+    """What goes back.
+
+    A body in pieces is sent piece by piece, without a length, until it ends or nobody listens any
+    more.
+    """
 
     status: int = 200
     body: bytes | Iterator[bytes] = b""
@@ -55,18 +62,18 @@ def serving(reply: Callable[[Request], Reply]) -> Iterator[Server]:
         protocol_version = "HTTP/1.1"
 
         def _reply(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            request = Request(self.command, self.path, dict(self.headers), body)
+            received = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            request = Request(self.command, self.path, dict(self.headers), received)
             requests.append(request)
             status, body, headers = reply(request)
-            whole = isinstance(body, bytes)
-            ends = {"Content-Length": str(len(body))} if whole else {"Connection": "close"}
+            pieces = iter([body]) if isinstance(body, bytes) else body
+            ends = {"Content-Length": str(len(body))} if isinstance(body, bytes) else {"Connection": "close"}
             self.send_response_only(status)
             for name, value in (ends | dict(headers)).items():
                 self.send_header(name, value)
             self.end_headers()
             with suppress(ConnectionError):
-                for piece in [body] if whole else body:
+                for piece in pieces:
                     self.wfile.write(piece)
 
         do_GET = do_POST = do_PUT = _reply  # noqa: N815 - what http.server calls them

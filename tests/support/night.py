@@ -1,8 +1,11 @@
-"""Runs the DAGs by `dag.test()` in a process of its own, and tells what happened as JSON. `test_runs.py` judges it.
+"""Runs the DAGs by `dag.test()` in a process of its own, and writes what happened as JSON.
 
-    python night.py <folder for everything> <file for the result>
+`test_runs.py` judges it.
 
-A process of its own, because `dag.test()` wants a migrated database and settings that are there before Airflow is imported.
+    python -m tests.support.night <folder for everything> <file for the result>
+
+A process of its own, because `dag.test()` wants a migrated database and settings that are there
+before Airflow is imported.
 """
 
 from __future__ import annotations
@@ -11,17 +14,18 @@ import json
 import os
 import sys
 import threading
+from collections.abc import AsyncIterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
 from renderjuice_emulator.fast import FastRenderer
-from renderjuice_emulator.rendering import RenderFailedError
+from renderjuice_emulator.rendering import RenderedFile, RenderFailedError, RenderOrder
 from renderjuice_emulator.testing import Emulator, write_scene
 
 DAGS = Path(__file__).parents[2] / "dags"
 NIGHT = "2026-11-23"
-SCENE = {"frame_end": 6, "resolution": (64, 36)}
+SCENE: dict[str, Any] = {"frame_end": 6, "resolution": (64, 36)}
 LIST = """\
 show: citrus
 defaults: {render: {colorManagementPreset: default}}
@@ -37,11 +41,11 @@ shots:
 
 
 class MoodyRenderer(FastRenderer):
-    """Has a bad night: scenes with 13 samples fail at frame 4, those with 14 come without frames 2 and 5."""
+    """Scenes with 13 samples fail at frame 4, those with 14 come without frames 2 and 5."""
 
     bad_night = True
 
-    async def render(self, order):
+    async def render(self, order: RenderOrder) -> AsyncIterator[RenderedFile]:
         async for file in super().render(order):
             if self.bad_night and order.report.samples == 13 and file.frame == 4:
                 raise RenderFailedError(f"frame {file.frame} could not be rendered", "RENDER_ERROR")
@@ -50,17 +54,17 @@ class MoodyRenderer(FastRenderer):
 
 
 class Tracker(BaseHTTPRequestHandler):
-    """A production tracker that writes down what it is told."""
+    """A production tracker that keeps what is reported to it."""
 
-    told: ClassVar[list[tuple[str, dict]]] = []
+    reported: ClassVar[list[tuple[str, Any]]] = []
 
-    def do_PUT(self):
+    def do_PUT(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.told.append((self.path, body))
+        self.reported.append((self.path, body))
         self.send_response(200)
         self.end_headers()
 
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         pass
 
 
@@ -98,12 +102,12 @@ class Studio:
 
         self.dags = DagBag(str(DAGS)).dags
 
-    def scene(self, name: str, **report) -> None:
+    def scene(self, name: str, **report: Any) -> None:
         write_scene(self.folder / f"{name}.blend", **SCENE | report)
 
-    def run(self, dag_id: str, **conf) -> dict:
+    def run(self, dag_id: str, **conf: Any) -> dict[str, Any]:
         """One run, and what it did to the world."""
-        started, told = self.emulator.ledger.renders_started(), len(Tracker.told)
+        started, reported = self.emulator.ledger.renders_started(), len(Tracker.reported)
         uploads = self.emulator.ledger.count("create_upload")
         files, seconds = self._files(), self._seconds()
         run = self.dags[dag_id].test(run_conf=conf)
@@ -120,33 +124,33 @@ class Studio:
                 for job in self.emulator.jobs.values()
                 if job.requested_config
             ],
-            "told": Tracker.told[told:],
+            "reported": Tracker.reported[reported:],
             "changed": sorted(path for path, stamp in self._files().items() if files.get(path) != stamp),
             "summary": self._summary(),
-            "told_in_log": self._report(run),
+            "report": self._report(run),
         }
 
     def _seconds(self) -> float:
         """What all renders so far would be billed for."""
         return sum(job.normalized_seconds for job in self.emulator.jobs.values())
 
-    def _report(self, run: Any) -> dict:
+    def _report(self, run: Any) -> dict[str, Any]:
         """What `summarize` or `collect` returned."""
         from airflow.models.xcom import XComModel
         from airflow.utils.session import create_session
 
-        told = XComModel.get_many(
+        reported = XComModel.get_many(
             run_id=run.run_id, key="return_value", task_ids=["summarize", "collect"], dag_ids=run.dag_id
         )
         with create_session() as session:
-            found = session.scalars(told).first()
+            found = session.scalars(reported).first()
             return XComModel.deserialize_value(found) if found else {}
 
     def _files(self) -> dict[str, int]:
         out = self.folder / "out"
         return {str(path.relative_to(out)): path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
 
-    def _summary(self) -> dict:
+    def _summary(self) -> dict[str, Any]:
         path = self.folder / "out" / "nights" / NIGHT / "summary.json"
         return json.loads(path.read_text()) if path.exists() else {}
 

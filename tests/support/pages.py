@@ -43,7 +43,10 @@ def blocks(language: str) -> list[Block]:
 
 
 def commands() -> list[tuple[str, str]]:
-    """Every command that a page tells the reader to type, with the page: in console blocks, and quoted in the text."""
+    """Every command that a page asks the reader to type, with the page.
+
+    In console blocks, and quoted in the text.
+    """
     found = []
     for block in blocks("console"):
         lines = block.code.splitlines()

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def dripping(first: bytes, then: bytes, pause: float = 0.02) -> Iterator[str]:
-    """The address of a server that answers every request with `first`, then with `then` for ever."""
+    """The address of a server that answers with `first`, then with `then` for ever."""
     over = threading.Event()
     threads = []
 

@@ -40,17 +40,17 @@ class Studio:
 
     def target(self, name: str = "shot_010.blend") -> dict[str, Any]:
         body = {"fileName": name, "fileType": name.rpartition(".")[2]}
-        return self.http.post("/uploads", json=body).raise_for_status().json()
+        return dict(self.http.post("/uploads", json=body).raise_for_status().json())
 
     def upload(self, path: Path | None = None, **description: Any) -> str:
         path = path or self.scene(**description)
         target = self.target(path.name)
         self.store.put(target["uploadUrl"], content=path.read_bytes()).raise_for_status()
-        return target["slug"]
+        return str(target["slug"])
 
     def create(self, path: Path | None = None, **description: Any) -> str:
         slug = self.upload(path, **description)
-        return self.http.post("/jobs", json={"slug": slug}).raise_for_status().json()["id"]
+        return str(self.http.post("/jobs", json={"slug": slug}).raise_for_status().json()["id"])
 
     def validated(self, path: Path | None = None, **description: Any) -> str:
         job_id = self.create(path, **description)
@@ -75,13 +75,13 @@ class Studio:
         return self.http.post(f"/jobs/{job_id}/cancel")
 
     def job(self, job_id: str) -> dict[str, Any]:
-        return self.http.get(f"/jobs/{job_id}").raise_for_status().json()["data"]
+        return dict(self.http.get(f"/jobs/{job_id}").raise_for_status().json()["data"])
 
     def status(self, job_id: str) -> str:
-        return self.job(job_id)["status"]
+        return str(self.job(job_id)["status"])
 
     def downloads(self, job_id: str) -> dict[str, Any]:
-        return self.http.get(f"/jobs/{job_id}/downloads").raise_for_status().json()
+        return dict(self.http.get(f"/jobs/{job_id}/downloads").raise_for_status().json())
 
     def until(self, job_id: str, *statuses: str) -> None:
         """Wait until the job has one of these statuses; move a manual clock second by second."""

@@ -1,4 +1,7 @@
-"""Runs tasks as Airflow would: each phase by itself, each deferral through a serialized trigger and a JSON event."""
+"""Runs tasks as Airflow would.
+
+Each phase by itself, each deferral through a serialized trigger and a JSON event.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,10 @@ class FakeStore:
 
 
 class Runner:
-    """Runs a task to its end: each deferral goes through a serialized trigger and a JSON event, as in Airflow."""
+    """Runs a task to its end.
+
+    Each deferral goes through a serialized trigger and a JSON event, as in Airflow.
+    """
 
     def __init__(self) -> None:
         self.ti = FakeTaskInstance()

@@ -1,4 +1,7 @@
-"""Runs inside Blender: makes a scene by each snippet of Python that it is given, saves and opens it, and prints its analysis.
+"""Runs inside Blender.
+
+Makes a scene by each snippet of Python that it is given, saves and opens it, and prints its
+analysis.
 
 One process for all scenes, since Blender takes longer to start than to look into a small scene.
 """

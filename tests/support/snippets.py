@@ -1,9 +1,11 @@
-"""Runs every Python block of the documentation against an emulator, and tells how each went as JSON. `test_snippets.py` judges it.
+"""Runs every Python block of the documentation against an emulator.
 
-    python snippets.py <folder for everything> <file for the result>
+Writes how each went as JSON, which `test_snippets.py` judges.
 
-A process of its own, as `night.py`. Blocks with a DAG are loaded from a DAG folder (`dags` in the folder for everything) and run by
-`dag.test()`; their params are filled in by name.
+    python -m tests.support.snippets <folder for everything> <file for the result>
+
+A process of its own, as `night.py`. Blocks with a DAG are loaded from a DAG folder (`dags` in the
+folder for everything) and run by `dag.test()`; their params are filled in by name.
 """
 
 from __future__ import annotations
@@ -17,11 +19,10 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 from renderjuice_emulator.testing import Emulator, write_scene
 from renderjuice_provider.api.client import RenderjuiceClient
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.support.pages import Block, blocks
 
 
@@ -36,7 +37,7 @@ def rendered_job(emulator: Emulator, scene: Path) -> str:
         return str(job.id)
 
 
-def run_dag(block: Block, folder: Path, emulator: Emulator) -> dict:
+def run_dag(block: Block, folder: Path, emulator: Emulator) -> dict[str, Any]:
     """As a user would: into the DAG folder, and started with a form that is filled in."""
     from airflow.dag_processing.dagbag import DagBag
 
@@ -64,7 +65,7 @@ def run_dag(block: Block, folder: Path, emulator: Emulator) -> dict:
     return problems | {"ok": run.state == "success" and fetched, "states": states}
 
 
-def run_script(block: Block, folder: Path) -> dict:
+def run_script(block: Block, folder: Path) -> dict[str, Any]:
     """In a folder with a scene, and with the variables that the README speaks of."""
     with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()) as printed:
         try:
@@ -74,7 +75,7 @@ def run_script(block: Block, folder: Path) -> dict:
     return {"ok": True, "printed": printed.getvalue()}
 
 
-def run_test(block: Block, folder: Path) -> dict:
+def run_test(block: Block, folder: Path) -> dict[str, Any]:
     """By pytest, as a project that has installed the package would."""
     file = folder / f"test_{block.name}.py"
     file.write_text(block.code)
@@ -84,10 +85,11 @@ def run_test(block: Block, folder: Path) -> dict:
 
 
 def main(folder: Path, result: Path) -> None:
-    found = {}
+    found: dict[str, Any] = {}
     with Emulator() as emulator:
         connection = {"conn_type": "renderjuice", "host": emulator.base_url, "password": emulator.api_key}
         os.environ |= {
+            "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
             "AIRFLOW_CONN_RENDERJUICE_DEFAULT": json.dumps(connection),
             "RENDERJUICE_API_KEY": emulator.api_key,
             "RENDERJUICE_BASE_URL": emulator.base_url,

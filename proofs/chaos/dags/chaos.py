@@ -1,4 +1,6 @@
-"""The DAGs of the chaos run: one for each operator, mode and variant, with one task; one with a safety net; one to fill a pool.
+"""The DAGs of the chaos run.
+
+One for each operator, mode and variant, with one task; one with a safety net; one to fill a pool.
 
 What a task is about comes with its run: `conf` holds `scene` (or `job_id`) and `connection`.
 """
@@ -25,7 +27,7 @@ OPERATORS: dict[str, Any] = {
 }
 MODES = {"deferred": True, "sync": False}
 SHORT = timedelta(seconds=60)
-"""A deadline that comes after the render began, also when Airflow takes half a minute for a task."""
+"""A deadline after the render began, even when Airflow takes half a minute for a task."""
 PLAIN = {"colorManagementPreset": "default"}
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -33,7 +35,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "lenient": {"timeout": SHORT, "cancel_on_timeout": False},
     "spared": {"cancel_on_kill": False},
     "limited": {"execution_timeout": SHORT, "retries": 0},
-    # Longer than SHORT: in the second of the deferral, no triggerer has the trigger yet, and Airflow tells nobody of the end.
+    # Longer than SHORT: in the second of the deferral, no triggerer has the trigger yet, and no
+    # process learns of the end.
     "hurried": {"dagrun_timeout": timedelta(seconds=90)},
     "resubmit": {"on_clear": "resubmit"},
     "once": {"retries": 0},

@@ -24,7 +24,7 @@ class Looker:
     Args:
         page: of a browser.
         folder: for the pictures, and for `asked.txt`: every address that the pages asked for.
-        say: is told of every picture.
+        say: gets a line for each picture.
 
     Attributes:
         problems: what is wrong, picture by picture.
@@ -80,7 +80,8 @@ class Looker:
         Args:
             name: of the picture.
             words: each has to be somewhere on the page.
-            dialog: whether it is about a dialog, of which all is to be seen, also what is scrolled out of sight.
+            dialog: whether it is about a dialog, of which all is to be seen, also what is scrolled
+                out of sight.
         """
         self._settle()
         problems: list[str] = []
@@ -111,7 +112,10 @@ class Looker:
         return True
 
     def _settle(self) -> None:
-        """Until pictures move no more: a page of what runs asks for news for ever, so its silence cannot be waited for."""
+        """Until pictures move no more.
+
+        A page of what runs asks for news for ever, so its silence cannot be waited for.
+        """
         self.page.wait_for_load_state()
         self.page.wait_for_timeout(_SETTLING_MS)
 

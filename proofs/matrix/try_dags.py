@@ -1,9 +1,12 @@
-"""Import every example DAG, and run each with `dag.test()` against an emulator: does this Airflow carry them?
+"""Import every example DAG, and run each with `dag.test()` against an emulator.
 
-    python -m proofs.try_dags
+Does this Airflow carry them?
 
-For the environments of `make matrix`, so it needs no more than Airflow and the extras `emulator` and `media`. What the runs make is
-judged by tests/dags; here it is enough that each ends as it has to.
+    python -m proofs.matrix.try_dags
+
+For the environments of `make matrix`, so it needs no more than Airflow and the extras `emulator`
+and `media`. What the runs make is judged by tests/dags; here it is enough that each ends as it has
+to.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from renderjuice_emulator.testing import Emulator, write_scene
 from tools.local_airflow import LocalAirflow
 from tools.tracker import LocalTracker
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DAGS = ROOT / "dags"
 NIGHT = "2026-11-23"
 SHOTS = """\
@@ -50,7 +53,10 @@ class OnceUnlucky(FastRenderer):
 
 
 def main() -> None:
-    """The command line: exits with 1 when a DAG cannot be imported, warns, or does not end as it has to."""
+    """The command line.
+
+    Exits with 1 when a DAG cannot be imported, warns, or does not end as it has to.
+    """
     with tempfile.TemporaryDirectory() as folder, Emulator(renderer=OnceUnlucky) as emulator:
         home = Path(folder)
         tracker = LocalTracker(home)

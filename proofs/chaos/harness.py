@@ -1,4 +1,7 @@
-"""Where the chaos happens: one Airflow with two triggerers, one emulator, and somebody who restarts what was killed."""
+"""Where the chaos happens.
+
+One Airflow with two triggerers, one emulator, and somebody who restarts what was killed.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from proofs.chaos.case import DIRECT
 from proofs.chaos.leaks import find_leaks
 from proofs.chaos.relay import Relay
-from proofs.chaos.scenario import DIRECT
 from renderjuice_emulator.testing import Emulator
 from tools.local_airflow import LocalAirflow
 from tools.processes import free_port, signal_sessions, stop_sessions
@@ -28,21 +31,24 @@ COMPONENTS = {
     "api-server": "api-server",
     "triggerer": "triggerer",
     "triggerer-2": "triggerer",
-    # In the public API, Airflow's audit log writes on the event loop. With SQLite that may wait for a transaction of a task's
-    # request in the same process, which waits for the event loop. So tasks have a server of their own here.
+    # In the public API, Airflow's audit log writes on the event loop. With SQLite that may wait for
+    # a transaction of a task's request in the same process, which waits for the event loop. So
+    # tasks have a server of their own here.
     "execution-api": "api-server --apps execution --port {execution_port}",
 }
 """Names, and what `airflow` is asked to run."""
 
-# Shorter periods than Airflow's own shorten the waiting of the run. They do not change what is decided, only how soon Airflow
-# notices a death: after 12 s without a heartbeat (triggerer; else 30 s), 30 s (task; else 300 s). A scheduler keeps its 30 s: in
-# the storm it is busy for longer than half of that, and would take its own tasks for orphans.
+# Shorter periods than Airflow's own shorten the waiting of the run. They do not change what is
+# decided, only how soon Airflow notices a death: after 12 s without a heartbeat (triggerer; else 30
+# s), 30 s (task; else 300 s). A scheduler keeps its 30 s: in the storm it is busy for longer than
+# half of that, and would take its own tasks for orphans.
 SETTINGS = {
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
     "AIRFLOW__CORE__MAX_ACTIVE_RUNS_PER_DAG": "200",
     "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": "200",
     "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
-    # One request of the API may use two connections at a time, and dozens come at once: with the 15 of the default they starve.
+    # One request of the API may use two connections at a time, and dozens come at once: with the 15
+    # of the default they starve.
     "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "60",
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
     "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "3",
@@ -55,7 +61,7 @@ SETTINGS = {
 }
 
 
-class Stage:
+class Harness:
     """Everything that runs. A context manager.
 
     Args:
@@ -111,21 +117,24 @@ class Stage:
         """End every wait: what is waited for is no longer wanted."""
         self._over.set()
 
-    def until(self, true: Callable[[], Any], patience: float, what: str, pause: float = 0.5) -> Any:
-        """What `true` returns, once that is true.
+    def until(self, condition: Callable[[], Any], patience: float, what: str, pause: float = 0.5) -> Any:
+        """What `condition` returns, once that is true.
 
         Raises:
             TimeoutError: naming `what`, after `patience` seconds.
         """
         deadline = time.monotonic() + patience
-        while not (found := true()):
+        while not (found := condition()):
             if time.monotonic() > deadline or self._over.is_set():
                 raise TimeoutError(f"{what}: not within {patience:.0f} s")
             time.sleep(pause)
         return found
 
     def send(self, number: signal.Signals, component: str) -> None:
-        """A signal for every process of a component. What was killed is started again, as a service manager would do."""
+        """A signal for every process of a component.
+
+        What was killed is started again, as a service manager would do.
+        """
         program = self.airflow.programs[component]
         if number is signal.SIGKILL:
             program.kill()
@@ -137,13 +146,19 @@ class Stage:
         fernet_key = self.airflow.environment["AIRFLOW__CORE__FERNET_KEY"]
         return find_leaks(self.airflow.home, fernet_key, (KEY, WEBHOOK_SECRET))
 
-    def tell(self, method: str, path: str, body: dict[str, Any]) -> Any:
-        """Change something through Airflow's API, one after the other: SQLite has but one writer."""
+    def change(self, method: str, path: str, body: dict[str, Any]) -> Any:
+        """Change something through Airflow's API, one after the other.
+
+        SQLite has but one writer.
+        """
         with self._writing:
             return self.airflow.api(method, path, json=body)
 
     def make(self, path: str, body: dict[str, Any]) -> None:
-        """Make something that has a name of its own; an answer that was lost on the way makes no second one."""
+        """Make something that has a name of its own.
+
+        An answer that was lost on the way makes no second one.
+        """
         with self._writing:
             self.airflow.make(path, body)
 
@@ -196,7 +211,10 @@ class Stage:
     # Connections
 
     def connect(self, name: str, *, relayed: bool) -> None:
-        """A connection of this name, if there is none yet; through a relay of its own, it can have outages of its own."""
+        """A connection of this name, if there is none yet.
+
+        Through a relay of its own, it can have outages of its own.
+        """
         if name in self._connections:
             return
         self._connections.add(name)

@@ -1,8 +1,4 @@
-"""`make look`: a browser looks at the example DAGs in a real Airflow while they run, and keeps what it saw in `demo/look`.
-
-Each page is checked (its words are there, nothing was refused, no error is shown), which is no more than a start: somebody has to
-look at the pictures. It needs a Chromium or a Chrome on the path, or named by `RENDERJUICE_BROWSER`.
-"""
+"""Looks at everything, and exits with 1 if something is wrong with a page."""
 
 from __future__ import annotations
 
@@ -19,14 +15,14 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from proofs.looker import SIZE, Looker
+from proofs.look.looker import SIZE, Looker
 from tools.airflow_api import STATES_AT_END
-from tools.demo import DEMO, NIGHTLY, QUICKSTART, connect, down, new_airflow
+from tools.demo import down
 from tools.demo_scenes import build_scenes
+from tools.demo_services import DEMO, NIGHTLY, QUICKSTART, start_services
 from tools.local_airflow import LocalAirflow
 from tools.local_emulator import KEY, LocalEmulator
 from tools.progress import Narrator
-from tools.tracker import LocalTracker
 
 LOOK = DEMO / "look"
 BULK, RERENDER = "renderjuice_bulk", "renderjuice_rerender_failed"
@@ -83,15 +79,8 @@ def everything(narrator: Narrator) -> Iterator[tuple[LocalAirflow, LocalEmulator
     for name in ("juice", "citrus"):
         shutil.copy(DEMO / "scenes" / f"{name}.blend", DEMO / "bulk")
     with ExitStack() as cleanup:
-        emulator = LocalEmulator(DEMO, "--speed", "3")
-        cleanup.callback(emulator.stop)
-        tracker = LocalTracker(DEMO)
-        cleanup.callback(tracker.program.stop)
-        airflow = new_airflow()
-        cleanup.callback(airflow.stop)
-        airflow.start()
-        connect(airflow, emulator, tracker)
-        yield airflow, emulator
+        services = start_services(cleanup)
+        yield services.airflow, services.emulator
 
 
 def new_page(browser: Browser, airflow: LocalAirflow) -> Page:
@@ -181,7 +170,7 @@ def look_at_run(looker: Looker, airflow: LocalAirflow, dag: str, run: str) -> No
 
 
 def look_at_failure(looker: Looker, run: str) -> None:
-    """Why a shot failed, in at most two clicks, from the page of the run and from that of the DAG."""
+    """Why a shot failed, in at most two clicks, from the page of the run and of the DAG."""
     looker.visit(f"/dags/{NIGHTLY}/runs/{run}")
     looker.take("failed-run", "Failed")
     looker.clicks = 0
@@ -200,10 +189,10 @@ def look_at_failure(looker: Looker, run: str) -> None:
     looker.at_most_two_clicks("from the page of the DAG to the log of the task that failed")
 
 
-def until(true: Any) -> None:
-    """Wait until it is so."""
+def until(condition: Any) -> None:
+    """Wait until `condition` returns something true."""
     deadline = time.monotonic() + PATIENCE
-    while not true():
+    while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"Not within {PATIENCE:.0f} s; logs: {DEMO / 'airflow' / 'logs'}")
         time.sleep(1)

@@ -1,12 +1,15 @@
-"""`make matrix`: does what we claim hold on every Airflow and Python that we claim? Exits with 1 if it does not.
+"""`make matrix`: does what we claim hold on every Airflow and Python that we claim?
+
+Exits with 1 if it does not.
 
     python -m proofs.matrix                  # every cell, some minutes each
     python -m proofs.matrix 3.1-py3.12 3.4   # these; without a Python, on the newest that is here
     python -m proofs.matrix --quick          # without the kills, about a minute each
-    python -m proofs.matrix --pin            # choose anew what the cells are made of
+    python -m proofs.matrix --pin            # choose again what the cells are made of
 
-A cell is a version of Airflow on a version of Python, in an environment of its own. What else is in it is what was there when that
-Airflow was released: with later libraries than it was tested with, an Airflow of half a year ago does not even start.
+A cell is a version of Airflow on a version of Python, in an environment of its own. What else is in
+it is what was there when that Airflow was released: with later libraries than it was tested with,
+an Airflow of half a year ago does not even start.
 """
 
 from __future__ import annotations
@@ -22,10 +25,10 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ROOT / ".venv-matrix"
 LOGS = ROOT / ".run" / "matrix"
-CONSTRAINTS = ROOT / "proofs" / "constraints"
+CONSTRAINTS = Path(__file__).parent / "constraints"
 UV = (sys.executable, "-m", "uv")
 
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -34,12 +37,14 @@ RELEASED = {
     "3.2": ("3.2.2", date(2026, 5, 29)),
     "3.4": ("3.4.0b2", date(2026, 10, 20)),
 }
-"""The newest of each minor version, and its day. What 3.3 is made of is in constraints.txt, for development runs on it."""
+"""The newest of each minor version, and its day. What 3.3 is made of is in constraints.txt, for
+development runs on it."""
 AIRFLOWS = ("3.1", "3.2", "3.3", "3.4")
 CELLS = tuple(f"{airflow}-py{python}" for airflow in AIRFLOWS for python in (PYTHONS[0], PYTHONS[-1]))
-"""By default each Airflow on the oldest and the newest Python: what holds on both is not lost between them."""
+"""By default each Airflow on the oldest and the newest Python: what holds on both is not lost
+between them."""
 
-DAGS = ("proofs.try_dags",)
+DAGS = ("proofs.matrix.try_dags",)
 KILLS = ("proofs.chaos", "--only=marked")
 
 
@@ -71,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m proofs.matrix", description=__doc__.splitlines()[0])
     parser.add_argument("cells", nargs="*", help=f"by default {' '.join(CELLS)}")
     parser.add_argument("--quick", action="store_true", help="only import and run the example DAGs, no kills")
-    parser.add_argument("--pin", action="store_true", help="write proofs/constraints anew")
+    parser.add_argument("--pin", action="store_true", help="write proofs/matrix/constraints again")
     options = parser.parse_args()
     if options.pin:
         pin()
@@ -107,7 +112,10 @@ def try_cell(cell: Cell, checks: Sequence[Sequence[str]]) -> str:
 
 
 def find_python(version: str) -> str:
-    """The path of this version's interpreter; empty when there is none. pyenv's are looked at too: they need not be active."""
+    """The path of this version's interpreter.
+
+    Empty when there is none. pyenv's are looked at too: they need not be active.
+    """
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     folders = [str(path) for path in sorted(pyenv.glob(f"versions/{version}*/bin"))]
     command = [*UV, "python", "find", "--system", "--no-python-downloads", version]

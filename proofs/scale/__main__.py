@@ -1,4 +1,4 @@
-"""`make scale`: 60 shots in one night and 300 scenes in one bulk run, on SQLite and this machine, with time sped up.
+"""60 shots in one night and 300 scenes in one bulk run, with time sped up.
 
 No task may fail, every render is paid for once, and every task of the grid carries its shot's name.
 """
@@ -23,10 +23,10 @@ from tools.local_airflow import LocalAirflow
 from tools.local_emulator import KEY, LocalEmulator
 from tools.tracker import LocalTracker
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NIGHT, BULK = 60, 300
 PATIENCE = 45 * 60
-"""Seconds for each run: far more than it takes, so that a run that hangs is told as one."""
+"""Seconds for each run: far more than it takes, so a run that takes longer hangs."""
 
 
 def main() -> None:
@@ -66,7 +66,10 @@ def write_scenes(folder: Path) -> None:
 
 
 def environment(folder: Path, emulator: LocalEmulator, tracker: LocalTracker) -> dict[str, str]:
-    """Connections, and where things lie. Polls are as rare as by default: in that time a busy scheduler hears of a deferral."""
+    """Connections, and where things lie.
+
+    Polls are as rare as by default: in that time a busy scheduler hears of a deferral.
+    """
     renderjuice = {"conn_type": "renderjuice", "host": emulator.base_url, "password": KEY}
     return {
         "AIRFLOW_CONN_RENDERJUICE_DEFAULT": json.dumps(renderjuice),
@@ -76,13 +79,14 @@ def environment(folder: Path, emulator: LocalEmulator, tracker: LocalTracker) ->
         "RENDERJUICE_WORK": str(folder / "work"),
         "RENDERJUICE_POOL": "renderjuice",
         "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": str(2 * BULK),
-        # One round of the scheduler over a thousand task instances takes seconds: what it hands out must last until the next.
+        # One round of the scheduler over a thousand task instances takes seconds: what it hands out
+        # must last until the next.
         "AIRFLOW__CORE__PARALLELISM": "12",
     }
 
 
 def finish(airflow: AirflowApi, emulator: LocalEmulator, dag_id: str, conf: dict[str, Any], count: int) -> bool:
-    """Run a DAG to its end, and tell how it went; whether all is well."""
+    """Run a DAG to its end, and print how it went; returns whether all is well."""
     before, began = emulator.renders_started(), time.monotonic()
     run_id = airflow.trigger(dag_id, conf)
     while (state := airflow.run_state(dag_id, run_id)) not in STATES_AT_END and time.monotonic() - began < PATIENCE:
