@@ -116,8 +116,7 @@ class Operations:
 
     def _create_job(self, slug: str) -> Flow[Job]:
         try:
-            call = Call("POST", "/jobs", {"slug": slug})
-            job = yield from self.ask(call, self.read.job, Repeat.IF_NOT_DONE)
+            job = yield from self.ask(Call("POST", "/jobs", {"slug": slug}), self.read.job, Repeat.IF_NOT_DONE)
         except errors.RenderjuiceError as failure:
             if not may_have_been_executed(failure):
                 raise
@@ -256,8 +255,7 @@ class Operations:
         if job_id is None:
             return self.ask(Call("GET", "/jobs/progress"), self.read.progress)
         job_id = check_job_id(job_id)
-        call = Call("GET", f"/jobs/{job_id}/progress")
-        return self.ask(call, partial(self.read.progress, job_id=job_id))
+        return self.ask(Call("GET", f"/jobs/{job_id}/progress"), partial(self.read.progress, job_id=job_id))
 
     def get_downloads(self, job_id: str) -> Flow[Downloads]:
         """Get the signed URLs of a job's outputs: `GET /jobs/{id}/downloads`.
