@@ -1,4 +1,4 @@
-"""Hundreds of scenes with one configuration: each file is one task, from upload to rendered frames."""
+"""Hundreds of scenes with one configuration: one task for each, from upload to finished render."""
 
 from __future__ import annotations
 

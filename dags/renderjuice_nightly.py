@@ -72,7 +72,7 @@ with DAG(
         default_args={"map_index_template": SHOT_NAME, "pre_execute": guard, "on_failure_callback": note_failure}
     )
     def shot(order: Any, base_file: Any, base_folder: Any, over_file: Any, over_folder: Any) -> None:
-        """One shot. Its layers are rendered only when all are valid: half a composite is money lost."""
+        """One shot. Layers are rendered only when all are valid: half a composite is money lost."""
         layers = {"base": (base_file, base_folder), "over": (over_file, over_folder)}
         found = {}
         for layer, (file, _) in layers.items():

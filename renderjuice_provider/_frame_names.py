@@ -1,8 +1,8 @@
 """Which frame a file is, read from its name as Blender and artists write them.
 
 `sh010_0001_2k.png` holds three numbers. Which of them counts the frames is seen from all names
-together: it is the one that has the values that were ordered, or else the one that changes most from
-file to file.
+together: it is the one that has the values that were ordered, or else the one that changes most
+from file to file.
 """
 
 from __future__ import annotations

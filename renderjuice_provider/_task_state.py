@@ -1,4 +1,4 @@
-"""What Airflow says of a task instance right now: whoever is told to stop must know why."""
+"""What Airflow says of a task instance right now: a process that it stops has to know why."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ DEADLINE_KEY = "renderjuice_deadline"
 
 
 def task_state(ti: Any) -> str:
-    """The state of this task instance in Airflow's database; "None" when it has none, as after a clear. It blocks for requests.
+    """The state of this task instance in Airflow's database; "None" without one, as after a clear.
+
+    It blocks for requests. Beside Airflow's states it returns `GONE` and `DELETED`.
 
     Args:
         ti: anything that names a task instance, on a worker or in the triggerer.
@@ -27,7 +29,10 @@ def task_state(ti: Any) -> str:
 
 
 def waits_until(ti: Any) -> float | None:
-    """Until when this task instance waits now, in seconds since the epoch; None where it does not say. It blocks for a request."""
+    """Until when this task instance waits, in seconds since the epoch; None where it does not say.
+
+    It blocks for a request.
+    """
     from airflow.sdk.execution_time.xcom import XCom
 
     value = XCom.get_one(
@@ -37,9 +42,10 @@ def waits_until(ti: Any) -> float | None:
 
 
 def is_in_process() -> bool:
-    """Whether scheduler, worker and triggerer are this one process, as in `dag.test()` and `airflow tasks test`.
+    """Whether scheduler, worker and triggerer are this one process.
 
-    What it leaves behind nobody takes up.
+    So it is in `dag.test()` and `airflow tasks test`. What such a process leaves behind, no other
+    takes up.
     """
     from airflow.sdk.execution_time import task_runner
 

@@ -29,7 +29,7 @@ def find_scenes(**context: Any) -> list[dict[str, Any]]:
 
 
 def scene_arguments(folder: str, config: dict[str, Any]) -> list[dict[str, Any]]:
-    """Arguments for each `.blend` and `.zip`, sorted by name, without what systems and Blender leave.
+    """Arguments for each `.blend` and `.zip`, by name, without what systems and Blender leave.
 
     Raises:
         ValueError: when there are none.

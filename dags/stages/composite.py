@@ -2,8 +2,8 @@
 
 Scene-linear pictures are laid over each other in linear Rec.709, then go through an OCIO display
 transform to sRGB. Finished pictures lose their curve for the mixing and get it back afterwards, so
-that a single layer stays as it is, and nothing is tone-mapped twice. Each file says of which kind it
-is: see `stages.pictures`.
+that a single layer stays as it is, and nothing is tone-mapped twice. Each file says of which kind
+it is: see `stages.pictures`.
 """
 
 from __future__ import annotations

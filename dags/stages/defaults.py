@@ -9,16 +9,17 @@ from typing import Any
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceJobError
 
 DELIVERIES = os.environ.get("RENDERJUICE_DELIVERIES", "/srv/renderjuice/deliveries")
-"""Where deliveries and summaries go: a folder that all workers share, or any ObjectStoragePath URL."""
+"""Where deliveries and summaries go: a folder that all workers share, or any ObjectStoragePath
+URL."""
 WORK = os.environ.get("RENDERJUICE_WORK", "/srv/renderjuice/work")
 """Where rendered frames wait for compositing; the same kinds of places."""
 POLL_INTERVAL = float(os.environ.get("RENDERJUICE_POLL_INTERVAL", "30"))
 """Seconds between two polls of a job."""
 POOL = os.environ.get("RENDERJUICE_POOL", "default_pool")
-"""The pool of the renders. Airflow's default pool does not limit them: a render is deferred while it
-runs, and that pool does not count deferred tasks. To limit how many run, and are paid, at once, make
-a pool that counts them: `airflow pools set renderjuice 8 "Renders at once" --include-deferred`, and
-set `RENDERJUICE_POOL=renderjuice`."""
+"""The pool of the renders. Airflow's default pool does not limit them: a render is deferred while
+it runs, and that pool does not count deferred tasks. To limit how many run, and are paid, at once,
+make a pool that counts them: `airflow pools set renderjuice 8 "Renders at once"
+--include-deferred`, and set `RENDERJUICE_POOL=renderjuice`."""
 
 
 def pool_note() -> str:

@@ -4,8 +4,8 @@
     <destination>/shots/<shot>/<version>/manifest.json   written after all files of the version
     <destination>/shots/<shot>/<version>/<shot>.mp4, contact_sheet.png, frames/<shot>.0001.png ...
 
-A folder without a manifest is not a delivery. The version is the start of the fingerprint, so what is
-delivered twice goes to the same place, and is found there.
+A folder without a manifest is not a delivery. The version is the start of the fingerprint, so what
+is delivered twice goes to the same place, and is found there.
 """
 
 from __future__ import annotations

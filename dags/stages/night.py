@@ -116,7 +116,7 @@ def summarize(renderjuice_conn_id: str = CONNECTION, **context: Any) -> dict[str
 
 @task(trigger_rule="all_done", task_id="summarize")
 def summarize_repairs(renderjuice_conn_id: str = CONNECTION, **context: Any) -> dict[str, Any]:
-    """`summarize` for repairs. New jobs replace the failed ones, so the next repair starts from them."""
+    """`summarize` for repairs. New jobs replace the failed ones; the next repair starts from them."""
     ti = context["ti"]
     decisions, jobs = [], {}
     for index, repair in enumerate((_planned(ti) or {}).get("repairs", ())):
@@ -171,7 +171,7 @@ def _planned(ti: Any) -> dict[str, Any] | None:
 
 
 def _pull(ti: Any, stage: str, key: str = "return_value") -> list[Any]:
-    """XComs of all tasks of the group whose name begins with `stage`, of all shots, in any order."""
+    """XComs of the tasks whose name begins with `stage`, of all shots, in any order."""
     ids = [
         task_id
         for task_id in ti.task.dag.task_ids

@@ -133,7 +133,7 @@ def _order(shot: ListedShot, hashes: Mapping[str, str], params: Mapping[str, Any
 
 
 def fingerprint(shot: ListedShot, content: Mapping[str, str], quality: str) -> str:
-    """SHA-256 of all that changes pixels: the scenes' bytes, the shot's and the pipeline's settings.
+    """SHA-256 of all that changes pixels: the scenes' bytes, and shot and pipeline settings.
 
     Paths, priorities, dates, notes and the way in which frames are written are not part of it:
     changing them renders nothing again.

@@ -23,8 +23,8 @@ LONGEST = 1 << 20
 DEEPEST = 16
 """Levels of nested lists and settings. A shot's settings have six."""
 MOST_VALUES = 100_000
-"""Values in a list. An alias counts as all that it stands for: nine lines of aliases can stand for a
-billion values."""
+"""Values in a list. An alias counts as all that it stands for: nine lines of aliases can stand for
+a billion values."""
 _HOW_TO_RAISE = " (the limit is {} in stages.shot_text)"
 
 

@@ -59,7 +59,7 @@ def entries_of(
 
 
 def _reason(task: str, jobs: Mapping[str, Mapping[str, Any]]) -> str:
-    """Why a shot failed, when its tasks left no reason: a deferred task that is ended does not run."""
+    """Why a shot failed whose tasks left no reason, such as a deferred task that was ended."""
     reasons = "; ".join(outcome["reason"] for outcome in jobs.values() if outcome["reason"])
     if not reasons and any(outcome["status"] == "canceled" for outcome in jobs.values()):
         reasons = "its render was cancelled"

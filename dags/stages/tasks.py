@@ -60,7 +60,8 @@ class DecideOperator(BaseBranchOperator):
         ti = context["ti"]
         ti.xcom_push("decision", decision)
         configs = decision.get("configs", {})
-        # Every layer gets both, so that the templates of a task that `guard` will skip can be rendered.
+        # Every layer gets both, so that the templates of a task that `guard` will skip can be
+        # rendered.
         for layer in self.found:
             ti.xcom_push(f"{layer}_job", decision["jobs"].get(layer, ""))
             ti.xcom_push(f"{layer}_config", configs.get(layer, {}))
@@ -104,7 +105,8 @@ def note_failure(context: Any) -> None:
             "map_index": ti.map_index,
             "task": ti.task_id,
             "reason": redact(str(error or "it was killed"), longest=1000),
-            # A scene that cannot be opened has to be fixed by the artist, like one without a camera.
+            # A scene that cannot be opened has to be fixed by the artist, like one without a
+            # camera.
             "rejects": final and free and stage in {"upload", "validate"},
         },
     )

@@ -1,4 +1,4 @@
-"""Renderjuice over HTTP. Knows nothing of Airflow: `RenderjuiceClient(api_key)` works in any program.
+"""Renderjuice over HTTP, without Airflow: `RenderjuiceClient(api_key)` works in any program.
 
     from renderjuice_provider.api import RenderjuiceClient
 
@@ -6,8 +6,8 @@
         for job in client.list_jobs():
             print(job.id, job.status)
 
-What is named here is public; modules whose names begin with an underscore are not. Nothing is imported
-before it is used, because Airflow parses DAG files again and again.
+What is named here is public; modules whose names begin with an underscore are not. Nothing is
+imported before it is used, because Airflow parses DAG files again and again.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class AsyncWire:
         self._clients: dict[Purpose, httpx.AsyncClient] = {}
 
     async def run(self, flow: Flow[T]) -> T:
-        """The flow's result. What fails on this machine is raised in the flow, which may handle it."""
+        """The result. Failures of this machine are raised in the flow, which may catch them."""
         with closing(flow):
             try:
                 step = next(flow)
@@ -96,7 +96,7 @@ class AsyncWire:
 
     async def _gather(self, step: Gather[Any]) -> list[Any]:
         results: dict[int, Any] = {}
-        left = iter(enumerate(step.flows))  # a task for each of 100,000 flows would hold up the loop
+        left = iter(enumerate(step.flows))  # not a task each: 100,000 would block the loop
 
         async def take_turns() -> None:
             for place, flow in left:
@@ -164,7 +164,7 @@ class AsyncWire:
         return Response(response.status_code, dict(response.headers.items()), body.whole())
 
     def _api(self) -> httpx.AsyncClient:
-        # The environment may name another proxy at any time. Comparing it costs less than finding the proxy.
+        # The environment may change at any time. To compare it is quicker than to find the proxy.
         purpose = ("api", tuple(map(os.environ.get, VARIABLES)))
         client = self._clients.get(purpose)
         if client is None:

@@ -1,9 +1,9 @@
 """One attempt at a request, and its limits: how long it may take, and how many bytes it may bring.
 
 The time-out of a socket counts the seconds between two bytes. Header lines, hints (103), extensions
-of chunks, trailers and compressed blocks that hold nothing can come for ever, one byte at a time. So
-an attempt has an end. Where a file of any size is sent or fetched, only the bytes of the file itself
-move that end. A body is read up to a limit, for one without an end would fill the memory.
+of chunks, trailers and compressed blocks that hold nothing can come for ever, one byte at a time.
+So an attempt has an end. Where a file of any size is sent or fetched, only the bytes of the file
+itself move that end. A body is read up to a limit, for one without an end would fill the memory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import httpx  # noqa: TID253 - only the wires import this module
 from renderjuice_provider.api._unpacking import Unpacker
 
 PATIENCE = 4.0
-"""Times the time-out: seconds for a whole call to the API, and for any response that is no file."""
+"""Times the time-out: seconds for a whole call to the API, and for any response without a file."""
 ENOUGH = 1 << 20
 """Bytes of a file that must move within one time-out of the store (3.5 KB/s at the default)."""
 LONGEST = 64 << 20
@@ -50,7 +50,7 @@ class Attempt:
         self.end = self.clock() + seconds
 
     def moved(self, size: int) -> None:
-        """Note that `size` bytes of the file were moved: after `ENOUGH` of them, the time starts again."""
+        """Note that `size` bytes moved: after `ENOUGH` of them the time starts again."""
         self._moved += size
         if self._moved >= ENOUGH:
             self._moved = 0
@@ -58,7 +58,7 @@ class Attempt:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Stop the clock while this machine's disk works: the connection is not to blame for that."""
+        """Stop the clock while the disk works: the connection is not to blame for that."""
         left = self.left
         try:
             yield
@@ -103,7 +103,8 @@ class Body:
 
         Raises:
             httpx.ReadError: when the body is too long, as if the connection had failed.
-            httpx.TimeoutException: when the attempt is over: bytes may arrive faster than they are read.
+            httpx.TimeoutException: when the attempt is over: bytes may arrive faster than they are
+            read.
         """
         for piece in self._unpacker.pieces(chunk) if self._unpacker else (chunk,):
             if self._attempt.end < self._attempt.clock():

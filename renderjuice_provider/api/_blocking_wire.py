@@ -72,7 +72,7 @@ class BlockingWire:
         self._opening = Lock()
 
     def run(self, flow: Flow[T]) -> T:
-        """The flow's result. What fails on this machine is raised in the flow, which may handle it."""
+        """The result. Failures of this machine are raised in the flow, which may catch them."""
         with closing(flow):
             try:
                 step = next(flow)
@@ -157,7 +157,7 @@ class BlockingWire:
         return Response(response.status_code, dict(response.headers.items()), body.whole())
 
     def _api(self) -> httpx.Client:
-        # The environment may name another proxy at any time. Comparing it costs less than finding the proxy.
+        # The environment may change at any time. To compare it is quicker than to find the proxy.
         purpose = ("api", tuple(map(os.environ.get, VARIABLES)))
         client = self._clients.get(purpose)
         if client is None:
@@ -172,7 +172,7 @@ class BlockingWire:
             if purpose not in self._clients:
                 client = open_client(httpx.Client, TimedTransport, options(), proxy_for(url))
                 self._clients[purpose] = client
-                # Operators have no end at which they could close a client: its sockets close with it.
+                # Operators have no moment to close a client, so it closes with this wire.
                 weakref.finalize(self, client.close)
             return self._clients[purpose]
 

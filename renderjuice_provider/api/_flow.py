@@ -1,7 +1,7 @@
 """Flows: generators that decide what to do, and leave it to a wire to do it.
 
-An operation on Renderjuice is a flow. It yields steps (a request, a pause, work on the disk) and gets
-the result of each. `renderjuice_provider.api._blocking_wire` performs the steps in the calling
+An operation on Renderjuice is a flow. It yields steps (a request, a pause, work on the disk) and
+gets the result of each. `renderjuice_provider.api._blocking_wire` performs the steps in the calling
 thread, `renderjuice_provider.api._async_wire` on an event loop, and a test performs them by hand:
 the flow is the same.
 
@@ -17,8 +17,8 @@ How to write one: every step is used with `yield from`, which is typed, and give
 A flow uses another one in the same way: `status = yield from when_it_answers(job_id)`.
 Who performs it: `client.run(when_it_answers(job_id))`, or `await client.run(...)`.
 
-A flow must not block, sleep or send anything itself. It may catch every `RenderjuiceError`, also one
-that a step raises because this machine failed (a full disk, an unusable proxy).
+A flow must not block, sleep or send anything itself. It may catch every `RenderjuiceError`, also
+one that a step raises because this machine failed (a full disk, an unusable proxy).
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ class Step(Generic[Result]):
     """Something that a wire performs for a flow; `yield from` it to get its result."""
 
     def __iter__(self) -> Generator[Step[Any], Any, Result]:
-        # All steps of a flow pass the same `yield`, so Python's types cannot say which result belongs
-        # to which step. This line can, and it is the only one that must.
+        # All steps pass the same `yield`, so its type cannot say which result belongs to which
+        # step. Here it is known, and nowhere else must it be said.
         result: Result = yield self
         return result
 
@@ -102,7 +102,8 @@ class Call(Step[Response | NoResponse]):
         path: below the base URL.
         body: what is sent as JSON; None sends no body.
         params: the query.
-        longest: bytes of a body that are read; by default `renderjuice_provider.api._attempt.LONGEST`.
+        longest: bytes of a body that are read; by default
+            `renderjuice_provider.api._attempt.LONGEST`.
         within: seconds after which the response is of little use. The call gets the client's
             `timeout` in any case.
     """

@@ -13,7 +13,8 @@ def check_job_id(job_id: str) -> str:
     """`job_id` in the usual form of a UUID.
 
     Raises:
-        RenderjuiceInputError: when it is not a UUID. Ids go into paths, so this keeps `../` out of URLs.
+        RenderjuiceInputError: when it is not a UUID. Ids go into paths, so this keeps `../` out of
+            URLs.
     """
     try:
         return str(uuid.UUID(job_id)) if isinstance(job_id, str) else _no_uuid(job_id)
@@ -33,15 +34,15 @@ def same_job(one: str, other: str) -> bool:
 
 
 def check_answer(answered: str, asked: str | None) -> None:
-    """Raise unless a response is about the job that was asked for; `asked` is None when any job will do.
+    """Raise unless a response is about the job that was asked for; None stands for any job.
 
     Raises:
-        RenderjuiceResponseError: when a cache, a proxy or the server mixed something up. Nothing may
-            be rendered, cancelled or reported because of such a response.
+        RenderjuiceResponseError: when a cache, a proxy or the server mixed something up. Nothing
+            may be rendered, cancelled or reported because of such a response.
     """
     if asked is not None and not same_job(answered, asked):
         raise RenderjuiceResponseError(
-            f"Renderjuice's answer is about another job ({redact(answered)[:80]}) "
+            f"Renderjuice's response is about another job ({redact(answered)[:80]}) "
             f"than the one that was asked for ({asked})"
         )
 

@@ -61,7 +61,7 @@ class JobListing:
         return self._jobs(found)
 
     def _fresh(self, jobs: list[Any], wanted: Container[str] | None) -> tuple[bool, list[Any]]:
-        """Whether any is new, and the new ones that are wanted. `parse` refuses what is not a job."""
+        """Whether any is new, and the new ones that are wanted, for `parse` to check."""
         fresh, found = False, []
         for job in jobs:
             job_id = job.get("id") if isinstance(job, dict) else None
@@ -97,7 +97,7 @@ class JobListing:
     def _read(self, response: Response) -> dict[str, Any]:
         body = unwrap(self._operations.read.json(response), "jobs")
         if not isinstance(body, dict) or not isinstance(body.get("jobs"), list):
-            raise RenderjuiceResponseError("Renderjuice's answer is no list of jobs")
+            raise RenderjuiceResponseError("Renderjuice's response is not a list of jobs")
         return body
 
 

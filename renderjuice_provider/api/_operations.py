@@ -1,4 +1,4 @@
-"""The operations of Renderjuice: what each call sends, and what happens when a response is odd or lost.
+"""What each call of the API sends, and what happens when its response is odd or lost.
 
 Every operation is a flow (see `renderjuice_provider.api._flow`), so it is written once for both
 clients; `renderjuice_provider.api.client` makes a method of each. The docstrings here are those of
@@ -49,12 +49,7 @@ class Operations:
         read: makes values and errors of responses.
     """
 
-    def __init__(
-        self,
-        api_key: str,
-        policy: RetryPolicy,
-        now: Callable[[], datetime] = _utc_now,
-    ) -> None:
+    def __init__(self, api_key: str, policy: RetryPolicy, now: Callable[[], datetime] = _utc_now) -> None:
         self.policy = policy
         self.now = now
         self.read = Reader(api_key, now)
@@ -67,8 +62,8 @@ class Operations:
         Both know which jobs were just created.
 
         Args:
-            until: when the response of a call is of little use any more, in seconds since the epoch;
-                asked before each call.
+            until: when the response of a call is of little use any more, in seconds since the
+                epoch; asked before each call.
         """
         same = copy(self)
         same.policy = replace(self.policy, max_attempts=1)
@@ -132,7 +127,7 @@ class Operations:
 
         A job that this client has just created may not be visible yet, so its 404 is retried twice.
         """
-        if not isinstance(job_id, str) or not _CHECKED_ID(job_id):  # ids of a poll are checked already
+        if not isinstance(job_id, str) or not _CHECKED_ID(job_id):  # those of a poll match
             job_id = check_job_id(job_id)
         return self._get_new_job(job_id) if job_id in self._unseen else self._get_job(job_id)
 
@@ -154,8 +149,8 @@ class Operations:
     def validate_job(self, job_id: str) -> Flow[Job]:
         """Start validation: `POST /jobs/{id}/validate`. A job that is past it is returned as it is.
 
-        It is allowed only from `created`; on any doubt the job is read, and its status decides. A job
-        that was created a moment ago may not be visible yet, so a 404 is retried twice.
+        It is allowed only from `created`; on any doubt the job is read, and its status decides. A
+        job that was created a moment ago may not be visible yet, so a 404 is retried twice.
         """
         job_id = check_job_id(job_id)
         return self._post_action(job_id, "validate", lambda job: job.status != JobStatus.CREATED, _UNSEEN)
@@ -163,8 +158,8 @@ class Operations:
     def cancel_job(self, job_id: str) -> Flow[Job]:
         """Cancel the job: `POST /jobs/{id}/cancel`. A job that is over is returned as it is.
 
-        On any doubt the job is read. It may have completed meanwhile, so check the status of what is
-        returned.
+        On any doubt the job is read. It may have completed meanwhile, so check the status of what
+        is returned.
         """
         return self._cancel(check_job_id(job_id))
 
@@ -254,7 +249,8 @@ class Operations:
         """
         if job_id is None:
             return self.ask(Call("GET", "/jobs/progress"), self.read.progress)
-        job_id = check_job_id(job_id)
+        if not isinstance(job_id, str) or not _CHECKED_ID(job_id):  # those of a poll match
+            job_id = check_job_id(job_id)
         return self.ask(Call("GET", f"/jobs/{job_id}/progress"), partial(self.read.progress, job_id=job_id))
 
     def get_downloads(self, job_id: str) -> Flow[Downloads]:
@@ -273,7 +269,7 @@ class Operations:
             attempt += 1
             if self._until is not None:
                 call = replace(call, within=self._until() - self.now().timestamp())
-            # Every call to the API passes here, so `yield from call` and `outcome.ok` are written out.
+            # Every call passes here, so `yield from call` and `outcome.ok` are written out.
             outcome: Response | NoResponse = yield call
             failure: errors.RenderjuiceError
             if isinstance(outcome, Response) and 200 <= outcome.status < 300:

@@ -23,8 +23,8 @@ class PartialFileWriter:
     Use it with `with` or `async with`. A file that did not arrive whole is removed.
     """
 
-    def __init__(self, part: Path) -> None:
-        self._part = part
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._file: IO[bytes] = BytesIO()
         self._size = 0
         self._hash = hashlib.sha256()
@@ -45,7 +45,7 @@ class PartialFileWriter:
         self._size += len(chunk)
 
     def _open(self) -> None:
-        self._file = self._on_disk(lambda: self._part.open("wb"))
+        self._file = self._on_disk(lambda: self._path.open("wb"))
 
     def _finish(self) -> None:
         try:
@@ -62,14 +62,14 @@ class PartialFileWriter:
     def _discard(self) -> None:
         with suppress(OSError):  # the disk may be full; what is left in the buffer is not needed
             self._file.close()
-        self._part.unlink(missing_ok=True)
+        self._path.unlink(missing_ok=True)
 
     def _on_disk(self, work: Callable[[], T]) -> T:
         try:
             return work()
         except OSError as error:
             reason = error.strerror or error
-            raise RenderjuiceTransferError(f"Cannot write {self._part}: {reason}", bill=Bill.KEPT) from error
+            raise RenderjuiceTransferError(f"Cannot write {self._path}: {reason}", bill=Bill.KEPT) from error
 
     def __enter__(self) -> Self:
         self._open()

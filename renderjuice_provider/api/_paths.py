@@ -1,7 +1,7 @@
 """Where outputs are written: names that come from outside, made harmless, distinct and stable.
 
-`fileName`, `relativePath`, `view` and node names come from Renderjuice, and from the scene's author.
-A name that would lead out of the destination loses the parts that do.
+`fileName`, `relativePath`, `view` and node names come from Renderjuice, and from the scene's
+author. A name that would lead out of the destination loses the parts that do.
 """
 
 from __future__ import annotations

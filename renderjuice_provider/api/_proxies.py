@@ -1,7 +1,7 @@
-"""Which proxy the environment names for an address: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, and what `NO_PROXY` takes out.
+"""The proxy for an address, from `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
 
-httpx reads these variables too, but fails for every address when `NO_PROXY` names an IPv6 network, as clusters and container tools
-write it, and takes a network for its first address.
+httpx reads these variables too. But it fails for every address when `NO_PROXY` names an IPv6
+network, as clusters and container tools write it, and it reads a network as its first address.
 """
 
 from __future__ import annotations
@@ -39,16 +39,18 @@ class Proxy(NamedTuple):
 
 
 def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> Proxy | None:
-    """The proxy on the way to `url`, or None: to this machine there is none, whatever the environment says.
+    """The proxy for `url`, or None. This machine itself is never reached through a proxy.
 
-    `environment`: as `urllib.request.getproxies` gives it, which is the default.
+    Args:
+        url: where a request goes.
+        environment: as `urllib.request.getproxies` gives it, which is the default.
     """
     known = _proxies(tuple(map(os.environ.get, VARIABLES))) if environment is None else environment
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        return None  # no way leads there
+        return None  # not an address
     scheme = next((name for name in (parts.scheme, "all") if known.get(name)), None)
     if scheme is None or is_loopback(host) or _is_exempt(host, port, known.get("no", "")):
         return None
@@ -58,15 +60,15 @@ def proxy_for(url: str, environment: Mapping[str, str] | None = None) -> Proxy |
 
 @lru_cache(maxsize=1)
 def _proxies(_variables: tuple[str | None, ...]) -> Mapping[str, str]:
-    """What the environment names, read anew when one of `VARIABLES` has changed.
+    """The proxies of the environment, read again when one of `VARIABLES` has changed.
 
-    `getproxies` decodes all that the environment holds, which would take a tenth of a call to the API.
+    `getproxies` decodes the whole environment, which would take a tenth of the time of a call.
     """
     return getproxies()
 
 
 def _is_exempt(host: str, port: int | None, exceptions: str) -> bool:
-    """Whether one of the names, addresses or networks covers `host`; what is none of these covers nothing, as for other tools."""
+    """Whether one of the names, addresses or networks covers `host`. Other texts cover nothing."""
     entries = [entry.rpartition("://")[2] for entry in re.split(r"[,\s]+", exceptions)]
     names = [entry.lstrip("*").replace("[", "").replace("]", "") for entry in entries]
     if "*" in entries or proxy_bypass_environment(

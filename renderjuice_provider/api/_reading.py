@@ -1,7 +1,7 @@
-"""Reading responses of Renderjuice: a job, a list, an error of unknown shape, a page of HTML with a 200.
+"""Reads responses: a job, a list, an error of unknown shape, a page of HTML with a 200.
 
-Pure. Whatever comes in, what comes out is a value or a `RenderjuiceError` that shows neither the key
-nor a signature.
+Pure. Whatever comes in, what comes out is a value or a `RenderjuiceError` that shows neither the
+key nor a signature.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from renderjuice_provider.api.redact import redact, without_secret
 
 API = "Renderjuice"
 LONG = 64 << 10
-"""Bytes of a body that are read within a few milliseconds. Longer ones are read beside an event loop."""
+"""Bytes of a body that are read within milliseconds. Longer ones are read beside an event loop."""
 MOST_VALUES = 1 << 21
-"""Values in one response: 100,000 jobs of 20 fields. A megabyte may hold 300,000 empty objects, which
+"""Values in one response: 100,000 jobs of 20 fields. A megabyte may be 300,000 empty objects, which
 take 20 times as much memory as their text."""
 LONGEST_ERROR = 1 << 20
-"""Bytes of an error's body up to which a sentence is looked for in it."""
+"""Bytes of an error's body up to which a sentence is searched in it."""
 
 
 class Reader:
@@ -50,7 +50,7 @@ class Reader:
         return None if succeeded else self.error(outcome, server)
 
     def error(self, outcome: Response | NoResponse, server: str = API) -> errors.RenderjuiceError:
-        """The error for an outcome that is not a 2xx. `server` is the name of the API, or of a store."""
+        """The error for anything but a 2xx; `server` is the name of the API, or of a store."""
         if isinstance(outcome, NoResponse):
             reason = redact(outcome.reason, self._api_key)
             if not outcome.transient:
@@ -69,20 +69,20 @@ class Reader:
             RenderjuiceResponseError: for HTML, half a document, nothing, or too many values.
         """
         body = response.body
-        # At least the number of values, so what they take in memory is known before they are parsed.
+        # At least the number of values: their memory is known before they are parsed.
         if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
-            raise errors.RenderjuiceResponseError(f"Renderjuice's answer holds more than {MOST_VALUES} values")
+            raise errors.RenderjuiceResponseError(f"Renderjuice's response holds more than {MOST_VALUES} values")
         try:
             # With hooks in Python, other threads get their turn between two values of a long list.
             hooks: dict[str, Any] = {"object_hook": _as_it_is, "parse_int": _int} if len(body) > LONG else {}
             value = json.loads(body, **hooks)
-            # The key may also be there in escapes, or in UTF-16. Few bodies are, so few are searched.
+            # It may also be there in escapes or in UTF-16. Few bodies have these: few are searched.
             if self._api_key.encode() in body or b"\\u00" in body or b"\0" in body:
                 value = without_secret(value, self._api_key)
         except (ValueError, RecursionError):
             kind = response.headers.get("content-type", "no content type")
             raise errors.RenderjuiceResponseError(
-                f"Renderjuice's answer is not JSON ({redact(kind, self._api_key)}, {len(body)} bytes)"
+                f"Renderjuice's response is not JSON ({redact(kind, self._api_key)}, {len(body)} bytes)"
             ) from None
         return value
 
@@ -113,7 +113,7 @@ class Reader:
         return parse(UploadTarget, unwrap(self.json(response), "slug"), "upload target")
 
     def progress(self, response: Response, job_id: str | None = None) -> tuple[Progress, ...]:
-        """Counters, however they are wrapped; empty when there are none. Only those of `job_id`, if given."""
+        """Counters, however they are wrapped; if `job_id` is given, only those of that job."""
         found = read_progress(self.json(response))
         if job_id is None:
             return found
@@ -136,7 +136,8 @@ class Reader:
     def nonsense(self, response: Response) -> errors.RenderjuiceError | None:
         """The error for a body that is not JSON, else None. An empty body is none.
 
-        A success with such a body may come from a proxy, and the request may not have been executed.
+        A success with such a body may come from a proxy, and the request may not have been
+        executed.
         """
         try:
             if response.body.strip():
@@ -161,7 +162,7 @@ class Reader:
         return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
     def _seconds_until(self, text: str, response: Response) -> float | None:
-        """By the server's own clock where the response has it: one of the two clocks may be wrong."""
+        """By the server's clock if the response has it, because ours may be wrong."""
         date = _date(text)
         now = _date(response.headers.get("date", "")) or self._now()
         return None if date is None else max(0.0, (date - now).total_seconds())
@@ -184,7 +185,7 @@ def _int(text: str) -> int:
 
 
 def unwrap(value: Any, key: str) -> Any:
-    """`value`, or its `data` when `key` is not in it: some responses are wrapped, others are not."""
+    """`value`, or its `data` when `key` is not in it: only some responses are wrapped."""
     if isinstance(value, dict) and key not in value and isinstance(value.get("data"), dict):
         return value["data"]
     return value

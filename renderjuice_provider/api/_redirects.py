@@ -1,6 +1,7 @@
-"""Where a store sends us on to: S3 answers 307 for a young bucket, and a download may lie at a CDN.
+"""Redirects of stores: S3 sends 307 for a new bucket, and a download may be at a CDN.
 
-There is no key on this way, but a signed URL is a secret too, and a scene should be sent once. The API itself is never followed.
+These requests carry no key, but a signed URL is a secret too, and a scene should be sent once. A
+redirect of the API itself is never followed.
 """
 
 from __future__ import annotations
@@ -10,17 +11,18 @@ from urllib.parse import urljoin, urlsplit
 from renderjuice_provider.api._flow import NoResponse, Response
 
 LONGEST = 3
-"""Redirects in a row; more is a circle."""
+"""Redirects in a row; more are taken for a loop."""
 OF_A_PUT = frozenset({307, 308})
-"""Those that say to send the same again. After others a file could end up at a page for people, which answers 200 to anything."""
+"""Those that mean: send the same again. After others, a file could go to a web page that accepts
+anything."""
 OF_A_GET = frozenset({301, 302, 303, 307, 308})
 
 
 class Way:
-    """The way to one file: a signed URL, then whatever its store names.
+    """The way to one file: a signed URL, then the redirects of its store.
 
     Attributes:
-        url: the place to ask at next.
+        url: where to send the next request.
     """
 
     def __init__(self, url: str, followed: frozenset[int]) -> None:
@@ -29,7 +31,7 @@ class Way:
         self._left = LONGEST
 
     def leads_on(self, outcome: Response | NoResponse) -> bool:
-        """Whether `outcome` sent us to another place, which is now in `url`. From https it never leads to anything else."""
+        """Whether `outcome` is a redirect to follow, now in `url`. https leads to https only."""
         if not isinstance(outcome, Response) or outcome.status not in self._followed or not self._left:
             return False
         try:

@@ -1,4 +1,4 @@
-"""The settings of the httpx clients for the API and for its stores. The key goes to the API only."""
+"""The settings of httpx for the API and for its stores. The key goes to the API only."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class WireSettings:
     storage_timeout: float = 300.0
 
     def problem_of(self, url: str) -> str:
-        """Why a signed `url` must not be used; empty when it may be. Checked for each redirect, too."""
+        """Why a signed `url` must not be used, or "". Checked for each redirect, too."""
         problem = address_problem(url, allow_http=self.allow_http)
         if problem or self.allow_http:
             return problem
@@ -55,7 +55,7 @@ class WireSettings:
         return "is on this machine, and the API is not" if inwards else ""
 
     def api_options(self) -> dict[str, Any]:
-        """For the client that carries the key. Redirects are answers, never followed."""
+        """For the client that carries the key. A redirect is a response, never followed."""
         import httpx
 
         headers = {"Authorization": f"Bearer {self.api_key}", "Accept": "application/json", "User-Agent": _user_agent()}
@@ -87,7 +87,8 @@ def open_client(
         proxy: None to go directly.
 
     Raises:
-        RenderjuiceInputError: naming the variable of this machine's environment that cannot be used.
+        RenderjuiceInputError: naming the variable of this machine's environment that cannot be
+            used.
     """
     import httpx
 
@@ -112,7 +113,7 @@ def open_client(
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    """One for all clients: reading this machine's certificates takes 25 ms, too long for each of many."""
+    """One for all clients, because reading this machine's certificates takes 25 ms."""
     import httpx
 
     try:

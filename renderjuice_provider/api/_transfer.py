@@ -94,7 +94,8 @@ def _put(operations: Operations, scene: SceneFile, target: UploadTarget) -> Flow
                 f"{scene.name} could not be stored. {failure.what}", bill=errors.Bill.NOTHING_SPENT
             )
         yield from Pause(pause)
-        # Checked only before a retry: a target that was just given is good, whatever our clock says.
+        # Checked only before a retry: a target that was just given is good, whatever our clock
+        # says.
         if _has_expired(target, operations.now()):
             return False
 

@@ -1,8 +1,8 @@
 """Compressed responses, unpacked piece by piece: bytes are counted as they come out.
 
-httpx unpacks each piece that arrives as a whole, once for each coding that a response names, so that
-two kilobytes that were packed twice become gigabytes. Here one coding is asked for, one is accepted,
-and no step makes more than a piece.
+httpx unpacks each piece that arrives as a whole, once for each coding that a response names, so
+that two kilobytes that were packed twice become gigabytes. Here one coding is asked for, one is
+accepted, and no step makes more than a piece.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Unpacker:
         codings = [name.strip().lower() for name in headers.get("content-encoding", "").split(",")]
         codings = [name for name in codings if name not in {"", "identity"}]
         if codings not in ([], ["gzip"], ["x-gzip"]):
-            raise _failure(f"the answer is compressed as {', '.join(codings)[:80]}, and one {CODING} at most is taken")
+            raise _failure(f"the body is compressed as {', '.join(codings)[:80]}, and one {CODING} at most is taken")
         self._zip = zlib.decompressobj(wbits=31) if codings else None
         self._begun = False
 
@@ -50,18 +50,18 @@ class Unpacker:
             try:
                 piece = self._zip.decompress(chunk, PIECE)
             except zlib.error as error:
-                raise _failure(f"the answer's {CODING} is damaged ({error})") from None
+                raise _failure(f"the response's {CODING} is damaged ({error})") from None
             chunk = self._zip.unused_data if self._zip.eof else self._zip.unconsumed_tail
             yield piece
 
     def end(self) -> None:
-        """Say that all was received.
+        """Check that nothing is missing, after the last chunk.
 
         Raises:
             httpx.DecodingError: when the body was cut short.
         """
         if self._zip is not None and self._begun and not self._zip.eof:
-            raise _failure(f"the answer's {CODING} was cut short")
+            raise _failure(f"the response's {CODING} was cut short")
 
 
 def _failure(message: str) -> Exception:

@@ -1,7 +1,8 @@
-"""What the two wires share: the limits of both, and how httpx's errors look to a flow.
+"""What the two wires share: the limits of both, and how errors of httpx reach a flow.
 
-A wire performs the steps of a flow with httpx, and decides nothing. It has two kinds of httpx client:
-those that carry the API key know the API's address only, and those for signed URLs have no key.
+A wire performs the steps of a flow with httpx, and decides nothing. It has two kinds of httpx
+client: those that carry the API key know the API's address only, and those for signed URLs have no
+key.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _NOT_SENT = (
     httpx.InvalidURL,
 )
 Purpose = tuple[str, tuple[str | None, ...] | Proxy | None]
-"""What one httpx client is for: the API in one environment of proxies, or stores by way of a proxy."""
+"""What one httpx client is for: the API in one environment, or the stores behind one proxy."""
 
 
 def no_response(error: Exception, url: str) -> NoResponse:

@@ -1,7 +1,7 @@
 """Reading a zip from people in bounded memory and time.
 
-`zipfile` reads a directory of any length at once, and unpacks bzip2 and LZMA without a limit, so that
-two kilobytes become gigabytes. Here sizes are compared before anything is read, and bytes are
+`zipfile` reads a directory of any length at once, and unpacks bzip2 and LZMA without a limit, so
+that two kilobytes become gigabytes. Here sizes are compared before anything is read, and bytes are
 counted as they come out.
 """
 

@@ -4,8 +4,8 @@
         job = client.create_job(client.upload("shot.blend").slug)
 
 Both are declared here from the same operations (`renderjuice_provider.api._operations` and the two
-modules beside it), so names, arguments, results and docstrings are the same. A new operation takes a
-function there, and one line in each client.
+modules beside it), so names, arguments, results and docstrings are the same. A new operation takes
+a function there, and one line in each client.
 """
 
 from __future__ import annotations
@@ -134,7 +134,8 @@ def async_iterator(
 def _described(method: Method, operation: Callable[..., Any], result: Any = None) -> Method:
     """`method` with the signature of `operation`, as `help()` and editors show it.
 
-    Its first parameter is called `self`, and it returns what the flow returns: `Job`, not `Flow[Job]`.
+    Its first parameter is called `self`, and it returns what the flow returns: `Job`, not
+    `Flow[Job]`.
     """
     signature = inspect.signature(operation)
     operations, *others = signature.parameters.values()
@@ -160,15 +161,15 @@ class RenderjuiceClient(_Client):
             normal response takes. A whole call may take four times as long, a file any time as long
             as its bytes keep coming.
         max_attempts: how often one call is sent, at least 1. Five attempts pause about 8 s in all.
-        allow_http: permit plain http to other machines, such as an emulator on a closed network. The
-            API key is then sent unencrypted.
-        retry: how often and after which pauses a call is retried, instead of `max_attempts`. It is an
-            error to pass both.
+        allow_http: permit plain http to other machines, such as an emulator on a closed network.
+            The API key is then sent unencrypted.
+        retry: how often and after which pauses a call is retried, instead of `max_attempts`. It is
+            an error to pass both.
 
     Raises:
-        RenderjuiceInputError: for an empty key, an unusable address or a wrong number, before anything
-            is sent. Every error of every method is a `RenderjuiceError`; the tree of errors is drawn in
-            `renderjuice_provider.api.errors`.
+        RenderjuiceInputError: for an empty key, an unusable address or a wrong number, before
+            anything is sent. Every error of every method is a `RenderjuiceError`; the tree of
+            errors is drawn in `renderjuice_provider.api.errors`.
     """
 
     def __init__(
@@ -214,7 +215,7 @@ class RenderjuiceClient(_Client):
 
 
 class AsyncRenderjuiceClient(_Client):
-    """Renderjuice for event loops: each method is awaited, and `list_jobs` is iterated by `async for`.
+    """Renderjuice for event loops: await each method, and iterate `list_jobs` with `async for`.
 
     One client belongs to one loop. Files are read, checked and written in threads, so the loop is
     never blocked. Use it with `async with`, or await `close()` at the end.
@@ -227,15 +228,15 @@ class AsyncRenderjuiceClient(_Client):
             normal response takes. A whole call may take four times as long, a file any time as long
             as its bytes keep coming.
         max_attempts: how often one call is sent, at least 1. Five attempts pause about 8 s in all.
-        allow_http: permit plain http to other machines, such as an emulator on a closed network. The
-            API key is then sent unencrypted.
-        retry: how often and after which pauses a call is retried, instead of `max_attempts`. It is an
-            error to pass both.
+        allow_http: permit plain http to other machines, such as an emulator on a closed network.
+            The API key is then sent unencrypted.
+        retry: how often and after which pauses a call is retried, instead of `max_attempts`. It is
+            an error to pass both.
 
     Raises:
-        RenderjuiceInputError: for an empty key, an unusable address or a wrong number, before anything
-            is sent. Every error of every method is a `RenderjuiceError`; the tree of errors is drawn in
-            `renderjuice_provider.api.errors`.
+        RenderjuiceInputError: for an empty key, an unusable address or a wrong number, before
+            anything is sent. Every error of every method is a `RenderjuiceError`; the tree of
+            errors is drawn in `renderjuice_provider.api.errors`.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
 """What Renderjuice answers, as typed, frozen models.
 
-They require as little as possible (a job is an `id` and a `status`), keep unknown fields, and read a
-field of an unexpected type as absent: what the API adds or changes tomorrow must not break a render
-that runs tonight. Field names are the API's own, in snake case. Source: the API reference's pages on
-jobs, uploads and download URLs.
+They require as little as possible (a job is an `id` and a `status`), keep unknown fields, and read
+a field of an unexpected type as absent: what the API adds or changes tomorrow must not break a
+render that runs tonight. Field names are the API's own, in snake case. Source: the API reference's
+pages on jobs, uploads and download URLs.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ class DownloadedFile:
     node: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """For a manifest. The names of view and node come from outside, so they are made printable."""
+        """For a manifest. Names of view and node come from outside, so they are made printable."""
         names = {
             name: text if text is None else redact(text) for name, text in (("view", self.view), ("node", self.node))
         }

@@ -25,8 +25,9 @@ __all__ = [
 ]
 
 LONGEST_QUIET = 3600.0
-"""Seconds of one `Retry-After` that are believed. Rate limits count in seconds, minutes or full hours.
-More than that is maintenance, for which one request an hour is cheap, or a wrong clock, which must not
+"""Seconds of one `Retry-After` that are believed. Rate limits count in seconds, minutes or hours.
+More than that is maintenance, for which one request an hour is cheap, or a wrong clock, which must
+not
 silence a connection for a night (urllib3 believes 6 hours, Stainless' clients one minute)."""
 
 
@@ -41,7 +42,8 @@ class Repeat(Enum):
 class RetryPolicy:
     """How patient one call is. Waiting for a job is patient beyond it, up to its deadline.
 
-    `RenderjuiceClient(api_key, retry=RetryPolicy(...))` makes a client patient, or impatient in tests.
+    `RenderjuiceClient(api_key, retry=RetryPolicy(...))` makes a client patient, or impatient in
+    tests.
 
     Attributes:
         max_attempts: how often one call is sent, at least 1. Five attempts pause about 8 s in all:
@@ -49,8 +51,9 @@ class RetryPolicy:
         first_pause: seconds; the first pause has between half and all of twice this, the next ones
             double.
         longest_pause: seconds that no pause exceeds, unless the server asks for more.
-        longest_retry_after: seconds of a `Retry-After` that a call waits for. When the server asks for
-            more, the call fails, and its error carries `retry_after`: the caller should not be blocked.
+        longest_retry_after: seconds of a `Retry-After` that a call waits for. When the server asks
+            for more, the call fails, and its error carries `retry_after`: the caller should not be
+            blocked.
         jitter: gives a number from 0 to 1, the random share of a pause; `lambda: 0.0` makes pauses
             predictable in tests.
     """
@@ -62,7 +65,7 @@ class RetryPolicy:
     jitter: Callable[[], float] = random.random
 
     def pause(self, failure: RenderjuiceError, attempt: int, repeat: Repeat) -> float | None:
-        """Seconds until the next attempt, or None to give up; `attempt` counts those made, from 1."""
+        """Seconds until the next attempt, or None to give up; `attempt` attempts were made."""
         if attempt >= self.max_attempts or not _may_repeat(failure, repeat):
             return None
         retry_after = retry_after_of(failure)

@@ -181,8 +181,9 @@ def _check_zip(scene: SceneFile) -> list[str]:
 def _several(name: str, scenes: list[str]) -> str:
     shown = ", ".join([*scenes[:_SHOWN], "..."] if len(scenes) > _SHOWN else scenes)
     return (
-        f"{name} holds several scenes, and Renderjuice cannot be told which one to render: {shown}. Leave one at the top of the "
-        "zip; what it links belongs in folders below it, or packed into it (File > External Data > Pack Linked Libraries)."
+        f"{name} holds several scenes, and Renderjuice does not say which one it would render: {shown}. "
+        "Leave one at the top of the zip; what it links belongs in folders below it, or packed into it "
+        "(File > External Data > Pack Linked Libraries)."
     )
 
 

@@ -1,4 +1,4 @@
-"""From a job to the goal: one look at its status, one order or one wait, and again.
+"""From a job to the goal: read its status, give one order or wait once, and again.
 
 Where this stands in the course of a job is drawn in `renderjuice_provider.lifecycle.course`.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from renderjuice_provider.api._flow import Flow
 from renderjuice_provider.api._money import bill_of
 from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api.errors import (
@@ -25,7 +26,7 @@ from renderjuice_provider.lifecycle.order import compare
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.record import Order
 from renderjuice_provider.lifecycle.status import Action, action_to_rendered, action_to_validated
-from renderjuice_provider.lifecycle.steps import CourseFlow, Found, WaitFor
+from renderjuice_provider.lifecycle.steps import Found, WaitFor
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP, after_stop, stop_all
 
 SETTLING = 60.0
@@ -52,7 +53,7 @@ class Advance:
         """Of the present job; None while nobody knows. One that was over while its validation was
         waited for has rendered nothing."""
 
-    def advance(self, job: Job, started: float, deadline: float, limit: str = "timeout") -> CourseFlow[Job]:
+    def advance(self, job: Job, started: float, deadline: float, limit: str = "timeout") -> Flow[Job]:
         """Go on from the job's present status until it is where it should be.
 
         Args:
@@ -68,7 +69,7 @@ class Advance:
         last_wait = Action.WAIT_FOR_RENDER if order.renders else Action.WAIT_FOR_VALIDATION
         ordered: set[Action] = set()
         while True:
-            yield Found(job)
+            yield from Found(job)
             action = self.next(job)
             if action in ordered:  # the order was taken, its effect is not visible yet
                 action = _ALREADY_ORDERED[action]
@@ -80,7 +81,7 @@ class Advance:
                 self._render_ordered = action is not Action.VALIDATE
             if action in _TARGETS:
                 target = _TARGETS[action]
-                outcome = yield WaitFor(job.id, str(target), started, deadline, limit)
+                outcome = yield from WaitFor(job.id, str(target), started, deadline, limit)
                 job = yield from self.after(outcome, target)
             else:
                 ordered.add(action)
@@ -99,7 +100,7 @@ class Advance:
             self.check_order(job)
         return action
 
-    def _perform(self, action: Action, job: Job) -> CourseFlow[Job]:
+    def _perform(self, action: Action, job: Job) -> Flow[Job]:
         order = self._order
         if action is Action.VALIDATE:
             if order.renders and not order.makes_its_job:
@@ -139,7 +140,7 @@ class Advance:
 
     # How a wait ended
 
-    def after(self, outcome: Outcome, target: str | None) -> CourseFlow[Job]:
+    def after(self, outcome: Outcome, target: str | None) -> Flow[Job]:
         """The job after a wait for `target`; None where nobody knows what was waited for."""
         if target == JobStatus.VALIDATED:
             self._render_ordered = None if outcome.ending is Ending.REACHED else False
@@ -155,7 +156,7 @@ class Advance:
             return (yield from self.timed_out(outcome.job_id, f"timed out ({outcome.limit})", stopped=True))
         return (yield from self._operations.get_job(outcome.job_id))
 
-    def timed_out(self, job_id: str, message: str, *, stopped: bool | None = None) -> CourseFlow[Job]:
+    def timed_out(self, job_id: str, message: str, *, stopped: bool | None = None) -> Flow[Job]:
         """The deadline has passed: cancel the job if that is wanted.
 
         If it completed meanwhile, that is a success.
@@ -172,7 +173,7 @@ class Advance:
             return job
         raise self._over(job, f"{message}. It was cancelled and is {job.status}")
 
-    def _stop_for_good(self, job_id: str, message: str) -> CourseFlow[None]:
+    def _stop_for_good(self, job_id: str, message: str) -> Flow[None]:
         now = self._now()
         stopping = stop_all(self._operations, [job_id], poll_interval=2.0, until=now + SETTLING, say=self._log.info)
         seen = (yield from stopping)[job_id]

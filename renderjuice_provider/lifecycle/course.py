@@ -4,34 +4,37 @@ Theory of operation
 ===================
 
 A task may die at any moment, and its next try knows two things only: the record that the earlier
-try has stored (`JobRecord`), and what Renderjuice answers when it is asked for that job. So a
-course never asks "what have I done?". It asks "where is the job?", and the job's status says what
-to do next (`status.py`). A first try, a retry, a retry after a crash, a cleared task and a worker
-that is resumed after a deferral all walk the same way; they only enter it at different places.
+try has stored (`JobRecord`), and what Renderjuice says of that job. So a course never asks "what
+have I done?". It asks "where is the job?", and the job's status says what to do next
+(`status.py`). A first try, a retry, a retry after a crash, a cleared task and a worker
+that is resumed after a deferral all go the same way; they only enter it at different places.
 
-            stored record                                   a new process of
-                  |                                         the task enters ...
-                  v
-       the same work as ordered? --no--> stop its job       ... here: first try,
-                  |                           |             retry, clear
-                 yes <--- a new record <------+
+            stored record                              a new process of the task enters ...
                   |
-        has it a job? --no--> upload --> create             (a given job is
-                  |                        |                 simply read)
-       over without success? --yes--> new record
-                  |no                      |
-        deadline passed? --yes--> stop it, fail
-                  |no                      |
-                  v                        v
-          +---> status of the job <--------+
+                  v
+       the same work as ordered? --no--> stop its job          ... here: first try, retry, clear
+                 yes                          |
+                  |<------ a new record <-----+
+                  |<----------------------------------------+
+                  v                                         |
+            has it a job? --no--> upload --> create --+     |
+                 yes  (a given job is simply read)    |     |
+                  v                                   |     |
+       over without success? --yes--> a record without a job, and a new deadline
+                 no  (a given job is an error)        |
+                  v                                   |
+         deadline passed? --yes--> stop it, fail      |
+                 no                                   |
+                  v                                   |
+          +---> status of the job <-------------------+
           |       |
-          |       +-- created ----------> order validation --+
-          |       +-- validated --------> order the render --+--> the answer is a status again
-          |       +-- on its way -------> WaitFor -----------+    ... here: resumed
-          |       |                                          |    after a deferral
-          +-------|------------------------------------------+
-                  +-- at the goal ------> the result
-                  +-- over otherwise ---> an error
+          |       +-- created ------> order validation --+
+          |       +-- validated ----> order the render --+--> the response has a status again
+          |       +-- on its way ---> WaitFor -----------+    ... here: resumed after a deferral
+          |       |                                      |
+          +-------|--------------------------------------+
+                  +-- at the goal --> the result
+                  +-- over otherwise -> an error
 
 What holds at every point, so that a cut anywhere costs nothing twice:
 
@@ -56,12 +59,12 @@ What a retry does, then:
     completed                     returns it                              starts again
     failed or canceled            starts again; a given job is an error   starts again
     about other work              stops it, starts again                  stops it, starts again
-    unknown to Renderjuice        starts again                            starts again
+    unknown to Renderjuice        uses the upload, if there is one        starts again
 
 A course is a flow like the client's operations (`renderjuice_provider.api._flow`), with three more
-steps: `Found`, `Save` and `WaitFor`. It knows neither Airflow nor HTTP. Who performs it does what
-the steps say and sends back what came of it: `renderjuice_provider.operators._driver` for Airflow,
-a few lines in the tests.
+steps: `Found`, `Save` and `WaitFor`. It knows neither Airflow nor HTTP. A driver does what the
+steps say and sends back what came of it: `renderjuice_provider.operators._driver` in Airflow, a few
+lines in the tests.
 """
 
 from __future__ import annotations
@@ -70,6 +73,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from renderjuice_provider.api._flow import Flow
 from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api._transfer import upload
 from renderjuice_provider.api.errors import RenderjuiceNotFoundError, RenderjuiceRefusedError
@@ -79,7 +83,7 @@ from renderjuice_provider.lifecycle.order import renders
 from renderjuice_provider.lifecycle.outcome import Outcome
 from renderjuice_provider.lifecycle.record import JobRecord, Order
 from renderjuice_provider.lifecycle.status import Action
-from renderjuice_provider.lifecycle.steps import CourseFlow, Save
+from renderjuice_provider.lifecycle.steps import Save
 
 _RENDERS_OR_HAS_RENDERED = RENDER_STARTED - {JobStatus.FAILED, JobStatus.CANCELED}
 
@@ -119,7 +123,7 @@ class Course:
 
     # Where a process of the task enters
 
-    def run(self) -> CourseFlow[Job]:
+    def run(self) -> Flow[Job]:
         """Start, or go on with what an earlier try has left."""
         order = self._order
         order.check()
@@ -130,7 +134,7 @@ class Course:
         job = yield from (self._own_job() if order.job_id is None else self._given_job(order.job_id))
         return (yield from self._advance.advance(job, self._record.started, self._record.deadline))
 
-    def resumed(self, outcome: Outcome, waited_for: Mapping[str, Any] | None = None) -> CourseFlow[Job]:
+    def resumed(self, outcome: Outcome, waited_for: Mapping[str, Any] | None = None) -> Flow[Job]:
         """Go on after a wait in another process. The outcome is only a hint: the job is read again.
 
         Args:
@@ -148,20 +152,20 @@ class Course:
         job = yield from self._advance.after(outcome, (waited_for or {}).get("target"))
         return (yield from self._advance.advance(job, outcome.started, outcome.deadline, outcome.limit))
 
-    def lost(self, job_id: str) -> CourseFlow[Job]:
+    def lost(self, job_id: str) -> Flow[Job]:
         """The wait of another process was lost, and its time is over."""
         return self._advance.timed_out(job_id, "timed out: its trigger did not answer in time")
 
     # Up to a job
 
-    def _given_job(self, job_id: str) -> CourseFlow[Job]:
+    def _given_job(self, job_id: str) -> Flow[Job]:
         job = yield from self._operations.get_job(job_id)
         if job.status in _RENDERS_OR_HAS_RENDERED and not self._may_have_ordered():
             self._advance.check_order(job, own=False)
         yield from self._begin()
         return (yield from self._take_up(job))
 
-    def _own_job(self) -> CourseFlow[Job]:
+    def _own_job(self) -> Flow[Job]:
         yield from self._begin()
         job = yield from self._job_on_record()
         if job is not None and self._advance.next(job) is Action.GIVE_UP:
@@ -171,7 +175,7 @@ class Course:
             job = None
         return (yield from (self._create() if job is None else self._take_up(job)))
 
-    def _begin(self) -> CourseFlow[None]:
+    def _begin(self) -> Flow[None]:
         """Take up the record of an earlier try if it is about the same work, else begin a new one.
 
         A job of other work (an edited DAG, a mapped task whose list has changed), and one that a
@@ -193,7 +197,7 @@ class Course:
         old = JobRecord.read(self._past.stored)
         return not self._past.is_kept or (old is not None and old.is_about(self._order))
 
-    def _is_same_work(self, old: JobRecord) -> CourseFlow[bool]:
+    def _is_same_work(self, old: JobRecord) -> Flow[bool]:
         """By the record; or because the job renders what is ordered now, in other words."""
         order = self._order
         if old.is_about(order):
@@ -210,7 +214,7 @@ class Course:
         order = self._order
         return order.makes_its_job and order.on_clear == "resubmit" and old.was_cleared(self._past.max_tries)
 
-    def _job_on_record(self) -> CourseFlow[Job | None]:
+    def _job_on_record(self) -> Flow[Job | None]:
         if self._record.job_id is None:
             return None
         try:
@@ -219,7 +223,7 @@ class Course:
             self._say_that_it_is_unknown(self._record.job_id)
             return None
 
-    def _take_up(self, job: Job) -> CourseFlow[Job]:
+    def _take_up(self, job: Job) -> Flow[Job]:
         """The job of an earlier try.
 
         If that try died before it could stop an overdue render, it is stopped now.
@@ -236,7 +240,7 @@ class Course:
         yield from self._keep(record.extended(now, self._order.timeout, self._past.max_tries))
         return job
 
-    def _create(self) -> CourseFlow[Job]:
+    def _create(self) -> Flow[Job]:
         """A job from the scene, uploaded only if no earlier try did."""
         job = (yield from self._create_from(self._record.slug)) if self._record.slug else None
         if job is None:
@@ -246,14 +250,14 @@ class Course:
         yield from self._note(job_id=job.id)
         return job
 
-    def _create_from(self, slug: str) -> CourseFlow[Job | None]:
+    def _create_from(self, slug: str) -> Flow[Job | None]:
         try:
             return (yield from self._operations.create_job(slug))
         except (RenderjuiceRefusedError, RenderjuiceNotFoundError) as error:
             self._log.info("The upload of an earlier try is of no use any more (%s): uploading again", error.what)
             return None
 
-    def _stop(self, job_id: str) -> CourseFlow[None]:
+    def _stop(self, job_id: str) -> Flow[None]:
         try:
             job = yield from self._operations.cancel_job(job_id)
         except RenderjuiceNotFoundError:
@@ -263,11 +267,11 @@ class Course:
 
     # The record
 
-    def _keep(self, record: JobRecord) -> CourseFlow[None]:
-        yield Save(record)
+    def _keep(self, record: JobRecord) -> Flow[None]:
+        yield from Save(record)
         self._record = record
 
-    def _note(self, **changes: Any) -> CourseFlow[None]:
+    def _note(self, **changes: Any) -> Flow[None]:
         return self._keep(self._record.model_copy(update=changes))
 
     def _now(self) -> float:

@@ -46,7 +46,7 @@ def stop_all(
         now = operations.now().timestamp()
         if not stopping.left or now >= until:
             return stopping.found
-        yield Pause(min(pause, until - now))
+        yield from Pause(min(pause, until - now))
 
 
 class _Stopping:

@@ -25,7 +25,7 @@ from renderjuice_provider.lifecycle.course import Course
 from renderjuice_provider.lifecycle.job_poller import JobPoller, watch
 from renderjuice_provider.lifecycle.outcome import Outcome
 from renderjuice_provider.lifecycle.record import JobRecord, Order
-from renderjuice_provider.lifecycle.steps import CourseFlow, Found, Save, WaitFor
+from renderjuice_provider.lifecycle.steps import Found, Save, WaitFor
 from renderjuice_provider.lifecycle.unfinished import leaves
 from renderjuice_provider.links.renderjuice import push_preview
 from renderjuice_provider.operators._task_store import TaskStore
@@ -33,7 +33,7 @@ from renderjuice_provider.operators._task_store import TaskStore
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
 
-    from renderjuice_provider.api._flow import Flow
+    from renderjuice_provider.api._flow import Flow, Step
     from renderjuice_provider.api.client import RenderjuiceClient
     from renderjuice_provider.api.models import Job
     from renderjuice_provider.operators._kills import KillSwitch
@@ -97,7 +97,7 @@ class Driver:
         job_id: str | None = self._ti.xcom_pull(task_ids=self._task.task_id, key=xcom_keys.JOB_ID)
         return job_id
 
-    def _drive(self, order: Order, enter: Callable[[Course], CourseFlow[Job]], job_id: str = "") -> Job:
+    def _drive(self, order: Order, enter: Callable[[Course], Flow[Job]], job_id: str = "") -> Job:
         course = Course(order, self._store.past(), self._client.operations, self._task.log)
         try:
             return self._client.run(self._performed(enter(course), order))
@@ -111,10 +111,10 @@ class Driver:
             leaves(error, self._kill_switch.job, job_id or self._job_on_record() or order.job_id or "")
             raise
 
-    def _performed(self, course: CourseFlow[Job], order: Order) -> Flow[Job]:
+    def _performed(self, course: Flow[Job], order: Order) -> Flow[Job]:
         """The course as a flow that the client can run: what only a task can do is done here."""
         with closing(course):
-            resume: Callable[[], Any] = partial(next, course)
+            resume: Callable[[], Step[Any]] = partial(next, course)
             while True:
                 try:
                     step = resume()

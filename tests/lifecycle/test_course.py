@@ -62,14 +62,14 @@ cuts = st.tuples(st.integers(1, 40), st.booleans())
 
 
 @both_ways
-@pytest.mark.parametrize("is_slow_to_tell", [False, True], ids=["told at once", "told late"])
-def test_a_cut_at_any_step_costs_one_render_and_ends_alike(shot, deferred, is_slow_to_tell):
-    whole = Task(Farm(is_slow_to_tell=is_slow_to_tell), deferred=deferred)
+@pytest.mark.parametrize("is_slow_to_show", [False, True], ids=["shown at once", "shown late"])
+def test_a_cut_at_any_step_costs_one_render_and_ends_alike(shot, deferred, is_slow_to_show):
+    whole = Task(Farm(is_slow_to_show=is_slow_to_show), deferred=deferred)
     end = whole.run(shot)
     assert (end.status, len(whole.farm.renders)) == ("completed", 1)
     for cut in range(1, whole.steps + 1):
         for after in (False, True):
-            farm = Farm(is_slow_to_tell=is_slow_to_tell)
+            farm = Farm(is_slow_to_show=is_slow_to_show)
             task = Task(farm, deferred=deferred)
             with pytest.raises(Died):
                 task.run(shot, cut, after=after)
@@ -78,9 +78,9 @@ def test_a_cut_at_any_step_costs_one_render_and_ends_alike(shot, deferred, is_sl
             assert farm.uploads <= 2
 
 
-@given(deaths=st.lists(cuts, max_size=6), deferred=st.booleans(), is_slow_to_tell=st.booleans())
-def test_any_number_of_deaths_costs_one_render(shot, deaths, deferred, is_slow_to_tell):
-    task = Task(Farm(is_slow_to_tell=is_slow_to_tell), deferred=deferred)
+@given(deaths=st.lists(cuts, max_size=6), deferred=st.booleans(), is_slow_to_show=st.booleans())
+def test_any_number_of_deaths_costs_one_render(shot, deaths, deferred, is_slow_to_show):
+    task = Task(Farm(is_slow_to_show=is_slow_to_show), deferred=deferred)
     for cut, after in deaths:
         try:
             task.run(shot, cut, after=after)
@@ -155,6 +155,39 @@ def test_a_retry_starts_a_new_job_where_the_old_one_cannot_succeed(shot, status)
     task = on_record(shot, status)
     assert task.run(shot).id != GIVEN
     assert task.farm.uploads == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "on_clear", "is_kept"),
+    [
+        ("created", "reattach", True),
+        ("rendering", "reattach", True),
+        ("completed", "reattach", True),
+        ("failed", "reattach", False),
+        ("canceled", "reattach", False),
+        ("created", "resubmit", False),
+        ("rendering", "resubmit", False),
+        ("completed", "resubmit", False),
+        ("failed", "resubmit", False),
+        ("canceled", "resubmit", False),
+    ],
+)
+def test_what_a_clear_does(shot, status, on_clear, is_kept):
+    order = replace(shot, on_clear=on_clear, wait=False)
+    task = on_record(order, status)
+    task.max_tries += 1
+    job = task.run(order)
+    assert (job.id == GIVEN) is is_kept
+    assert task.stored["max_tries"] == 1
+    assert is_kept or GIVEN not in task.farm.paid()
+
+
+def test_a_job_that_renderjuice_does_not_know_is_created_again_from_its_upload(shot):
+    task = on_record(shot, "created")
+    del task.farm.jobs[GIVEN]
+    assert task.run(shot).status == "completed"
+    assert task.farm.uploads == 1
+    assert any("unknown to this connection" in line for line in task.log.lines)
 
 
 def test_a_given_job_that_is_over_is_an_error_that_no_retry_can_help(shot):

@@ -130,7 +130,7 @@ def test_a_connection_of_another_name_to_the_same_account_pays_nothing_again(emu
 
 
 @needs_store
-def test_another_account_has_to_pay_for_itself_and_the_old_job_is_told(runner, scene, monkeypatch, capsys):
+def test_another_account_has_to_pay_for_itself_and_the_old_job_is_told(runner, scene, monkeypatch, caplog):
     from renderjuice_emulator.testing import Emulator
 
     with Emulator(api_keys=("RJ-one-key", "RJ-other-key")) as emulator:
@@ -139,7 +139,7 @@ def test_another_account_has_to_pay_for_itself_and_the_old_job_is_told(runner, s
             monkeypatch.setenv("AIRFLOW_CONN_RENDERJUICE_DEFAULT", json.dumps(fields))
             runner.run(run_job(scene))
         assert emulator.ledger.renders_started() == 2
-    assert "unknown to this connection. If it belongs to another account" in capsys.readouterr().out
+    assert "unknown to this connection. If it belongs to another account" in caplog.text
 
 
 @needs_store
@@ -195,14 +195,13 @@ def test_a_job_that_has_rendered_something_else_is_no_success(client, validated,
 def test_a_job_that_somebody_starts_in_the_same_moment_is_not_taken_for_ours(client, validated, runner):
     job_id = validated()
     operator = render(job_id, render_config=CONFIG | {"sampleCount": 512})
-    operations = operator.client.operations
-    start_render = operations.start_render
+    take = operator.take
 
-    def start_too_late(job_id, config):
-        client.start_render(job_id, CONFIG | {"sampleCount": 4})
-        return start_render(job_id, config)
+    def take_too_late(step, job):
+        client.start_render(job.id, CONFIG | {"sampleCount": 4})
+        return take(step, job)
 
-    operations.start_render = start_too_late
+    operator.take = take_too_late
     with pytest.raises(RenderjuiceOtherOrderError, match="sampleCount: ordered 512, the job has 4"):
         runner.run(operator)
 
@@ -223,8 +222,8 @@ def change_the_echo(monkeypatch, change):
     for name in ("job", "job_or_none"):
         read = getattr(Reader, name)
 
-        def changed(self, answer, job_id=None, read=read):
-            job = read(self, answer, job_id)
+        def changed(self, response, job_id=None, read=read):
+            job = read(self, response, job_id)
             if job is None or job.requested_config is None:
                 return job
             return job.model_copy(update={"requested_config": change(job.requested_config)})

@@ -39,10 +39,10 @@ class Log:
 
 
 class Farm:
-    """Jobs that take a step whenever they are looked at.
+    """Jobs that take a step whenever they are read.
 
     Args:
-        is_slow_to_tell: answer an order with the job as it was before.
+        is_slow_to_show: the response to an order shows the job as it was before.
         renders_for_ever: no render ends by itself.
 
     Attributes:
@@ -52,8 +52,8 @@ class Farm:
         fails: how many of the next renders fail.
     """
 
-    def __init__(self, *, is_slow_to_tell: bool = False, renders_for_ever: bool = False) -> None:
-        self.is_slow_to_tell = is_slow_to_tell
+    def __init__(self, *, is_slow_to_show: bool = False, renders_for_ever: bool = False) -> None:
+        self.is_slow_to_show = is_slow_to_show
         self.renders_for_ever = renders_for_ever
         self.jobs: dict[str, dict[str, Any]] = {}
         self.renders: list[str] = []
@@ -118,7 +118,7 @@ class Farm:
             self.renders.append(job_id)
         elif action == "cancel" and job["status"] not in {"completed", "failed"}:
             job["status"] = "canceled"
-        return before if self.is_slow_to_tell and action != "cancel" else job
+        return before if self.is_slow_to_show and action != "cancel" else job
 
 
 class Task:
