@@ -49,12 +49,7 @@ class Operations:
         read: makes values and errors of responses.
     """
 
-    def __init__(
-        self,
-        api_key: str,
-        policy: RetryPolicy,
-        now: Callable[[], datetime] = _utc_now,
-    ) -> None:
+    def __init__(self, api_key: str, policy: RetryPolicy, now: Callable[[], datetime] = _utc_now) -> None:
         self.policy = policy
         self.now = now
         self.read = Reader(api_key, now)
@@ -116,8 +111,7 @@ class Operations:
 
     def _create_job(self, slug: str) -> Flow[Job]:
         try:
-            call = Call("POST", "/jobs", {"slug": slug})
-            job = yield from self.ask(call, self.read.job, Repeat.IF_NOT_DONE)
+            job = yield from self.ask(Call("POST", "/jobs", {"slug": slug}), self.read.job, Repeat.IF_NOT_DONE)
         except errors.RenderjuiceError as failure:
             if not may_have_been_executed(failure):
                 raise
@@ -257,8 +251,7 @@ class Operations:
             return self.ask(Call("GET", "/jobs/progress"), self.read.progress)
         if not isinstance(job_id, str) or not _CHECKED_ID(job_id):  # those of a poll match
             job_id = check_job_id(job_id)
-        call = Call("GET", f"/jobs/{job_id}/progress")
-        return self.ask(call, partial(self.read.progress, job_id=job_id))
+        return self.ask(Call("GET", f"/jobs/{job_id}/progress"), partial(self.read.progress, job_id=job_id))
 
     def get_downloads(self, job_id: str) -> Flow[Downloads]:
         """Get the signed URLs of a job's outputs: `GET /jobs/{id}/downloads`.

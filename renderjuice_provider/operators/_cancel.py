@@ -138,8 +138,7 @@ def _error(left: dict[str, Seen]) -> RenderjuiceError:
     errors = [seen for seen in left.values() if isinstance(seen, RenderjuiceError)]
     refused = next((error for error in errors if isinstance(error, RenderjuiceAuthenticationError)), None)
     money: Money = {"bill": Bill.MAY_RUN, "retry": RetryEffect.STOPS_AGAIN, "next_step": HOW_TO_STOP}
-    if len(left) == 1:
-        money["job_id"] = next(iter(left))
+    money["job_id"] = next(iter(left)) if len(left) == 1 else ""
     if refused is not None:
         money["retry"] = RetryEffect.AFTER_CORRECTION
         return refused.settle(**money)

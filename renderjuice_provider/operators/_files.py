@@ -160,8 +160,7 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
         """The manifest in short."""
         self.job_id, destination = read_job_id(self.job_id), storage_path(self.destination)
         expected = _expected(self.expected_frames)
-        job = self.client.get_job(self.job_id)
-        report = self._download(job, destination)
+        job, report = self._download(destination)
         there = [file for file in report.files if file.size]
         count = count_outputs((expected, job.requested_config, job.final_config), there, analysis=job.analysis)
         found: dict[str, Any] = {
@@ -186,11 +185,13 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
             **found,
         }
 
-    def _download(self, job: Job, destination: Any) -> DownloadReport:
+    def _download(self, destination: Any) -> tuple[Job, DownloadReport]:
+        job: Job | None = None
         try:
-            return self.client.download_outputs(job.id, destination)
+            job = self.client.get_job(self.job_id)
+            return job, self.client.download_outputs(self.job_id, destination)
         except RenderjuiceError as error:
-            leaves(error, job)
+            leaves(error, job, self.job_id)
             raise
 
     def _report_missing(self, count: FrameCount, empty: Sequence[str], there: Sequence[DownloadedFile]) -> None:

@@ -33,6 +33,7 @@ from renderjuice_provider.triggers import renderjuice as triggers
 from tests.support.runner import CONFIG, Runner, connect
 
 FAST = {"poll_interval": 0.02, "timeout": 0.4}
+ON_THE_WORKER = {"deferrable": False, "poll_interval": 0.02}
 JOB_ID = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
 NOTHING = {Bill.NOTHING_SPENT, Bill.NOTHING_ORDERED, Bill.NOTHING_RENDERED}
 OVER = {Bill.BILLED, Bill.BILLED_IF_RENDERED, Bill.KEPT, Bill.UNCHANGED}
@@ -118,7 +119,7 @@ def test_a_call_that_fails_in_a_whole_run(emulator, runner, tmp_path, operation,
 def test_a_call_that_fails_while_a_job_renders(emulator, runner, tmp_path, fault, deferrable, cancel_on_timeout):
     slow = write_scene(tmp_path / "slow.blend", frame_end=3, seconds_per_frame=1e6)
     first = RenderjuiceRunJobOperator(
-        task_id="run", file_path=str(slow), render_config=CONFIG, wait=False, deferrable=False, timeout=60
+        task_id="run", file_path=str(slow), render_config=CONFIG, wait=False, **ON_THE_WORKER
     )
     job_id = runner.run(first)["job_id"]
     emulator.faults.add("get_job", *[fault] * 200)
@@ -219,7 +220,9 @@ def test_the_sensor_says_that_it_leaves_the_job_alone(emulator, runner, scene, d
 @pytest.mark.parametrize("fault", ["401", "404", "503"])
 def test_a_cancel_that_fails_says_how_to_stop_the_job(emulator, runner, tmp_path, fault):
     slow = write_scene(tmp_path / "slow.blend", frame_end=3, seconds_per_frame=1e6)
-    run = RenderjuiceRunJobOperator(task_id="run", file_path=str(slow), render_config=CONFIG, wait=False)
+    run = RenderjuiceRunJobOperator(
+        task_id="run", file_path=str(slow), render_config=CONFIG, wait=False, **ON_THE_WORKER
+    )
     job_id = runner.run(run)["job_id"]
     emulator.faults.add("cancel_job", *[fault] * 50)
     for job_ids in (job_id, [job_id, JOB_ID]):
@@ -234,7 +237,7 @@ def test_a_cancel_that_fails_says_how_to_stop_the_job(emulator, runner, tmp_path
 @pytest.mark.parametrize("fault", ["401", "404", "503", "nonsense", "reset-before"])
 @pytest.mark.parametrize("operation", ["get_job", "get_downloads", "download_file"])
 def test_a_download_that_fails_says_that_the_render_is_paid(emulator, runner, scene, tmp_path, operation, fault):
-    run = RenderjuiceRunJobOperator(task_id="run", file_path=str(scene), render_config=CONFIG, deferrable=False)
+    run = RenderjuiceRunJobOperator(task_id="run", file_path=str(scene), render_config=CONFIG, **ON_THE_WORKER)
     job_id = runner.run(run)["job_id"]
     emulator.faults.add(operation, *[fault] * 40)
     error = failure_of(runner, RenderjuiceDownloadOperator(task_id="d", job_id=job_id, destination=str(tmp_path / "d")))
