@@ -1,4 +1,7 @@
-"""What reading a DAG file that uses this provider costs, beside what Airflow itself costs. Run with `make bench`."""
+"""What reading a DAG file that uses this provider costs, beside what Airflow itself costs.
+
+Run with `make bench`.
+"""
 
 from __future__ import annotations
 

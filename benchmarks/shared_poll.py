@@ -3,8 +3,8 @@
 Run it with `make bench`. All triggers wait on one event loop, as in a triggerer, for renders that
 go on. The emulator runs in a process of its own, so that it does not hold up that loop. "Each by
 itself" are the same triggers with a connection each: a poll for every task, as in every other
-provider of remote jobs. The stock HttpSensor cannot be compared: with a condition on the response it
-does not defer.
+provider of remote jobs. The stock HttpSensor cannot be compared: with a condition on the response
+it does not defer.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The same misfortunes for this provider and for Airflow's own HttpOperator and HttpSensor, on one Airflow, in one table.
+"""The same misfortunes for this provider and for Airflow's own HttpOperator and HttpSensor.
 
-Run with `make bench-chaos`. It reports; what is proven, and fails when it is not true, is `make chaos`.
+Run with `make bench-chaos`. It reports; what is proven, and fails when it is not true, is `make
+chaos`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ ENDLESS = 100
 
 
 class StockShot(Shot):
-    """A shot whose DAG is made of stock operators. The scene is uploaded for it: a PUT of a file is nothing that they do."""
+    """A shot whose DAG is made of stock operators.
+
+    The scene is uploaded for it: a PUT of a file is nothing that they do.
+    """
 
     def subject(self) -> dict[str, Any]:
         """The slug, and a connection of type http."""

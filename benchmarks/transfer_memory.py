@@ -1,9 +1,12 @@
-"""How much memory a transfer takes: the peak over an idle client, for one large upload and one large download, by each client.
+"""How much memory a transfer takes.
+
+The peak over an idle client, for one large upload and one large download, by each client.
 
     python benchmarks/transfer_memory.py --mib 2048
 
-Files are sparse where they lie; every byte of them goes through the client. The emulator runs in this process, each client in
-one of its own, whose high-water mark the kernel keeps (`VmHWM`, so Linux only).
+Files are sparse where they lie; every byte of them goes through the client. The emulator runs in
+this process, each client in one of its own, whose high-water mark the kernel keeps (`VmHWM`, so
+Linux only).
 """
 
 from __future__ import annotations

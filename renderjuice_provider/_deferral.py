@@ -18,21 +18,25 @@ if TYPE_CHECKING:
 DEFAULT_POLL_INTERVAL = 30.0
 """Seconds. Renders take minutes to hours, and Renderjuice asks for few polls."""
 BACKSTOP = 300.0
-"""Seconds after the trigger's own deadline at which Airflow ends the deferral: only if the trigger itself is stuck."""
+"""Seconds after the trigger's own deadline at which Airflow ends the deferral: only if the trigger
+itself is stuck."""
 _VARIABLE = "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE"
 
 
 def deferrable_by_default() -> bool:
     """True, unless `[operators] default_deferrable` was set to false.
 
-    Airflow writes `default_deferrable = false` into every airflow.cfg that it generates, so a false in that file says nothing of
-    what anyone wants; one in the environment does.
+    Airflow writes `default_deferrable = false` into every airflow.cfg that it generates, so a false
+    in that file says nothing of what anyone wants; one in the environment does.
     """
     return conf.getboolean("operators", "default_deferrable", fallback=True) or not os.environ.get(_VARIABLE)
 
 
 def is_deferrable(value: Any) -> bool:
-    """Whether a task waits in the triggerer: what its author says, and by default what the installation says."""
+    """Whether a task waits in the triggerer.
+
+    What its author says, and by default what the installation says.
+    """
     return deferrable_by_default() if value is None else truth(value, "deferrable")
 
 
@@ -50,9 +54,10 @@ def seconds(value: float | timedelta, name: str) -> float:
 
 
 def earlier_deadline(task: Any, context: Any, deadline: float, limit: str = "timeout") -> tuple[float, str]:
-    """The earlier of a deadline and the end of the task's `execution_timeout`, and the name of the argument that sets it.
+    """The earlier of a deadline and the task's `execution_timeout`, and the argument that sets it.
 
-    Airflow keeps `execution_timeout`, which counts for each try by itself, on the worker only, and forgets it for a deferred task.
+    Airflow keeps `execution_timeout`, which counts for each try by itself, on the worker only, and
+    forgets it for a deferred task.
 
     Args:
         task: the running task.

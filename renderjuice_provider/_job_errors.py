@@ -14,15 +14,24 @@ from renderjuice_provider.compat import AirflowFailException
 
 
 class RenderjuiceJobOverError(errors.RenderjuiceJobOverError, AirflowFailException):
-    """The job is over and was no success. Airflow does not retry this: the same job cannot succeed any more."""
+    """The job is over and was no success.
+
+    Airflow does not retry this: the same job cannot succeed any more.
+    """
 
 
 class RenderjuiceOtherOrderError(RenderjuiceJobOverError, errors.RenderjuiceOtherOrderError):
-    """The job renders, or has rendered, another configuration than this task orders. Airflow does not retry this."""
+    """The job renders, or has rendered, another configuration than this task orders.
+
+    Airflow does not retry this.
+    """
 
 
 def not_retried(error: errors.RenderjuiceJobOverError, **money: Unpack[Money]) -> RenderjuiceJobOverError:
-    """`error` in the form that Airflow does not retry; what is known better about its money replaces what it says."""
+    """`error` in the form that Airflow does not retry.
+
+    What is known better about its money replaces what it says.
+    """
     is_other_order = isinstance(error, errors.RenderjuiceOtherOrderError)
     kind = RenderjuiceOtherOrderError if is_other_order else RenderjuiceJobOverError
     known: Money = {

@@ -30,7 +30,8 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-class-name": "renderjuice_provider.hooks.renderjuice.RenderjuiceHook",
                 "hook-name": _NAME,
                 "ui-field-behaviour": {
-                    # The port stays visible: without one, the Test button of Airflow 3.3.1 and 3.3.2 sends port 0, and is refused.
+                    # The port stays visible: without one, the Test button of Airflow 3.3.1 and
+                    # 3.3.2 sends port 0, and is refused.
                     "hidden-fields": ["schema", "login"],
                     "relabeling": {"host": "Base URL", "password": "API key"},
                     "placeholders": {
@@ -50,7 +51,10 @@ def _modules(name: str) -> dict[str, Any]:
 
 
 def _connection_fields() -> dict[str, Any]:
-    """The connection's extra; each name is an argument of the clients, but the webhook secret. Descriptions are the form's help."""
+    """The connection's extra; each name is an argument of the clients, but the webhook secret.
+
+    Descriptions are the form's help.
+    """
     return {
         "timeout": {
             "label": "Time-out (s)",

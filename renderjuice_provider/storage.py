@@ -1,4 +1,6 @@
-"""Where files go: folders on this machine or in any object store, and files that are never half there.
+"""Where files go.
+
+Folders on this machine or in any object store, and files that are never half there.
 
 from renderjuice_provider.storage import folder, whole_file
 

@@ -1,6 +1,9 @@
-"""A shot with Airflow's own HTTP provider, written as its documentation suggests: operators that order, sensors that wait.
+"""A shot with Airflow's own HTTP provider, written as its documentation suggests.
 
-`deferrable=True` is what everyone would write. With a `response_check` HttpSensor does not defer, though: it polls on a worker.
+Operators that order, sensors that wait.
+
+`deferrable=True` is what everyone would write. With a `response_check` HttpSensor does not defer,
+though: it polls on a worker.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""Build one shot of the citrus commercial, a small `.blend` that renders in seconds. Needs Blender 5.0 or later.
+"""Build one shot of the citrus commercial, a small `.blend` that renders in seconds.
+
+Needs Blender 5.0 or later.
 
     .venv-blender/bin/python dags/scenes/build_scene.py juice.blend --shot juice --frames 24
 
-Each frame also gives two outputs of the compositor: `Depth` (EXR, the distance from the camera in Blender units) and
-`Glow` (PNG, the light that blooms around highlights).
+Each frame also gives two outputs of the compositor: `Depth` (EXR, the distance from the camera in
+Blender units) and `Glow` (PNG, the light that blooms around highlights).
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ import bpy
 from shots import SHOTS, Stage
 
 STARTUP = "cube"
-"""The scene that Blender starts with, as it is: all artists begin with it, and it brings what no scene made from nothing has."""
+"""The scene that Blender starts with, as it is: all artists begin with it, and it brings what no
+scene made from nothing has."""
 
 
 def main() -> None:
@@ -111,7 +114,10 @@ def _add_file_output(tree: Any, name: str, output: Any, socket_type: str, file_f
 
 
 def _keep_layer(scene: Any, stage: Stage, layer: str) -> None:
-    """Hide the other plate from the camera only: it still casts its shadows and shows in reflections."""
+    """Hide the other plate from the camera only.
+
+    It still casts its shadows and shows in reflections.
+    """
     scene.render.film_transparent = layer == "foreground"
     for each in scene.objects:
         if each.type in ("MESH", "FONT"):
@@ -119,7 +125,7 @@ def _keep_layer(scene: Any, stage: Stage, layer: str) -> None:
 
 
 def _fail_later(scene: Any) -> None:
-    """Switch off the only view layer at the middle frame, as an artist does for a test and forgets."""
+    """Switch off the only view layer at the middle frame, as an artist may do and forget."""
     layer, middle = scene.view_layers[0], (scene.frame_start + scene.frame_end + 1) // 2
     for frame, use in ((scene.frame_start, True), (middle, False)):
         layer.use = use

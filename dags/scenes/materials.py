@@ -36,7 +36,10 @@ GRAPEFRUIT = Fruit("Grapefruit", peel="#ff9d45", flesh="#e5264c", light="#ff7f86
 
 
 def matte(name: str, colour: Colour, roughness: float = 0.6, **inputs: Any) -> Any:
-    """A plain surface. `inputs` are further sockets of the Principled shader, with `_` for a blank."""
+    """A plain surface.
+
+    `inputs` are further sockets of the Principled shader, with `_` for a blank.
+    """
     material, shader = _principled(name)
     shader.inputs["Base Color"].default_value = (*colour, 1)
     shader.inputs["Roughness"].default_value = roughness
@@ -95,7 +98,11 @@ def flesh(fruit: Fruit) -> Any:
 
 @cache
 def juice() -> Any:
-    """Fresh juice: cloudy, so it is a surface that glows a little rather than a volume, which would take far longer."""
+    """Fresh juice.
+
+    Cloudy, so it is a surface that glows a little rather than a volume, which would take far
+    longer.
+    """
     colour = srgb("#ff8f0f")
     return matte(
         "Juice",
@@ -110,7 +117,10 @@ def juice() -> Any:
 
 @cache
 def glass(name: str = "Glass", ior: float = 1.45, roughness: float = 0.0) -> Any:
-    """Clear glass (or ice, with an `ior` of 1.31) whose shadow lets light through; noise-free without caustics."""
+    """Clear glass (or ice, with an `ior` of 1.31) whose shadow lets light through.
+
+    Noise-free without caustics.
+    """
     material, shader = _principled(name)
     shader.inputs["Transmission Weight"].default_value = 1.0
     shader.inputs["Base Color"].default_value = (0.97, 0.99, 1.0, 1)

@@ -1,4 +1,7 @@
-"""What stands on the table: fruit, slices, ice, glass, straw, carton. One unit is about ten centimetres."""
+"""What stands on the table: fruit, slices, ice, glass, straw, carton.
+
+One unit is about ten centimetres.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ Point = tuple[float, float, float]
 
 
 def new_object(name: str, mesh: bmesh.types.BMesh, looks: Sequence[Any], location: Point = (0, 0, 0)) -> Any:
-    """Make a smooth-shaded object of a mesh, in the active collection, with its materials; the mesh is used up."""
+    """Make a smooth-shaded object of a mesh, in the active collection, with its materials.
+
+    The mesh is used up.
+    """
     data = bpy.data.meshes.new(name)
     for face in mesh.faces:
         face.smooth = True

@@ -1,4 +1,7 @@
-"""The shots: each places its props, lights and camera on a stage. All of them move, and the last frame meets the first."""
+"""The shots: each places its props, lights and camera on a stage.
+
+All of them move, and the last frame meets the first.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,10 @@ class Stage:
         return made
 
     def camera(self, location: Point, target: Point, lens: float, f_stop: float, swing: float = 0.0) -> Any:
-        """A camera on an arm around `target`, in focus there; it swings by `swing` degrees and back."""
+        """A camera on an arm around `target`, in focus there.
+
+        It swings by `swing` degrees and back.
+        """
         arm = bpy.data.objects.new("Arm", None)
         arm.location = target
         lens_data = bpy.data.cameras.new("Camera")
@@ -65,7 +71,10 @@ class Stage:
         return camera
 
     def animate(self, target: Any, path: str, index: int, value: Callable[[float], float]) -> None:
-        """Key one channel on every frame with `value(t)`; t runs from 0 to just below 1, so that the shot loops."""
+        """Key one channel on every frame with `value(t)`.
+
+        T runs from 0 to just below 1, so that the shot loops.
+        """
         for frame in range(1, self.frames + 1):
             getattr(target, path)[index] = value((frame - 1) / self.frames)
             target.keyframe_insert(path, index=index, frame=frame)

@@ -116,7 +116,10 @@ def summarize(renderjuice_conn_id: str = CONNECTION, **context: Any) -> dict[str
 
 @task(trigger_rule="all_done", task_id="summarize")
 def summarize_repairs(renderjuice_conn_id: str = CONNECTION, **context: Any) -> dict[str, Any]:
-    """`summarize` for repairs. New jobs replace the failed ones; the next repair starts from them."""
+    """`summarize` for repairs.
+
+    New jobs replace the failed ones; the next repair starts from them.
+    """
     ti = context["ti"]
     decisions, jobs = [], {}
     for index, repair in enumerate((_planned(ti) or {}).get("repairs", ())):

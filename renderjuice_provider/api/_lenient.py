@@ -1,6 +1,9 @@
-"""How people and Airflow write values: a Jinja template renders to text, native rendering makes numbers of texts of digits.
+"""How people and Airflow write values.
 
-Each function here returns what is meant where that is clear, and else the value as it is: whoever checks it refuses it.
+A Jinja template renders to text, native rendering makes numbers of texts of digits.
+
+Each function here returns what is meant where that is clear, and else the value as it is: whoever
+checks it refuses it.
 """
 
 from __future__ import annotations
@@ -24,13 +27,19 @@ def is_template(value: Any) -> bool:
 
 
 def is_deep(value: Any, levels: int = DEEPEST) -> bool:
-    """Whether it has more levels than anybody means: what looks through it would come to Python's own limit."""
+    """Whether it has more levels than anybody means.
+
+    What looks through it would come to Python's own limit.
+    """
     items = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
     return levels < 0 or any(is_deep(item, levels - 1) for item in items)
 
 
 def number(value: Any) -> Any:
-    """`"128"` as 128, and `128.0` likewise: which of the two YAML, XComs or native rendering make of it is chance."""
+    """`"128"` as 128, and `128.0` likewise.
+
+    Which of the two YAML, XComs or native rendering make of it is chance.
+    """
     if is_template(value):
         raise ValueError(_UNRENDERED)
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
@@ -47,7 +56,10 @@ def flag(value: Any) -> Any:
 
 
 def text(value: Any) -> Any:
-    """A text; what a template made of a missing value is refused, since it would be sent as a word."""
+    """A text.
+
+    What a template made of a missing value is refused, since it would be sent as a word.
+    """
     if isinstance(value, str) and value.strip() == "None":
         raise ValueError("a template has made the text 'None' of a value that is missing: leave the field out")
     return value
@@ -84,7 +96,7 @@ def sizes(value: Any) -> Any:
 
 
 def parsed(value: Any) -> Any:
-    """A text that holds a list or an object, as JSON or as Python writes it, as that list or object."""
+    """The list or object that a text holds, as JSON or as Python writes it."""
     if not isinstance(value, str) or not value.strip().startswith(("{", "[")) or is_template(value):
         return value
     for read in (json.loads, ast.literal_eval):

@@ -1,7 +1,7 @@
 """What an error says about money: two fields, and the one place that makes a sentence of them.
 
-A worker, a triggerer and a web page hand an error on as text alone, so the text has to hold all of it:
-what became of the bill, what a retry would do, and what the reader can do.
+A worker, a triggerer and a web page hand an error on as text alone, so the text has to hold all of
+it: what became of the bill, what a retry would do, and what the reader can do.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class RetryEffect(StrEnum):
 
 
 _OPEN = frozenset({Bill.KEPT, Bill.RUNNING, Bill.MAY_RUN, Bill.LEFT_ALONE})
-"""The reader can do something about these at once, so the next step follows them and not the retry."""
+"""The reader can do something about these at once, so the next step follows them and not the
+retry."""
 _BILLS = {
     Bill.NOTHING_SPENT: "Nothing was spent",
     Bill.NOTHING_ORDERED: "Nothing is rendering and nothing was spent",

@@ -1,4 +1,7 @@
-"""Which addresses may be talked to: https anywhere, plain http on this machine only unless someone has said otherwise."""
+"""Which addresses may be talked to.
+
+Https anywhere, plain http on this machine only unless someone has said otherwise.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,13 @@ DEFAULT_BASE_URL = "https://api.renderjuice.com/api/external/v1"
 
 
 def check_base_url(url: str, *, allow_http: bool, secret: str = "") -> str:
-    """`url` without a trailing slash and surrounding blanks. No message shows `secret`: keys are pasted into wrong fields.
+    """`url` without a trailing slash and surrounding blanks.
+
+    No message shows `secret`: keys are pasted into wrong fields.
 
     Raises:
-        RenderjuiceInputError: when it is no http(s) address, or would send the API key in the clear.
+        RenderjuiceInputError: when it is no http(s) address, or would send the API key in the
+            clear.
     """
     url = url.strip() if isinstance(url, str) else url
     problem = address_problem(url, allow_http=allow_http)
@@ -46,7 +52,7 @@ def address_problem(url: str, *, allow_http: bool) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine, in any of the ways in which a system's own resolver reads an address: `127.1`, `0`, `::1`."""
+    """Whether `host` is this machine, however a resolver reads it: `127.1`, `0`, `::1`."""
     host = host.rstrip(".").lower()
     if host == "localhost" or host.endswith(".localhost"):
         return True

@@ -68,8 +68,8 @@ def download_outputs(
     `destination` is a local path, or an fsspec path such as `ObjectStoragePath`.
 
     Raises:
-        RenderjuiceTransferError: when the job is not over, its outputs were deleted, or a file did not
-            arrive.
+        RenderjuiceTransferError: when the job is not over, its outputs were deleted, or a file did
+            not arrive.
     """
     return download(operations, check_job_id(job_id), folder(destination))
 

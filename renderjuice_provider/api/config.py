@@ -1,7 +1,7 @@
 """A render configuration, checked here so that a slip costs a message and not a night.
 
-Enumerations are not closed: the documentation shows only the first member of each, so an unknown word is passed on and Renderjuice
-decides. Source: the API reference's page on starting a render.
+Enumerations are not closed: the documentation shows only the first member of each, so an unknown
+word is passed on and Renderjuice decides. Source: the API reference's page on starting a render.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ Flag = Annotated[bool, BeforeValidator(flag)]
 
 
 class ConfigModel(BaseModel):
-    """Strict but for what `renderjuice_provider.api._lenient` understands: how Airflow delivers a number or a list as text."""
+    """Strict but for what `renderjuice_provider.api._lenient` understands.
+
+    How Airflow delivers a number or a list as text.
+    """
 
     model_config = ConfigDict(
         frozen=True,
@@ -79,9 +82,11 @@ class RenderConfig(ConfigModel):
     """
 
     color_management_preset: Text
-    """`default`, or `aces` for an ACES project. There is no default here: the choice changes every pixel."""
+    """`default`, or `aces` for an ACES project. There is no default here: the choice changes every
+    pixel."""
     frame_ranges: Annotated[list[Text], Field(min_length=1), BeforeValidator(frame_texts)] | None = None
-    """Such as `["1-10", "15"]`. The syntax is not documented; single frames and `first-last` are the safe forms."""
+    """Such as `["1-10", "15"]`. The syntax is not documented; single frames and `first-last` are
+    the safe forms."""
     notes: Annotated[str, BeforeValidator(words)] | None = None
     render_engine: Text | None = None
     compositor_device: Text | None = None
@@ -101,7 +106,10 @@ class RenderConfig(ConfigModel):
     minimum_ram: Positive | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The body that the API expects: camel case, and only what was set (never a null for "as detected")."""
+        """The body that the API expects.
+
+        Camel case, and only what was set (never a null for "as detected").
+        """
         return self.model_dump(by_alias=True, exclude_none=True)
 
 
@@ -122,7 +130,8 @@ CHANGES_PIXELS = frozenset(
         "outputSettings",
     }
 )
-"""The fields that decide on what is in the files. A field that nobody here knows counts as one of them."""
+"""The fields that decide on what is in the files. A field that nobody here knows counts as one of
+them."""
 CHANGES_NO_PIXEL = frozenset(
     {
         "notes",  # read by people
@@ -133,11 +142,14 @@ CHANGES_NO_PIXEL = frozenset(
         *("name", "description", "tags", "priority"),  # unknown to the API as yet; never about pixels
     }
 )
-"""The fields that may change without making another order of it: a render is neither stopped nor paid again for them."""
+"""The fields that may change without making another order of it: a render is neither stopped nor
+paid again for them."""
 
 
 def check_render_config(config: RenderConfig | Mapping[str, Any] | str) -> RenderConfig:
-    """`config` as a `RenderConfig`; a text is read as JSON, or as Python writes a dict, which is what templates make of one.
+    """`config` as a `RenderConfig`.
+
+    A text is read as JSON, or as Python writes a dict, which is what templates make of one.
 
     Raises:
         RenderjuiceInputError: naming every field that is wrong, and what it should be.
@@ -161,7 +173,10 @@ def check_render_config(config: RenderConfig | Mapping[str, Any] | str) -> Rende
 
 
 def _check_values(config: RenderConfig) -> RenderConfig:
-    """Fields that we do not know pass unchecked, but what JSON cannot say cannot be sent, and what is to be rendered must be."""
+    """Check what can be sent, and what is rendered.
+
+    Unknown fields pass unchecked, but values that JSON cannot hold cannot be sent.
+    """
     content = config.to_json()
     try:
         json.dumps(content, ensure_ascii=False, allow_nan=False).encode()

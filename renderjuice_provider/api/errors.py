@@ -1,31 +1,31 @@
 """Everything that can go wrong, as one tree.
 
     RenderjuiceError
-    ├── RenderjuiceInputError           refused here, before anything was sent or spent (also a ValueError)
-    ├── RenderjuiceConnectionError      no response: DNS, refused, reset, time-out
-    ├── RenderjuiceResponseError        a response that says nothing usable: HTML, half a JSON, a job without an id
-    ├── RenderjuiceHTTPError            a response that says no
-    │   ├── RenderjuiceAuthenticationError   401, 403: the key is wrong, or not allowed to do this
-    │   ├── RenderjuicePaymentError          402: the account cannot pay for it
-    │   ├── RenderjuiceNotFoundError         404: no such job, slug or page
-    │   ├── RenderjuiceRefusedError          400, 409, 422 and other 4xx: the request does not fit the job's state
-    │   ├── RenderjuiceRateLimitError        429: too many requests
-    │   └── RenderjuiceServerError           5xx (and a redirect, which is never followed with the key)
-    ├── RenderjuiceAmbiguousError       it was sent and may have been done; repeating it could do it twice
-    ├── RenderjuiceTransferError        the bytes of a scene or of an output did not arrive whole
-    ├── RenderjuiceJobError             the job is over and was no success
-    │   └── RenderjuiceJobOverError          the same job cannot succeed any more: a retry cannot help
-    │       └── RenderjuiceOtherOrderError       the job renders, or has rendered, another configuration
-    ├── RenderjuiceTimeoutError         our own deadline passed before the job was over
-    ├── RenderjuiceIncompleteError      the job completed, but frames that were ordered are not among its outputs
-    ├── RenderjuiceEventError           a task was resumed with an event that this version does not understand
-    └── RenderjuiceWebhookError         a request that claims to come from Renderjuice is not signed as Renderjuice signs
+    ├── RenderjuiceInputError            refused here, nothing was sent or spent (also a ValueError)
+    ├── RenderjuiceConnectionError       no response: DNS, refused, reset, time-out
+    ├── RenderjuiceResponseError         an unusable response: HTML, half a JSON, no job id
+    ├── RenderjuiceHTTPError             a response that says no
+    │   ├── RenderjuiceAuthenticationError     401, 403: the key is wrong, or not allowed to do this
+    │   ├── RenderjuicePaymentError            402: the account cannot pay for it
+    │   ├── RenderjuiceNotFoundError           404: no such job, slug or page
+    │   ├── RenderjuiceRefusedError            other 4xx: it does not fit the job's state
+    │   ├── RenderjuiceRateLimitError          429: too many requests
+    │   └── RenderjuiceServerError             5xx, or a redirect (never followed with the key)
+    ├── RenderjuiceAmbiguousError        it may have been done; a repeat could do it twice
+    ├── RenderjuiceTransferError         the bytes of a scene or of an output did not arrive whole
+    ├── RenderjuiceJobError              the job is over and was no success
+    │   └── RenderjuiceJobOverError            this job cannot succeed any more
+    │       └── RenderjuiceOtherOrderError     it renders another configuration
+    ├── RenderjuiceTimeoutError          our own deadline passed before the job was over
+    ├── RenderjuiceIncompleteError       the job completed, frames that were ordered are missing
+    ├── RenderjuiceEventError            a task was resumed with an event that is not understood
+    └── RenderjuiceWebhookError          a webhook is not signed as Renderjuice signs
 
-Each says in two fields what happened to the money (`bill`) and what a retry would do (`retry`). The end
-of its message is made from them, since a process hands an error to the next one as text alone.
+Each says in two fields what happened to the money (`bill`) and what a retry would do (`retry`). The
+end of its message is made from them, since a process hands an error to the next one as text alone.
 
-The two under RenderjuiceJobError are raised by operators and the sensor as subclasses of the same names
-that Airflow does not retry: see `renderjuice_provider.operators.renderjuice`.
+The two under RenderjuiceJobError are raised by operators and the sensor as subclasses of the same
+names that Airflow does not retry: see `renderjuice_provider.operators.renderjuice`.
 
 No message, and no argument of any of them, holds an API key or the query of a signed URL.
 """
@@ -70,7 +70,8 @@ __all__ = [
 class RenderjuiceError(Exception):
     """The root of the tree; catch this to catch all of it.
 
-    Its message is fit for a log, a database and a web page, whatever it quotes: see `renderjuice_provider.api.redact`.
+    Its message is fit for a log, a database and a web page, whatever it quotes: see
+    `renderjuice_provider.api.redact`.
 
     Args:
         message: what went wrong; the end about the money is added to it.
@@ -98,7 +99,10 @@ class RenderjuiceError(Exception):
         self.settle(**money)
 
     def settle(self, **money: Unpack[Money]) -> Self:
-        """The same error, once a caller knows better what became of the money. What it does not say stays."""
+        """The same error, once a caller knows better what became of the money.
+
+        What it does not say stays.
+        """
         for name, value in money.items():
             setattr(self, name, value)
         end = story(
@@ -117,7 +121,7 @@ class RenderjuiceError(Exception):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """By its fields, and not by calling the class, whose keyword arguments `pickle` does not know."""
+        """By its fields: `pickle` does not know the keyword arguments of the class."""
         return _unpickled, (type(self), self.args), self.__dict__
 
 
@@ -128,7 +132,10 @@ def _unpickled(kind: type[RenderjuiceError], args: tuple[Any, ...]) -> Renderjui
 
 
 def reason(error: BaseException) -> str:
-    """What went wrong, of any error: to be quoted in a message that says for itself what became of the money."""
+    """What went wrong, of any error.
+
+    To be quoted in a message that says for itself what became of the money.
+    """
     what = error.what if isinstance(error, RenderjuiceError) else str(error)
     return f"{type(error).__name__}: {what}"
 
@@ -254,7 +261,10 @@ class RenderjuiceJobOverError(RenderjuiceJobError):
 
 
 class RenderjuiceOtherOrderError(RenderjuiceJobOverError):
-    """The job renders, or has rendered, another configuration than was ordered. It was not touched."""
+    """The job renders, or has rendered, another configuration than was ordered.
+
+    It was not touched.
+    """
 
     bill = Bill.LEFT_AS_IT_IS
 
@@ -267,7 +277,10 @@ class RenderjuiceTimeoutError(RenderjuiceError):
 
 
 class RenderjuiceIncompleteError(RenderjuiceError):
-    """Frames, views or outputs of the compositor are missing from a delivery. The message names them."""
+    """Frames, views or outputs of the compositor are missing from a delivery.
+
+    The message names them.
+    """
 
     bill = Bill.KEPT
     retry = RetryEffect.CANNOT_HELP

@@ -1,8 +1,9 @@
 """How far a render is, read from counters whose names nobody has published.
 
-The documentation says only that progress gives "current counters, or an empty array": field names, and whether one job's answer is
-an object or an array, are unknown. So this reads what common names give, keeps the rest, and is never an error: an empty answer
-means "no information", and only a job's status says that it is over.
+The documentation says only that progress gives "current counters, or an empty array": field names,
+and whether one job's answer is an object or an array, are unknown. So this reads what common names
+give, keeps the rest, and is never an error: an empty answer means "no information", and only a
+job's status says that it is over.
 """
 
 from __future__ import annotations
@@ -52,7 +53,10 @@ class Progress:
 
 
 def read_progress(answer: Any) -> tuple[Progress, ...]:
-    """Every job's counters in `answer`: an array, one object, one object by job id, or any of them inside `{"data": ...}`."""
+    """Every job's counters in `answer`.
+
+    An array, one object, one object by job id, or any of them inside `{"data": ...}`.
+    """
     if isinstance(answer, Mapping) and isinstance(answer.get("data"), (Mapping, list)):
         answer = answer["data"]
     if isinstance(answer, Mapping) and all(isinstance(item, Mapping) for item in answer.values()):

@@ -1,4 +1,7 @@
-"""What may be shown and stored: without the API key, without the queries of URLs (where signatures live), and fit to be kept."""
+"""What may be shown and stored.
+
+Without the API key, without the queries of URLs (where signatures live), and fit to be kept.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +17,30 @@ __all__ = [
 
 T = TypeVar("T")
 
-# What a URL can hold, up to the next blank, quotation mark or angle bracket. Each pattern here looks at a character a few times at
-# most: a text of colons and slashes must not keep anyone busy.
+# What a URL can hold, up to the next blank, quotation mark or angle bracket. Each pattern here
+# looks at a character a few times at most: a text of colons and slashes must not keep anyone busy.
 _WORD = re.compile(r"[^\s\"'<>]+")
-# The end of any scheme (`s3:`, `https:`), and one slash or more: a URL that was taken for a path has lost one. Before it may stand
-# anything: a text that somebody glued it to. One letter and one slash are a drive.
+# The end of any scheme (`s3:`, `https:`), and one slash or more: a URL that was taken for a path
+# has lost one. Before it may stand anything: a text that somebody glued it to. One letter and one
+# slash are a drive.
 _SCHEME = re.compile(r"://|[a-z0-9+.-]{2}:/", re.IGNORECASE)
 _QUERY = re.compile(r"[?#]")
 _URL_USER = re.compile(r"(:/+)([^\s/]+)@")
 _CONNECTION_ID = re.compile(r"[\w.-]+")
 _LOGGED_SECRET = re.compile(r"""(b'(?:location|set-cookie)', b)('[^']*'|"[^"]*")""", re.IGNORECASE)
 LONGEST = 300
-"""Characters of a server's text that reach an error message: enough for a sentence, too few for a page of HTML."""
+"""Characters of a server's text that reach an error message: enough for a sentence, too few for a
+page of HTML."""
 _CONSIDERED = 4000
 """Characters that are looked at for it."""
 LONGEST_STORY = 2000
-"""Characters of a whole message of ours: what happened, to which job, what became of the money, and what to do next."""
+"""Characters of a whole message of ours: what happened, to which job, what became of the money, and
+what to do next."""
 DEEPEST = 32
 """Levels of lists and objects. Airflow's own JSON refuses some hundreds."""
 MOST = 1 << 20
-"""Characters and values of one thing that is stored: XComs and events are meant for some kilobytes."""
+"""Characters and values of one thing that is stored: XComs and events are meant for some
+kilobytes."""
 _LARGEST = 2**63
 """Databases count to here."""
 _SHORTEST_SECRET = 6
@@ -41,7 +48,10 @@ _SHORTEST_SECRET = 6
 
 
 def redact(text: str, *secrets: str, longest: int = LONGEST) -> str:
-    """`text` in one printable line of at most `longest` characters, without `secrets`, credentials in URLs, and queries of URLs."""
+    """`text` in one printable line of at most `longest` characters, without secrets.
+
+    Secrets are `secrets`, credentials in URLs, and queries of URLs.
+    """
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***")
@@ -58,9 +68,12 @@ def story(text: str, *, longest: int = LONGEST_STORY) -> str:
 
 
 class _QueryFilter(logging.Filter):
-    """Takes the queries out of the URLs that httpx logs at INFO, one line a request: signed URLs carry their secret there.
+    """Takes the queries out of the URLs that httpx logs at INFO, one line a request.
 
-    At DEBUG httpcore also logs the headers of answers, and a redirect's target can be a signed URL as well.
+    Signed URLs carry their secret there.
+
+    At DEBUG httpcore also logs the headers of answers, and a redirect's target can be a signed URL
+    as well.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -83,7 +96,10 @@ def keep_queries_out_of_logs() -> None:
 
 
 def without_secret(value: Any, secret: str) -> Any:
-    """`value` as it is, but for `secret`: whoever knows a key may send it back in any text, and the key of any object."""
+    """`value` as it is, but for `secret`.
+
+    Whoever knows a key may send it back in any text, and the key of any object.
+    """
     if isinstance(value, str):
         return value.replace(secret, "***") if len(secret) >= _SHORTEST_SECRET else value
     if isinstance(value, dict):
@@ -92,11 +108,14 @@ def without_secret(value: Any, secret: str) -> Any:
 
 
 def storable(value: Any, *secrets: str, most: float = MOST, urls: bool = True) -> Any:
-    """`value` as JSON that every store takes: the one door for what came from outside to an XCom, an event, a record or a report.
+    """`value` as JSON that every store takes.
 
-    Texts lose `secrets`, credentials and queries of URLs, and show what cannot be printed as an escape: PostgreSQL takes no NUL,
-    and UTF-8 no lone surrogate (an old Latin-1 file name has some). Numbers that JSON does not know become None. What lies deeper
-    than `DEEPEST`, or comes after `most` characters or values, becomes "…".
+    The one door for what came from outside to an XCom, an event, a record or a report.
+
+    Texts lose `secrets`, credentials and queries of URLs, and show what cannot be printed as an
+    escape: PostgreSQL takes no NUL, and UTF-8 no lone surrogate (an old Latin-1 file name has
+    some). Numbers that JSON does not know become None. What lies deeper than `DEEPEST`, or comes
+    after `most` characters or values, becomes "…".
 
     Args:
         value: anything.
@@ -155,7 +174,10 @@ def without_url_secrets(text: str) -> str:
 
 
 def _without_user(user: re.Match[str]) -> str:
-    """Who stands before a bucket (`s3://aws_default@bucket`) is an Airflow connection, by its id: no secret, and needed."""
+    """Who stands before a bucket (`s3://aws_default@bucket`) is an Airflow connection, by its id.
+
+    No secret, and needed.
+    """
     scheme = user.string[max(0, user.start() - 5) : user.start()].lower()
     is_known = not scheme.endswith(("http", "https", "ftp")) and _CONNECTION_ID.fullmatch(user[2])
     return user[0] if is_known else f"{user[1]}***@"

@@ -1,8 +1,11 @@
-"""What Renderjuice sends by itself: checked, then read. A hint that a look at the job is due, never the truth.
+"""What Renderjuice sends by itself: checked, then read.
 
-Only `onRenderComplete` is emitted: failures, cancellations and the end of validation are not, so no wait can rest on webhooks
-alone. The signature is over `{timestamp}.{body}`, as the documented procedure says (one sentence of the same page says "the request
-body"). How the MAC is written is not documented, so lower- or upper-case hex, base64, and a `sha256=` before either are accepted:
+A hint that a look at the job is due, never the truth.
+
+Only `onRenderComplete` is emitted: failures, cancellations and the end of validation are not, so no
+wait can rest on webhooks alone. The signature is over `{timestamp}.{body}`, as the documented
+procedure says (one sentence of the same page says "the request body"). How the MAC is written is
+not documented, so lower- or upper-case hex, base64, and a `sha256=` before either are accepted:
 they are the same value. Source: the page on webhook events.
 """
 
@@ -50,8 +53,10 @@ def read_webhook(headers: Mapping[str, str], body: bytes, secret: str, now: floa
 
     Raises:
         RenderjuiceInputError: without a secret, since then anyone could send anything.
-        RenderjuiceWebhookError: for a signature that is missing, wrong or too old. Answer 401, and say no more.
-        RenderjuiceResponseError: for a genuine request that is no event about a job. Answer 200: a repeat would be the same.
+        RenderjuiceWebhookError: for a signature that is missing, wrong or too old. Answer 401, and
+            say no more.
+        RenderjuiceResponseError: for a genuine request that is no event about a job. Answer 200: a
+            repeat would be the same.
     """
     if not secret:
         raise RenderjuiceInputError(

@@ -1,8 +1,8 @@
 """Polling one job: what a poll sends, and what its result means.
 
 The worker and the triggerer both ask a `JobPoller`. A failed poll is not a failed render: transient
-errors are waited out until the deadline, with growing pauses. All of it is pure: flows yield what is
-to be sent, and the clock is given. Many jobs are polled together, with fewer requests, by
+errors are waited out until the deadline, with growing pauses. All of it is pure: flows yield what
+is to be sent, and the clock is given. Many jobs are polled together, with fewer requests, by
 `renderjuice_provider.lifecycle.poll_round`. Source: the job-lifecycle page, on progress.
 """
 

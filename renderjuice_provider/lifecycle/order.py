@@ -1,7 +1,10 @@
-"""An order, seen as what decides on pixels: whether two are the same, and whether a job carries out the one that was given.
+"""An order, seen as what decides on pixels.
 
-Which fields decide is listed in `renderjuice_provider.api.config`. How a value is written does not matter: `["1-3", "4"]` orders
-the frames of `["1-4"]`, 1.0 samples are 1, and a field that is null is left out.
+Whether two are the same, and whether a job carries out the one that was given.
+
+Which fields decide is listed in `renderjuice_provider.api.config`. How a value is written does not
+matter: `["1-3", "4"]` orders the frames of `["1-4"]`, 1.0 samples are 1, and a field that is null
+is left out.
 """
 
 from __future__ import annotations
@@ -28,7 +31,8 @@ class Comparison:
     Attributes:
         differences: fields in which the job is another one, with both values.
         untold: fields of the order of which the API says nothing.
-        added: what the job was ordered with beside the order: it may be a default that the API fills in.
+        added: what the job was ordered with beside the order: it may be a default that the API
+            fills in.
     """
 
     differences: tuple[str, ...]
@@ -51,7 +55,10 @@ def picture(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def compare(order: Mapping[str, Any], requested: Any) -> Comparison:
-    """Hold an order against a job's `requestedConfig`, whose form is not documented: what cannot be read counts as untold."""
+    """Hold an order against a job's `requestedConfig`, whose form is not documented.
+
+    What cannot be read counts as untold.
+    """
     wanted, told = picture(order), picture(_as_written_here(requested))
     differences, untold = [], []
     for name, value in wanted.items():
@@ -66,7 +73,8 @@ def compare(order: Mapping[str, Any], requested: Any) -> Comparison:
 def renders(order: Mapping[str, Any], requested: Any, final: Any) -> bool:
     """Whether a render that was ordered as `requested` is what `order` asks for, too.
 
-    It is when `order` merely writes out what was detected in the scene: of that, the job's `finalConfig` tells.
+    It is when `order` merely writes out what was detected in the scene: of that, the job's
+    `finalConfig` tells.
     """
     wanted, told = picture(order), picture(_as_written_here(requested))
     used = picture(_as_written_here(final)) | told
@@ -98,7 +106,10 @@ def _ranges(frames: Iterable[int]) -> str:
 
 
 def _as_written_here(config: Any) -> dict[str, Any]:
-    """A configuration of the API's, each field as `RenderConfig` reads it; one that it cannot read stays as it is."""
+    """A configuration of the API's, each field as `RenderConfig` reads it.
+
+    One that it cannot read stays as it is.
+    """
     config = parsed(config)
     fields: dict[str, Any] = {}
     for key, value in config.items() if isinstance(config, Mapping) else ():

@@ -1,7 +1,8 @@
 """What to do next with a job, from its status alone.
 
-Status decides, not memory: whoever picks a job up (a first try, a retry, a worker after a crash) asks the same question and goes
-on from where the job really is. Source: the job-lifecycle page, allowed actions by status.
+Status decides, not memory: whoever picks a job up (a first try, a retry, a worker after a crash)
+asks the same question and goes on from where the job really is. Source: the job-lifecycle page,
+allowed actions by status.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ def action_to_validated(status: str) -> Action:
 def action_to_rendered(status: str) -> Action:
     """The next step when finished frames are wanted.
 
-    A status that we do not know, or that does not say how far the job is (`suspended`, `debugging`), is waited out until it is
-    one that does.
+    A status that we do not know, or that does not say how far the job is (`suspended`,
+    `debugging`), is waited out until it is one that does.
     """
     step = action_to_validated(status)
     if step is not Action.DONE:
@@ -58,7 +59,10 @@ def action_to_rendered(status: str) -> Action:
 
 
 def has_reached(status: str, target: str) -> bool:
-    """Whether a wait for `target` is over in success: polling misses states, so anything further along the way counts."""
+    """Whether a wait for `target` is over in success.
+
+    Polling misses states, so anything further along the way counts.
+    """
     if status == target:
         return True
     if status in _ON_THE_WAY and target in _ON_THE_WAY:

@@ -1,4 +1,6 @@
-"""Stopping jobs and seeing that they stop: a cancel is accepted some time before a job is over, and may come too late.
+"""Stopping jobs and seeing that they stop.
+
+A cancel is accepted some time before a job is over, and may come too late.
 
 Source: the job-lifecycle page. Whether a cancel takes effect at once is not documented.
 """
@@ -29,15 +31,19 @@ Seen = Job | RenderjuiceError
 def stop_all(
     operations: Operations, job_ids: Iterable[str], *, poll_interval: float, until: float, say: Callable[[str], None]
 ) -> Flow[dict[str, Seen]]:
-    """Cancel each job, and look at it until it is over. A job that is over already is left as it is.
+    """Cancel each job, and look at it until it is over.
 
-    All are cancelled before any is waited for. Trouble that may pass is waited out; a key that is refused ends it all.
+    A job that is over already is left as it is.
+
+    All are cancelled before any is waited for. Trouble that may pass is waited out; a key that is
+    refused ends it all.
 
     Args:
         operations: of the client that performs this.
         job_ids: the jobs.
         poll_interval: seconds between two looks.
-        until: when to look for the last time, in seconds since the epoch. Each job is asked for at least once.
+        until: when to look for the last time, in seconds since the epoch. Each job is asked for at
+            least once.
         say: gets every line that belongs in the task's log.
     """
     stopping = _Stopping(operations.once(), job_ids, poll_interval, say)

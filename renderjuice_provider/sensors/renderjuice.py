@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,6 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from renderjuice_provider._arguments import Argument, is_unknown, read_job_id
 from renderjuice_provider._deferral import (
     BACKSTOP,
-    DEFAULT_POLL_INTERVAL,
     earlier_deadline,
     is_deferrable,
     job_trigger,
@@ -25,17 +23,16 @@ from renderjuice_provider._templates import OnlyWrittenTemplates
 from renderjuice_provider.api.errors import (
     Bill,
     RenderjuiceError,
-    RenderjuiceInputError,
     RenderjuiceTimeoutError,
     RetryEffect,
 )
-from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.compat import AirflowSensorTimeout, AirflowSkipException, AirflowTaskTimeout
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, PollAgain, poll
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, keep_preview, push_preview
+from renderjuice_provider.sensors._arguments import airflow_reads_this, check_target, interval_of
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -111,7 +108,7 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
         renderjuice_conn_id: str = "renderjuice_default",
         **kwargs: Unpack[SensorArguments],
     ) -> None:
-        interval = _interval(poll_interval, poke_interval, kwargs.get("default_args") or {})
+        interval = interval_of(poll_interval, poke_interval, kwargs.get("default_args") or {})
         # Airflow 3.1 does not take None for its own default of the timeout.
         times = {"poke_interval": _WHILE_UNKNOWN} | ({} if timeout is None else {"timeout": _WHILE_UNKNOWN})
         super().__init__(**kwargs, **times)
@@ -142,7 +139,7 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
         In `dag.test()` the sensor checks it when it runs, so that all other tasks can be tried.
         """
         super().prepare_template()
-        if _airflow_reads_this() and not is_unknown(self.target_status):
+        if airflow_reads_this() and not is_unknown(self.target_status):
             check_target(self.target_status)
 
     def execute(self, context: Context) -> Any:
@@ -151,7 +148,8 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
         self.job_id = read_job_id(self.job_id)
         self.poke_interval = self.poll_interval
         push_preview(context)
-        # A connection that cannot be used fails here: Airflow's sensor could take it for a poke that failed.
+        # A connection that cannot be used fails here: Airflow's sensor could take it for a poke
+        # that failed.
         _ = self.hook.client
         if not self.deferrable:
             return self._skipping_less(lambda: super(RenderjuiceJobSensor, self).execute(context))
@@ -214,7 +212,8 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
         """Resume after the trigger fired."""
         outcome = Outcome.from_event(event)
         if outcome.job_id != self.job_id:
-            # With SQLite, Airflow may give a new trigger the id of one that was removed but still runs.
+            # With SQLite, Airflow may give a new trigger the id of one that was removed but still
+            # runs.
             self.log.warning("Airflow resumed this sensor with the event of another, about job %s", outcome.job_id)
             self._defer(context)
         return self._result(context, outcome)
@@ -263,7 +262,10 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
 
 
 def _error(outcome: Outcome) -> RenderjuiceError:
-    """Why the wait was no success. What the job costs goes on, since this sensor touches nothing."""
+    """Why the wait was no success.
+
+    What the job costs goes on, since this sensor touches nothing.
+    """
     kinds: dict[Ending, tuple[type[RenderjuiceError], RetryEffect]] = {
         Ending.REFUSED: (_NoLookError, RetryEffect.AFTER_CORRECTION),
         Ending.TIMED_OUT: (RenderjuiceTimeoutError, RetryEffect.READS_AGAIN),
@@ -273,39 +275,3 @@ def _error(outcome: Outcome) -> RenderjuiceError:
     message = outcome.message if outcome.ending is Ending.REFUSED else f"The job {outcome.message}"
     watches = "this sensor only watches"
     return kind(message, bill=Bill.LEFT_ALONE, retry=retry, next_step=watches, job_id=outcome.job_id)
-
-
-def _airflow_reads_this() -> bool:
-    """Whether this process reads DAGs for Airflow. `dag.test()` has no supervisor."""
-    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
-    return type(getattr(runner, "SUPERVISOR_COMMS", None)).__name__ == "CommsDecoder"
-
-
-def check_target(status: Any) -> None:
-    """Refuse a status that jobs never have: the sensor would wait until its timeout.
-
-    Raises:
-        RenderjuiceInputError: naming the statuses that jobs have.
-    """
-    known = [str(status) for status in JobStatus]
-    if status not in known:
-        raise RenderjuiceInputError(f"target_status: no job becomes {status!r}. It is one of {', '.join(known)}.")
-
-
-def _interval(ours: Any, airflows: Any, defaults: Mapping[str, Any]) -> Any:
-    """The interval that the author means: the task's before `default_args`, ours before Airflow's.
-
-    Raises:
-        RenderjuiceInputError: when the task has both, and they differ.
-    """
-    if airflows is None or ours is None:
-        return next((value for value in (ours, airflows) if value is not None), DEFAULT_POLL_INTERVAL)
-    if "poke_interval" in defaults and defaults["poke_interval"] is airflows:
-        return ours
-    if "poll_interval" in defaults and defaults["poll_interval"] is ours:
-        return airflows
-    if is_unknown(ours) or is_unknown(airflows) or seconds(ours, "poll_interval") != seconds(airflows, "poke_interval"):
-        raise RenderjuiceInputError(
-            f"poll_interval={ours!r} and poke_interval={airflows!r} mean the same and differ: keep poll_interval."
-        )
-    return ours

@@ -173,13 +173,14 @@ class RenderjuiceJobTrigger(BaseTrigger):
             return after_stop(outcome, RenderjuiceError(reason(error)))
 
     async def on_kill(self) -> None:
-        """Stop the bill when a user ended the task (Airflow 3.3 and later call this; before that `run` does).
+        """Stop the bill when a user ended the task. Before Airflow 3.3 `run` calls this.
 
-        Airflow also calls it when another triggerer took this trigger over, and after a clear, when the next try may already have
-        taken up the same job. So the job is cancelled only if the task instance itself is over, or gone with its DAG run.
+        Airflow also calls it when another triggerer took this trigger over, and after a clear, when
+        the next try may already have taken up the same job. So the job is cancelled only if the
+        task instance itself is over, or gone with its DAG run.
 
-        Airflow repeats its cancellation every second until the trigger has ended, and the second one would interrupt the
-        first one's work. So that work is a task of its own, which goes on.
+        Airflow repeats its cancellation every second until the trigger has ended, and the second
+        one would interrupt the first one's work. So that work is a task of its own, which goes on.
         """
         work = asyncio.create_task(self._on_kill())
         _AT_WORK.add(work)

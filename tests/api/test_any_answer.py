@@ -1,4 +1,7 @@
-"""Whatever comes back: a result or a `RenderjuiceError`, never another exception, never an endless conversation."""
+"""Whatever comes back.
+
+A result or a `RenderjuiceError`, never another exception, never an endless conversation.
+"""
 
 from __future__ import annotations
 

@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "frames": {"_frame_names"},
     "_frame_names": set(),
     "storage": {"api"},
-    # What of Airflow differs between its versions, and what it knows of a task: for every room but the two without Airflow.
+    # What of Airflow differs between its versions, and what it knows of a task: for every room but
+    # the two without Airflow.
     "compat": set(),
     "_task_state": {"compat", "lifecycle"},
     "hooks": BELOW,
@@ -104,6 +105,9 @@ print(sorted(name for name in sys.modules if name.partition(".")[0] == "airflow"
 
 
 def test_importing_the_client_does_not_import_httpx():
-    """Airflow parses DAG files again and again; what only a running task needs is imported by the task."""
+    """Airflow parses DAG files again and again.
+
+    What only a running task needs is imported by the task.
+    """
     done = run_python("import sys, renderjuice_provider.api.client; print('httpx' in sys.modules)")
     assert (done.stdout, done.stderr) == ("False\n", "")

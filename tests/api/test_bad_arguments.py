@@ -1,4 +1,7 @@
-"""What cannot be right is refused here: before a byte is sent, and with a message that says what would do."""
+"""What cannot be right is refused here.
+
+Before a byte is sent, and with a message that says what would do.
+"""
 
 from __future__ import annotations
 

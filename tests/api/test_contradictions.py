@@ -1,4 +1,7 @@
-"""The documentation contradicts itself in eighteen places. One test or more for each, numbered as in the list of what we know."""
+"""The documentation contradicts itself in eighteen places.
+
+One test or more for each, numbered as in the list of what we know.
+"""
 
 from __future__ import annotations
 
@@ -144,7 +147,10 @@ def test_06_the_rich_lists_come_first_and_the_legacy_ones_are_never_added(client
     [("hex", "frames", 200), ("HEX", "empty", 500), ("sha256=hex", "absent", 404), ("base64", "null", 302)],
 )
 def test_07_08_09_no_wait_rests_on_webhooks(client, emulator, tmp_path, encoding, outputs, receiver):
-    """Receiving them is not the client's business: however events look, only the job's status ends a wait."""
+    """Receiving them is not the client's business.
+
+    However events look, only the job's status ends a wait.
+    """
     emulator.switches.webhook_encoding, emulator.switches.webhook_outputs = encoding, outputs
     with serving(lambda _: answer({}, receiver)) as server:
         emulator.webhooks.url = server.url

@@ -1,4 +1,7 @@
-"""A job is never created blindly twice: only a request that was certainly not carried out is made again."""
+"""A job is never created blindly twice.
+
+Only a request that was certainly not carried out is made again.
+"""
 
 from __future__ import annotations
 

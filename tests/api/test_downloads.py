@@ -19,7 +19,10 @@ FRAMES = {f"frames/000{number}.png" for number in (1, 2, 3)}
 
 
 def store(files, status="completed", content_type="image/png", **lists):
-    """An API and a store: `files` by name, listed as legacy frames unless `lists` says otherwise."""
+    """An API and a store.
+
+    `files` by name, listed as legacy frames unless `lists` says otherwise.
+    """
 
     def reply(request):
         path = request.path.partition("?")[0]

@@ -1,4 +1,4 @@
-"""Nothing that the asynchronous client does with files holds up the event loop, however slow the disk is."""
+"""Nothing that the asynchronous client does with files holds up the event loop."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class SlowPath(type(Path())):
 
 
 async def longest_gap(work):
-    """The longest time that the loop took from one turn to the next while `work` was done, and that time in all."""
+    """The longest time between two turns of the loop during `work`, and the time of `work`."""
     gaps = []
 
     async def tick():
@@ -201,7 +201,7 @@ def test_a_hundred_thousand_of_anything_do_not_hold_up_the_loop(tmp_path, value,
 
 @contextmanager
 def walked_objects() -> Iterator[list[int]]:
-    """How many more objects Python's garbage collector knows, each time it starts, than at the beginning.
+    """How many more objects the garbage collector knows, each time it starts, than at first.
 
     Its full runs stop every thread for a time that grows with them.
     """

@@ -1,4 +1,7 @@
-"""Limits belong to the attempt and come before the work: no answer holds a call, fills the memory, or is about something else."""
+"""Limits belong to the attempt and come before the work.
+
+No answer holds a call, fills the memory, or is about something else.
+"""
 
 from __future__ import annotations
 

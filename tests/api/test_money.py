@@ -1,4 +1,4 @@
-"""Every error says, in fields and in its last sentence, what happened to the money and what a retry would do."""
+"""Every error says, in fields and in words, what happened to the money and what a retry does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that come from outside never lead out of the destination, and no two outputs share a place."""
+"""Names from outside never lead out of the destination, and no two outputs share a place."""
 
 from __future__ import annotations
 

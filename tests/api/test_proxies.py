@@ -1,4 +1,7 @@
-"""This machine's own settings for the network: what can be read is obeyed, and what cannot is called by its name, at once."""
+"""This machine's own settings for the network.
+
+What can be read is obeyed, and what cannot is called by its name, at once.
+"""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_a_method_shows_the_arguments_the_result_and_the_words_of_its_operation(
     assert "Operations" not in str(signature)
     assert tuple(inspect.signature(getattr(kind("RJ-key"), name)).parameters) == OPERATIONS[name]
     assert method.__doc__
-    assert f"{name}(self, {OPERATIONS[name][0]}" in pydoc.render_doc(kind, renderer=pydoc.plaintext)
+    assert f"{name}(self, {OPERATIONS[name][0]}" in pydoc.render_doc(kind, renderer=pydoc.plaintext)  # type: ignore[attr-defined]
     assert inspect.iscoroutinefunction(method) is (kind is AsyncRenderjuiceClient and name != "list_jobs")
 
 

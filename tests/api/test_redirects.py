@@ -1,4 +1,7 @@
-"""Stores send us on: S3 to a region, a download to its CDN. A file goes there once, from its first byte, without a key."""
+"""Stores send us on: S3 to a region, a download to its CDN.
+
+A file goes there once, from its first byte, without a key.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Every operation through every failure that passes: the same result, and exactly as many requests as it takes."""
+"""Every operation through every failure that passes.
+
+The same result, and exactly as many requests as it takes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The API key goes to the API's own origin only; neither it nor a signature appears in anything that is shown."""
+"""The API key goes to the API's own origin only.
+
+Neither it nor a signature appears in anything that is shown.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Stopping jobs: all are cancelled before any is waited for, trouble passes, a refused key ends it."""
+"""Stopping jobs.
+
+All are cancelled before any is waited for, trouble passes, a refused key ends it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A connection's fields, however they arrive: used, or refused with a sentence; never dropped, and never shown."""
+"""A connection's fields, however they arrive: used, or refused with a sentence.
+
+Never dropped, and never shown.
+"""
 
 from __future__ import annotations
 

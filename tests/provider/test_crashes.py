@@ -28,7 +28,10 @@ class Died(BaseException):
 
 
 class Crash:
-    """Ends the process at the nth HTTP call: before it is sent, or after its answer came and before anyone saw it."""
+    """Ends the process at the nth HTTP call.
+
+    Before it is sent, or after its answer came and before anyone saw it.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.at, self.after, self.calls = 0, False, 0
@@ -74,7 +77,10 @@ def run_job(scene, **arguments):
 
 
 def die_then_retry(make, runner, crash, at, *, after):
-    """Two tries, the first of which dies at a call. Returns what the second returned, or None if there is no such call."""
+    """Two tries, the first of which dies at a call.
+
+    Returns what the second returned, or None if there is no such call.
+    """
     crash.arm(at, after=after)
     try:
         runner.run(make())

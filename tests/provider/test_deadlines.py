@@ -1,4 +1,7 @@
-"""A deadline stops the bill by itself: no worker has to come, and it is the earlier of `timeout` and `execution_timeout`."""
+"""A deadline stops the bill by itself.
+
+No worker has to come, and it is the earlier of `timeout` and `execution_timeout`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Whatever an API says in whatever field: what is returned, told, kept, linked, raised or logged can be stored, and no secret."""
+"""Whatever an API says in whatever field.
+
+What is returned, told, kept, linked, raised or logged can be stored, and no secret.
+"""
 
 from __future__ import annotations
 
@@ -205,7 +208,10 @@ def test_the_key_is_found_in_every_way_of_writing_it():
 
 
 def test_a_scene_in_a_bucket_keeps_the_connection_in_its_path(runner):
-    """It is the id of an Airflow connection, and the next task needs it; a user of a web page is a secret."""
+    """It is the id of an Airflow connection, and the next task needs it.
+
+    A user of a web page is a secret.
+    """
     from renderjuice_provider.api.redact import storable
 
     assert storable("s3://aws_default@bucket/shots") == "s3://aws_default@bucket/shots"

@@ -24,7 +24,10 @@ class InProcessSupervisorComms:
 
 @pytest.fixture(autouse=True)
 def heard():
-    """In the background of a shell Ctrl-C is ignored, and Python leaves it so: tests may run there."""
+    """In the background of a shell Ctrl-C is ignored, and Python leaves it so.
+
+    Tests may run there.
+    """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

@@ -1,4 +1,4 @@
-"""Whatever fails, an operator's error says what happened to the money, and the emulator's ledger agrees."""
+"""Whatever fails, the error says what happened to the money, and the ledger agrees."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def failure_of(runner: Runner, operator: Any) -> RenderjuiceError:
 
 
 def check(error: RenderjuiceError, emulator: Emulator) -> None:
-    """Both fields are there, the last sentence follows from them, and neither says what the ledger does not."""
+    """Both fields are there, the last sentence follows from them, and the ledger agrees."""
     end = sentence(
         error.bill,
         error.retry,

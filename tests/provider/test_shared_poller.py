@@ -72,7 +72,10 @@ async def until_polled(emulator, operation, times=1):
 
 
 async def until_in_step(emulator):
-    """Wait until each round polls all: a trigger that came late joins the rounds of the others by and by."""
+    """Wait until each round polls all.
+
+    A trigger that came late joins the rounds of the others by and by.
+    """
     async with asyncio.timeout(30):
         while [entry.operation for entry in emulator.ledger.entries[-4:]] != ["list_jobs", "list_progress"] * 2:  # noqa: ASYNC110
             await asyncio.sleep(0.005)

@@ -1,4 +1,7 @@
-"""What Airflow says of a task instance, told apart: a state, none, a row that is gone, a run that is gone."""
+"""What Airflow says of a task instance, told apart.
+
+A state, none, a row that is gone, a run that is gone.
+"""
 
 from __future__ import annotations
 

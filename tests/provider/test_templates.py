@@ -1,4 +1,7 @@
-"""Only what stands in the DAG file is a template: what comes from elsewhere stays the text that it is, in every field."""
+"""Only what stands in the DAG file is a template.
+
+What comes from elsewhere stays the text that it is, in every field.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,10 @@ class TaskInstance:
 
 
 class Night:
-    """A DAG whose task `before` returns something; what takes it up is rendered as before each phase of a task."""
+    """A DAG whose task `before` returns something.
+
+    What takes it up is rendered as before each phase of a task.
+    """
 
     def __init__(self, **arguments: Any) -> None:
         self.dag = DAG("dag", schedule=None, **arguments)

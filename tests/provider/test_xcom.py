@@ -1,4 +1,7 @@
-"""What a client returns goes from task to task as Airflow stores it: whole, and without a signature."""
+"""What a client returns goes from task to task as Airflow stores it.
+
+Whole, and without a signature.
+"""
 
 from __future__ import annotations
 

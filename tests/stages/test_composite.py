@@ -1,4 +1,7 @@
-"""Layers over each other: against references computed here by hand, within half a step of 8 bits unless said otherwise."""
+"""Layers over each other.
+
+Against references computed here by hand, within half a step of 8 bits unless said otherwise.
+"""
 
 from __future__ import annotations
 

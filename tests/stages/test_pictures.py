@@ -1,4 +1,7 @@
-"""A picture is what its file says it is: channels by name, colour by the space that is named, whole to the last byte."""
+"""A picture is what its file says it is.
+
+Channels by name, colour by the space that is named, whole to the last byte.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ RED = {"R": 0.8, "G": 0.05, "B": 0.05}
 
 @pytest.fixture
 def exr(tmp_path):
-    """Writes an EXR: channels by name in this order, one dictionary for each part, with attributes."""
+    """Writes an EXR.
+
+    Channels by name in this order, one dictionary for each part, with attributes.
+    """
 
     def write(*parts, names=(), depth="half", size=(16, 8), **attributes):
         path = tmp_path / "0001.exr"

@@ -1,6 +1,7 @@
-"""Every Blender at hand saves its own start-up scene, with which all artists begin, and the scene goes all the way to a delivery.
+"""The start-up scene of every Blender at hand goes all the way to a delivery.
 
-`make blenders` brings the oldest and the newest that can be had as a Python module beside the one of `make blender`.
+`make blenders` brings the oldest and the newest that can be had as a Python module beside the one
+of `make blender`.
 """
 
 from __future__ import annotations

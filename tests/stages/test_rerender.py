@@ -12,7 +12,10 @@ NIGHT = "2026-11-23"
 
 @pytest.fixture
 def failed(tmp_path, sequence):
-    """A night on which the shot `ice` failed: frames 1, 2 and 5 of 6 are here, its job kept frames 3 and 4."""
+    """A night on which the shot `ice` failed.
+
+    Frames 1, 2 and 5 of 6 are here, its job kept frames 3 and 4.
+    """
     scene = tmp_path / "ice.blend"
     scene.write_bytes(b"ice")
     sequence("work/ice/base/frames", [1, 2, 5])

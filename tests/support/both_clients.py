@@ -1,4 +1,4 @@
-"""Both clients behind one interface that blocks, so that a test can be written once and hold for both."""
+"""Both clients behind one interface that blocks: a test is written once and holds for both."""
 
 from __future__ import annotations
 

@@ -45,7 +45,10 @@ def operations_of(clock: Callable[[], datetime] | None = None, attempts: int = 3
 def drive(
     flow: Any, reply: Callable[[Any], Response | NoResponse], clock: Clock | None = None
 ) -> tuple[Any, list[Any]]:
-    """The flow's result, and the steps it took. Files are not moved, pauses take no time, and no flow goes on for ever."""
+    """The flow's result, and the steps it took.
+
+    Files are not moved, pauses take no time, and no flow goes on for ever.
+    """
     steps: list[Any] = []
 
     def perform(step: Any) -> Any:

@@ -1,4 +1,7 @@
-"""Constructions that mypy must accept, in every form that the documentation names: `test_typing.py` runs it over this file."""
+"""Constructions that mypy must accept, in every form that the documentation names.
+
+`test_typing.py` runs it over this file.
+"""
 
 from __future__ import annotations
 

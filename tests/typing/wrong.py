@@ -1,4 +1,7 @@
-"""Constructions that mypy must refuse, each with the code of its error: `test_typing.py` runs mypy over this file."""
+"""Constructions that mypy must refuse, each with the code of its error.
+
+`test_typing.py` runs mypy over this file.
+"""
 
 from __future__ import annotations
 
