@@ -24,7 +24,7 @@ Renderjuice emulator
   key         {key}
   renderer    {renderer}
   clock       {clock}
-  controls    {control_url} (whoever knows this address may use them)
+  controls    {control_url} (anyone who knows this address may use them)
   OpenAPI     {openapi_url}
 
 This is not Renderjuice: nothing leaves this machine, nothing is billed, and what Renderjuice does not document is a guess.

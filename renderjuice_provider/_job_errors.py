@@ -14,7 +14,7 @@ from renderjuice_provider.compat import AirflowFailException
 
 
 class RenderjuiceJobOverError(errors.RenderjuiceJobOverError, AirflowFailException):
-    """The job is over and was no success.
+    """The job is over without success.
 
     Airflow does not retry this: the same job cannot succeed any more.
     """

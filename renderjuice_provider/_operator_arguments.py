@@ -1,8 +1,8 @@
 """The arguments that operators and sensors have from Airflow, for the type checker alone.
 
 Our constructors take them as `**kwargs: Unpack[OperatorArguments]`. A bare `**kwargs: Any` would
-let a misspelt argument through: mypy and an IDE could not tell it from one of Airflow's. Import
-this under `TYPE_CHECKING`; nothing needs it at run time.
+let a misspelt argument through: mypy and an IDE could not distinguish it from one of Airflow's.
+Import this under `TYPE_CHECKING`; nothing needs it at run time.
 
 What a later Airflow adds, or an older one lacks, mypy learns here; Airflow itself checks the names
 again when it reads the DAG.

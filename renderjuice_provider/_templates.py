@@ -34,8 +34,8 @@ class OnlyWrittenTemplates(_Base):
     """
 
     is_rendered = False
-    """Whether Airflow has begun to render: what is set from then on is no template any more, even
-    if it resembles one."""
+    """Whether Airflow has begun to render: what is set from then on is not a template any more,
+    even if it resembles one."""
     _left_alone: frozenset[str] = frozenset()
 
     def __new__(cls, **arguments: Any) -> Any:

@@ -42,7 +42,7 @@ def test_the_frame_of_a_file_alone_is_the_number_that_looks_most_like_one(name, 
     ("name", "view", "number"),
     [("0012_left.png", "left", 12), ("0012_cam2.png", "cam2", 12), ("0012_2.png", "2", 12), ("2_0022.png", "2", 22)],
 )
-def test_a_view_s_own_digits_are_no_frame_number(name, view, number):
+def test_a_view_s_own_digits_are_not_a_frame_number(name, view, number):
     assert count_frames([], [(name, view)]).delivered == {number}
 
 

@@ -188,7 +188,7 @@ FRAMES = [("0001.png", None), ("0002.png", None), ("0003.png", None)]
 NODES = {"compositorOutputs": ["Beauty", "Depth"], "frameStart": 1, "frameEnd": 3}
 
 
-def test_a_node_that_lacks_frames_or_wrote_nothing_is_told():
+def test_a_node_that_lacks_frames_or_wrote_nothing_is_reported():
     assert count_frames([], FRAMES, analysis=NODES, composites=passes()).complete is True
 
     count = count_frames([], FRAMES, analysis=NODES, composites=passes(("Depth", 2), ("Depth", 3)))

@@ -33,7 +33,7 @@ def pack(members: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> 
 
 
 def of_kind(kind: int) -> bytes:
-    """A member that is no plain file, as packers on Unix note it."""
+    """A member that is not a plain file, as packers on Unix note it."""
     info = zipfile.ZipInfo("tex/wood.png")
     info.create_system, info.external_attr = 3, (kind | 0o777) << 16
     buffer = io.BytesIO(pack(SCENE))

@@ -41,11 +41,11 @@ def run(*, keep: bool) -> None:
     """The demo; with `keep`, everything stays up afterwards."""
     shutil.rmtree(DEMO, ignore_errors=True)
     narrator = Narrator()
-    narrator.say("Building six scenes with Blender")
+    narrator.log("Building six scenes with Blender")
     blender = build_scenes(DEMO / "scenes")
     if not blender:
-        narrator.say("No Blender here (bpy needs Python 3.11): the emulator's fast renderer will invent the pictures")
-    narrator.say("Starting the emulator and Airflow (half a minute)")
+        narrator.log("No Blender here (bpy needs Python 3.11): the emulator's fast renderer will invent the pictures")
+    narrator.log("Starting the emulator and Airflow (half a minute)")
     with ExitStack() as cleanup:
         services = start_services(cleanup)
         emulator, tracker, airflow = services
@@ -57,16 +57,16 @@ def run(*, keep: bool) -> None:
         if keep:
             cleanup.pop_all()
             show_login(airflow, narrator)
-            narrator.say(f"Emulator  {emulator.base_url}   API key {KEY}")
-            narrator.say(f"Tracker   {tracker.url}")
-            narrator.say("Running until `make down`.")
+            narrator.log(f"Emulator  {emulator.base_url}   API key {KEY}")
+            narrator.log(f"Tracker   {tracker.url}")
+            narrator.log("Running until `make down`.")
             return
     RUNNING.unlink(missing_ok=True)
 
 
 def show_login(airflow: AirflowApi, narrator: Narrator) -> None:
     """Where the web UI is, and how to get in."""
-    narrator.say(f"Airflow   {airflow.url}   user admin, password {airflow.password}")
+    narrator.log(f"Airflow   {airflow.url}   user admin, password {airflow.password}")
 
 
 def show_quickstart(airflow: AirflowApi, narrator: Narrator) -> None:
@@ -86,7 +86,7 @@ def show_night(airflow: AirflowApi, emulator: LocalEmulator, narrator: Narrator)
     narrator.title("The same night again: nothing has changed")
     finish(airflow, NIGHTLY, {}, narrator)
     narrator.show_summary(DEMO / "deliveries")
-    narrator.say(
+    narrator.log(
         f"Renders paid for in the first run: {before - 1}; in the second: {emulator.renders_started() - before}"
     )
     delivered = sorted(path.parent.name for path in (DEMO / "deliveries").glob("shots/*/current.json"))
@@ -97,7 +97,7 @@ def show_night(airflow: AirflowApi, emulator: LocalEmulator, narrator: Narrator)
 def finish(airflow: AirflowApi, dag_id: str, conf: dict[str, Any], narrator: Narrator) -> str:
     """Run a DAG to its end, show how it goes, and return its state."""
     run_id = airflow.trigger(dag_id, conf)
-    narrator.say(f"{airflow.url}/dags/{dag_id}/runs/{run_id}")
+    narrator.log(f"{airflow.url}/dags/{dag_id}/runs/{run_id}")
     while True:
         state = airflow.run_state(dag_id, run_id)
         narrator.show_tasks(airflow, dag_id, run_id)

@@ -23,7 +23,7 @@ class Narrator:
         self._states: dict[tuple[str, str, int], str] = {}
         self._shown: set[tuple[str, str]] = set()
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """One line."""
         print(f"{time.monotonic() - self._start:6.1f} s  {text}", flush=True)
 
@@ -41,21 +41,21 @@ class Narrator:
                 self._show_log(airflow, dag_id, run_id, task)
             if state in _LOUD and state != before:
                 no_slot = " (no worker slot is held)" if state == "deferred" else ""
-                self.say(f"{_name(task):<44} {state}{no_slot}")
+                self.log(f"{_name(task):<44} {state}{no_slot}")
 
     def _show_log(self, airflow: AirflowApi, dag_id: str, run_id: str, task: dict[str, Any]) -> None:
         log = airflow.task_log(dag_id, run_id, task["task_id"], task["try_number"], task["map_index"])
         for line in log.splitlines():
             if line.startswith("Job ") and (_name(task), line) not in self._shown:
                 self._shown.add((_name(task), line))
-                self.say(f"{_name(task):<44}   {line.partition(' is ')[2] or line}")
+                self.log(f"{_name(task):<44}   {line.partition(' is ')[2] or line}")
 
     def show_summary(self, deliveries: Path) -> None:
         """What the nightly DAG wrote about its night."""
         for summary in sorted(deliveries.glob("nights/*/summary.md")):
             for line in summary.read_text().splitlines():
                 if line:
-                    self.say(f"  {line}")
+                    self.log(f"  {line}")
 
     def show_results(self, folder: Path) -> None:
         """The files to look at."""
@@ -64,14 +64,14 @@ class Narrator:
         for pointer in sorted((folder / "deliveries" / "shots").glob("*/current.json")):
             current = pointer.parent / json.loads(pointer.read_text())["version"]
             for path in sorted(path for path in current.iterdir() if path.is_file()):
-                self.say(str(path))
+                self.log(str(path))
 
     def _show_frames(self, folder: Path) -> None:
         files = [path for path in folder.rglob("*") if path.is_file()]
         for parent in sorted({path.parent for path in files}):
             names = sorted(path.name for path in files if path.parent == parent)
             shown = ", ".join(names) if len(names) <= 3 else f"{names[0]} ... {names[-1]} ({len(names)} files)"
-            self.say(f"{parent}: {shown}")
+            self.log(f"{parent}: {shown}")
 
 
 def _name(task: dict[str, Any]) -> str:

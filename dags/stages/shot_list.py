@@ -100,7 +100,7 @@ def _missing_files(source: ShotText, folder: str) -> Iterator[Problem]:
         try:
             if not storage(file).is_file():
                 yield Problem(source.line(*place), f"there is no file {file}", shot)
-        except (OSError, ValueError, ImportError) as error:  # such as a protocol without its package
+        except (OSError, ValueError, ImportError) as error:  # such as a URL scheme without its package
             yield Problem(source.line(*place), f"{file} cannot be accessed: {error}", shot)
 
 

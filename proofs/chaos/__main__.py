@@ -42,22 +42,22 @@ def main() -> None:
     if FOLDER.exists():
         FOLDER.rename(BEFORE)
     FOLDER.mkdir(parents=True)
-    say = _Clock()
+    log = _Clock()
     with Harness(FOLDER) as harness:
-        say(f"Airflow and the emulator are up. The storm's seed is {options.seed}.")
-        reports = _perform_all(harness, options.only, options.seed, say)
-        say("Reading the bill, and searching for secrets")
+        log(f"Airflow and the emulator are up. The storm's seed is {options.seed}.")
+        reports = _perform_all(harness, options.only, options.seed, log)
+        log("Reading the bill, and searching for secrets")
         judge(reports)
         leaks = harness.leaks()
     wrong = deviations(reports) + [f"a secret was written down: {leak}" for leak in leaks]
     print(table(reports))
     print(f"secrets found in the database, the logs and all other files: {len(leaks)}")
     print("\n".join(wrong) or "Nothing deviates.")
-    say("The end")
+    log("The end")
     sys.exit(bool(wrong))
 
 
-def _perform_all(harness: Harness, only: str, seed: int, say: _Clock) -> list[Report]:
+def _perform_all(harness: Harness, only: str, seed: int, log: _Clock) -> list[Report]:
     """Phase by phase.
 
     Scenarios that disturb only themselves run side by side; those that disturb all run one by one.
@@ -73,7 +73,7 @@ def _perform_all(harness: Harness, only: str, seed: int, say: _Clock) -> list[Re
     for name, scenarios, at_once in phases:
         wanted = [scenario for scenario in scenarios if only in scenario.name]
         if wanted:
-            say(f"{name}: {len(wanted)} scenarios, {sum(scenario.shots for scenario in wanted)} shots")
+            log(f"{name}: {len(wanted)} scenarios, {sum(scenario.shots for scenario in wanted)} shots")
             reports += perform(harness, wanted, at_once)
     return reports
 

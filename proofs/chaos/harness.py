@@ -89,8 +89,8 @@ class Harness:
         self._over = threading.Event()
         self._keeper = threading.Thread(target=self._restart_the_dead, name="keeper")
         self._writing = threading.Lock()
-        self._looking = threading.Lock()
-        self._looked = float("-inf")
+        self._reading = threading.Lock()
+        self._read_at = float("-inf")
         self._active: frozenset[tuple[str, str]] = frozenset()
 
     def __enter__(self) -> Self:
@@ -164,13 +164,13 @@ class Harness:
 
     def active_runs(self) -> frozenset[tuple[str, str]]:
         """DAG and id of every run that is not over; at most a second old."""
-        with self._looking:
-            if time.monotonic() - self._looked > 1:
-                self._active = self._look_at_runs()
-                self._looked = time.monotonic()
+        with self._reading:
+            if time.monotonic() - self._read_at > 1:
+                self._active = self._read_runs()
+                self._read_at = time.monotonic()
             return self._active
 
-    def _look_at_runs(self) -> frozenset[tuple[str, str]]:
+    def _read_runs(self) -> frozenset[tuple[str, str]]:
         found: list[dict[str, Any]] = []
         while True:
             query = {"state": ["queued", "running"], "limit": 100, "offset": len(found)}

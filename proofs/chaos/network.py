@@ -92,5 +92,5 @@ def _storm(dice: random.Random, operator: str) -> Faults:
 
 
 def _kinds(call: str) -> tuple[str, ...]:
-    # A store that answers 200 to what it did not keep would be no weather but a lie.
+    # A store that answers 200 to what it did not keep would be a lie, not a fault.
     return tuple(kind for kind in ANSWERS + LOSSES if (call, kind) != ("put_upload", "nonsense"))

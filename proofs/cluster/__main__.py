@@ -65,7 +65,7 @@ def night(run: Path) -> bool:
     """Bring the cluster up, run the DAG, kill, count; whether every figure is as it should be."""
     began = time.monotonic()
 
-    def say(text: str) -> None:
+    def log(text: str) -> None:
         print(f"{time.monotonic() - began:6.1f} s  {text}", flush=True)
 
     with ExitStack() as cleanup:
@@ -73,7 +73,7 @@ def night(run: Path) -> bool:
         cleanup.callback(tracker.program.stop)
         variables = environment(run, tracker.url)
         write_shots(Path(variables["RENDERJUICE_SCENES"]))
-        cluster = cleanup.enter_context(Cluster(load(COMPOSE_FILE, variables), run, say))
+        cluster = cleanup.enter_context(Cluster(load(COMPOSE_FILE, variables), run, log))
         for number in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C must not leave half of it running
             cleanup.callback(signal.signal, number, signal.SIG_IGN)
         show_mapping(cluster)
@@ -83,18 +83,18 @@ def night(run: Path) -> bool:
         controls = f"http://{cluster.address('emulator', 8787)}/_emulator/{variables['EMULATOR_CONTROL_TOKEN']}"
         emulator = httpx.Client(base_url=controls, timeout=30)
         run_id = airflow.trigger(DAG)
-        say(f"{DAG} is running with {SHOTS} shots: {url}")
+        log(f"{DAG} is running with {SHOTS} shots: {url}")
         started = time.monotonic()
-        kills = watch(cluster, airflow, emulator, run_id, say)
+        kills = watch(cluster, airflow, emulator, run_id, log)
         wall = time.monotonic() - started
         for name in cluster.restarts:
             cluster.wait_until_healthy(name)
-        say("The night is over, and what was killed is well again. Counting")
+        log("The night is over, and what was killed is well again. Counting")
         ledger = emulator.get("/ledger").raise_for_status().json()
         deliveries = httpx.get(tracker.url).raise_for_status().json()
         tasks = airflow.tasks(DAG, run_id)
         figures = count(SHOTS, ledger, tasks, Path(variables["RENDERJUICE_DELIVERIES"]), deliveries, kills)
-    say("Everything is stopped")
+    log("Everything is stopped")
     return show_figures([*figures, Figure("wall time of the night", f"{wall:.0f} s")])
 
 
@@ -155,12 +155,12 @@ def show_mapping(cluster: Cluster) -> None:
 
 
 def watch(
-    cluster: Cluster, airflow: AirflowApi, emulator: httpx.Client, run_id: str, say: Callable[[str], None]
+    cluster: Cluster, airflow: AirflowApi, emulator: httpx.Client, run_id: str, log: Callable[[str], None]
 ) -> list[Kill]:
     """Follow the night to its end; kill the busiest worker and triggerer once renders run."""
     began = time.monotonic()
     kills: dict[str, Kill] = {}
-    told_at = 0.0
+    reported_at = 0.0
     while airflow.run_state(DAG, run_id) not in STATES_AT_END:
         if time.monotonic() - began > PATIENCE:
             raise TimeoutError(f"the night did not end within {PATIENCE // 60} minutes")
@@ -172,11 +172,11 @@ def watch(
                 if service not in kills and len(tasks) >= least:
                     cluster.kill(name)
                     kills[service] = Kill(name, tasks, time.monotonic() - began)
-                    say(f"{name}: SIGKILL, with {len(tasks)} tasks on it")
-        if time.monotonic() - told_at > 15:
-            told_at = time.monotonic()
+                    log(f"{name}: SIGKILL, with {len(tasks)} tasks on it")
+        if time.monotonic() - reported_at > 15:
+            reported_at = time.monotonic()
             counts = Counter(task["state"] for task in active)
-            say(f"{started} renders started; {counts['running']} tasks running, {counts['deferred']} deferred")
+            log(f"{started} renders started; {counts['running']} tasks running, {counts['deferred']} deferred")
         time.sleep(2)
     return list(kills.values())
 

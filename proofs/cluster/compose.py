@@ -185,7 +185,7 @@ def duration(text: str) -> timedelta:
     """A duration such as `90s`, `3m` or `1h30m`."""
     match = _DURATION.fullmatch(text)
     if not match or not text:
-        raise ComposeError(f"{text!r} is no duration")
+        raise ComposeError(f"{text!r} is not a duration")
     hours, minutes, rest = (int(part or 0) for part in match.groups())
     return timedelta(hours=hours, minutes=minutes, seconds=rest)
 

@@ -28,15 +28,15 @@ class Cluster:
     Args:
         services: by name, each after all that it needs.
         run: a folder of its own; logs of the services go to `logs` there.
-        say: gets a line for everything that happens.
+        log: gets a line for everything that happens.
     """
 
-    def __init__(self, services: dict[str, Service], run: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, services: dict[str, Service], run: Path, log: Callable[[str], None]) -> None:
         self.services = services
         self.containers = containers(services.values(), run)
         self.restarts: dict[str, int] = {}
         self._run = run
-        self._say = say
+        self._log = log
         self._programs: dict[str, Program] = {}
         self._completed: set[str] = set()
         self._tending = threading.Event()
@@ -119,7 +119,7 @@ class Cluster:
             elif condition != "service_started":
                 raise ValueError(f"no such condition: {condition}")
         self._completed.add(service)
-        self._say(f"{service}: {condition.removeprefix('service_').replace('_', ' ')}")
+        self._log(f"{service}: {condition.removeprefix('service_').replace('_', ' ')}")
 
     def _wait_for_success(self, name: str) -> None:
         program = self._programs[name]
@@ -139,6 +139,6 @@ class Cluster:
                     if not self._tending.is_set():
                         return
                     self.restarts[name] = self.restarts.get(name, 0) + 1
-                    self._say(f"{name}: started again, as its restart policy says")
+                    self._log(f"{name}: started again, as its restart policy says")
                     self._start(self.containers[name])
             time.sleep(0.2)

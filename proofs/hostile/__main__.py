@@ -127,21 +127,21 @@ class Trial:
             body = {"connection_id": name, "conn_type": "renderjuice", "host": host, "password": key, "extra": extra}
             self._airflow.make("/connections", body)
         before = self._triggerer()
-        self._say(
+        self._log(
             f"{len(self._hostile)} hostile waits and {len(self._innocent)} innocent ones; triggerer {sorted(before)}"
         )
         self._run_id = self._airflow.trigger("hostile")
         names = {wait.task["task_id"] for wait in self._hostile}
         with suppress(TimeoutError):  # then the states of the tasks say more
             _until(lambda: names <= self._over() or not before <= self._triggerer(), PATIENCE, "the hostile waits")
-            self._say(f"{len(names & self._over())} hostile waits are over")
+            self._log(f"{len(names & self._over())} hostile waits are over")
             self._search_for_leaks()
             self._emulator.clock.advance(100_000)
             ended = partial(self._airflow.run_state, "hostile", self._run_id)
             _until(lambda: ended() in STATES_AT_END, 120, "the innocent waits")
         self._gone = sorted(before - self._triggerer())
         self._search_for_leaks()
-        self._say(f"The end; triggerer {sorted(self._triggerer())}")
+        self._log(f"The end; triggerer {sorted(self._triggerer())}")
 
     def _triggerer(self) -> set[int]:
         """The ids of its processes; none once it is gone."""
@@ -211,7 +211,7 @@ class Trial:
         ended = [after - before for before, after in pairwise(polls) if after - before < 10_000]
         return max(ended, default=float("inf"))
 
-    def _say(self, text: str) -> None:
+    def _log(self, text: str) -> None:
         print(f"{time.monotonic() - self._began:6.0f} s  {text}", flush=True)
 
 

@@ -54,7 +54,7 @@ VALUES: dict[str, Any] = TEXTS | {
     "10**400": 10**400,
     "400 levels": json.loads("[" * 400 + "]" * 400),
     "100,000 names": [f"tex/{number}.png" for number in range(100_000)],
-    "keys that are no text": {"\0": "\0", "\udce9": {KEY: SIGNED}},
+    "keys that are not text": {"\0": "\0", "\udce9": {KEY: SIGNED}},
 }
 """What stands in fields that may hold anything. The texts also stand where only a text may."""
 
@@ -92,7 +92,7 @@ def raw(data: bytes) -> Answer:
 
 @cache
 def _bomb(count: int, packed: int = 1) -> bytes:
-    """So many times 16 MB of blanks, compressed so often."""
+    """That many times 16 MB of blanks, compressed so often."""
     packer = zlib.compressobj(9, wbits=31)
     head = packer.compress(b" ") + packer.flush(zlib.Z_FULL_FLUSH)
     body = head + (packer.compress(b" " * (16 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)) * count
@@ -136,9 +136,9 @@ FRAMING: dict[str, Answer] = {
     ),
     "204 with a body": raw(reply(b"{}", 204)),
     "304": raw(reply(b"", 304)),
-    "gzip that is none": raw(reply(b"\x1f\x8b nothing", 200, "Content-Encoding: gzip")),
+    "damaged gzip": raw(reply(b"\x1f\x8b nothing", 200, "Content-Encoding: gzip")),
     "half a gzip": raw(reply(gzip.compress(b'{"id": "x"}' * 1000)[:40], 200, "Content-Encoding: gzip")),
-    "deflate that is none": raw(reply(b"\0\1\2", 200, "Content-Encoding: deflate")),
+    "damaged deflate": raw(reply(b"\0\1\2", 200, "Content-Encoding: deflate")),
     "4 MB of blanks in 4 kB": raw(reply(zlib.compress(b" " * 4_000_000), 200, "Content-Encoding: deflate")),
     "an encoding of no name": raw(reply(b"{}", 200, "Content-Encoding: rot13, gzip, br, zstd")),
     "a redirect to a signed URL": raw(reply(b"", 302, f"Location: {SIGNED}")),

@@ -56,10 +56,10 @@ def main() -> None:
     narrator = Narrator()
     with everything(narrator) as (airflow, emulator), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        looker = Looker(new_page(browser, airflow), LOOK, narrator.say)
+        looker = Looker(new_page(browser, airflow), LOOK, narrator.log)
         look_at_everything(looker, airflow, emulator, narrator)
         browser.close()
-    narrator.say(f"{looker.taken} pictures in {LOOK}: look at them")
+    narrator.log(f"{looker.taken} pictures in {LOOK}: look at them")
     print("\n".join(looker.problems) or "Nothing is wrong with what can be checked.")
     sys.exit(bool(looker.problems))
 
@@ -73,7 +73,7 @@ def find_browser() -> str | None:
 @contextmanager
 def everything(narrator: Narrator) -> Iterator[tuple[LocalAirflow, LocalEmulator]]:
     """The demo's scenes, emulator, tracker and Airflow."""
-    narrator.say("Building scenes, starting the emulator and Airflow (a minute)")
+    narrator.log("Building scenes, starting the emulator and Airflow (a minute)")
     build_scenes(DEMO / "scenes")
     (DEMO / "bulk").mkdir()
     for name in ("juice", "citrus"):

@@ -24,7 +24,7 @@ class Looker:
     Args:
         page: of a browser.
         folder: for the pictures, and for `asked.txt`: every address that the pages asked for.
-        say: gets a line for each picture.
+        log: gets a line for each picture.
 
     Attributes:
         problems: what is wrong, picture by picture.
@@ -32,12 +32,12 @@ class Looker:
         clicks: how often something was clicked since this was set to 0.
     """
 
-    def __init__(self, page: Page, folder: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, page: Page, folder: Path, log: Callable[[str], None]) -> None:
         self.page = page
         self.problems: list[str] = []
         self.taken = self.clicks = 0
         self._folder = folder
-        self._say = say
+        self._log = log
         self._refused: list[str] = []
         self._asked: set[str] = set()
         folder.mkdir(parents=True)
@@ -63,7 +63,7 @@ class Looker:
 
     def at_most_two_clicks(self, way: str) -> None:
         """Say how many there were; more are a problem."""
-        self._say(f"{way}: {self.clicks} clicks")
+        self._log(f"{way}: {self.clicks} clicks")
         if self.clicks > _MOST_CLICKS:
             self.problems.append(f"{way}: {self.clicks} clicks")
 
@@ -100,7 +100,7 @@ class Looker:
         self._refused.clear()
         self.taken += 1
         self.problems += [f"{name}: {problem}" for problem in problems]
-        self._say(f"{name}.png" + "".join(f"\n            {problem}" for problem in problems))
+        self._log(f"{name}.png" + "".join(f"\n            {problem}" for problem in problems))
 
     def _shows(self, word: str, patience_ms: float) -> bool:
         from playwright.sync_api import TimeoutError as NotInTime

@@ -2,8 +2,8 @@
 
 A Jinja template renders to text, native rendering makes numbers of texts of digits.
 
-Each function here returns what is meant where that is clear, and else the value as it is: whoever
-checks it refuses it.
+Each function here returns what is meant where that is clear, and else the value as it is: what
+checks it then refuses it.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ _BILLS = {
 }
 _RETRIES = {
     RetryEffect.REATTACHES: "a retry re-attaches to it",
-    RetryEffect.READS_AGAIN: "a retry looks at it again",
+    RetryEffect.READS_AGAIN: "a retry reads it again",
     RetryEffect.STOPS_AGAIN: "a retry tries again to stop it",
     RetryEffect.NEW_JOB: "a retry starts a new job",
     RetryEffect.REPEATS: "a retry repeats this and costs nothing",

@@ -21,7 +21,7 @@ def check_base_url(url: str, *, allow_http: bool, secret: str = "") -> str:
     No message shows `secret`: keys are pasted into wrong fields.
 
     Raises:
-        RenderjuiceInputError: when it is no http(s) address, or would send the API key in the
+        RenderjuiceInputError: when it is not an http(s) address, or would send the API key in the
             clear.
     """
     url = url.strip() if isinstance(url, str) else url
@@ -43,7 +43,7 @@ def address_problem(url: str, *, allow_http: bool) -> str:
     except (ValueError, AttributeError, TypeError):
         return "cannot be read"
     if parts.scheme not in {"http", "https"} or not host:
-        return "is no http or https address"
+        return "is not an http or https address"
     if parts.username or parts.password:
         return "holds credentials: put the API key into the connection's password"
     if parts.scheme == "http" and not allow_http and not is_loopback(host):

@@ -13,7 +13,7 @@
     │   └── RenderjuiceServerError             5xx, or a redirect (never followed with the key)
     ├── RenderjuiceAmbiguousError        it may have been done; a repeat could do it twice
     ├── RenderjuiceTransferError         the bytes of a scene or of an output did not arrive whole
-    ├── RenderjuiceJobError              the job is over and was no success
+    ├── RenderjuiceJobError              the job is over without success
     │   └── RenderjuiceJobOverError            this job cannot succeed any more
     │       └── RenderjuiceOtherOrderError     it renders another configuration
     ├── RenderjuiceTimeoutError          our own deadline passed before the job was over
@@ -235,7 +235,7 @@ class RenderjuiceTransferError(RenderjuiceError):
 
 
 class RenderjuiceJobError(RenderjuiceError):
-    """The job is over and was no success.
+    """The job is over without success.
 
     Without a `bill` of its own, it says what `job` has cost, if that is over.
 
@@ -257,7 +257,7 @@ class RenderjuiceJobError(RenderjuiceError):
 
 
 class RenderjuiceJobOverError(RenderjuiceJobError):
-    """The job is over and was no success, and the same job cannot succeed any more."""
+    """The job is over without success, and the same job cannot succeed any more."""
 
 
 class RenderjuiceOtherOrderError(RenderjuiceJobOverError):

@@ -263,4 +263,6 @@ def parse(model: type[T], data: Any, what: str) -> T:
         return model.model_validate(data)  # type: ignore[attr-defined, no-any-return]
     except ValidationError as error:
         fields = ", ".join(sorted({".".join(map(str, detail["loc"])) or "the whole" for detail in error.errors()}))
-        raise RenderjuiceResponseError(f"Renderjuice's answer is no {what}: {fields} missing or malformed") from None
+        raise RenderjuiceResponseError(
+            f"Renderjuice's answer is not a valid {what}: {fields} missing or malformed"
+        ) from None

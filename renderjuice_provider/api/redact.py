@@ -44,7 +44,7 @@ kilobytes."""
 _LARGEST = 2**63
 """Databases count to here."""
 _SHORTEST_SECRET = 6
-"""Characters. What is shorter is no key, but a word that may stand anywhere."""
+"""Characters. What is shorter is not a key, but a word that may stand anywhere."""
 
 
 def redact(text: str, *secrets: str, longest: int = LONGEST) -> str:
@@ -98,7 +98,7 @@ def keep_queries_out_of_logs() -> None:
 def without_secret(value: Any, secret: str) -> Any:
     """`value` as it is, but for `secret`.
 
-    Whoever knows a key may send it back in any text, and the key of any object.
+    A server that knows a key may send it back in any text, and the key of any object.
     """
     if isinstance(value, str):
         return value.replace(secret, "***") if len(secret) >= _SHORTEST_SECRET else value

@@ -1,6 +1,6 @@
 """What Renderjuice sends by itself: checked, then read.
 
-A hint that a look at the job is due, never the truth.
+A hint that a poll of the job is due, never the truth.
 
 Only `onRenderComplete` is emitted: failures, cancellations and the end of validation are not, so no
 wait can rest on webhooks alone. The signature is over `{timestamp}.{body}`, as the documented
@@ -55,8 +55,8 @@ def read_webhook(headers: Mapping[str, str], body: bytes, secret: str, now: floa
         RenderjuiceInputError: without a secret, since then anyone could send anything.
         RenderjuiceWebhookError: for a signature that is missing, wrong or too old. Answer 401, and
             say no more.
-        RenderjuiceResponseError: for a genuine request that is no event about a job. Answer 200: a
-            repeat would be the same.
+        RenderjuiceResponseError: for a genuine request that is not an event about a job. Answer
+            200: a repeat would be the same.
     """
     if not secret:
         raise RenderjuiceInputError(
@@ -69,7 +69,7 @@ def read_webhook(headers: Mapping[str, str], body: bytes, secret: str, now: floa
         status = redact(status) if isinstance(status, str) else None
         return WebhookEvent(redact(str(event)), check_job_id(content["jobId"]), status)
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
-        raise RenderjuiceResponseError("The webhook is genuine, but it is no event about a job") from None
+        raise RenderjuiceResponseError("The webhook is genuine, but it is not an event about a job") from None
 
 
 def _check_signature(headers: Mapping[str, str], body: bytes, secret: str, now: float) -> None:

@@ -48,7 +48,7 @@ class Advance:
         self._order = order
         self._operations = operations
         self._log = log
-        self._untold_of = ""
+        self._logged_unknown_of = ""
         self._render_ordered: bool | None = None
         """Of the present job; None while nobody knows. One that was over while its validation was
         waited for has rendered nothing."""
@@ -133,10 +133,10 @@ class Advance:
                 job=job,
                 next_step="create a new job for this order, or order here what the job has",
             )
-        if found.untold and self._untold_of != job.id:
-            untold = ", ".join(found.untold)
-            self._log.info("Renderjuice does not tell whether job %s renders what was ordered as %s", job.id, untold)
-        self._untold_of = job.id
+        if found.unknown and self._logged_unknown_of != job.id:
+            unknown = ", ".join(found.unknown)
+            self._log.info("Renderjuice does not report whether job %s renders what was ordered as %s", job.id, unknown)
+        self._logged_unknown_of = job.id
 
     # How a wait ended
 
@@ -151,7 +151,7 @@ class Advance:
                 outcome.message, bill=Bill.LEFT_ALONE, retry=RetryEffect.READS_AGAIN, job_id=outcome.job_id
             )
         late = outcome.status == JobStatus.CANCELED and self._now() >= outcome.deadline
-        # A triggerer has cancelled it at the deadline, and died before it could say so.
+        # A triggerer has cancelled it at the deadline, and died before it could report that.
         if outcome.ending is Ending.OVER and late and self._order.cancel_on_timeout:
             return (yield from self.timed_out(outcome.job_id, f"timed out ({outcome.limit})", stopped=True))
         return (yield from self._operations.get_job(outcome.job_id))
@@ -175,7 +175,7 @@ class Advance:
 
     def _stop_for_good(self, job_id: str, message: str) -> Flow[None]:
         now = self._now()
-        stopping = stop_all(self._operations, [job_id], poll_interval=2.0, until=now + SETTLING, say=self._log.info)
+        stopping = stop_all(self._operations, [job_id], poll_interval=2.0, until=now + SETTLING, log=self._log.info)
         seen = (yield from stopping)[job_id]
         timed_out = Outcome(ending=Ending.TIMED_OUT, job_id=job_id, message=message, started=now, deadline=now)
         outcome = after_stop(timed_out, seen)

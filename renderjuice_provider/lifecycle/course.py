@@ -220,7 +220,7 @@ class Course:
         try:
             return (yield from self._operations.get_job(self._record.job_id))
         except RenderjuiceNotFoundError:
-            self._say_that_it_is_unknown(self._record.job_id)
+            self._log_that_it_is_unknown(self._record.job_id)
             return None
 
     def _take_up(self, job: Job) -> Flow[Job]:
@@ -261,7 +261,7 @@ class Course:
         try:
             job = yield from self._operations.cancel_job(job_id)
         except RenderjuiceNotFoundError:
-            self._say_that_it_is_unknown(job_id)
+            self._log_that_it_is_unknown(job_id)
             return
         self._log.info("Job %s of an earlier try is not wanted any more; it is %s", job.id, job.status)
 
@@ -277,7 +277,7 @@ class Course:
     def _now(self) -> float:
         return self._operations.now().timestamp()
 
-    def _say_that_it_is_unknown(self, job_id: str) -> None:
+    def _log_that_it_is_unknown(self, job_id: str) -> None:
         self._log.warning(
             "Job %s of an earlier try is unknown to this connection. If it belongs to another account, look there "
             "whether it runs.",

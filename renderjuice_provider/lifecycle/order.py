@@ -26,17 +26,17 @@ _PRESET = "colorManagementPreset"
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a job has of an order, as far as the API tells.
+    """What a job has of an order, as far as the API reports it.
 
     Attributes:
         differences: fields in which the job is another one, with both values.
-        untold: fields of the order of which the API says nothing.
+        unknown: fields of the order that the API does not report.
         added: what the job was ordered with beside the order: it may be a default that the API
             fills in.
     """
 
     differences: tuple[str, ...]
-    untold: tuple[str, ...]
+    unknown: tuple[str, ...]
     added: tuple[str, ...]
 
 
@@ -57,31 +57,31 @@ def picture(config: Mapping[str, Any]) -> dict[str, Any]:
 def compare(order: Mapping[str, Any], requested: Any) -> Comparison:
     """Hold an order against a job's `requestedConfig`, whose form is not documented.
 
-    What cannot be read counts as untold.
+    What cannot be read counts as unknown.
     """
-    wanted, told = picture(order), picture(_as_written_here(requested))
-    differences, untold = [], []
+    wanted, reported = picture(order), picture(_as_written_here(requested))
+    differences, unknown = [], []
     for name, value in wanted.items():
-        if name not in told or not _comparable(value, told[name]):
-            untold.append(name)
-        elif not _same(value, told[name]):
-            differences.append(f"{name}: ordered {_shown(value)}, the job has {_shown(told[name])}")
-    added = (f"{name}: {_shown(value)}" for name, value in told.items() if name not in wanted)
-    return Comparison(tuple(differences), tuple(untold), tuple(added))
+        if name not in reported or not _comparable(value, reported[name]):
+            unknown.append(name)
+        elif not _same(value, reported[name]):
+            differences.append(f"{name}: ordered {_shown(value)}, the job has {_shown(reported[name])}")
+    added = (f"{name}: {_shown(value)}" for name, value in reported.items() if name not in wanted)
+    return Comparison(tuple(differences), tuple(unknown), tuple(added))
 
 
 def renders(order: Mapping[str, Any], requested: Any, final: Any) -> bool:
     """Whether a render that was ordered as `requested` is what `order` asks for, too.
 
     It is when `order` merely writes out what was detected in the scene: of that, the job's
-    `finalConfig` tells.
+    `finalConfig` reports.
     """
-    wanted, told = picture(order), picture(_as_written_here(requested))
-    used = picture(_as_written_here(final)) | told
+    wanted, reported = picture(order), picture(_as_written_here(requested))
+    used = picture(_as_written_here(final)) | reported
     same = all(
         name in used and _comparable(value, used[name]) and _same(value, used[name]) for name, value in wanted.items()
     )
-    return bool(told) and told.keys() <= wanted.keys() and same
+    return bool(reported) and reported.keys() <= wanted.keys() and same
 
 
 def _flat(name: str, value: Any) -> Iterable[tuple[str, Any]]:

@@ -46,7 +46,7 @@ class Order:
         scene: the path of the scene to upload; None where the order is about a given job.
         content: fingerprint of the scene's bytes; None where there is no scene, or none any more.
         source: where the scene lies, as text.
-        account: the connection's id and the base URL. It is no part of the fingerprint: a key sees
+        account: the connection's id and the base URL. It is not part of the fingerprint: a key sees
             only the jobs of its own account, so a job that can be read is ours.
         wait: whether to wait for the goal, or only until the last order is given.
         on_clear: what a user's clear means: `reattach` goes on with the job, `resubmit` stops it
@@ -124,7 +124,7 @@ class JobRecord(BaseModel):
         started: when the work began, in seconds since the epoch.
         deadline: when it is given up, likewise. A retry does not prolong it.
         max_tries: Airflow's own limit at that time. A retry leaves it alone, a user's clear raises
-            it: so the two can be told apart.
+            it: so the two can be distinguished.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

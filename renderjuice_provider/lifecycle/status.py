@@ -1,8 +1,8 @@
 """What to do next with a job, from its status alone.
 
-Status decides, not memory: whoever picks a job up (a first try, a retry, a worker after a crash)
-asks the same question and goes on from where the job really is. Source: the job-lifecycle page,
-allowed actions by status.
+The status decides, not what an earlier try remembers: a first try, a retry and a worker after a
+crash all ask the same question and go on from where the job really is. Source: the job-lifecycle
+page, allowed actions by status.
 """
 
 from __future__ import annotations

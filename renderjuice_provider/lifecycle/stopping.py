@@ -29,9 +29,9 @@ Seen = Job | RenderjuiceError
 
 
 def stop_all(
-    operations: Operations, job_ids: Iterable[str], *, poll_interval: float, until: float, say: Callable[[str], None]
+    operations: Operations, job_ids: Iterable[str], *, poll_interval: float, until: float, log: Callable[[str], None]
 ) -> Flow[dict[str, Seen]]:
-    """Cancel each job, and look at it until it is over.
+    """Cancel each job, and poll it until it is over.
 
     A job that is over already is left as it is.
 
@@ -41,14 +41,14 @@ def stop_all(
     Args:
         operations: of the client that performs this.
         job_ids: the jobs.
-        poll_interval: seconds between two looks.
-        until: when to look for the last time, in seconds since the epoch. Each job is asked for at
+        poll_interval: seconds between two polls.
+        until: when to poll for the last time, in seconds since the epoch. Each job is polled at
             least once.
-        say: gets every line that belongs in the task's log.
+        log: gets every line that belongs in the task's log.
     """
-    stopping = _Stopping(operations.once(), job_ids, poll_interval, say)
+    stopping = _Stopping(operations.once(), job_ids, poll_interval, log)
     while True:
-        pause = yield from stopping.ask_for_each()
+        pause = yield from stopping.cancel_or_poll_each()
         now = operations.now().timestamp()
         if not stopping.left or now >= until:
             return stopping.found
@@ -57,10 +57,10 @@ def stop_all(
 
 class _Stopping:
     def __init__(
-        self, once: Operations, job_ids: Iterable[str], poll_interval: float, say: Callable[[str], None]
+        self, once: Operations, job_ids: Iterable[str], poll_interval: float, log: Callable[[str], None]
     ) -> None:
         self._once = once
-        self._say = say
+        self._log = log
         self._poll_interval = poll_interval
         self._policy = RetryPolicy(first_pause=poll_interval, longest_pause=LONGEST_PAUSE)
         self._failures = 0
@@ -68,8 +68,8 @@ class _Stopping:
         self.left = list(dict.fromkeys(job_ids))
         self.found: dict[str, Seen] = {}
 
-    def ask_for_each(self) -> Flow[float]:
-        """Cancel, or look at, all that are left. The pause before the next time."""
+    def cancel_or_poll_each(self) -> Flow[float]:
+        """Cancel or poll all that are left. The pause before the next time."""
         pause = self._poll_interval
         for job_id in list(self.left):
             ask = self._once.get_job if job_id in self._accepted else self._once.cancel_job
@@ -85,7 +85,7 @@ class _Stopping:
                 if is_transient(error):
                     self._failures += 1
                     pause = max(pause, retry_after_of(error) or 0.0, self._policy.backoff(self._failures))
-                    self._say(f"Job {job_id} could not be stopped yet ({error.what}); trying again in {pause:.0f} s")
+                    self._log(f"Job {job_id} could not be stopped yet ({error.what}); trying again in {pause:.0f} s")
                     self.left.append(job_id)
         return pause
 
@@ -93,7 +93,7 @@ class _Stopping:
         self._failures = 0
         self.found[job_id] = job
         if job.is_over or job_id not in self._accepted:
-            self._say(f"Job {job_id} was to be stopped and is {redact(job.status)}")
+            self._log(f"Job {job_id} was to be stopped and is {redact(job.status)}")
         self._accepted.add(job_id)
         if job.is_over:
             self.left.remove(job_id)

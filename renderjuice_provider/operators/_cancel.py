@@ -111,7 +111,7 @@ class RenderjuiceCancelJobOperator(RenderjuiceOperator):
         until = time.time() + self.timeout
         operations = self.client.operations
         found = self.client.run(
-            stop_all(operations, job_ids, poll_interval=self.poll_interval, until=until, say=self.log.info)
+            stop_all(operations, job_ids, poll_interval=self.poll_interval, until=until, log=self.log.info)
         )
         statuses = {job_id: seen.status for job_id, seen in found.items() if isinstance(seen, Job) and seen.is_over}
         if len(statuses) < len(found):

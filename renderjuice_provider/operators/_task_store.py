@@ -42,7 +42,7 @@ class TaskStore:
         self.lasts = self._store is not None
         self.max_tries: int = getattr(context.get("ti"), "max_tries", None) or 0
         if not self.lasts:
-            _say_once_that_there_is_no_store()
+            _log_once_that_there_is_no_store()
 
     def load(self) -> Any:
         """What was saved last; None if nothing was."""
@@ -86,7 +86,7 @@ def check_on_clear(value: str, name: str = "on_clear") -> OnClear:
 
 
 @cache
-def _say_once_that_there_is_no_store() -> None:
+def _log_once_that_there_is_no_store() -> None:
     _log.warning(
         "This Airflow keeps no state between the tries of a task (3.3 and later do): "
         "a retry after a crash may start a second job, so prefer retries=0 for rendering tasks."

@@ -262,7 +262,7 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
 
 
 def _error(outcome: Outcome) -> RenderjuiceError:
-    """Why the wait was no success.
+    """Why the wait was not a success.
 
     What the job costs goes on, since this sensor touches nothing.
     """

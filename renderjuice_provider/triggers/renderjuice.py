@@ -30,7 +30,7 @@ FIRST_POLL = 5.0
 """Seconds before the first poll, at least, however short the poll interval: the operator has just
 polled. And Airflow takes a task for dead that is resumed before the scheduler has heard of its
 deferral (https://github.com/apache/airflow/issues/71580); a busy scheduler takes some seconds."""
-_AIRFLOW_TELLS_OF_KILLS = hasattr(BaseTrigger, "on_kill")
+_AIRFLOW_REPORTS_KILLS = hasattr(BaseTrigger, "on_kill")
 """Before 3.3 Airflow merely cancels `run()`, which it also does when it shuts down or when another
 triggerer takes over."""
 _KILL_TIMEOUT = 30.0
@@ -126,8 +126,8 @@ class RenderjuiceJobTrigger(BaseTrigger):
                 outcome = await self._stop_at_the_deadline(outcome)
         except asyncio.CancelledError:
             if is_in_process():
-                await self._tell_or_stop("interrupted (Ctrl-C)")  # nobody else will
-            elif not _AIRFLOW_TELLS_OF_KILLS:
+                await self._warn_or_stop("interrupted (Ctrl-C)")  # nobody else will
+            elif not _AIRFLOW_REPORTS_KILLS:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.on_kill(), _KILL_TIMEOUT)
             raise
@@ -165,11 +165,11 @@ class RenderjuiceJobTrigger(BaseTrigger):
             async with await RenderjuiceHook(self.renderjuice_conn_id).get_async_client() as client:
                 found = await client.run(
                     stop_all(
-                        client.operations, [self.job_id], poll_interval=_CHECK_INTERVAL, until=until, say=self.log.info
+                        client.operations, [self.job_id], poll_interval=_CHECK_INTERVAL, until=until, log=self.log.info
                     )
                 )
             return after_stop(outcome, found[self.job_id])
-        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+        except Exception as error:  # noqa: BLE001 - the waiting task must hear of it
             return after_stop(outcome, RenderjuiceError(reason(error)))
 
     async def on_kill(self) -> None:
@@ -190,7 +190,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
     async def _on_kill(self) -> None:
         try:
             state = await self._task_state()
-        except Exception as error:  # noqa: BLE001 - nobody waits for this, and a failing trigger would fail whoever took it over
+        except Exception as error:  # noqa: BLE001 - nobody waits for this, and a failing trigger would fail the triggerer that took it over
             self._warn(f"Airflow does not say why this task was stopped ({reason(error)})")
             return
         if state is None:
@@ -198,11 +198,11 @@ class RenderjuiceJobTrigger(BaseTrigger):
             return
         row = decide(Kill(state))
         if row.decision is Decision.CANCEL:
-            await self._tell_or_stop(f"ended by a user ({state})")
+            await self._warn_or_stop(f"ended by a user ({state})")
         elif row.warning:
             self._warn(row.warning)
 
-    async def _tell_or_stop(self, why: str) -> None:
+    async def _warn_or_stop(self, why: str) -> None:
         if not self.cancel_on_kill:
             if self.target == JobStatus.VALIDATED:
                 self.log.info("The task was %s; job %s goes on, which costs nothing until it renders", why, self.job_id)

@@ -143,7 +143,7 @@ def test_the_grid_knows_every_task(airflow, runs, dag):
     assert tasks <= names(airflow.request("GET", f"/ui/structure/structure_data?dag_id={dag}").json()["nodes"])
 
 
-def test_the_form_of_a_connection_tells_what_its_fields_are_for(airflow):
+def test_the_form_of_a_connection_reports_what_its_fields_are_for(airflow):
     (form,) = [
         hook
         for hook in airflow.request("GET", "/ui/connections/hook_meta").json()

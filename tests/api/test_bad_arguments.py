@@ -28,7 +28,7 @@ BOTH = pytest.mark.parametrize("kind", [RenderjuiceClient, AsyncRenderjuiceClien
     "call",
     ["get_job", "validate_job", "start_render", "cancel_job", "get_progress", "get_downloads", "download_outputs"],
 )
-def test_a_job_id_that_is_no_uuid_never_becomes_a_path(client, emulator, tmp_path, call, job_id):
+def test_a_job_id_that_is_not_a_uuid_never_becomes_a_path(client, emulator, tmp_path, call, job_id):
     if call == "get_progress" and job_id is None:
         pytest.skip("None means all jobs here")
     more = {"start_render": [{"colorManagementPreset": "default"}], "download_outputs": [tmp_path]}
@@ -155,13 +155,13 @@ def test_blanks_around_a_key_are_a_slip(kind):
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("", "is no http or https address"),
-        (None, "is no http or https address"),
+        ("", "is not an http or https address"),
+        (None, "is not an http or https address"),
         (7, "cannot be read"),
-        ("api.renderjuice.com", "is no http or https address"),
-        ("ftp://api.renderjuice.com", "is no http or https address"),
-        ("file:///etc/passwd", "is no http or https address"),
-        ("https://", "is no http or https address"),
+        ("api.renderjuice.com", "is not an http or https address"),
+        ("ftp://api.renderjuice.com", "is not an http or https address"),
+        ("file:///etc/passwd", "is not an http or https address"),
+        ("https://", "is not an http or https address"),
         ("https://[::1", "cannot be read"),
         ("https://host:99999", "cannot be read"),
         ("https://user:secret@host", "holds credentials"),

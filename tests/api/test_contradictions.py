@@ -229,7 +229,7 @@ def test_16_progress_has_two_shapes_and_emptiness_is_not_the_end(client, emulato
 
 
 @pytest.mark.parametrize(("percent", "fits"), [(0, False), (1, True), (16385, True), (32767, True), (32768, False)])
-def test_17_the_midpoint_16384_is_no_limit(percent, fits):
+def test_17_the_midpoint_16384_is_not_a_limit(percent, fits):
     from renderjuice_provider.api.config import check_render_config
 
     config = {"colorManagementPreset": "default", "resolutionPercentage": percent}

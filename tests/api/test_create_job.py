@@ -37,7 +37,7 @@ def slug(client, scene):
 
 
 @pytest.mark.parametrize("fault", [*IN_DOUBT, "nonsense", "json {}", "redirect http://127.0.0.1:1/"])
-def test_an_answer_that_leaves_a_doubt_is_told_and_not_tried_again(new_client, emulator, slug, fault):
+def test_an_answer_that_leaves_a_doubt_is_reported_and_not_tried_again(new_client, emulator, slug, fault):
     emulator.faults.add("create_job", fault)
     with pytest.raises(
         RenderjuiceAmbiguousError, match=r"may or may not have been created .* nothing was spent"
@@ -56,7 +56,7 @@ def test_what_the_rate_limit_turned_away_is_tried_again(client, emulator, slug, 
     assert len(emulator.jobs) == 1
 
 
-def test_a_rate_limit_that_stays_is_no_doubt(client, emulator, slug):
+def test_a_rate_limit_that_stays_leaves_no_doubt(client, emulator, slug):
     emulator.faults.add("create_job", *["429"] * 5)
     with pytest.raises(RenderjuiceRateLimitError):
         client.create_job(slug)
@@ -71,7 +71,7 @@ def test_a_doubt_after_a_rate_limit_is_still_one(client, emulator, slug):
 
 
 @pytest.mark.parametrize(("code", "error"), [(400, RenderjuiceRefusedError), (401, RenderjuiceAuthenticationError)])
-def test_a_clear_no_is_no_doubt(client, emulator, slug, code, error):
+def test_a_clear_no_leaves_no_doubt(client, emulator, slug, code, error):
     emulator.faults.add("create_job", str(code))
     with pytest.raises(error):
         client.create_job(slug)

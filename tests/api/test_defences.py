@@ -72,7 +72,7 @@ def test_a_long_error_is_cut_and_kept_on_one_line(new_client):
         (451, RenderjuiceRefusedError),
     ],
 )
-def test_a_clear_no_is_told_at_once(client, emulator, code, error):
+def test_a_clear_no_is_reported_at_once(client, emulator, code, error):
     emulator.faults.add("get_job", str(code))
     with pytest.raises(error) as caught:
         client.get_job(UNKNOWN)
@@ -87,7 +87,7 @@ def test_a_job_that_was_just_created_may_be_invisible_for_a_moment(client, emula
     assert emulator.ledger.count("get_job") == lag + 1
 
 
-def test_a_job_that_was_seen_once_and_is_gone_is_told_at_once(client, emulator, tmp_path):
+def test_a_job_that_was_seen_once_and_is_gone_is_reported_at_once(client, emulator, tmp_path):
     job = created(client, tmp_path)
     client.get_job(job.id)
     emulator.faults.add("get_job", "404")
@@ -178,7 +178,7 @@ def test_a_list_that_does_not_know_our_page_size_is_asked_without(new_client):
         assert [request.path for request in server.requests] == ["/jobs?page=1&pageSize=100", "/jobs?page=1"]
 
 
-def test_jobs_that_move_to_the_next_page_meanwhile_are_told_once(new_client):
+def test_jobs_that_move_to_the_next_page_meanwhile_are_reported_once(new_client):
     pages = {"1": ["a", "b"], "2": ["b", "c"], "3": ["c", "d"]}
 
     def reply(request):
@@ -201,7 +201,7 @@ def test_a_completed_job_may_have_no_outputs_at_all(client, emulator, tmp_path):
     assert emulator.ledger.count("get_downloads") == 4
 
 
-def test_outputs_that_were_deleted_are_told_as_deleted(client, emulator, tmp_path):
+def test_outputs_that_were_deleted_are_reported_as_deleted(client, emulator, tmp_path):
     job = completed(client, tmp_path)
     emulator.switches.outputs_deleted = True
     with pytest.raises(RenderjuiceTransferError, match="were deleted at Renderjuice"):
@@ -237,7 +237,7 @@ def test_a_redirect_from_the_api_is_not_followed(client, emulator, place):
     emulator.faults.add("list_jobs", f"redirect {place}")
     with pytest.raises(RenderjuiceServerError, match="307, a redirect, which is not followed with the API key"):
         client.list_jobs()
-    assert operations(emulator) == ["list_jobs"]  # asking again at once would not mend it
+    assert operations(emulator) == ["list_jobs"]  # asking again at once would not cure it
 
 
 @pytest.mark.parametrize("fraction", [True, False])

@@ -39,7 +39,7 @@ def store(files, status="completed", content_type="image/png", **lists):
     return serving(reply)
 
 
-def test_the_report_tells_size_and_hash_of_what_lies_there(client, tmp_path):
+def test_the_report_reports_size_and_hash_of_what_lies_there(client, tmp_path):
     job = completed(client, tmp_path, views=["left", "right"], compositor_outputs=["beauty"])
     report = client.download_outputs(job.id, tmp_path / "out")
     assert len(report.frames) == 6
@@ -84,15 +84,15 @@ def test_a_file_appears_only_when_it_is_whole(client, emulator, tmp_path):
     emulator.faults.add("download_file", *["stall-after 0.3"] * 3)
     seen, stop = set(), threading.Event()
 
-    def look():
+    def watch():
         while not stop.wait(0.005):
             seen.update((path.name, path.stat().st_size) for path in (tmp_path / "out").rglob("0*.png"))
 
-    looker = threading.Thread(target=look)
-    looker.start()
+    watcher = threading.Thread(target=watch)
+    watcher.start()
     report = client.download_outputs(job.id, tmp_path / "out")
     stop.set()
-    looker.join()
+    watcher.join()
     assert seen <= {(PurePosixPath(file.place).name, file.size) for file in report.files}
 
 
@@ -168,7 +168,7 @@ def test_an_empty_file_is_a_file(new_client, tmp_path):
 
 
 @pytest.mark.parametrize("status", [204, 206, 202])
-def test_a_success_without_the_whole_file_is_none(new_client, tmp_path, status):
+def test_a_success_without_the_whole_file_is_not_a_success(new_client, tmp_path, status):
     def reply(request):
         if request.path.endswith("/downloads"):
             return answer({"frames": [f"http://{request.headers['Host']}/0001.png"]})
@@ -178,13 +178,13 @@ def test_a_success_without_the_whole_file_is_none(new_client, tmp_path, status):
         new_client(base_url=server.url, max_attempts=2).download_outputs(JOB_ID, tmp_path / "out")
 
 
-def test_a_file_that_is_no_longer_listed_is_told(new_client, tmp_path):
-    looks = []
+def test_a_file_that_is_no_longer_listed_is_reported(new_client, tmp_path):
+    reads = []
 
     def reply(request):
         if request.path.endswith("/downloads"):
-            looks.append(1)
-            return answer({"frames": [f"http://{request.headers['Host']}/{len(looks)}.png"]})
+            reads.append(1)
+            return answer({"frames": [f"http://{request.headers['Host']}/{len(reads)}.png"]})
         return answer(a_job("completed")) if request.path.startswith("/jobs") else Reply(403)
 
     with serving(reply) as server, pytest.raises(RenderjuiceTransferError, match="no longer among the outputs"):
@@ -192,7 +192,7 @@ def test_a_file_that_is_no_longer_listed_is_told(new_client, tmp_path):
 
 
 @pytest.mark.parametrize("what", ["a file where the folder should be", "a folder where the file should be"])
-def test_a_destination_that_cannot_be_written_is_told_as_such(client, tmp_path, what):
+def test_a_destination_that_cannot_be_written_is_reported_as_such(client, tmp_path, what):
     job = completed(client, tmp_path)
     if what.startswith("a file"):
         (tmp_path / "out").write_bytes(b"")
@@ -203,7 +203,7 @@ def test_a_destination_that_cannot_be_written_is_told_as_such(client, tmp_path, 
     assert not list(tmp_path.rglob("*.part"))
 
 
-def test_a_full_disk_is_told_as_such_and_nothing_is_left(client, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_as_such_and_nothing_is_left(client, tmp_path, monkeypatch):
     import os
 
     def full(_):
@@ -242,7 +242,7 @@ def test_outputs_and_scenes_may_live_in_any_store(emulator, tmp_path, scene, kin
     client.close()
 
 
-def test_a_store_whose_library_is_missing_is_told_as_such(client, tmp_path):
+def test_a_store_whose_library_is_missing_is_reported_as_such(client, tmp_path):
     remote = pytest.importorskip("upath").UPath("hdfs://nowhere/shot.blend")
     try:
         remote.exists()

@@ -136,7 +136,7 @@ def test_outputs_are_fetched_into_frames_and_composites(client, tmp_path):
 
 
 @pytest.mark.parametrize("call", ["get_job", "validate_job", "cancel_job", "get_progress", "get_downloads"])
-def test_an_unknown_job_is_told_as_such(client, call):
+def test_an_unknown_job_is_reported_as_such(client, call):
     with pytest.raises(RenderjuiceNotFoundError, match="404: no such job") as caught:
         getattr(client, call)(NOBODY)
     assert caught.value.status_code == 404

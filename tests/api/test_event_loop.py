@@ -31,7 +31,7 @@ SLOW = 0.6
 
 
 class SlowPath(type(Path())):
-    """A file on a disk that thinks before it opens, and tells nothing quickly."""
+    """A file on a disk that thinks before it opens, and answers nothing quickly."""
 
     def open(self, *args, **kwargs):
         time.sleep(SLOW)
@@ -170,7 +170,7 @@ async def planned_download(client, folder):
 @pytest.mark.parametrize(
     ("value", "work"),
     [(many_jobs, all_jobs), (many_jobs, seen_job), (many_outputs, planned_download)],
-    ids=["a list", "a look", "a download"],
+    ids=["a list", "a poll", "a download"],
 )
 def test_a_hundred_thousand_of_anything_do_not_hold_up_the_loop(tmp_path, value, work):
     long_answer = json.dumps(value()).encode()
@@ -188,7 +188,7 @@ def test_a_hundred_thousand_of_anything_do_not_hold_up_the_loop(tmp_path, value,
             return await longest_gap(work(client, tmp_path))
 
     gc.collect()
-    gc.disable()  # its turns grow with all that this process holds, which is no matter of an answer
+    gc.disable()  # its turns grow with all that this process holds, which has nothing to do with an answer
     try:
         with serving(reply) as server:
             gaps = []

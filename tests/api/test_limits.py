@@ -90,7 +90,7 @@ def test_a_file_that_keeps_coming_may_take_longer_than_any_time_out(new_client, 
         assert client.download_outputs(JOB_ID, tmp_path).size == 120
 
 
-def test_a_thread_is_told_to_stop_by_the_clock_of_its_attempt_alone():
+def test_a_thread_is_stopped_by_the_clock_of_its_attempt_alone():
     now = [0.0]
     clock = attempt.Attempt(10, lambda: now[0])
     now[0] = 4
@@ -129,7 +129,7 @@ def test_what_is_packed_twice_or_in_a_way_that_nobody_asked_for_is_not_unpacked(
 
 
 @pytest.mark.parametrize(("content", "why"), [(gzip.compress(b"{}", mtime=0)[:-3], "cut short"), (b"{}", "damaged")])
-def test_a_gzip_that_lost_its_end_is_no_answer_and_no_file(new_client, tmp_path, content, why):
+def test_a_gzip_that_lost_its_end_gives_no_answer_and_no_file(new_client, tmp_path, content, why):
     def reply(request):
         here = f"http://{request.headers['Host']}/file"
         listed = answer({"frames": [here]} if "downloads" in request.path else a_job("completed"))
@@ -188,8 +188,8 @@ CALLS = {
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("wrapped", [True, False])
 def test_an_answer_about_another_job_is_nonsense_to_every_call(call, wrapped):
-    told = {"id": OTHER, "status": "completed", "frames": [], "jobId": OTHER}
-    text = json.dumps({"data": told} if wrapped else told).encode()
+    sent = {"id": OTHER, "status": "completed", "frames": [], "jobId": OTHER}
+    text = json.dumps({"data": sent} if wrapped else sent).encode()
     asked = []
 
     def reply(step):
@@ -227,8 +227,8 @@ def test_one_header_silences_nobody_for_a_night(asked):
 
 def test_a_date_is_held_against_the_clock_of_who_wrote_it():
     def asked(**headers):
-        told = {name.replace("_", "-"): value for name, value in headers.items()}
-        return retry_after_of(operations_of(lambda: START).read.failure(Response(503, told)))
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        return retry_after_of(operations_of(lambda: START).read.failure(Response(503, sent)))
 
     soon = "Thu, 01 Jan 2036 00:01:30 GMT"
     assert asked(retry_after=soon) == LONGEST_QUIET

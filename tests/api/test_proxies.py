@@ -150,7 +150,7 @@ def test_a_proxy_that_does_not_answer_is_named(new_client, monkeypatch):
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
-def test_certificates_that_cannot_be_read_are_told_as_that(new_client, monkeypatch, tmp_path, content):
+def test_certificates_that_cannot_be_read_are_reported_as_that(new_client, monkeypatch, tmp_path, content):
     file = tmp_path / "certificates.pem"
     if content:
         file.write_text(content)

@@ -122,7 +122,7 @@ def test_a_retry_after_that_is_too_long_goes_to_the_caller(client, emulator):
     assert operations(emulator) == ["list_jobs"]
 
 
-def test_an_api_that_is_not_there_is_told_as_such(new_client, emulator):
+def test_an_api_that_is_not_there_is_reported_as_such(new_client, emulator):
     url = emulator.base_url
     emulator.stop()
     with pytest.raises(RenderjuiceConnectionError, match="did not answer: ConnectError") as caught:

@@ -142,5 +142,5 @@ def test_progress_is_read_from_whatever_shape_it_has(answer, found):
         (Progress(frames_failed=0), ""),
     ],
 )
-def test_progress_is_told_in_a_few_words(progress, text):
+def test_progress_is_reported_in_a_few_words(progress, text):
     assert str(progress) == text

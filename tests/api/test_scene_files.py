@@ -134,7 +134,7 @@ def test_a_file_of_5_gib_less_one_byte_is_accepted(tmp_path):
         ("file.blend/below.blend", "No such file|cannot be read"),
     ],
 )
-def test_what_is_no_file_is_refused(client, emulator, tmp_path, path, why):
+def test_what_is_not_a_file_is_refused(client, emulator, tmp_path, path, why):
     (tmp_path / "folder.blend").mkdir()
     (tmp_path / "loop.blend").symlink_to("loop.blend")
     (tmp_path / "file.blend").write_bytes(BLEND)
@@ -144,7 +144,7 @@ def test_what_is_no_file_is_refused(client, emulator, tmp_path, path, why):
 
 
 @pytest.mark.parametrize("path", [None, 7, b"shot.blend", ["shot.blend"]])
-def test_what_is_no_path_is_refused(client, emulator, path):
+def test_what_is_not_a_path_is_refused(client, emulator, path):
     with pytest.raises(RenderjuiceInputError, match="given as a path"):
         client.upload(path)
     assert operations(emulator) == []
@@ -160,7 +160,7 @@ def test_a_file_that_may_not_be_read_is_refused(client, emulator, tmp_path):
     assert operations(emulator) == []
 
 
-def test_a_name_that_is_no_text_is_refused(client, emulator, tmp_path):
+def test_a_name_that_is_not_text_is_refused(client, emulator, tmp_path):
     path = os.fsencode(tmp_path) + b"/sh\xf8t.blend"
     Path(os.fsdecode(path)).write_bytes(BLEND)
     with pytest.raises(RenderjuiceInputError, match="a name that is text"):

@@ -115,7 +115,7 @@ def test_an_old_signature_is_a_replay(late):
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", b"[]", b"null", b'{"event": "x"}', b'{"event": "x", "jobId": "../jobs"}']
 )
-def test_a_genuine_request_that_is_no_event_is_told_apart(body):
+def test_a_genuine_request_that_is_not_an_event_has_an_error_of_its_own(body):
     with pytest.raises(RenderjuiceResponseError):
         read_webhook(signed(mac(body).hex()), body, SECRET, NOW)
 

@@ -71,6 +71,6 @@ def test_whatever_is_planted_wherever_is_found(home, planted):
     assert leaks(home)
 
 
-def test_what_is_found_is_not_told_once_more(home):
+def test_what_is_found_is_not_reported_once_more(home):
     (home / "logs" / "attempt=1.log").write_text(f"{KEY} {TOKEN}\n")
     assert not any(KEY in leak or TOKEN in leak for leak in leaks(home))

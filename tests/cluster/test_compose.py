@@ -40,7 +40,7 @@ def test_a_missing_variable_that_is_required_is_named(text):
         interpolate(text, VARIABLES)
 
 
-def test_what_the_author_wrote_for_a_missing_variable_is_told():
+def test_what_the_author_wrote_for_a_missing_variable_is_reported():
     with pytest.raises(ComposeError, match="UNSET is required: make one"):
         interpolate("${UNSET:?make one}", VARIABLES)
 

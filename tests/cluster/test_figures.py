@@ -45,30 +45,30 @@ def test_a_night_in_which_all_went_well(night):
     assert not wrong(night)
 
 
-def test_a_render_paid_twice_is_told(night):
+def test_a_render_paid_twice_is_reported(night):
     night["ledger"]["jobs"][0] = job("one", renders=2)
     night["ledger"]["rendersStarted"] = 3
     assert wrong(night) == {"renders started", "most renders of one job", "most renders of one shot"}
 
 
-def test_a_second_job_for_a_shot_is_told_when_it_was_rendered(night):
+def test_a_second_job_for_a_shot_is_reported_when_it_was_rendered(night):
     night["ledger"]["jobs"].append(job("one", renders=0))
     assert not wrong(night)
     night["ledger"]["jobs"].append(job("one"))
     assert wrong(night) == {"most renders of one shot"}
 
 
-def test_a_job_that_still_runs_is_told(night):
+def test_a_job_that_still_runs_is_reported(night):
     night["ledger"]["jobsLeftRunning"] = ["abc"]
     assert wrong(night) == {"jobs left running"}
 
 
-def test_a_delivery_that_is_not_whole_is_told(night):
+def test_a_delivery_that_is_not_whole_is_reported(night):
     (night["folder"] / "shots" / "one" / "v1" / "movie.mp4").write_bytes(b"1")
     assert wrong(night) == {"delivered, whole"}
 
 
-def test_a_second_version_is_told(night):
+def test_a_second_version_is_reported(night):
     (night["folder"] / "shots" / "one" / "v2").mkdir()
     assert delivered(night["folder"]) == (2, 3)
     assert wrong(night) == {"versions delivered"}
@@ -79,7 +79,7 @@ def test_a_kill_that_interrupted_nothing_proves_nothing(night):
     assert wrong(night) == {"tasks cut off and tried again"}
 
 
-def test_a_failed_task_is_told(night):
+def test_a_failed_task_is_reported(night):
     night["tasks"].append(task("deliver", 1, state="upstream_failed"))
     assert wrong(night) == {"tasks failed in the end"}
 

@@ -41,7 +41,7 @@ def test_a_dry_run_sends_nothing_and_writes_nothing(runs):
     assert (runs["dry run"]["uploads"], runs["dry run"]["changed"], runs["dry run"]["state"]) == (0, [], "success")
 
 
-def test_a_dry_run_is_green_whatever_it_has_to_tell(runs):
+def test_a_dry_run_is_green_whatever_it_has_to_report(runs):
     names = ("dry run of a bad night", "dry run of nothing", "dry run of no list")
 
     for name in names:
@@ -75,7 +75,7 @@ def test_each_shot_of_a_night_ends_as_it_should_and_no_bad_one_stops_another(run
     }
 
 
-def test_the_reasons_are_told(runs):
+def test_the_reasons_are_reported(runs):
     shots = runs["night"]["summary"]["shots"]
 
     assert shots["still"]["reason"] == "unchanged since its delivery of 2026-11-22"
@@ -158,7 +158,7 @@ def test_a_delivery_is_a_movie_that_decodes_to_every_frame(runs):
         }
 
 
-def test_the_tracker_is_told_of_each_delivery_once_as_json(runs):
+def test_each_delivery_is_reported_to_the_tracker_once_as_json(runs):
     reported = {body["shot"]: (path, body["frames"], body["show"]) for path, body in runs["night"]["reported"]}
 
     assert len(runs["night"]["reported"]) == 2
@@ -194,7 +194,7 @@ def test_what_was_repaired_counts_as_delivered_for_the_nightly(runs):
     assert (runs["after"]["renders"], runs["after"]["reported"]) == (0, [])
 
 
-def test_bulk_renders_every_scene_once_names_its_tasks_by_file_and_tells_which_failed(runs):
+def test_bulk_renders_every_scene_once_names_its_tasks_by_file_and_reports_which_failed(runs):
     bulk = runs["bulk"]
 
     names = {name: state for key, (state, name) in bulk["tasks"].items() if key.startswith("render[")}

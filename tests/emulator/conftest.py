@@ -10,7 +10,7 @@ import pytest
 from renderjuice_emulator.blender import BlenderRenderer
 from renderjuice_emulator.testing import Emulator
 from tests.support.blender_renders import BUILD_SCENE, COMMAND, TINY
-from tests.support.raw_client import Studio
+from tests.support.raw_client import RawClient
 
 
 @pytest.fixture
@@ -20,9 +20,9 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def studio(emulator: Emulator, tmp_path: Path) -> Iterator[Studio]:
-    with Studio(emulator, tmp_path) as studio:
-        yield studio
+def raw_client(emulator: Emulator, tmp_path: Path) -> Iterator[RawClient]:
+    with RawClient(emulator, tmp_path) as raw_client:
+        yield raw_client
 
 
 @pytest.fixture
@@ -33,9 +33,9 @@ def manual_emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def manual_studio(manual_emulator: Emulator, tmp_path: Path) -> Iterator[Studio]:
-    with Studio(manual_emulator, tmp_path) as studio:
-        yield studio
+def manual_raw_client(manual_emulator: Emulator, tmp_path: Path) -> Iterator[RawClient]:
+    with RawClient(manual_emulator, tmp_path) as raw_client:
+        yield raw_client
 
 
 @pytest.fixture(scope="module")

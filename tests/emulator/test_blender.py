@@ -45,7 +45,7 @@ async def test_validation_reports_what_the_scene_is(build, renderer):
 
 
 @blender_test
-async def test_validation_tells_a_foreground_plate_by_its_transparent_film(build, renderer):
+async def test_validation_recognises_a_foreground_plate_by_its_transparent_film(build, renderer):
     assert (await renderer.analyze(build("--layer", "foreground"))).film_transparent
 
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from renderjuice_emulator.testing import Emulator
-from tests.support.raw_client import Studio
+from tests.support.raw_client import RawClient
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def control(manual_emulator: Emulator) -> Iterator[httpx.Client]:
 
 
 def test_another_process_can_do_what_a_test_can(
-    control: httpx.Client, manual_studio: Studio, manual_emulator: Emulator
+    control: httpx.Client, manual_raw_client: RawClient, manual_emulator: Emulator
 ) -> None:
     assert control.get("/health").json()["renderer"] == "fast"
     added = control.post("/faults", json={"operation": "get_job", "faults": ["503", "reset-after"]})
@@ -27,7 +27,7 @@ def test_another_process_can_do_what_a_test_can(
     assert manual_emulator.switches.boot_seconds == 7
     manual_emulator.faults.clear()
     assert control.get("/faults").json() == {}
-    job_id = manual_studio.started(frame_end=1, seconds_per_frame=3600)
+    job_id = manual_raw_client.started(frame_end=1, seconds_per_frame=3600)
     before = control.get("/clock").json()["emulatedTime"]
     assert control.post("/clock/advance", json={"seconds": 4000}).json()["emulatedTime"] > before
     (job,) = control.get("/jobs").json()
@@ -43,15 +43,17 @@ def test_controls_leave_no_trace_in_the_ledger(control: httpx.Client, manual_emu
     assert manual_emulator.ledger.entries == []
 
 
-def test_reset_forgets_everything(control: httpx.Client, manual_studio: Studio, manual_emulator: Emulator) -> None:
-    job_id = manual_studio.started(frame_end=100)
+def test_reset_forgets_everything(
+    control: httpx.Client, manual_raw_client: RawClient, manual_emulator: Emulator
+) -> None:
+    job_id = manual_raw_client.started(frame_end=100)
     manual_emulator.faults.add("get_job", "503")
     manual_emulator.switches.error_shape = "empty"
     assert control.post("/reset").status_code == 200
     assert (manual_emulator.jobs, manual_emulator.faults.left(), manual_emulator.ledger.entries) == ({}, {}, [])
     assert manual_emulator.switches.error_shape == "nest"
-    assert manual_studio.http.get(f"/jobs/{job_id}").status_code == 404
-    manual_studio.completed(frame_end=1)
+    assert manual_raw_client.http.get(f"/jobs/{job_id}").status_code == 404
+    manual_raw_client.completed(frame_end=1)
     manual_emulator.reset()
     assert manual_emulator.jobs == {}
 
@@ -83,10 +85,10 @@ def test_the_webhook_can_be_set(control: httpx.Client, manual_emulator: Emulator
 
 
 def test_no_control_shows_a_signed_url_or_the_key(
-    control: httpx.Client, manual_studio: Studio, manual_emulator: Emulator
+    control: httpx.Client, manual_raw_client: RawClient, manual_emulator: Emulator
 ) -> None:
-    job_id = manual_studio.completed(frame_end=1)
-    manual_studio.store.get(manual_studio.downloads(job_id)["frames"][0])
+    job_id = manual_raw_client.completed(frame_end=1)
+    manual_raw_client.store.get(manual_raw_client.downloads(job_id)["frames"][0])
     for path in ("/health", "/ledger", "/jobs", "/switches", "/faults", "/clock"):
         text = control.get(path).text
         assert "token=" not in text

@@ -18,7 +18,7 @@ from renderjuice_emulator.fence import bubblewrap, fenced, only_ours, trusted_pr
 from renderjuice_emulator.rendering import RenderFailedError, inside
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_emulator.testing import Emulator
-from tests.support.raw_client import Studio
+from tests.support.raw_client import RawClient
 
 HOSTILE = Path(__file__).parents[1] / "support" / "hostile_scenes.py"
 COMMAND = find_blender()
@@ -134,23 +134,23 @@ def test_the_fast_renderer_writes_nowhere_else(tmp_path: Path, description: dict
     away = tmp_path / "away"
     away.mkdir()
     filled = {key: [value.format(away=away) for value in values] for key, values in description.items()}
-    with Emulator(data=tmp_path / "farm") as emulator, Studio(emulator, tmp_path) as studio:
-        job_id = studio.completed(write_scene(tmp_path / "shot.blend", frame_end=1, **filled))
-        assert studio.job(job_id)["failedReason"]["type"] == "UNSAFE_OUTPUT"
+    with Emulator(data=tmp_path / "farm") as emulator, RawClient(emulator, tmp_path) as raw_client:
+        job_id = raw_client.completed(write_scene(tmp_path / "shot.blend", frame_end=1, **filled))
+        assert raw_client.job(job_id)["failedReason"]["type"] == "UNSAFE_OUTPUT"
     outside = {path for path in tmp_path.rglob("*") if path.is_file() and not path.is_relative_to(tmp_path / "farm")}
     assert outside == {tmp_path / "shot.blend"}
 
 
 def test_a_link_that_took_an_outputs_place_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "diary").write_text("mine")
-    with Emulator() as emulator, Studio(emulator, tmp_path) as studio:
-        job_id = studio.completed(frame_end=1)
-        urls = studio.downloads(job_id)
+    with Emulator() as emulator, RawClient(emulator, tmp_path) as raw_client:
+        job_id = raw_client.completed(frame_end=1)
+        urls = raw_client.downloads(job_id)
         output = emulator.jobs[job_id].outputs[0].path
         output.unlink()
         output.symlink_to(tmp_path / "diary")
-        for url in (urls["frames"][0], urls["transforms"]["framesZip"], studio.job(job_id)["previewUrl"]):
-            answer = studio.store.get(url)
+        for url in (urls["frames"][0], urls["transforms"]["framesZip"], raw_client.job(job_id)["previewUrl"]):
+            answer = raw_client.store.get(url)
             assert answer.status_code == 404
             assert "mine" not in answer.text
 
@@ -182,14 +182,14 @@ def test_hostile_scenes_reach_nothing(hostile: tuple[Path, socket.socket], tmp_p
     scenes = sorted(root.glob("*.blend"))
     assert len(scenes) >= 12
     data, before = tmp_path / "farm", everything_in(root / "prey")
-    with Emulator(renderer="blender", data=data) as emulator, Studio(emulator, tmp_path) as studio:
-        jobs = {scene.stem: studio.create(scene) for scene in scenes}
+    with Emulator(renderer="blender", data=data) as emulator, RawClient(emulator, tmp_path) as raw_client:
+        jobs = {scene.stem: raw_client.create(scene) for scene in scenes}
         for job_id in jobs.values():
-            studio.http.post(f"/jobs/{job_id}/validate").raise_for_status()
-            wait_until(studio, job_id, "validated", "failed")
-            studio.render(job_id)
-            wait_until(studio, job_id, "completed", "failed")
-        ends = {name: studio.status(job_id) for name, job_id in jobs.items()}
+            raw_client.http.post(f"/jobs/{job_id}/validate").raise_for_status()
+            wait_until(raw_client, job_id, "validated", "failed")
+            raw_client.render(job_id)
+            wait_until(raw_client, job_id, "completed", "failed")
+        ends = {name: raw_client.status(job_id) for name, job_id in jobs.items()}
     assert everything_in(root / "prey") == before
     assert [*root.rglob("ran-*"), *data.rglob("ran-*"), *Path("/tmp").glob("ran-*")] == []
     with pytest.raises(BlockingIOError):
@@ -201,10 +201,10 @@ def everything_in(folder: Path) -> dict[Path, bytes | None]:
     return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
 
 
-def wait_until(studio: Studio, job_id: str, *statuses: str) -> None:
+def wait_until(raw_client: RawClient, job_id: str, *statuses: str) -> None:
     deadline = time.monotonic() + 60
-    while studio.status(job_id) not in statuses:
-        assert time.monotonic() < deadline, studio.job(job_id)
+    while raw_client.status(job_id) not in statuses:
+        assert time.monotonic() < deadline, raw_client.job(job_id)
         time.sleep(0.05)
 
 

@@ -11,7 +11,7 @@ import pytest
 from renderjuice_emulator.guard import Guard
 from renderjuice_emulator.middleware import LONGEST_BODY
 from renderjuice_emulator.testing import Emulator
-from tests.support.raw_client import Studio
+from tests.support.raw_client import RawClient
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_a_page_of_another_site_can_use_nothing(emulator: Emulator, headers: dic
         {"Host": "studio.localhost:{port}"},
         {"Host": "192.0.2.7:{port}"},
         {"Host": "[::1]:{port}"},
-        {"Host": "Farm.Studio:{port}"},
+        {"Host": "Farm.RawClient:{port}"},
     ],
     ids=str,
 )
@@ -116,12 +116,12 @@ def test_the_clock_cannot_be_moved_out_of_its_calendar(emulator: Emulator) -> No
 
 
 def test_uploads_have_a_quota(tmp_path: Path) -> None:
-    with Emulator() as emulator, Studio(emulator, tmp_path) as studio:
+    with Emulator() as emulator, RawClient(emulator, tmp_path) as raw_client:
         emulator.switches.quota_bytes = 100
-        first, second = studio.target("a.blend"), studio.target("b.blend")
-        assert studio.store.put(first["uploadUrl"], content=bytes(60)).status_code == 200
-        refused = studio.store.put(second["uploadUrl"], content=bytes(60))
+        first, second = raw_client.target("a.blend"), raw_client.target("b.blend")
+        assert raw_client.store.put(first["uploadUrl"], content=bytes(60)).status_code == 200
+        refused = raw_client.store.put(second["uploadUrl"], content=bytes(60))
         assert refused.status_code == 507
         assert "quota_bytes" in refused.text
         # In place of what was there.
-        assert studio.store.put(first["uploadUrl"], content=bytes(90)).status_code == 200
+        assert raw_client.store.put(first["uploadUrl"], content=bytes(90)).status_code == 200

@@ -10,7 +10,7 @@ from schemathesis.checks import CHECKS
 from schemathesis.generation import GenerationMode
 
 from renderjuice_emulator.testing import Emulator
-from tests.support.raw_client import DEFAULT, Studio
+from tests.support.raw_client import DEFAULT, RawClient
 
 PREFIX = "/api/external/v1"
 # All but one: that a body fits the schema does not mean that it is accepted (the type has to match
@@ -31,7 +31,7 @@ def test_whatever_is_asked_the_answer_is_one_that_is_described(emulator: Emulato
         ask()
 
 
-def test_every_answer_on_the_way_to_a_frame_is_one_that_is_described(studio: Studio, emulator: Emulator) -> None:
+def test_every_answer_on_the_way_to_a_frame_is_one_that_is_described(raw_client: RawClient, emulator: Emulator) -> None:
     schema = schemathesis.openapi.from_url(emulator.openapi_url)
     ways: dict[tuple[str, str], list[httpx.Response]] = {}
 
@@ -41,26 +41,26 @@ def test_every_answer_on_the_way_to_a_frame_is_one_that_is_described(studio: Stu
 
     def read_all(job_id: str) -> None:
         for way in ("/jobs/{id}", "/jobs/{id}/progress", "/jobs/{id}/downloads"):
-            note(way, "GET", studio.http.get(way.replace("{id}", job_id)))
-        note("/jobs", "GET", studio.http.get("/jobs"))
-        note("/jobs/progress", "GET", studio.http.get("/jobs/progress"))
+            note(way, "GET", raw_client.http.get(way.replace("{id}", job_id)))
+        note("/jobs", "GET", raw_client.http.get("/jobs"))
+        note("/jobs/progress", "GET", raw_client.http.get("/jobs/progress"))
 
-    note("/uploads", "POST", studio.http.post("/uploads", json={"fileName": "a.blend", "fileType": "blend"}))
-    slug = studio.upload(views=("left", "right"), compositor_outputs=("Depth",), frame_end=2)
-    job_id = note("/jobs", "POST", studio.http.post("/jobs", json={"slug": slug})).json()["id"]
+    note("/uploads", "POST", raw_client.http.post("/uploads", json={"fileName": "a.blend", "fileType": "blend"}))
+    slug = raw_client.upload(views=("left", "right"), compositor_outputs=("Depth",), frame_end=2)
+    job_id = note("/jobs", "POST", raw_client.http.post("/jobs", json={"slug": slug})).json()["id"]
     read_all(job_id)
     for _ in range(2):
-        note("/jobs/{id}/validate", "POST", studio.http.post(f"/jobs/{job_id}/validate"))
+        note("/jobs/{id}/validate", "POST", raw_client.http.post(f"/jobs/{job_id}/validate"))
     read_all(job_id)
-    studio.until(job_id, "validated")
+    raw_client.until(job_id, "validated")
     for config in ({}, DEFAULT, DEFAULT):
-        note("/jobs/{id}/render", "POST", studio.render(job_id, config))
+        note("/jobs/{id}/render", "POST", raw_client.render(job_id, config))
         read_all(job_id)
-    studio.until(job_id, "completed")
+    raw_client.until(job_id, "completed")
     read_all(job_id)
-    read_all(studio.completed(frame_end=2, fail_at_frame=2))
+    read_all(raw_client.completed(frame_end=2, fail_at_frame=2))
     for _ in range(2):
-        note("/jobs/{id}/cancel", "POST", studio.cancel(job_id if _ else studio.create()))
+        note("/jobs/{id}/cancel", "POST", raw_client.cancel(job_id if _ else raw_client.create()))
     assert {name for name, _ in ways} == set(schema.raw_schema["paths"])
     for (way, method), answers in ways.items():
         for answer in answers:

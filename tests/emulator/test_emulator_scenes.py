@@ -8,7 +8,7 @@ import pytest
 
 from renderjuice_emulator.rendering import RenderFailedError, expand_frame_ranges
 from renderjuice_emulator.scenes import SceneDescription, open_upload, read_scene, write_scene
-from tests.support.raw_client import Studio
+from tests.support.raw_client import RawClient
 
 
 def archive(path: Path, **members: str) -> Path:
@@ -40,7 +40,7 @@ def test_a_misspelt_field_is_refused(tmp_path: Path) -> None:
         write_scene(tmp_path / "shot.blend", frames_end=3)
 
 
-def test_a_damaged_description_is_no_scene(tmp_path: Path) -> None:
+def test_a_damaged_description_is_not_a_scene(tmp_path: Path) -> None:
     path = write_scene(tmp_path / "shot.blend")
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(RenderFailedError, match="damaged"):
@@ -72,7 +72,7 @@ def test_a_symbolic_link_in_an_archive_is_refused(tmp_path: Path) -> None:
         open_upload(tmp_path / "shot.zip", tmp_path / "scene")
 
 
-def test_an_archive_without_a_scene_or_that_is_none_fails(tmp_path: Path) -> None:
+def test_an_archive_that_is_damaged_or_has_no_scene_fails(tmp_path: Path) -> None:
     with pytest.raises(RenderFailedError, match=r"no \.blend"):
         open_upload(archive(tmp_path / "empty.zip", readme="x"), tmp_path / "scene")
     (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04 and no more")
@@ -99,12 +99,12 @@ def test_an_archive_whose_compressed_bytes_are_damaged_fails(tmp_path: Path, com
         open_upload(path, tmp_path / "scene")
 
 
-def test_validation_tells_when_an_archive_held_several_scenes(studio: Studio, tmp_path: Path) -> None:
+def test_validation_reports_when_an_archive_held_several_scenes(raw_client: RawClient, tmp_path: Path) -> None:
     path = tmp_path / "project.zip"
     with zipfile.ZipFile(path, "w") as target:
         for name in ("a.blend", "b.blend"):
             target.write(write_scene(tmp_path / name), name)
-    job = studio.job(studio.validated(path))
+    job = raw_client.job(raw_client.validated(path))
     assert job["sceneFile"]["name"] == "a.blend"
     assert job["analysis"]["warnings"] == ["Of several scenes in the archive a.blend was taken: a.blend, b.blend."]
 

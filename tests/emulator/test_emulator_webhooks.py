@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from renderjuice_emulator.testing import Emulator
-from tests.support.raw_client import Studio
+from tests.support.raw_client import RawClient
 
 SECRET = "whsec-of-the-studio"
 
@@ -63,27 +63,27 @@ def emulator(receiver: Receiver) -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def studio(emulator: Emulator, tmp_path: Path) -> Iterator[Studio]:
-    with Studio(emulator, tmp_path) as studio:
-        yield studio
+def raw_client(emulator: Emulator, tmp_path: Path) -> Iterator[RawClient]:
+    with RawClient(emulator, tmp_path) as raw_client:
+        yield raw_client
 
 
-def complete(studio: Studio, **scene: object) -> str:
+def complete(raw_client: RawClient, **scene: object) -> str:
     """A completed job, and everything sent for it, with all retries."""
-    job_id = studio.started(frame_end=2, **scene)
-    studio.emulator.clock.advance(120)
+    job_id = raw_client.started(frame_end=2, **scene)
+    raw_client.emulator.clock.advance(120)
     return job_id
 
 
-def test_completion_is_announced_once_and_signed(studio: Studio, emulator: Emulator, receiver: Receiver) -> None:
-    job_id = complete(studio)
+def test_completion_is_announced_once_and_signed(raw_client: RawClient, emulator: Emulator, receiver: Receiver) -> None:
+    job_id = complete(raw_client)
     ((headers, body),) = receiver.received
     event = json.loads(body)
     assert event["event"] == "onRenderComplete"
     assert (event["jobId"], event["status"]) == (job_id, "completed")
-    assert event["workspaceId"] == studio.job(job_id)["workspaceId"]
+    assert event["workspaceId"] == raw_client.job(job_id)["workspaceId"]
     assert event["completedAt"].endswith("Z")
-    assert [studio.store.get(url).status_code for url in event["outputs"]["frames"]] == [200, 200]
+    assert [raw_client.store.get(url).status_code for url in event["outputs"]["frames"]] == [200, 200]
     message = headers["x-renderjuice-timestamp"].encode() + b"." + body
     assert headers["x-renderjuice-signature"] == hmac.new(SECRET.encode(), message, "sha256").hexdigest()
     assert abs(time.time() - int(headers["x-renderjuice-timestamp"])) < 60
@@ -91,50 +91,50 @@ def test_completion_is_announced_once_and_signed(studio: Studio, emulator: Emula
     assert emulator.ledger.count("webhook", job_id=job_id, status=200) == 1
 
 
-def test_failure_and_cancellation_are_never_announced(studio: Studio, receiver: Receiver) -> None:
-    complete(studio, fail_at_frame=1)
-    studio.cancel(studio.started())
-    studio.emulator.clock.advance(120)
+def test_failure_and_cancellation_are_never_announced(raw_client: RawClient, receiver: Receiver) -> None:
+    complete(raw_client, fail_at_frame=1)
+    raw_client.cancel(raw_client.started())
+    raw_client.emulator.clock.advance(120)
     assert receiver.received == []
 
 
 def test_a_refused_delivery_is_tried_again_after_a_growing_while(
-    studio: Studio, emulator: Emulator, receiver: Receiver
+    raw_client: RawClient, emulator: Emulator, receiver: Receiver
 ) -> None:
     receiver.answers = [500, 404, 200]
-    complete(studio)
+    complete(raw_client)
     entries = [entry for entry in emulator.ledger.entries if entry.operation == "webhook"]
     assert [entry.status for entry in entries] == [500, 404, 200]
     assert [round(after.time - before.time) for before, after in pairwise(entries)] == [5, 10]
     assert len({body for _, body in receiver.received}) == 1
 
 
-def test_an_event_that_nobody_takes_is_given_up(studio: Studio, emulator: Emulator, receiver: Receiver) -> None:
+def test_an_event_that_nobody_takes_is_given_up(raw_client: RawClient, emulator: Emulator, receiver: Receiver) -> None:
     receiver.answers = [503] * 10
-    complete(studio)
+    complete(raw_client)
     assert len(receiver.received) == emulator.switches.webhook_attempts == 4
 
 
-def test_a_dead_receiver_does_not_hurt_the_job(studio: Studio, emulator: Emulator) -> None:
+def test_a_dead_receiver_does_not_hurt_the_job(raw_client: RawClient, emulator: Emulator) -> None:
     emulator.webhooks.url = "http://127.0.0.1:1/nobody"
-    assert studio.status(complete(studio)) == "completed"
+    assert raw_client.status(complete(raw_client)) == "completed"
     assert emulator.ledger.count("webhook", status=None) == 4
 
 
-def test_faults_lose_repeat_and_spoil_deliveries(studio: Studio, emulator: Emulator, receiver: Receiver) -> None:
+def test_faults_lose_repeat_and_spoil_deliveries(raw_client: RawClient, emulator: Emulator, receiver: Receiver) -> None:
     emulator.faults.add("webhook", "reset-before", "nonsense")
-    complete(studio)
+    complete(raw_client)
     assert [body[:6] for _, body in receiver.received] == [b"<html>"]
     emulator.faults.add("webhook", "reset-after", "503", "stall 0.01")
     receiver.received.clear()
-    complete(studio)
+    complete(raw_client)
     assert len(receiver.events()) == 3
     assert emulator.faults.left() == {}
 
 
-def test_duplicates_are_delivered_on_demand(studio: Studio, emulator: Emulator, receiver: Receiver) -> None:
+def test_duplicates_are_delivered_on_demand(raw_client: RawClient, emulator: Emulator, receiver: Receiver) -> None:
     emulator.switches.webhook_duplicates = 2
-    job_id = complete(studio)
+    job_id = complete(raw_client)
     assert [event["jobId"] for event in receiver.events()] == [job_id] * 3
 
 
@@ -155,15 +155,15 @@ def test_the_signature_can_be_written_otherwise(emulator: Emulator, encoding: st
 
 @pytest.mark.parametrize(("switch", "outputs"), [("empty", {"frames": []}), ("null", None), ("absent", "absent")])
 def test_outputs_can_be_empty_null_or_absent(
-    studio: Studio, emulator: Emulator, receiver: Receiver, switch: str, outputs: object
+    raw_client: RawClient, emulator: Emulator, receiver: Receiver, switch: str, outputs: object
 ) -> None:
     emulator.switches.webhook_outputs = switch  # type: ignore[assignment]
-    complete(studio)
+    complete(raw_client)
     assert receiver.events()[0].get("outputs", "absent") == outputs
 
 
-def test_without_frames_there_are_no_outputs(studio: Studio, receiver: Receiver) -> None:
-    complete(studio, missing_output_frames=(1, 2))
+def test_without_frames_there_are_no_outputs(raw_client: RawClient, receiver: Receiver) -> None:
+    complete(raw_client, missing_output_frames=(1, 2))
     assert "outputs" not in receiver.events()[0]
 
 

@@ -144,7 +144,7 @@ class Chance(random.Random):
         return inner
 
     def anything(self) -> Any:
-        """Also what is no JSON."""
+        """Also what is not JSON."""
         if self.random() < 0.7:
             return self.value()
         return self.choice(

@@ -73,7 +73,7 @@ def fuzz(target: Target, inputs: int, *, seed: int = 0, first: int = 0, most: in
         except Exception as error:  # noqa: BLE001 - which of them are ours is the question
             report.refused += 1
             if not _is_ours(error, words=target.words):
-                problem = _told(error)
+                problem = _described(error)
         report.inputs += 1
         took = time.process_time() - began
         report.slowest = max(report.slowest, took)
@@ -103,7 +103,7 @@ def _is_ours(error: Exception, *, words: bool) -> bool:
     return code.startswith(_ROOT) and "/.venv" not in code and line.startswith("raise ")
 
 
-def _told(error: Exception) -> str:
+def _described(error: Exception) -> str:
     where, lines = error.__traceback__, []
     while where:
         lines.append(f"{Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}")

@@ -135,7 +135,7 @@ def _deliveries(chance: Chance) -> None:
 
 
 def _summaries(chance: Chance) -> None:
-    """So may the summary of a night, which tells what to repair."""
+    """So may the summary of a night, which reports what to repair."""
     path = _FOLDER / "nights" / NIGHT / "summary.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(chance.body({"night": NIGHT, "shots": {"sh010": FAILED, "sh020": DELIVERED}}))

@@ -95,7 +95,7 @@ def test_however_it_is_written_the_same_order_is_the_same(one, same):
 def test_frames_in_a_syntax_that_nobody_here_reads_are_compared_as_they_stand():
     assert picture(order(frameRanges=["odd"])) == picture(order(frameRanges=[" odd "]))
     assert picture(order(frameRanges=["odd"])) != picture(order(frameRanges=["even"]))
-    assert compare(order(frameRanges=["odd"]), LEAST | {"frameRanges": ["1-3"]}).untold == ("frameRanges",)
+    assert compare(order(frameRanges=["odd"]), LEAST | {"frameRanges": ["1-3"]}).unknown == ("frameRanges",)
 
 
 def test_a_difference_names_the_field_and_both_values():
@@ -111,10 +111,10 @@ def test_a_difference_names_the_field_and_both_values():
 
 
 @pytest.mark.parametrize("opaque", [None, {}, [], "opaque", 7, {"sampleCount": None}, {"sampleCount": {"value": 4}}])
-def test_what_the_api_does_not_tell_is_no_difference(opaque):
+def test_what_the_api_does_not_report_is_not_a_difference(opaque):
     found = compare(order(sampleCount=4), opaque)
     assert found.differences == ()
-    assert found.untold == ("colorManagementPreset", "sampleCount")
+    assert found.unknown == ("colorManagementPreset", "sampleCount")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_what_the_api_does_not_tell_is_no_difference(opaque):
 )
 def test_an_api_that_echoes_an_order_in_its_own_way_has_the_same_order(echo):
     found = compare(order(sampleCount=4, fps=24), echo)
-    assert (found.differences, found.untold) == ((), ())
+    assert (found.differences, found.unknown) == ((), ())
 
 
 @pytest.mark.parametrize(
@@ -146,10 +146,10 @@ def test_what_was_detected_in_the_scene_may_be_written_out(ordered, requested, f
 
 
 @pytest.mark.parametrize("opaque", [None, {}, "opaque"])
-def test_nothing_is_the_same_as_an_order_that_nobody_tells(opaque):
+def test_nothing_is_the_same_as_an_order_that_is_not_reported(opaque):
     assert not renders(order(), opaque, LEAST)
 
 
-def test_what_the_job_has_beside_the_order_is_told():
+def test_what_the_job_has_beside_the_order_is_reported():
     found = compare(order(), LEAST | {"frameRanges": ["1-3"], "minimumRam": 8, "fps": None})
     assert found.added == ("frameRanges: 1-3",)

@@ -82,7 +82,7 @@ def test_fields_that_a_later_version_adds_are_passed_over():
     ],
 )
 def test_an_event_that_is_not_understood_is_never_a_success(event):
-    with pytest.raises(RenderjuiceEventError, match="The job was left alone: a retry looks at it again") as caught:
+    with pytest.raises(RenderjuiceEventError, match="The job was left alone: a retry reads it again") as caught:
         Outcome.from_event(event)
     assert caught.value.__cause__ is None
 

@@ -25,10 +25,10 @@ TIMED_OUT = Outcome(ending=Ending.TIMED_OUT, job_id=ONE, message="timed out", st
 
 
 class Farm:
-    """Jobs that take some looks to stop; `trouble` is what the next requests meet instead."""
+    """Jobs that take some polls to stop; `trouble` is what the next requests meet instead."""
 
-    def __init__(self, looks: int = 0, end: str = "canceled") -> None:
-        self.looks, self.end = looks, end
+    def __init__(self, polls: int = 0, end: str = "canceled") -> None:
+        self.polls, self.end = polls, end
         self.trouble: list[Response | NoResponse] = []
         self.asked: list[tuple[str, str]] = []
 
@@ -37,7 +37,7 @@ class Farm:
         self.asked.append((call.method, job_id))
         if self.trouble:
             return self.trouble.pop(0)
-        status = self.end if sum(asked == job_id for _, asked in self.asked) > self.looks else "rendering"
+        status = self.end if sum(asked == job_id for _, asked in self.asked) > self.polls else "rendering"
         job = {"id": job_id, "status": status}
         return Response(200, body=json.dumps(job if call.method == "POST" else {"data": job}).encode())
 
@@ -45,7 +45,7 @@ class Farm:
 def stop(farm, *job_ids, patience=600.0):
     clock, lines = Clock(), []
     until = clock.now.timestamp() + patience
-    flow = stop_all(operations_of(clock), job_ids, poll_interval=5.0, until=until, say=lines.append)
+    flow = stop_all(operations_of(clock), job_ids, poll_interval=5.0, until=until, log=lines.append)
     return drive(flow, farm, clock)[0], lines, clock.now.timestamp() - until + patience
 
 
@@ -54,19 +54,19 @@ def cancels(farm):
 
 
 def test_all_are_cancelled_before_any_is_waited_for_and_none_twice():
-    farm = Farm(looks=3)
+    farm = Farm(polls=3)
     found, _, _ = stop(farm, ONE, TWO, ONE)
     assert {job_id: job.status for job_id, job in found.items()} == {ONE: "canceled", TWO: "canceled"}
     assert [method for method, _ in farm.asked[:2]] == ["POST", "POST"]
     assert cancels(farm) == [ONE, TWO]
 
 
-def test_a_job_that_completes_after_all_is_told_as_such():
-    assert stop(Farm(looks=2, end="completed"), ONE)[0][ONE].status == "completed"
+def test_a_job_that_completes_after_all_is_reported_as_such():
+    assert stop(Farm(polls=2, end="completed"), ONE)[0][ONE].status == "completed"
 
 
 def test_a_job_that_does_not_stop_is_shown_as_it_is_when_time_is_up():
-    found, lines, elapsed = stop(Farm(looks=10**6), ONE, patience=60.0)
+    found, lines, elapsed = stop(Farm(polls=10**6), ONE, patience=60.0)
     assert found[ONE].status == "rendering"
     assert elapsed == pytest.approx(60.0)
     assert len(lines) == 1
@@ -82,7 +82,7 @@ def test_trouble_that_passes_is_waited_out_and_hides_no_other_job(trouble):
     assert {job.status for job in found.values()} == {"canceled"}
 
 
-def test_an_outage_is_told_when_time_is_up():
+def test_an_outage_is_reported_when_time_is_up():
     farm = Farm()
     farm.trouble = [Response(503)] * 10**4
     found, lines, _ = stop(farm, ONE)
@@ -99,7 +99,7 @@ def test_a_refused_key_ends_it_at_once_for_all():
     assert (set(found), len(farm.asked), elapsed) == ({ONE, TWO}, 1, 0.0)
 
 
-def test_a_job_that_is_unknown_is_told_and_the_others_are_stopped():
+def test_a_job_that_is_unknown_is_reported_and_the_others_are_stopped():
     farm = Farm()
     farm.trouble = [Response(404)]
     found, _, _ = stop(farm, ONE, TWO)

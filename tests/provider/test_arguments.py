@@ -109,7 +109,7 @@ def test_expected_frames_are_read_like_those_of_an_order(given, meant):
 
 
 @pytest.mark.parametrize("given", ["", [""], True, {"first": 1}])
-def test_expected_frames_that_are_no_ranges_are_refused(given):
+def test_expected_frames_that_are_not_ranges_are_refused(given):
     with pytest.raises(RenderjuiceInputError, match="expected_frames must be frame ranges"):
         RenderjuiceDownloadOperator(task_id="d", job_id=JOB_ID, destination="out", expected_frames=given)
 
@@ -172,7 +172,7 @@ def test_a_job_id_is_understood_in_every_clear_form(given):
         ("../jobs", "A job id is a UUID"),
     ],
 )
-def test_a_job_id_that_is_none_says_what_to_pass(given, why):
+def test_a_malformed_job_id_says_what_to_pass(given, why):
     with pytest.raises(RenderjuiceInputError, match=why):
         read_job_id(given)
 

@@ -72,7 +72,7 @@ def test_a_refused_key_is_an_error_at_once(emulator, runner, rendering):
     assert emulator.ledger.count("cancel_job") == 1
 
 
-def test_what_is_no_id_is_refused_before_anything_is_sent(emulator, runner):
+def test_what_is_not_an_id_is_refused_before_anything_is_sent(emulator, runner):
     with pytest.raises(RenderjuiceInputError, match="UUID"):
         runner.run(cancel([ONE, "latest"]))
     assert emulator.ledger.entries == []

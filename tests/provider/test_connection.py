@@ -164,7 +164,7 @@ def test_extras_out_of_a_uri_are_understood_however_it_carries_them():
 
 
 @pytest.mark.parametrize("extra", ["[1]", '"text"'])
-def test_an_extra_field_that_is_no_object_is_refused(extra):
+def test_an_extra_field_that_is_not_an_object_is_refused(extra):
     with pytest.raises(RenderjuiceInputError, match="must be a JSON object"):
         client_arguments(fields(extra=extra))
 

@@ -103,7 +103,7 @@ def test_a_name_that_nobody_knows(tested):
 @pytest.mark.parametrize(
     ("path", "what"), [("", f"its base URL ends with {PATH}, and this one does not"), (PATH, "check the host")]
 )
-def test_what_is_no_renderjuice(tested, reply, path, what):
+def test_what_is_not_renderjuice(tested, reply, path, what):
     with serving(lambda _: reply) as server:
         accepted, message = tested(server.url + path)
         assert len(server.requests) <= 2  # a list that is minded is asked for once more, without its parameters
@@ -117,7 +117,7 @@ def test_the_emulator_without_its_path(emulator, tested):
     assert f"ends with {PATH}, and this one does not" in message
 
 
-def test_a_redirect_is_told_and_not_followed(tested):
+def test_a_redirect_is_reported_and_not_followed(tested):
     with serving(lambda _: Reply(302, b"", {"Location": "/login"})) as server:
         accepted, message = tested(server.url)
         assert len(server.requests) == 1
@@ -126,7 +126,7 @@ def test_a_redirect_is_told_and_not_followed(tested):
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_trouble_that_passes_is_told_once(tested, status):
+def test_trouble_that_passes_is_reported_once(tested, status):
     with serving(lambda _: answer({}, status, **{"Retry-After": "1"})) as server:
         accepted, message = tested(server.url + PATH, extra={"max_attempts": 20})
         assert len(server.requests) == 1
@@ -208,7 +208,7 @@ def test_a_setting_of_this_machine_is_called_by_its_name(tested, monkeypatch):
     assert "SSL_CERT_FILE of this machine" in tested("https://farm.test/x")[1]
 
 
-def test_a_connection_that_cannot_work_is_told_without_a_call(tested):
+def test_a_connection_that_cannot_work_is_reported_without_a_call(tested):
     assert tested("farm.test", login="somebody")[1].startswith("Connection 'renderjuice_default': there is no login")
     assert "plain http" in tested("http://farm.test")[1]
 

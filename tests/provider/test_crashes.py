@@ -145,7 +145,7 @@ def test_a_completed_render_is_returned_at_once(emulator, runner, scene):
     assert emulator.ledger.renders_started() == 1
 
 
-def test_a_render_that_failed_is_ordered_anew_by_a_retry(emulator, runner, tmp_path):
+def test_a_render_that_failed_is_ordered_again_by_a_retry(emulator, runner, tmp_path):
     broken = write_scene(tmp_path / "broken.blend", frame_end=3, fail_at_frame=2)
     for _ in range(2):
         with pytest.raises(RenderjuiceJobError, match="A retry starts a new job"):

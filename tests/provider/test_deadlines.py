@@ -71,7 +71,7 @@ def fire(job_id, state="deferred", later=None, **arguments):
 
 @pytest.mark.parametrize("later", [None, 0.0])
 @pytest.mark.parametrize("state", ["deferred", "failed", "gone", None, RuntimeError("no answer")])
-def test_the_trigger_stops_the_bill_at_the_deadline_and_tells(emulator, job_id, state, later):
+def test_the_trigger_stops_the_bill_at_the_deadline_and_reports(emulator, job_id, state, later):
     outcome = fire(job_id, state, later)
     assert (outcome.ending, outcome.stopped, outcome.status) == (Ending.TIMED_OUT, True, "canceled")
     assert emulator.ledger.jobs_left_running() == []
@@ -95,12 +95,12 @@ def test_two_triggers_past_the_deadline_say_the_same_and_do_not_fight(emulator, 
     assert emulator.ledger.count("cancel_job") == 1
 
 
-def test_a_trigger_that_is_not_to_cancel_only_tells(emulator, job_id):
+def test_a_trigger_that_is_not_to_cancel_only_reports(emulator, job_id):
     assert fire(job_id, cancel_on_timeout=False).stopped is None
     assert emulator.ledger.jobs_left_running() == [job_id]
 
 
-def test_a_cancel_that_is_refused_is_told_and_tried_again_by_the_task(emulator, job_id, runner, slow):
+def test_a_cancel_that_is_refused_is_reported_and_tried_again_by_the_task(emulator, job_id, runner, slow):
     emulator.faults.add("cancel_job", "401")
     outcome = fire(job_id)
     assert outcome.stopped is False
@@ -119,7 +119,7 @@ def test_what_nobody_could_stop_is_said_with_how_to_stop_it(emulator, job_id, ru
         run_job(slow).execute_complete(runner.context, event)
 
 
-def test_the_resumed_task_tells_and_does_not_cancel_twice(emulator, runner, slow):
+def test_the_resumed_task_reports_and_does_not_cancel_twice(emulator, runner, slow):
     with pytest.raises(RenderjuiceJobError, match=r"timed out \(timeout\).+cancelled and is canceled.+billed"):
         runner.run(run_job(slow, timeout=0.6))
     assert runner.events[-1]["stopped"] is True
@@ -152,7 +152,7 @@ def test_a_longer_execution_timeout_changes_nothing(emulator, runner, slow):
 
 
 @needs_store
-def test_an_execution_timeout_begins_anew_with_each_try_and_the_timeout_does_not(emulator, runner, slow):
+def test_an_execution_timeout_begins_again_with_each_try_and_the_timeout_does_not(emulator, runner, slow):
     began = datetime.now(UTC) - timedelta(hours=2)
     runner.ti.start_date = began
     runner.run(run_job(slow, wait=False, timeout=36000, execution_timeout=timedelta(hours=3)))

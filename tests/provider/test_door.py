@@ -1,6 +1,6 @@
 """Whatever an API says in whatever field.
 
-What is returned, told, kept, linked, raised or logged can be stored, and no secret.
+What is returned, reported, kept, linked, raised or logged can be stored, and no secret.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Farm:
 
     def _job(self) -> dict[str, Any]:
         self._looks += 1
-        # One that is no UTF-8 is no status at all: such an answer is asked for again.
+        # One that is not UTF-8 is not a status at all: such an answer is asked for again.
         status = str(self._hostile).replace("\udce9", "é") if self._looks <= self._odd else self._final
         anything = {"views": [self._hostile], "warnings": [self._hostile], "missingFiles": self._hostile}
         texts = dict.fromkeys(("previewUrl", "createdAt", "workspaceId", "normalizedSeconds", "later"), self._hostile)
@@ -124,7 +124,7 @@ def everyone(scene: Any, folder: Any) -> Iterator[Any]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("final", ["completed", "failed"])
-def test_whatever_a_farm_says_can_be_stored_and_is_no_secret(name, final, tmp_path, monkeypatch, caplog):
+def test_whatever_a_farm_says_can_be_stored_and_is_not_a_secret(name, final, tmp_path, monkeypatch, caplog):
     caplog.set_level("DEBUG")
     scene = write_scene(tmp_path / "shot.blend")
     ended = []

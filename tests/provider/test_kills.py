@@ -106,7 +106,7 @@ def test_a_worker_that_was_taken_for_dead_leaves_the_job_to_the_next_try(
     assert len(emulator.ledger.jobs_left_running()) == 1
 
 
-def say(state):
+def airflow_says(state):
     return lambda _ti: state
 
 
@@ -114,7 +114,7 @@ def nobody_is_there(_ti):
     raise RuntimeError
 
 
-def cannot_say(_ti):
+def cannot_answer(_ti):
     raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR))
 
 
@@ -123,7 +123,10 @@ def does_not_answer(_ti):
 
 
 @pytest.mark.parametrize("tries", [0, 3])
-@pytest.mark.parametrize("answer", [say("failed"), say("success"), say("skipped"), say("gone"), nobody_is_there])
+@pytest.mark.parametrize(
+    "answer",
+    [airflow_says("failed"), airflow_says("success"), airflow_says("skipped"), airflow_says("gone"), nobody_is_there],
+)
 def test_a_task_that_is_ended_stops_the_bill_whatever_tries_it_had_left(
     emulator, runner, rendering, monkeypatch, answer, tries
 ):
@@ -135,7 +138,7 @@ def test_a_task_that_is_ended_stops_the_bill_whatever_tries_it_had_left(
 
 @needs_store
 @pytest.mark.parametrize(("tries", "running"), [(0, 0), (3, 1)], ids=["no try left", "a try left"])
-@pytest.mark.parametrize("answer", [say("running"), cannot_say, does_not_answer])
+@pytest.mark.parametrize("answer", [airflow_says("running"), cannot_answer, does_not_answer])
 def test_in_doubt_the_job_is_left_to_the_next_try_if_there_is_one(
     emulator, runner, rendering, monkeypatch, capsys, answer, tries, running
 ):
@@ -144,7 +147,7 @@ def test_in_doubt_the_job_is_left_to_the_next_try_if_there_is_one(
     monkeypatch.setattr(kills, "task_state", answer)
     rendering.on_kill()
     assert len(emulator.ledger.jobs_left_running()) == running
-    left_in_the_dark = bool(running) and answer in {cannot_say, does_not_answer}
+    left_in_the_dark = bool(running) and answer in {cannot_answer, does_not_answer}
     assert ("may be running, and costs money" in capsys.readouterr().out) is left_in_the_dark
 
 
@@ -152,7 +155,7 @@ def test_in_doubt_the_job_is_left_to_the_next_try_if_there_is_one(
 def test_a_task_instance_that_was_deleted_may_come_back_for_its_job_and_that_is_said(
     emulator, runner, rendering, monkeypatch, capsys
 ):
-    monkeypatch.setattr(kills, "task_state", say("deleted"))
+    monkeypatch.setattr(kills, "task_state", airflow_says("deleted"))
     rendering.on_kill()
     (job_id,) = emulator.ledger.jobs_left_running()
     assert f"Job {job_id} may be running, and costs money: stop it at Renderjuice" in capsys.readouterr().out
@@ -169,7 +172,7 @@ def test_a_job_that_a_kill_could_not_stop_is_said_with_how_to_stop_it(emulator, 
 @pytest.mark.parametrize(
     ("cancel", "running"),
     [({"cancel_on_kill": False}, 0), ({}, 0), ({"cancel_on_timeout": False}, 1)],
-    ids=["a timeout is no kill", "by default", "not on a timeout"],
+    ids=["a timeout is not a kill", "by default", "not on a timeout"],
 )
 def test_an_execution_timeout_on_the_worker_is_a_timeout_although_the_task_goes_on(
     emulator, runner, slow, monkeypatch, cancel, running

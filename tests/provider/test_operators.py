@@ -165,7 +165,7 @@ def test_rendering_a_job_that_nobody_validated_says_what_to_do(job_id, runner):
         runner.run(render(job_id))
 
 
-def test_validating_twice_is_no_error(validated, runner):
+def test_validating_twice_is_not_an_error(validated, runner):
     again = runner.run(RenderjuiceValidateJobOperator(task_id="again", job_id=validated, **FAST))
     assert again["status"] == "validated"
 
@@ -269,7 +269,7 @@ class MixedUp(Runner):
         return Outcome(ending=Ending.REACHED, job_id=self.other, status="completed", **times).to_event()
 
 
-def test_the_event_of_another_task_is_no_news_of_ours(emulator, scene):
+def test_the_event_of_another_task_is_not_about_our_job(emulator, scene):
     runner = MixedUp()
     operator = RenderjuiceRunJobOperator(task_id="run", file_path=str(scene), render_config=CONFIG, **FAST)
     summary = runner.run(operator)
@@ -347,7 +347,7 @@ def test_a_delivery_that_lacks_an_eye_is_not_complete_and_says_which(emulator, r
 
 
 @pytest.mark.parametrize("relative_path", ["path", "folder"])
-def test_a_compositor_node_that_lost_frames_or_wrote_nothing_is_told(emulator, runner, tmp_path, relative_path):
+def test_a_compositor_node_that_lost_frames_or_wrote_nothing_is_reported(emulator, runner, tmp_path, relative_path):
     emulator.switches.relative_path = relative_path
     job = a_job(runner, tmp_path, compositor_outputs=("Beauty", "Depth"))
     assert (job["complete"], job["missing"]) == (True, [])
@@ -398,7 +398,7 @@ def test_whether_a_delivery_is_complete_is_unknown_when_nobody_knows_the_order(e
 
 
 @pytest.mark.parametrize("frames", ["all", ["1..3"], [], 1.5])
-def test_expected_frames_that_are_no_ranges_are_refused_before_anything_is_downloaded(
+def test_expected_frames_that_are_not_ranges_are_refused_before_anything_is_downloaded(
     emulator, runner, tmp_path, frames
 ):
     with pytest.raises(RenderjuiceInputError, match="expected_frames"):

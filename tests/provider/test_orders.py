@@ -83,7 +83,7 @@ def test_a_retry_with_other_pixels_is_another_order(emulator, runner, scene):
 
 
 @needs_store
-def test_a_default_that_is_written_out_is_no_other_order(emulator, runner, tmp_path):
+def test_a_default_that_is_written_out_is_not_another_order(emulator, runner, tmp_path):
     scene = write_scene(tmp_path / "shot.blend", frame_end=3, samples=128)
     first = runner.run(run_job(scene))
     for written in ({"sampleCount": 128}, {"sampleCount": 128.0, "fps": "24"}):
@@ -130,7 +130,7 @@ def test_a_connection_of_another_name_to_the_same_account_pays_nothing_again(emu
 
 
 @needs_store
-def test_another_account_has_to_pay_for_itself_and_the_old_job_is_told(runner, scene, monkeypatch, capsys):
+def test_another_account_has_to_pay_for_itself_and_the_old_job_is_reported(runner, scene, monkeypatch, capsys):
     from renderjuice_emulator.testing import Emulator
 
     with Emulator(api_keys=("RJ-one-key", "RJ-other-key")) as emulator:
@@ -162,7 +162,7 @@ def test_the_record_of_an_earlier_release_is_understood(emulator, runner, scene,
 
 
 @both_modes
-def test_a_job_that_renders_something_else_is_no_success(emulator, client, validated, runner, deferrable):
+def test_a_job_that_renders_something_else_is_not_a_success(emulator, client, validated, runner, deferrable):
     job_id = validated(seconds_per_frame=1e6)
     client.start_render(job_id, CONFIG | {"sampleCount": 4})
     with pytest.raises(RenderjuiceOtherOrderError) as caught:
@@ -183,7 +183,7 @@ def test_a_job_that_renders_something_else_is_no_success(emulator, client, valid
         ({"colorManagementPreset": "aces"}, {}, "colorManagementPreset: ordered default, the job has aces"),
     ],
 )
-def test_a_job_that_has_rendered_something_else_is_no_success(client, validated, runner, job_has, ordered, said):
+def test_a_job_that_has_rendered_something_else_is_not_a_success(client, validated, runner, job_has, ordered, said):
     job_id = validated()
     runner.run(render(job_id, render_config=CONFIG | job_has))
     runner.store.values.clear()  # another task
@@ -217,7 +217,7 @@ def test_the_same_order_in_other_words_is_taken_up(emulator, client, validated, 
 
 
 def change_the_echo(monkeypatch, change):
-    """An API that tells of the order in its own way."""
+    """An API that writes the order in its own way."""
     from renderjuice_provider.api._reading import Reader
 
     for name in ("job", "job_or_none"):
@@ -245,9 +245,7 @@ def change_the_echo(monkeypatch, change):
     ],
     ids=["defaults filled in", "snake case", "text", "null", "opaque"],
 )
-def test_our_own_render_is_ours_however_the_api_tells_of_it(
-    emulator, validated, runner, monkeypatch, change, deferrable
-):
+def test_our_own_render_is_ours_however_the_api_writes_it(emulator, validated, runner, monkeypatch, change, deferrable):
     change_the_echo(monkeypatch, change)
     job_id = validated()
     for _ in range(2):
@@ -255,11 +253,9 @@ def test_our_own_render_is_ours_however_the_api_tells_of_it(
     assert emulator.ledger.renders_started(job_id) == 1
 
 
-def test_what_the_api_does_not_tell_is_said_once(validated, runner, monkeypatch, capsys):
+def test_what_the_api_does_not_report_is_logged_once(validated, runner, monkeypatch, capsys):
     change_the_echo(monkeypatch, lambda _: None)
     job_id = validated()
     runner.run(render(job_id, deferrable=False))
-    said = (
-        f"Renderjuice does not tell whether job {job_id} renders what was ordered as colorManagementPreset, frameRanges"
-    )
+    said = f"Renderjuice does not report whether job {job_id} renders what was ordered as colorManagementPreset, frameRanges"
     assert capsys.readouterr().out.count(said) == 1

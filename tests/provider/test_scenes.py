@@ -1,4 +1,4 @@
-"""What the operators make of a scene: refused when it is not one, and told about when it is odd."""
+"""What the operators make of a scene: refused when it is not one, and reported when it is odd."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_no_task_chooses_between_scenes(emulator, runner, several, operator):
     assert emulator.ledger.entries == []
 
 
-def test_validation_tells_which_scene_it_opened_and_what_will_look_different(emulator, runner, tmp_path, capsys):
+def test_validation_reports_which_scene_it_opened_and_what_will_look_different(emulator, runner, tmp_path, capsys):
     scene = write_scene(tmp_path / "shot.blend", warnings=("Drivers in Python do not run: Cube.",))
     slug = runner.run(RenderjuiceUploadOperator(task_id="upload", file_path=str(scene)))
     job_id = runner.run(RenderjuiceCreateJobOperator(task_id="create", slug=slug))
@@ -51,7 +51,7 @@ def test_validation_tells_which_scene_it_opened_and_what_will_look_different(emu
     assert "Validation warns: Drivers in Python do not run: Cube." in said
 
 
-def test_a_task_that_does_it_all_tells_it_too(emulator, runner, tmp_path, capsys):
+def test_a_task_that_does_it_all_reports_it_too(emulator, runner, tmp_path, capsys):
     scene = write_scene(tmp_path / "shot.blend", warnings=("Drivers in Python do not run: Cube.",))
     runner.run(RenderjuiceRunJobOperator(task_id="run", file_path=str(scene), render_config=CONFIG, poll_interval=0.02))
     assert capsys.readouterr().out.count("Validation warns: Drivers in Python do not run: Cube.") == 1

@@ -100,20 +100,20 @@ def test_a_sensor_that_is_rescheduled_obeys_retry_after_too(emulator, job_id):
 
 
 @both_modes
-def test_a_key_that_is_refused_is_told_at_once(emulator, client, job_id, runner, deferrable):
+def test_a_key_that_is_refused_is_reported_at_once(emulator, client, job_id, runner, deferrable):
     emulator.faults.add("get_job", "401")
     with pytest.raises(RenderjuiceJobOverError, match="401"):
         runner.run(sensor(job_id, deferrable=deferrable))
     assert emulator.ledger.count("get_job") == 1
 
 
-def test_an_id_that_is_none_is_refused_without_asking(emulator, runner):
+def test_a_malformed_id_is_refused_without_asking(emulator, runner):
     with pytest.raises(RenderjuiceInputError):
         runner.run(sensor("latest"))
     assert emulator.ledger.entries == []
 
 
-def test_the_event_of_another_sensor_is_no_news_of_ours(client, job_id, runner, monkeypatch):
+def test_the_event_of_another_sensor_is_not_about_our_job(client, job_id, runner, monkeypatch):
     fire, other = runner.fire, "00000000-0000-4000-8000-000000000000"
 
     async def mixed_up(trigger):
@@ -128,7 +128,7 @@ def test_the_event_of_another_sensor_is_no_news_of_ours(client, job_id, runner, 
 
 
 @pytest.mark.parametrize("status", ["validated", "canceled"])
-def test_a_job_that_is_there_already_is_told_without_a_deferral(client, job_id, runner, status):
+def test_a_job_that_is_there_already_is_reported_without_a_deferral(client, job_id, runner, status):
     client.validate_job(job_id)
     until(lambda: client.get_job(job_id).status == "validated")
     if status == "canceled":
@@ -201,7 +201,7 @@ HIDING = pytest.mark.parametrize(
 @both_modes
 @SLIPS
 @HIDING
-def test_a_status_that_no_job_has_is_refused_before_the_first_look(emulator, runner, deferrable, slip, hiding):
+def test_a_status_that_no_job_has_is_refused_before_the_first_poll(emulator, runner, deferrable, slip, hiding):
     waiting = sensor(JOB_ID, target_status=slip, deferrable=deferrable, **hiding)
     with pytest.raises(RenderjuiceInputError, match=f"no job becomes {slip!r}. It is one of created, .*completed"):
         runner.run(waiting)
@@ -228,7 +228,7 @@ def test_a_status_that_may_be_right_lets_the_dag_be_read(monkeypatch, target):
 @both_modes
 @HIDING
 @pytest.mark.parametrize("fault", ["401", "403", "404"])
-def test_a_sensor_that_may_not_look_fails_whatever_hides_failures(emulator, job_id, runner, deferrable, hiding, fault):
+def test_a_sensor_that_may_not_poll_fails_whatever_hides_failures(emulator, job_id, runner, deferrable, hiding, fault):
     emulator.faults.add("get_job", fault)
     with pytest.raises(RenderjuiceJobOverError, match=fault):
         runner.run(sensor(job_id, deferrable=deferrable, **hiding))

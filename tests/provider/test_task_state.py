@@ -1,4 +1,4 @@
-"""What Airflow says of a task instance, told apart.
+"""What Airflow says of a task instance, each state distinguished.
 
 A state, none, a row that is gone, a run that is gone.
 """

@@ -206,7 +206,7 @@ WAYS = [
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 @pytest.mark.parametrize(("operator", "field"), FIELDS)
-def test_what_arrives_is_no_template_in_any_field(operator, field, way):
+def test_what_arrives_is_not_a_template_in_any_field(operator, field, way):
     night = Night()
     task_id, returned = way(night, operator, field)
     assert TRAP in night.outcome(task_id, returned, field)
@@ -262,7 +262,7 @@ def test_what_the_dag_file_says_is_a_template_in_every_field(operator, field, wa
 
 
 @pytest.mark.parametrize("nested", [TRAP, [TRAP], {"name": TRAP}, [[TRAP], {"name": [TRAP]}]])
-def test_what_is_nested_in_what_arrives_is_no_template(nested):
+def test_what_is_nested_in_what_arrives_is_not_a_template(nested):
     config = LEAST | {"notes": nested}
     ways = [expand_kwargs, expand, an_xcom]
     for way, returned in zip(ways, ([{"render_config": config}], [config], config), strict=True):
@@ -272,7 +272,7 @@ def test_what_is_nested_in_what_arrives_is_no_template(nested):
         assert night.trap.calls == 0
 
 
-def test_an_xcom_in_a_written_dict_is_no_template_while_its_neighbours_are():
+def test_an_xcom_in_a_written_dict_is_not_a_template_while_its_neighbours_are():
     night = Night()
     with night.dag:
         config = LEAST | {"notes": [night.before], "frameRanges": ["1-{{ trap() }}"], "name": night.before}
@@ -297,7 +297,7 @@ def test_an_xcom_in_a_written_dict_is_no_template_while_its_neighbours_are():
     ],
     ids=["path", "object storage path", "RenderConfig", "frames"],
 )
-def test_what_arrives_is_no_template_when_another_object_is_made_of_it(operator, field, returned, make, meant):
+def test_what_arrives_is_not_a_template_when_another_object_is_made_of_it(operator, field, returned, make, meant):
     night = Night()
     with night.dag:
         values = night.before.map(make)
@@ -346,7 +346,7 @@ class StudioUploadOperator(RenderjuiceUploadOperator):
         super().__init__(file_path=f"{folder}/{shot}", **kwargs)
 
 
-def test_what_a_subclass_makes_of_what_arrived_is_no_template_while_other_fields_are():
+def test_what_a_subclass_makes_of_what_arrived_is_not_a_template_while_other_fields_are():
     night = Night()
     with night.dag:
         StudioUploadOperator.partial(task_id="it", renderjuice_conn_id="{{ 'farm' }}").expand(shot=night.before)

@@ -88,18 +88,18 @@ def cancelled_while_it_runs(job_id, state):
     ("state", "running"), [("failed", 0), ("success", 0), ("deferred", 1), ("queued", 1), (None, 1)]
 )
 def test_before_airflow_3_3_a_user_who_ends_the_task_stops_the_bill_too(emulator, job_id, monkeypatch, state, running):
-    monkeypatch.setattr(renderjuice, "_AIRFLOW_TELLS_OF_KILLS", False)
+    monkeypatch.setattr(renderjuice, "_AIRFLOW_REPORTS_KILLS", False)
     cancelled_while_it_runs(job_id, state)
     assert len(emulator.ledger.jobs_left_running()) == running
 
 
 def test_since_airflow_3_3_a_trigger_that_is_cancelled_is_merely_gone(emulator, job_id, monkeypatch):
-    monkeypatch.setattr(renderjuice, "_AIRFLOW_TELLS_OF_KILLS", True)
+    monkeypatch.setattr(renderjuice, "_AIRFLOW_REPORTS_KILLS", True)
     cancelled_while_it_runs(job_id, "failed")
     assert emulator.ledger.jobs_left_running() == [job_id]
 
 
-def test_a_bill_that_cannot_be_stopped_is_told(emulator, job_id, capsys):
+def test_a_bill_that_cannot_be_stopped_is_reported(emulator, job_id, capsys):
     emulator.faults.add("cancel_job", "401")
     killed(job_id, "failed")
     assert still_costs_money(job_id) in capsys.readouterr().out
@@ -109,7 +109,7 @@ def still_costs_money(job_id):
     return f"Job {job_id} may be running, and costs money: stop it at Renderjuice"
 
 
-def test_a_kill_may_be_told_to_leave_the_render_alone_and_says_so(emulator, job_id, capsys):
+def test_a_kill_may_be_set_to_leave_the_render_alone_and_logs_it(emulator, job_id, capsys):
     killed(job_id, "failed", cancel_on_kill=False)
     assert emulator.ledger.jobs_left_running() == [job_id]
     assert still_costs_money(job_id) in capsys.readouterr().out
@@ -156,7 +156,7 @@ def test_a_trigger_that_an_older_release_stored_still_runs(emulator, job_id):
 
 
 @pytest.mark.parametrize(("left", "least"), [(1e9, 0.3), (0.1, 0.1)], ids=["long to go", "a deadline before that"])
-def test_the_first_look_leaves_the_scheduler_time_to_hear_of_the_deferral(emulator, job_id, monkeypatch, left, least):
+def test_the_first_poll_leaves_the_scheduler_time_to_hear_of_the_deferral(emulator, job_id, monkeypatch, left, least):
     monkeypatch.setattr(renderjuice, "FIRST_POLL", 0.3)
     with RenderjuiceHook().client as client:
         client.cancel_job(job_id)
@@ -171,7 +171,7 @@ def test_the_first_look_leaves_the_scheduler_time_to_hear_of_the_deferral(emulat
     assert emulator.ledger.count("get_job") == before + 1
 
 
-def test_its_log_tells_status_frames_and_time(emulator, tmp_path, capsys):
+def test_its_log_reports_status_frames_and_time(emulator, tmp_path, capsys):
     scene = write_scene(tmp_path / "shot.blend", frame_end=4, seconds_per_frame=300)
     with RenderjuiceHook().client as client:
         job_id = client.create_job(client.upload(scene).slug).id
@@ -191,7 +191,7 @@ def test_its_log_tells_status_frames_and_time(emulator, tmp_path, capsys):
     assert len(said) == len(set(said)) < 10
 
 
-def test_a_connection_that_is_no_good_ends_the_wait_with_a_reason(monkeypatch, job_id):
+def test_a_connection_that_cannot_be_used_ends_the_wait_with_a_reason(monkeypatch, job_id):
     monkeypatch.setenv("AIRFLOW_CONN_RENDERJUICE_DEFAULT", "{}")
 
     async def first_event():

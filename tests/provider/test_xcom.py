@@ -107,7 +107,7 @@ def test_in_memory_a_model_keeps_its_urls():
 
 
 @pytest.mark.parametrize("model", xcom.MODELS)
-def test_older_airflows_are_told_the_same_names(model, monkeypatch):
+def test_older_airflows_are_given_the_same_names(model, monkeypatch):
     class OldSerde:
         _extra_allowed: ClassVar[set[str]] = set()
 

@@ -103,7 +103,7 @@ def test_scene_linear_frames_are_kept_with_sixteen_bits(sequence, tmp_path):
     assert colour(image) == pytest.approx([encode(0.18)] * 3, abs=SIXTEEN_BITS)
 
 
-def test_missing_and_damaged_frames_are_told_by_number_and_layer_and_the_others_are_made(sequence, tmp_path):
+def test_missing_and_damaged_frames_are_reported_by_number_and_layer_and_the_others_are_made(sequence, tmp_path):
     base = sequence("base", [1, 2, 4, 5, 6], (0.1, 0.1, 0.1), suffix="exr", depth="half")
     over = sequence("over", [1, 2, 3, 4, 5], (0.1, 0.1, 0.1, 0.5), suffix="exr", depth="half")
     broken = over / "0005.exr"

@@ -34,7 +34,7 @@ def test_the_eyes_of_a_frame_stand_side_by_side():
     ]
 
 
-def test_passes_movies_and_empty_files_are_no_frames():
+def test_passes_movies_and_empty_files_are_not_frames():
     others = files("composites/0001.png", kind="composite") + files("frames/0002.png", size=0) + files("frames/x.mp4")
     assert frames_of({"files": files("frames/0001.png") + others}) == ["frames/0001.png"]
 

@@ -39,7 +39,7 @@ def test_a_scene_that_cannot_be_rendered_is_rejected_with_the_reason(report, rea
     assert "configs" not in decision
 
 
-def test_all_reasons_are_told_at_once():
+def test_all_reasons_are_reported_at_once():
     assert len(decide(ORDER, found(cameras=(), missing_files=("x",), frame_end=0))["reasons"]) == 3
 
 

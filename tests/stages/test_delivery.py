@@ -38,10 +38,10 @@ def everything(where):
 
 
 def test_a_delivery_holds_movie_frames_contact_sheet_and_a_manifest_of_their_hashes(shots, frames):
-    told = deliver(order(shots), DECISION, COMPOSITED, frames)
+    reported = deliver(order(shots), DECISION, COMPOSITED, frames)
 
     manifest = current_delivery(f"{shots}/juice")
-    folder = storage(f"{shots}/juice/{told['version']}")
+    folder = storage(f"{shots}/juice/{reported['version']}")
     names = ["contact_sheet.png", *(f"frames/juice.{n:04d}.png" for n in range(1, 6)), "juice.mp4"]
     assert [file["path"] for file in manifest["files"]] == names
     for file in manifest["files"]:
@@ -50,8 +50,8 @@ def test_a_delivery_holds_movie_frames_contact_sheet_and_a_manifest_of_their_has
     assert manifest["frame_ranges"] == ["1-5"]
     assert manifest["jobs"] == {"base": "job-1"}
     assert manifest["burn_in"] is True
-    assert told["new"] is True
-    with storage(told["movie"]).open("rb") as file, av.open(file) as movie:
+    assert reported["new"] is True
+    with storage(reported["movie"]).open("rb") as file, av.open(file) as movie:
         assert len(list(movie.decode(video=0))) == 5
 
 
@@ -157,19 +157,19 @@ def test_the_manifest_is_the_last_file_of_a_version_and_the_pointer_the_last_of_
     assert written[-2:] == [delivery.MANIFEST, delivery.POINTER]
 
 
-def test_a_delivery_that_someone_removed_is_no_delivery(tmp_path, frames):
+def test_a_delivery_that_someone_removed_is_not_a_delivery(tmp_path, frames):
     shots = str(tmp_path / "shots")
-    told = deliver(order(shots), DECISION, COMPOSITED, frames)
-    Path(told["manifest"]).unlink()
+    reported = deliver(order(shots), DECISION, COMPOSITED, frames)
+    Path(reported["manifest"]).unlink()
 
     assert current_delivery(f"{shots}/juice") is None
     assert deliver(order(shots), DECISION, COMPOSITED, frames)["new"] is True
 
 
 def test_a_manifest_holds_no_signed_url_and_no_key(tmp_path, frames):
-    told = deliver(order(str(tmp_path)), DECISION, COMPOSITED, frames)
+    reported = deliver(order(str(tmp_path)), DECISION, COMPOSITED, frames)
 
-    assert "token" not in json.dumps(current_delivery(f"{tmp_path}/juice")) + json.dumps(told)
+    assert "token" not in json.dumps(current_delivery(f"{tmp_path}/juice")) + json.dumps(reported)
 
 
 def test_only_the_frames_that_were_decided_on_are_delivered_and_all_of_them(tmp_path, sequence):
@@ -177,31 +177,31 @@ def test_only_the_frames_that_were_decided_on_are_delivered_and_all_of_them(tmp_
     (frames / "-001.png").rename(frames / "-0001.png")
     decision = DECISION | {"frames": ["-1-2"]}
 
-    told = deliver(order(str(tmp_path)), decision, COMPOSITED | {"frames": 4}, frames)
+    reported = deliver(order(str(tmp_path)), decision, COMPOSITED | {"frames": 4}, frames)
     names = [file["path"] for file in current_delivery(f"{tmp_path}/juice")["files"]]
     assert [name for name in names if name.startswith("frames/")] == [
         "frames/juice.-0001.png",
         *(f"frames/juice.{number:04d}.png" for number in (0, 1, 2)),
     ]
-    assert (told["complete"], told["missing"]) == (True, [])
+    assert (reported["complete"], reported["missing"]) == (True, [])
 
     with pytest.raises(ValueError, match=r"^Composited frames 3, 4 of juice are not there"):
         deliver(order(str(tmp_path), "2"), DECISION | {"frames": ["1-4"]}, COMPOSITED, frames)
 
 
-def test_passes_that_the_compositor_did_not_write_are_told_in_manifest_and_summary(tmp_path, frames):
+def test_passes_that_the_compositor_did_not_write_are_reported_in_manifest_and_summary(tmp_path, frames):
     work = tmp_path / "work"
     (work / "base").mkdir(parents=True)
     gaps = [{"node": "Depth", "frames": [2, 3]}, {"frames": [9]}]
     (work / "base" / "manifest.json").write_text(json.dumps({"missing": gaps}))
     shot = order(str(tmp_path / "shots")) | {"files": {"base": "a.blend", "over": "b.blend"}, "work": str(work)}
 
-    told = deliver(shot, DECISION, COMPOSITED, frames)
+    reported = deliver(shot, DECISION, COMPOSITED, frames)
 
     manifest = current_delivery(f"{tmp_path}/shots/juice")
     lost = [{"layer": "base", "node": "Depth", "frames": [2, 3]}]
-    assert (told["complete"], told["missing"]) == (manifest["complete"], manifest["missing"]) == (False, lost)
+    assert (reported["complete"], reported["missing"]) == (manifest["complete"], manifest["missing"]) == (False, lost)
     again = deliver(shot, DECISION, COMPOSITED, frames)
     assert (again["new"], again["complete"], again["missing"]) == (False, False, lost)
-    found = report("2026-11-23", [told | {"state": "delivered"}])
+    found = report("2026-11-23", [reported | {"state": "delivered"}])
     assert found["delivered"]["juice"].endswith("(not complete: frames 2, 3 of node Depth (base) are missing)")

@@ -77,8 +77,8 @@ def test_the_start_up_scene_of_blender_goes_all_the_way(tmp_path, saved_by, rend
 
     assert len(report.frames) == 2
     made = composite({"base": tmp_path / "work" / "frames"}, frame_numbers(decision["frames"]), tmp_path / "made")
-    told = deliver(order, decision, made, tmp_path / "made")
-    assert told["new"]
+    reported = deliver(order, decision, made, tmp_path / "made")
+    assert reported["new"]
     assert current_delivery(order["delivery"])["frames"] == 2
 
 

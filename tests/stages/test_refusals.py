@@ -38,13 +38,13 @@ def test_a_refusal_is_not_tried_again_and_says_who_why_and_what_next_in_this_ord
         raise OSError("down")  # may be up again in a minute
 
 
-@pytest.mark.parametrize(("scenes", "told"), [(0, "There are no scenes"), (3, "max_map_length")])
-def test_bulk_refuses_none_and_too_many_scenes_once(tmp_path, monkeypatch, scenes, told):
+@pytest.mark.parametrize(("scenes", "reported"), [(0, "There are no scenes"), (3, "max_map_length")])
+def test_bulk_refuses_none_and_too_many_scenes_once(tmp_path, monkeypatch, scenes, reported):
     monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", "2")
     for number in range(scenes):
         (tmp_path / f"{number}.blend").touch()
 
-    with pytest.raises(AirflowFailException, match=told):
+    with pytest.raises(AirflowFailException, match=reported):
         bulk.find_scenes.function(params={"scenes": str(tmp_path), "config": CONFIG})
 
 

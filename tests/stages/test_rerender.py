@@ -100,7 +100,7 @@ def test_other_shots_than_those_asked_for_are_left_alone(tmp_path, failed):
     assert repairs(tmp_path, pytest.fail, shots=["juice"])["repairs"] == []
 
 
-def test_a_shot_that_the_night_did_not_have_is_told_and_names_are_taken_as_they_are_typed(tmp_path, failed):
+def test_a_shot_that_the_night_did_not_have_is_reported_and_names_are_taken_as_they_are_typed(tmp_path, failed):
     with pytest.raises(ValueError, match=f"The night of {NIGHT} had no iec"):
         repairs(tmp_path, pytest.fail, shots=["iec"])
 
@@ -108,7 +108,7 @@ def test_a_shot_that_the_night_did_not_have_is_told_and_names_are_taken_as_they_
 
 
 @pytest.mark.parametrize("date", ["20261123", "2026-W48-1", "../../etc", "23.11.2026", ""])
-def test_what_is_no_date_as_folders_are_named_is_refused(tmp_path, failed, date):
+def test_what_is_not_a_date_as_folders_are_named_is_refused(tmp_path, failed, date):
     with pytest.raises(ValueError, match="is not a date: write it as 2026-11-23"):
         plan_repairs(str(tmp_path), date, (), pytest.fail)
 

@@ -12,7 +12,7 @@ from stages.shot_list import ShotListError, check_shot_list, load_shot_list
 DAGS = Path(__file__).parents[2] / "dags"
 
 
-def test_every_mistake_is_told_at_once_with_its_line():
+def test_every_mistake_is_reported_at_once_with_its_line():
     text = """\
 show: citrus
 shots:
@@ -70,7 +70,7 @@ def test_a_shot_with_a_mistake_does_not_keep_the_others_from_being_rendered(list
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "told"),
+    ("text", "line", "reported"),
     [
         ("show: s\nshots: []\n", 2, "shots: list should have at least 1 item"),
         ("show: s\nshot:\n- {name: a}\n", 2, "unknown key 'shot'"),
@@ -79,8 +79,8 @@ def test_a_shot_with_a_mistake_does_not_keep_the_others_from_being_rendered(list
         ("show: s\ndefaults: {fpss: 3}\nshots: [{name: x, file: gone}]\n", 2, "unknown key 'defaults.fpss'"),
     ],
 )
-def test_a_list_that_is_wrong_as_a_whole_is_refused_with_the_line(listed, text, line, told):
-    with pytest.raises(ShotListError, match=rf"line {line}: .*{told}"):
+def test_a_list_that_is_wrong_as_a_whole_is_refused_with_the_line(listed, text, line, reported):
+    with pytest.raises(ShotListError, match=rf"line {line}: .*{reported}"):
         listed(text)
 
 
@@ -140,7 +140,7 @@ def test_json_is_read_as_well_tabs_included(listed):
     assert ([shot.name for shot in shots], problems) == (["a"], [])
 
 
-def test_a_list_that_is_not_there_is_told(tmp_path):
+def test_a_list_that_is_not_there_is_reported(tmp_path):
     with pytest.raises(ShotListError, match=r"no\.yaml cannot be read"):
         load_shot_list(str(tmp_path / "no.yaml"))
 
@@ -164,7 +164,7 @@ def test_the_example_is_right_but_for_the_scenes_that_are_not_built(tmp_path):
     assert len(shots) == 4
 
 
-def test_the_command_line_tells_problems_and_ends_with_one(tmp_path, capsys):
+def test_the_command_line_reports_problems_and_ends_with_one(tmp_path, capsys):
     path = tmp_path / "shots.yaml"
     path.write_text("show: s\nshots:\n- {name: a, file: gone.blend}\n")
 

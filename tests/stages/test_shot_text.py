@@ -87,7 +87,7 @@ def test_numbers_and_switches_are_read_where_they_belong(listed, written, field,
 @pytest.mark.parametrize(
     "written", ["priority: 1:20", "fps: 1:24", "hero: maybe", "render: {minimumRam: inf}", "fps: nan"]
 )
-def test_what_is_no_number_or_switch_is_a_mistake_with_its_line(listed, written):
+def test_what_is_not_a_number_or_switch_is_a_mistake_with_its_line(listed, written):
     _, (problem,) = listed(LIST.format(written))
 
     assert (problem.line, problem.shot) == (6, "a")

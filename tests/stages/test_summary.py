@@ -59,7 +59,7 @@ def test_each_shot_ends_in_one_state_with_its_reason_and_its_seconds():
     assert report(NIGHT, found)["render_seconds"] == 6.0
 
 
-def test_a_render_that_was_killed_or_of_which_nobody_knows_is_no_free_render():
+def test_a_render_that_was_killed_or_of_which_nobody_knows_is_not_a_free_render():
     found = entries(
         {"shot.render_base.render_final_0": "failed", "shot.render_base.render_final_1": "failed"},
         outcomes={
@@ -70,10 +70,10 @@ def test_a_render_that_was_killed_or_of_which_nobody_knows_is_no_free_render():
     )
 
     assert found[0]["reason"] == "its render was cancelled; see the log of shot.render_base.render_final"
-    told = report(NIGHT, found)
-    assert (told["render_seconds"], told["jobs_of_unknown_cost"]) == (185.0, ["2"])
-    assert told["failed"]["b"].endswith("(still rendering, and being paid: 3)")
-    assert "185.0 render seconds, and what 1 jobs cost that could not be read" in as_text(told)
+    reported = report(NIGHT, found)
+    assert (reported["render_seconds"], reported["jobs_of_unknown_cost"]) == (185.0, ["2"])
+    assert reported["failed"]["b"].endswith("(still rendering, and being paid: 3)")
+    assert "185.0 render seconds, and what 1 jobs cost that could not be read" in as_text(reported)
 
 
 def test_a_job_that_was_never_ordered_to_render_cost_nothing_and_one_that_was_is_never_free():
@@ -133,7 +133,7 @@ def test_a_shot_is_named_once_in_its_line():
     assert report(NIGHT, [entry])["failed"] == {"a": "frame 7: no camera."}
 
 
-def test_a_dry_run_tells_what_it_would_do_also_when_that_is_nothing_or_is_refused():
+def test_a_dry_run_reports_what_it_would_do_also_when_that_is_nothing_or_is_refused():
     assert "## Dry run: would be rendered\n\n- **a**" in as_text(report(NIGHT, [], dry_run=["a"]))
     assert as_text(report(NIGHT, [], dry_run=[])).endswith("would be rendered\n\nNothing.\n")
     assert as_text(report(NIGHT, [], dry_run=[], refused="no YAML")).endswith("would be rendered\n\nno YAML\n")
@@ -158,7 +158,7 @@ def test_a_scene_that_renderjuice_cannot_open_is_rejected():
     assert entries({"shot.check_base.validate_0": "failed"}, failures=[failure])[0]["state"] == "rejected"
 
 
-def test_a_delivery_that_the_tracker_was_not_told_of_counts_as_failed():
+def test_a_delivery_that_was_not_reported_to_the_tracker_counts_as_failed():
     found = entries(
         {"shot.deliver_0": "success", "shot.tell_tracker_0": "failed"},
         decisions=[decision("a", "1")],
@@ -180,7 +180,7 @@ def test_map_indexes_above_nine_are_not_mistaken():
     assert found[1]["task"] == ""
 
 
-def test_the_files_tell_of_the_whole_night_and_a_later_run_changes_only_its_own_shots(tmp_path):
+def test_the_files_report_the_whole_night_and_a_later_run_changes_only_its_own_shots(tmp_path):
     delivered = {"shot": "a", "state": "delivered", "frames": 24, "movie": "a.mp4", "render_seconds": 5.0}
     failed = {"shot": "b", "state": "failed", "reason": "frame 4", "render_seconds": 2.0}
     keep(str(tmp_path), NIGHT, [delivered, failed])

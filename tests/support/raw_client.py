@@ -1,4 +1,4 @@
-"""A studio that uses Renderjuice by plain HTTP, for the emulator's own tests."""
+"""Renderjuice by plain HTTP, for the emulator's own tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PLAIN: dict[str, Any] = {
 DEFAULT = {"colorManagementPreset": "default"}
 
 
-class Studio:
+class RawClient:
     """One workspace's view of an emulator. Use as a context manager."""
 
     def __init__(self, emulator: Emulator, folder: Path, api_key: str | None = None) -> None:
