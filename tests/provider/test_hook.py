@@ -55,7 +55,7 @@ def test_without_a_host_it_is_renderjuices_own(monkeypatch):
         ({}, "no API key"),
         ({"password": "  "}, "no API key"),
         ({"password": "RJ-a b"}, "characters that no key has"),
-        ({"password": "RJ-secret", "host": "ftp://farm"}, "no http or https"),
+        ({"password": "RJ-secret", "host": "ftp://farm"}, "not an http or https"),
         ({"password": "RJ-secret", "host": "http://farm.example"}, "plain http"),
         ({"password": "RJ-secret", "extra": {"timeout": "long"}}, "'timeout' must be a number"),
         ({"password": "RJ-secret", "extra": {"max_attempts": True}}, "'max_attempts' must be a whole number"),
