@@ -87,7 +87,7 @@ def test_stores_that_send_a_scene_in_a_circle_are_left_soon(new_client, scene):
 
 
 @pytest.mark.parametrize(
-    ("place", "why"), [("http://farm.example/x", "plain http"), ("ftp://farm.example/x", "no http or https")]
+    ("place", "why"), [("http://farm.example/x", "plain http"), ("ftp://farm.example/x", "not an http or https")]
 )
 def test_neither_scene_nor_output_goes_where_the_first_address_could_not_be(new_client, scene, tmp_path, place, why):
     with a_farm(lambda _: sent_on(307, place), lambda _: sent_on(302, place)) as server:

@@ -64,7 +64,7 @@ def test_a_page_of_another_site_can_use_nothing(emulator: Emulator, headers: dic
         {"Host": "studio.localhost:{port}"},
         {"Host": "192.0.2.7:{port}"},
         {"Host": "[::1]:{port}"},
-        {"Host": "Farm.RawClient:{port}"},
+        {"Host": "Farm.Studio:{port}"},
     ],
     ids=str,
 )

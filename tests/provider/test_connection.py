@@ -109,7 +109,7 @@ def test_airflows_test_button_sees_what_a_worker_sees(values):
         ({"host": "farm\n.test"}, "characters"),
         ({"host": "farm.test?x", "port": 1}, "characters"),
         ({"host": "farm.test", "schema": "x?y"}, "characters"),
-        ({"host": "ftp://farm.test"}, "no http or https"),
+        ({"host": "ftp://farm.test"}, "not an http or https"),
         ({"host": "farm.test", "login": "somebody"}, "there is no login"),
     ],
 )
