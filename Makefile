@@ -77,12 +77,12 @@ test: install
 	$(PYTEST)
 
 # What a change is tried with: no Airflow of its own, no Blender, nothing slow; on all cores.
-unit: WORKERS = auto
+# Twice as many workers as cores, since many tests wait.
+unit coverage: WORKERS = $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 unit: install
 	$(PYTEST) $(QUICK)
 
 # Lines and branches of the provider that the quick tests reach; fails below the floor in pyproject.toml.
-coverage: WORKERS = auto
 coverage: install
 	$(PYTEST) $(QUICK) --cov
 

@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 import psutil
 
@@ -22,8 +21,8 @@ PORTS = range(20_000, 30_000)
 """Below the ports that the system gives to a server that asks for any, so none of those is taken
 meanwhile."""
 _CLAIMS = Path(tempfile.gettempdir()) / f"renderjuice-ports-{os.getuid()}"
-_claimed: list[IO[bytes]] = []
-"""Locks, which the system ends with this process."""
+_claimed: list[int] = []
+"""Locks: files that stay open until this process ends."""
 
 
 def free_port(wanted: int = 0) -> int:
@@ -42,14 +41,14 @@ def free_port(wanted: int = 0) -> int:
 
 def _claim(port: int) -> bool:
     _CLAIMS.mkdir(mode=0o700, exist_ok=True)
-    lock = (_CLAIMS / str(port)).open("wb")
+    lock = os.open(_CLAIMS / str(port), os.O_CREAT | os.O_WRONLY, 0o600)
     with contextlib.suppress(OSError), socket.socket() as probe:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))
         _claimed.append(lock)
         return True
-    lock.close()
+    os.close(lock)
     return False
 
 

@@ -220,6 +220,7 @@ def walked_objects() -> Iterator[list[int]]:
         gc.callbacks.remove(count)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["frameOutputs", "compositeNodeOutputs", "frames"])
 def test_outputs_give_the_garbage_collector_no_work_however_many_they_are(kind):
     many = MANY // 5
