@@ -96,5 +96,5 @@ def test_a_long_render_is_counted_in_a_time_that_grows_with_its_frames(name):
     passes = [(f"composites/{number}/{name.format(number)}", None, "Depth") for number in range(1, many)]
     began = time.process_time()
     count = count_frames([{"frameRanges": [f"1-{many}"]}], frames, composites=passes)
-    assert time.process_time() - began < 5
+    assert time.process_time() - began < 30  # quadratic would be many minutes
     assert many in count.missing
