@@ -81,6 +81,7 @@ def test_what_says_that_it_is_endless_is_not_read(ask, method, monkeypatch):
     assert peak < 4 * MIB
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_what_says_too_little_is_left_where_it_has_lied(ask, method):
     said, peak = ask(zipped(STORED, (b"t.dat", squeezed(METHODS[method], 192 * MIB), 1000, 0, METHODS[method])))
@@ -133,6 +134,7 @@ def test_folders_in_folders_without_an_end_are_refused(ask):
     assert "too long a path" in ask(packed)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_a_scene_in_a_zip_is_read_as_it_was_packed(tmp_path, method):
     path = tmp_path / "shot.zip"

@@ -18,6 +18,7 @@ PREFIX = "/api/external/v1"
 HELD = [check for check in CHECKS.get_all() if check.__name__ != "positive_data_acceptance"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", GenerationMode)
 def test_whatever_is_asked_the_answer_is_one_that_is_described(emulator: Emulator, mode: GenerationMode) -> None:
     headers = {"Authorization": f"Bearer {emulator.api_key}"}

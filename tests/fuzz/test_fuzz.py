@@ -14,6 +14,7 @@ INPUTS = 200
 """For each share of a target: some seconds in all."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_wrong_input_gets_our_error_in_time_and_in_little_memory(target):
     report = fuzz(target, round(INPUTS * target.share))

@@ -97,6 +97,7 @@ def make_job(scene: Any) -> str:
     return client.create_job(client.upload(scene).slug).id
 
 
+@pytest.mark.slow
 @both_modes
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize(
@@ -113,6 +114,7 @@ def test_a_call_that_fails_in_a_whole_run(emulator, runner, tmp_path, operation,
     emulator.faults.clear()
 
 
+@pytest.mark.slow
 @both_modes
 @pytest.mark.parametrize("fault", ["401", "404", "503", "reset-after"])
 @pytest.mark.parametrize("cancel_on_timeout", [True, False])
