@@ -13,6 +13,8 @@ from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.compat import conf
 
 if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator, Context
+
     from renderjuice_provider.triggers.renderjuice import RenderjuiceJobTrigger
 
 DEFAULT_POLL_INTERVAL = 30.0
@@ -53,23 +55,16 @@ def seconds(value: float | timedelta, name: str) -> float:
     return float(found)
 
 
-def earlier_deadline(task: Any, context: Any, deadline: float, limit: str = "timeout") -> tuple[float, str]:
-    """The earlier of a deadline and the task's `execution_timeout`, and the argument that sets it.
+def try_ends(task: BaseOperator, context: Context) -> float | None:
+    """When the `execution_timeout` ends this try, in seconds since the epoch; None without one.
 
     Airflow keeps `execution_timeout`, which counts for each try by itself, on the worker only, and
     forgets it for a deferred task.
-
-    Args:
-        task: the running task.
-        context: of it.
-        deadline: in seconds since the epoch.
-        limit: the argument that set `deadline`.
     """
     if task.execution_timeout is None:
-        return deadline, limit
+        return None
     began = getattr(context.get("ti"), "start_date", None)
-    end = (began.timestamp() if began else time.time()) + task.execution_timeout.total_seconds()
-    return (end, "execution_timeout") if end < deadline else (deadline, limit)
+    return (began.timestamp() if began else time.time()) + task.execution_timeout.total_seconds()
 
 
 def job_trigger(**arguments: Any) -> RenderjuiceJobTrigger:

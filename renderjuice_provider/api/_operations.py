@@ -167,9 +167,10 @@ class Operations:
         try:
             return (yield from self._post_action(job_id, "cancel", lambda job: job.is_over))
         except errors.RenderjuiceError as failure:
-            if failure.retry is not errors.RetryEffect.AFTER_CORRECTION:
-                failure.retry = errors.RetryEffect.STOPS_AGAIN
-            failure.settle(bill=errors.Bill.MAY_RUN, job_id=job_id)
+            again = errors.RetryEffect.STOPS_AGAIN
+            if failure.retry is errors.RetryEffect.AFTER_CORRECTION:
+                again = failure.retry
+            failure.settle(bill=errors.Bill.MAY_RUN, retry=again, job_id=job_id)
             raise
 
     def start_render(self, job_id: str, render_config: RenderConfig | Mapping[str, Any]) -> Flow[Job]:

@@ -21,7 +21,7 @@ from renderjuice_provider.api.errors import (
 )
 from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.lifecycle.findings import log_findings
-from renderjuice_provider.lifecycle.job_poller import fate
+from renderjuice_provider.lifecycle.job_poller import earlier_deadline, fate
 from renderjuice_provider.lifecycle.order import compare
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.record import Order
@@ -64,8 +64,7 @@ class Advance:
             limit: the argument that set the deadline.
         """
         order = self._order
-        if order.try_ends is not None and order.try_ends < deadline:
-            deadline, limit = order.try_ends, "execution_timeout"
+        deadline, limit = earlier_deadline(deadline, limit, order.try_ends)
         last_wait = Action.WAIT_FOR_RENDER if order.renders else Action.WAIT_FOR_VALIDATION
         ordered: set[Action] = set()
         while True:

@@ -189,6 +189,19 @@ def watch(operations: Operations, job_poller: JobPoller, log: Callable[[str], No
         yield from Pause(decision.pause)
 
 
+def earlier_deadline(deadline: float, limit: str, try_ends: float | None) -> tuple[float, str]:
+    """The earlier of a deadline and the end of this try, and the argument that sets it.
+
+    Args:
+        deadline: in seconds since the epoch.
+        limit: the argument that set `deadline`.
+        try_ends: when Airflow's `execution_timeout` ends this try, likewise; None without one.
+    """
+    if try_ends is not None and try_ends < deadline:
+        return try_ends, "execution_timeout"
+    return deadline, limit
+
+
 def fate(job: Job) -> str:
     """How a job ended, to follow its name, reason first: Airflow's web UI cuts long lines."""
     return f"failed: {job.reason}" if job.status == JobStatus.FAILED else f"is {job.status}"

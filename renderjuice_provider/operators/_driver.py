@@ -6,16 +6,14 @@ theory. Nothing here decides about a job.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider import xcom_keys
-from renderjuice_provider._deferral import BACKSTOP, earlier_deadline, job_trigger
+from renderjuice_provider._deferral import BACKSTOP, job_trigger
 from renderjuice_provider._job_errors import RenderjuiceJobOverError, not_retried
 from renderjuice_provider._task_state import DEADLINE_KEY
 from renderjuice_provider.api import errors
@@ -114,27 +112,30 @@ class Driver:
     def _performed(self, course: Flow[Job], order: Order) -> Flow[Job]:
         """The course as a flow that the client can run: what only a task can do is done here."""
         with closing(course):
-            resume: Callable[[], Step[Any]] = partial(next, course)
-            while True:
-                try:
-                    step = resume()
-                except StopIteration as stop:
-                    return stop.value  # type: ignore[no-any-return]
-                sent: Any = None
-                try:
-                    match step:
-                        case Save():
-                            self._store.save(step.record.model_dump())
-                        case Found():
-                            self._publish(step.job, order)
-                        case WaitFor():
-                            sent = yield from self._wait(step, order)
-                        case _:
-                            sent = yield step
-                except RenderjuiceError as error:
-                    resume = partial(course.throw, error)
-                else:
-                    resume = partial(course.send, sent)
+            try:
+                step = next(course)
+                while True:
+                    try:
+                        outcome = yield from self._perform(step, order)
+                    except RenderjuiceError as error:
+                        step = course.throw(error)
+                    else:
+                        step = course.send(outcome)
+            except StopIteration as stop:
+                job: Job = stop.value
+                return job
+
+    def _perform(self, step: Step[Any], order: Order) -> Flow[Any]:
+        match step:
+            case Save():
+                self._store.save(step.record.model_dump())
+            case Found():
+                self._publish(step.job, order)
+            case WaitFor():
+                return (yield from self._wait(step, order))
+            case _:
+                return (yield from step)
+        return None
 
     def _publish(self, job: Job, order: Order) -> None:
         """For the UI, for other tasks, and for kills.
@@ -190,12 +191,6 @@ class Driver:
             return None
         before = self._task.get_flat_relatives(upstream=True)
         return next((task.task_id for task in before if task.task_type == _CREATOR), None)
-
-
-def try_ends(task: BaseOperator, context: Context) -> float | None:
-    """When the `execution_timeout` ends this try, in seconds since the epoch; None without one."""
-    ends, _ = earlier_deadline(task, context, math.inf)
-    return None if ends == math.inf else ends
 
 
 def shot_name(context: Context, scene: Any = None) -> str:

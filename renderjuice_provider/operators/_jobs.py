@@ -7,14 +7,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider._arguments import read_job_id
-from renderjuice_provider._deferral import DEFAULT_POLL_INTERVAL, is_deferrable
+from renderjuice_provider._deferral import DEFAULT_POLL_INTERVAL, is_deferrable, try_ends
 from renderjuice_provider.api.errors import RenderjuiceNotFoundError
 from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.redact import storable
 from renderjuice_provider.lifecycle.findings import log_findings, shortened
 from renderjuice_provider.lifecycle.record import Order, fingerprint
 from renderjuice_provider.operators._base import RenderjuiceOperator
-from renderjuice_provider.operators._driver import shot_name, try_ends
+from renderjuice_provider.operators._driver import shot_name
 from renderjuice_provider.operators._job_operator import JobOperator
 from renderjuice_provider.operators._task_store import TaskStore
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider._arguments import Argument, plain_config, plain_path, read_job_id, truth
-from renderjuice_provider._deferral import DEFAULT_POLL_INTERVAL, is_deferrable
+from renderjuice_provider._deferral import DEFAULT_POLL_INTERVAL, is_deferrable, try_ends
 from renderjuice_provider.api._paths import plan
 from renderjuice_provider.api.config import RenderConfig, check_render_config
 from renderjuice_provider.api.errors import RenderjuiceError
@@ -18,7 +18,7 @@ from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.frames import count_outputs
 from renderjuice_provider.lifecycle.record import OnClear, Order
 from renderjuice_provider.operators._base import scene_path
-from renderjuice_provider.operators._driver import shot_name, try_ends
+from renderjuice_provider.operators._driver import shot_name
 from renderjuice_provider.operators._job_operator import JobOperator
 from renderjuice_provider.operators._task_store import check_on_clear
 

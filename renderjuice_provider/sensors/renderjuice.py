@@ -13,10 +13,10 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from renderjuice_provider._arguments import Argument, is_unknown, read_job_id
 from renderjuice_provider._deferral import (
     BACKSTOP,
-    earlier_deadline,
     is_deferrable,
     job_trigger,
     seconds,
+    try_ends,
 )
 from renderjuice_provider._job_errors import RenderjuiceJobOverError
 from renderjuice_provider._templates import OnlyWrittenTemplates
@@ -28,7 +28,7 @@ from renderjuice_provider.api.errors import (
 )
 from renderjuice_provider.compat import AirflowSensorTimeout, AirflowSkipException, AirflowTaskTimeout
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
-from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, PollAgain, poll
+from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, PollAgain, earlier_deadline, poll
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink, keep_preview, push_preview
@@ -165,7 +165,7 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
             return self._poller.on_error(error, time.time())
 
     def _defer(self, context: Context) -> None:
-        deadline, limit = earlier_deadline(self, context, self._poller.deadline)
+        deadline, limit = earlier_deadline(self._poller.deadline, "timeout", try_ends(self, context))
         trigger = job_trigger(
             renderjuice_conn_id=self.renderjuice_conn_id,
             job_id=self.job_id,
