@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.blender_analyses import NEEDS_BLENDER, analyses
+from tests.support.blender_analyses import NEEDS_BLENDER, analyses, assert_missing
 
 pytestmark = NEEDS_BLENDER
 
@@ -102,6 +102,4 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.mark.parametrize("what", MISSING)
 def test_what_rendering_needs_and_does_not_find_is_missing_and_nothing_else(found, what):
-    assert "error" not in found[what], found[what]
-    assert found[what]["missing_files"] == sorted(MISSING[what][1])
-    assert not [warning for warning in found[what]["warnings"] if "could not be checked" in warning]
+    assert_missing(found[what], MISSING[what][1])

@@ -1,4 +1,7 @@
-"""The shape of the emulator: small modules, imports without a circle, nothing of the provider."""
+"""The shape of the emulator, beside what `tests/test_modules.py` asks of every package.
+
+No circle even by imports inside functions, nothing of the provider, and small modules of tests.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,10 @@ from pathlib import Path
 
 import pytest
 
-import renderjuice_emulator
+from tests.test_modules import MOST_LINES, modules
 
-PACKAGE = Path(renderjuice_emulator.__file__).parent
-MODULES = {
-    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
-    for path in sorted(PACKAGE.rglob("*.py"))
-}
+MODULES = modules("renderjuice_emulator")
 TESTS = sorted(Path(__file__).parent.glob("*.py"))
-LONGEST = 300
-"""Lines: what outgrows them wants to be two modules."""
 
 
 def imported(module: Path) -> set[str]:
@@ -32,9 +29,9 @@ def imported(module: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", [*MODULES.values(), *TESTS], ids=lambda path: path.name)
-def test_no_module_is_long(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= LONGEST
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
+def test_no_module_of_its_tests_is_long(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= MOST_LINES
 
 
 def test_imports_make_no_circle() -> None:

@@ -24,6 +24,13 @@ NEEDS_BLENDER = [
 """Marks for a module whose tests start Blender."""
 
 
+def assert_missing(found: Mapping[str, Any], files: list[str]) -> None:
+    """The analysis names these files as missing, no others, and could check them all."""
+    assert "error" not in found, found
+    assert found["missing_files"] == sorted(files)
+    assert not [warning for warning in found["warnings"] if "could not be checked" in warning]
+
+
 def analyses(folder: Path, snippets: Mapping[str, str]) -> dict[str, Any]:
     """The analysis of every scene, by the name of its snippet. One Blender makes them all."""
     order = {"folder": str(folder), "snippets": {name: textwrap.dedent(code) for name, code in snippets.items()}}
