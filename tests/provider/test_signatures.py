@@ -37,8 +37,8 @@ TASKS = {
 }
 """The arguments of each, beside the connection."""
 NOT_TEMPLATED = {"deferrable", "poke_interval", "is_whole"}
-"""Where a task waits is decided when the DAG is read, and a function is no text. Airflow's name for `poll_interval` is
-rendered as `poll_interval`."""
+"""Where a task waits is decided when the DAG is read, and a function is no text. Airflow's name for
+`poll_interval` is rendered as `poll_interval`."""
 CLIENT = {"api_key", "base_url", "timeout", "max_attempts", "allow_http", "retry"}
 OTHERS = {
     RenderjuiceClient: CLIENT,
