@@ -41,6 +41,12 @@ ROUNDS = 3
 is no accident."""
 
 
+def _folder(value: Any, name: str) -> Any:
+    if value is None or value in ("", "None"):
+        raise RenderjuiceInputError(f"{name} must be a folder; got {value!r}.")
+    return plain_path(value, name)
+
+
 class RenderjuiceRenderFramesOperator(JobOperator):
     """Render what a folder of frames lacks, download it, and go on until the folder is whole.
 
@@ -117,7 +123,7 @@ class RenderjuiceRenderFramesOperator(JobOperator):
     template_fields_renderers = {"render_config": "json"}  # noqa: RUF012
     file_path = Argument(plain_path)
     render_config = Argument(plain_config)
-    destination = Argument(plain_path)
+    destination = Argument(_folder)
     rounds = Argument(count)
     cancel_on_kill = Argument(truth)
     cancel_on_timeout = Argument(truth)
