@@ -306,6 +306,18 @@ def test_without_a_store_there_is_one_job_in_a_try(shot, tmp_path):
     assert ordered(task.farm) == [["1-6"], ["2"]]
 
 
+def test_a_process_that_is_resumed_a_second_time_goes_on_in_the_present_round(shot, tmp_path):
+    for cut in range(1, 120, 4):
+        task = RoundsTask(FramesFarm(tmp_path / str(cut), lost={(0, 2)}), deferred=True)
+        with suppress(Died):
+            task.run(shot, cut)
+        for wait in range(len(task.waits)):
+            assert task.resume(shot, wait).count.complete
+        assert task.run(shot).count.complete
+        assert ordered(task.farm) == [["1-6"], ["2"]]
+        assert [each.job_id for each in task.run(shot).done] == task.farm.renders
+
+
 # What an earlier run has left
 
 
