@@ -218,6 +218,8 @@ class Rounds:
     def _finish(self, count: FrameCount) -> Flow[Finished]:
         if count.gaps:
             self._log.warning("Not all of the compositor's outputs are there: %s", count)
+        if count.complete:
+            self._log.info("All frames are there and whole, in %s", self._salvage.where)
         if count.complete is None:
             self._log.warning("Whether all frames are there is not known: neither the order nor the scene names them.")
         manifest = yield from self._salvage.write_manifest(self._round.last_job, count)

@@ -365,13 +365,25 @@ def test_more_frames_of_the_same_order_are_ordered_into_the_same_folder(shot, tm
 
 
 def test_an_edited_order_stops_the_job_of_the_one_before(shot, tmp_path):
-    task = RoundsTask(FramesFarm(tmp_path, renders_for_ever=True))
+    farm = FramesFarm(tmp_path, renders_for_ever=True)
+    task = RoundsTask(farm)
     with pytest.raises(Died):
         task.run(shot, 40)
-    assert task.farm.paid()
+    assert farm.paid()
+    farm.renders_for_ever = False
+    edited = replace(shot, render_config=CONFIG | {"sampleCount": 4})
+    assert task.run(edited).count.complete
+    assert [farm.jobs[job_id]["status"] for job_id in farm.renders] == ["canceled", "completed"]
+    assert [each["job_id"] for each in json.loads((tmp_path / "jobs.json").read_text())] == farm.renders[1:]
+    assert [each.job_id for each in task.run(edited).done] == farm.renders
+
+
+def test_a_job_of_another_order_that_still_renders_for_this_folder_is_in_the_way(shot, tmp_path):
+    farm = FramesFarm(tmp_path)
+    died_while_rendering(shot, farm)
     with pytest.raises(RenderjuiceInputError, match="another order"):
-        task.run(replace(shot, render_config=CONFIG | {"sampleCount": 4}))
-    assert task.farm.paid() == []
+        RoundsTask(farm).run(replace(shot, render_config=CONFIG | {"sampleCount": 4}))
+    assert len(farm.renders) == 1
 
 
 @pytest.mark.parametrize("text", ["[{", "5", '[{"job_id"', "[5]"])
