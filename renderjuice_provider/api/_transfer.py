@@ -133,6 +133,7 @@ def download(
     left: Sequence[int] = range(len(wanted))
     if is_there is not None:
         left = yield from RunInThread(partial(_not_there, wanted, is_there))
+    fetched = left
     renewals = 0
     arrived: dict[int, DownloadedFile] = {}
     while left:
@@ -150,9 +151,7 @@ def download(
                 )
             _, urls = yield from _planned((yield from operations.get_downloads(job_id)))
         left = missing
-    return (
-        yield from RunInThread(lambda: DownloadReport(job_id, tuple(arrived[number] for number in sorted(arrived))))
-    )
+    return (yield from RunInThread(lambda: DownloadReport(job_id, tuple(arrived[number] for number in fetched))))
 
 
 def _not_there(wanted: Sequence[PlannedFile], is_there: Callable[[PlannedFile], bool]) -> list[int]:
