@@ -120,6 +120,9 @@ def _order(shot: ListedShot, hashes: Mapping[str, str], params: Mapping[str, Any
         "show": shot.show,
         "night": night,
         "fingerprint": mark,
+        "sequence": shot.sequence,
+        "layers": list(shot.files),
+        "blends": shot.blends,
         "files": shot.files,
         "content": content,
         "frames": shot.frames,
@@ -135,7 +138,8 @@ def _order(shot: ListedShot, hashes: Mapping[str, str], params: Mapping[str, Any
 def fingerprint(shot: ListedShot, content: Mapping[str, str], quality: str) -> str:
     """SHA-256 of all that changes pixels: the scenes' bytes, and shot and pipeline settings.
 
-    Paths, priorities, dates, notes and the way in which frames are written are not part of it:
+    What is as it always was is left out, so that adding a feature delivers nothing again. Paths,
+    priorities, dates, notes and the way in which frames are written are not part of it:
     changing them renders nothing again.
     """
     decisive = {
@@ -149,4 +153,8 @@ def fingerprint(shot: ListedShot, content: Mapping[str, str], quality: str) -> s
         "settings": [SETTINGS, CAPS],
         "colour": [COLOUR_CONFIG, VIEWS],
     }
+    if (layers := list(shot.files)) != sorted(layers):
+        decisive["layers"] = layers  # `content` does not say their order, since its keys are sorted
+    if shot.blends:
+        decisive["blends"] = dict(shot.blends)
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()

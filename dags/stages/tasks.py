@@ -123,18 +123,20 @@ def reject(decision: dict[str, Any]) -> dict[str, Any]:
 def composite(order: dict[str, Any], decision: dict[str, Any]) -> dict[str, Any]:
     """Lay the layers over each other, ready for display; see `stages.composite`."""
     from stages.composite import composite as composite_layers
-    from stages.decisions import frame_numbers
+    from stages.decisions import frame_numbers, layers_of
     from stages.storage import join, local_copy, local_result
 
     folder = join(order["work"], "composite")
     preset = order["render"].get("colorManagementPreset", "default")
     with ExitStack() as stack:
         layers = {
-            layer: stack.enter_context(local_copy(join(order["work"], layer, "frames"))) for layer in order["files"]
+            layer: stack.enter_context(local_copy(join(order["work"], layer, "frames"))) for layer in layers_of(order)
         }
         result = stack.enter_context(local_result(folder))
         with no_use_to_retry(order["shot"], _repair(order)):
-            found = composite_layers(layers, frame_numbers(decision["frames"]), result, preset=preset)
+            found = composite_layers(
+                layers, frame_numbers(decision["frames"]), result, preset=preset, blends=order.get("blends")
+            )
     return found | {"folder": folder}
 
 
