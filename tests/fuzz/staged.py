@@ -99,7 +99,7 @@ def _lists(chance: Chance) -> None:
     shots, problems = shot_list.check_shot_list(text[:_LONGEST_LIST], str(_FOLDER))
     for shot in shots:
         assert not any("/" in name for name in (shot.name, shot.sequence, *shot.files))
-        assert shot.files and next(iter(shot.files)) not in shot.blends
+        assert next(iter(shot.files)) not in shot.blends
     for problem in problems:
         assert str(problem)
 
