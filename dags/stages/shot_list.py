@@ -140,7 +140,7 @@ def _layer_problems(source: ShotText) -> Iterator[Problem]:
                 message = f"unknown layer {layer!r}: the list's own `layers` are {', '.join(order)}"
                 yield Problem(source.line(*place, layer), message, shot)
         yield from _folder_problems(source, shot, {(*place, layer): layer for layer in layers})
-        bottom = next(iter(bottom_up(layers, order)), None)
+        bottom = next(iter(bottom_up(layers, order)), "")
         if isinstance(lowest := layers.get(bottom), dict) and "blend" in lowest:
             message = f"layers.{bottom}: the layer at the bottom has no blend, since nothing is below it"
             yield Problem(source.line(*place, bottom, "blend"), message, shot)

@@ -43,6 +43,7 @@ def paint(path: Path, chance: np.random.Generator, *, transparent: bool) -> None
         if linear:  # colour is multiplied by alpha
             pixels[..., :3] *= 1.25 * pixels[..., 3:]
     out = oiio.ImageOutput.create(str(path))
+    assert out, oiio.geterror()
     assert out.open(str(path), spec), out.geterror()
     assert out.write_image(pixels), out.geterror()
     assert out.close(), out.geterror()
