@@ -35,7 +35,7 @@ def decide(order: Mapping[str, Any], found: Mapping[str, Mapping[str, Any] | Non
     """What to do with a shot.
 
     Args:
-        order: of `stages.planning`.
+        order: of `stages.orders`.
         found: by layer, what `RenderjuiceValidateJobOperator` returned.
 
     Returns:
@@ -69,10 +69,7 @@ def decide(order: Mapping[str, Any], found: Mapping[str, Mapping[str, Any] | Non
 
 
 def layers_of(order: Mapping[str, Any]) -> list[str]:
-    """The layers of a shot, from the bottom up.
-
-    `files` has them too, but PostgreSQL sorts the keys of what Airflow keeps there as JSON.
-    """
+    """The layers of a shot, from the bottom up; orders of before layers had names have no list."""
     return list(order.get("layers") or order["files"])
 
 

@@ -18,7 +18,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from stages.shot_models import RESERVED, Defaults, Shot, ShotList, bottom_up
+from stages.shot_models import RESERVED, Defaults, Shot, ShotList, bottom_up, sequence_of
 from stages.shot_text import LONGEST, NotYamlError, Problem, ShotText
 from stages.storage import join, storage
 
@@ -112,7 +112,7 @@ def _listed(shot: Shot, whole: Mapping[str, Any], defaults: Defaults, folder: st
         hero=shot.hero,
         render=merged(defaults.render.to_json(), shot.render.to_json()),
         blends={layer: scene.blend for layer, scene in scenes.items() if scene.blend != "over"},
-        sequence=shot.sequence or shot.name.partition("_")[0],
+        sequence=shot.sequence or sequence_of(shot.name),
     )
 
 

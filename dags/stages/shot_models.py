@@ -166,3 +166,8 @@ def bottom_up(layers: Iterable[str], order: Sequence[str] | None) -> list[str]:
     written = list(layers)
     order = order or (TWO_LAYERS if set(written) == set(TWO_LAYERS) else written)
     return [name for name in order if name in written]
+
+
+def sequence_of(name: str) -> str:
+    """The sequence of a shot that names none: the part of its name before the first `_`."""
+    return name.partition("_")[0]

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from stages import decisions, planning
-from stages.decisions import layers_of
 from stages.delivery import publish
 from stages.planning import fingerprint, night_of, plan_night
-from stages.shot_list import ListedShot, check_shot_list
+from stages.shot_list import ListedShot
 from stages.shot_text import Problem
 from stages.summary import keep
 
@@ -76,61 +74,6 @@ def test_a_changed_scene_is_rendered_again_and_a_moved_one_is_not(juice, params,
     (studio / "a.blend").write_bytes(b"scene a, with more lemon")
     orders, _ = planned([juice], params)
     assert [order["shot"] for order in orders] == ["juice"]
-
-
-def listed(studio, layers, more="hero: true, render: {colorManagementPreset: aces}"):
-    """A shot as its list gives it."""
-    (studio / "b.blend").write_bytes(b"scene b")
-    head = "show: s\ndefaults: {fps: 24, render: {colorManagementPreset: default}}\n"
-    (shot,), problems = check_shot_list(f"{head}shots: [{{name: x, {layers}, {more}}}]\n", str(studio))
-    assert problems == []
-    return shot
-
-
-def mark_of(shot):
-    return fingerprint(shot, {layer: f"sha of {layer}" for layer in shot.files}, "auto")
-
-
-@pytest.mark.parametrize(
-    ("layers", "more", "before"),
-    [
-        ("file: a.blend", "frames: 1-3", "5b84bad2bcc264b8a727463eaae544524816791594439e204b10d110af52f001"),
-        *(
-            (
-                f"layers: {layers}",
-                "hero: true, render: {colorManagementPreset: aces}",
-                "c67b078672b16b7888a58a083caa499426900ad30a5b500772515e9c22209512",
-            )
-            for layers in ("{base: a.blend, over: b.blend}", "{over: b.blend, base: a.blend}")
-        ),
-    ],
-)
-def test_what_was_delivered_before_layers_had_names_and_blends_is_not_delivered_again(studio, layers, more, before):
-    assert mark_of(listed(studio, layers, more)) == before
-
-
-def test_names_order_and_blends_of_the_layers_are_in_the_fingerprint(studio):
-    written = [
-        "layers: {a: a.blend, b: b.blend}",
-        "layers: {b: b.blend, a: a.blend}",
-        "layers: {a: a.blend, c: b.blend}",
-        "layers: {a: a.blend, b: {file: b.blend, blend: add}}",
-        "layers: {a: a.blend, b: {file: b.blend, blend: multiply}}",
-    ]
-    assert len({mark_of(listed(studio, layers)) for layers in written}) == 5
-    assert mark_of(listed(studio, "layers: {a: a.blend, b: {file: b.blend, blend: over}}")) == mark_of(
-        listed(studio, written[0])
-    )
-
-
-def test_an_order_says_which_layer_lies_on_which_whatever_becomes_of_the_order_of_its_keys(studio, params):
-    shot = listed(studio, "layers: {shadows: a.blend, fx: {file: b.blend, blend: add}, a: b.blend}")
-
-    (order,), _ = planned([shot], params)
-
-    stored = json.loads(json.dumps(order, sort_keys=True))  # as PostgreSQL's JSONB has an order of its own
-    assert layers_of(stored) == ["shadows", "fx", "a"]
-    assert (stored["blends"], stored["sequence"]) == ({"fx": "add"}, "x")
 
 
 @pytest.mark.parametrize(
