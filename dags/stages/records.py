@@ -82,9 +82,9 @@ class Entry(_Record):
     frames: int = 0
     """How many were delivered."""
     frames_ordered: int | None = None
-    """How many were ordered of Renderjuice, all layers and rounds together."""
+    """How many were to be there, over all layers."""
     frames_rendered: int | None = None
-    """How many of those came back whole."""
+    """How many were asked of Renderjuice, over all layers and rounds."""
     rounds: int | None = None
     """How many jobs its worst layer needed until all was there."""
     settings: str | None = None

@@ -157,7 +157,9 @@ def short_of_shot(entry: Mapping[str, Any]) -> str:
     """An entry in one line, for the note of the shot's own run."""
     state, running = entry["state"], entry.get("still_rendering")
     if state == "delivered":
-        facts = [f"delivered {str(entry.get('version') or '')[:_VERSION]}".rstrip(), f"{entry.get('frames', 0)} frames"]
+        frames = entry.get("frames", 0)
+        facts = [f"delivered {str(entry.get('version') or '')[:_VERSION]}".rstrip()]
+        facts += ["1 frame" if frames == 1 else f"{frames} frames"]
         rounds = entry.get("rounds")
         facts += [f"{rounds} rounds" if rounds != 1 else "1 round"] if rounds is not None else []
         facts += ["not complete"] if entry.get("missing") else []

@@ -3,11 +3,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+from jsonschema import Draft202012Validator
+from stages import records
 from stages.spending import UNKNOWN, outcome_of
-from stages.summary import alarm, as_text, entries_of, keep, report
+from stages.summary import alarm, as_text, entries_of, keep, report, short, short_of_shot
 
+from proofs.look.sample_night import sample_night
 from renderjuice_provider.api.models import Job
 
+DAGS = Path(records.__file__).parents[1]
 NIGHT = "2026-11-23"
 NOTHING = {"decisions": [], "rejections": [], "deliveries": [], "failures": []}
 
@@ -209,3 +214,66 @@ def test_what_an_earlier_run_spent_is_not_counted_again():
 
 def test_a_dry_run_names_what_it_would_render():
     assert "- **juice**" in as_text(report(NIGHT, [], dry_run=["juice"]))
+
+
+def test_the_schema_in_the_repository_is_that_of_the_models():
+    kept = json.loads((DAGS / "summary.schema.json").read_text())
+
+    assert kept == records.schema(), "cd dags && python -m stages.records > summary.schema.json"
+
+
+def test_what_is_kept_of_a_night_is_as_the_schema_says(tmp_path):
+    whole = {"shot": "a", "state": "delivered", "frames": 24, "layers": ["base"], "rounds": 2, "version": "3fa2"}
+    lost = {"layer": "base", "node": "Depth", "frames": [3]}
+    entry = whole | {"complete": False, "missing": [lost], "spent": {"1": 4.0, "2": None}, "movie": "a.mp4"}
+    keep(str(tmp_path), NIGHT, [entry])
+    sample_night(tmp_path / "more", 40)
+    validator = Draft202012Validator(json.loads((DAGS / "summary.schema.json").read_text()))
+
+    for path in tmp_path.rglob("summary.json"):
+        validator.validate(json.loads(path.read_text()))
+    for wrong in ({}, {"shots": {"a": {"shot": "a", "state": "lost"}}}, {"shots": {"a": entry | {"frames": "24"}}}):
+        assert not validator.is_valid(wrong)
+
+
+def test_counts_of_frames_that_do_not_cover_all_jobs_are_not_kept(tmp_path):
+    failed = {"shot": "a", "state": "failed", "spent": {"1": 183.0}, "frames_ordered": 24, "frames_rendered": 24}
+    counts = {"frames_ordered": 24, "frames_rendered": 3}
+    keep(str(tmp_path), NIGHT, [failed])
+    keep(str(tmp_path), NIGHT, [failed])
+    path = Path(keep(str(tmp_path), NIGHT, [failed | counts | {"state": "delivered", "spent": {"2": 7.0}}]))
+
+    kept = json.loads(path.read_text())["shots"]["a"]
+    assert kept["render_seconds"] == 190.0
+    assert not kept.keys() & counts.keys()
+
+
+def test_a_night_in_one_line_names_what_failed_and_what_is_not_known():
+    done = [{"shot": f"d{number}", "state": "delivered", "frames": 24, "movie": "m"} for number in range(12)]
+    failed = {"shot": "ice", "state": "failed", "reason": "frame 4 " * 50, "spent": {"1": None}, "render_seconds": 0.0}
+    found = report(NIGHT, [*done, failed, {"shot": "x", "state": "rejected", "reason": "no camera"}])
+
+    line = short(found | {"render_seconds": 4210.0})
+    assert line.startswith("12 delivered, 0 skipped, 1 rejected, 1 failed (ice: frame 4 frame 4")
+    assert line.endswith("…); 4,210 render seconds, and 1 job of unknown cost")
+    assert len(short(report(NIGHT, [failed | {"shot": f"s{number}"} for number in range(200)]))) < 1000
+    assert "; 197 more)" in short(report(NIGHT, [failed | {"shot": f"s{number}"} for number in range(200)]))
+
+
+@pytest.mark.parametrize(
+    ("entry", "line"),
+    [
+        (
+            {"state": "delivered", "version": "3fa2" * 4, "frames": 24, "rounds": 2, "spent": {"1": 180.0, "2": 3.0}},
+            "delivered 3fa23fa2, 24 frames, 2 rounds, 183 s",
+        ),
+        ({"state": "delivered", "frames": 1, "missing": [1]}, "delivered, 1 frame, not complete"),
+        ({"state": "rejected", "reason": "no camera"}, "rejected: no camera"),
+        (
+            {"state": "failed", "reason": "ice failed: frame 4", "spent": {"1": None}, "still_rendering": ["1"]},
+            "failed: frame 4, 1 job of unknown cost, still rendering, and being paid: 1",
+        ),
+    ],
+)
+def test_a_shot_in_one_line(entry, line):
+    assert short_of_shot({"shot": "ice"} | entry) == line
