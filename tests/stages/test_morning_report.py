@@ -185,13 +185,8 @@ def test_a_longer_range_does_not_look_dearer_and_a_dearer_frame_does(tmp_path):
 
 
 def test_a_night_that_rendered_only_the_rest_is_divided_by_the_rest(tmp_path):
-    rest = delivered(spent={"2": 6.0}, frames_rendered=3)
+    rest = delivered(spent={"2": 6.0}, frames_ordered=4, frames_rendered=3)
     assert "2.00 s per frame, as usual" in words(reported(tmp_path, rest, n2026_11_25=[delivered()]))
-
-
-def test_a_cleared_run_counts_only_its_last_try_and_is_divided_by_all(tmp_path):
-    cleared = delivered(spent={"1": 42.0, "2": 6.0}, frames_rendered=3, rounds=1)
-    assert "2.00 s per frame, as usual" in words(reported(tmp_path, cleared, n2026_11_25=[delivered()]))
 
 
 def test_an_entry_of_an_earlier_version_is_compared_as_well(tmp_path):
