@@ -15,7 +15,7 @@ SEQUENCES = ("cit", "bar", "sun", "end")
 REASONS = (
     "RENDER_ERROR: frame 14 could not be rendered: CUDA out of memory (needed 11.2 GB, 9.8 GB were free)",
     "after three rounds frames 7, 19-21 of layer base are still missing",
-    "Renderjuice answers 402: the account has no render seconds left. Nothing was spent on this shot",
+    "Renderjuice answers 402: the account has no render seconds left",
 )
 
 

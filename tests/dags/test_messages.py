@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from types import SimpleNamespace
 
+from airflow.sdk import DAG
 from stages.alerts import reported
 
 from tests.support.http_server import answer, serving
 
-FOUND = {state: {} for state in ("delivered", "skipped", "rejected", "failed")}
-FOUND |= {"night": "2026-11-23", "frames": 0, "render_seconds": 0.0}
+STATES = ("delivered", "skipped", "rejected", "failed")
+FOUND = {"night": "2026-11-23", "frames": 0, "render_seconds": 0.0} | {state: {} for state in STATES}
 
 
 def context(**params):
@@ -37,6 +38,7 @@ def test_a_night_is_reported_whether_it_failed_or_not_but_no_dry_run(monkeypatch
 def test_the_task_that_reports_takes_them():
     from stages.night import report
 
-    callbacks = reported("chat")
-    task = report.override(**callbacks).kwargs
-    assert callbacks.items() <= task.items()
+    with DAG("a_night", schedule=None) as dag:
+        report.override(**reported("chat"))()
+    (task,) = dag.tasks
+    assert [len(task.on_success_callback), len(task.on_failure_callback)] == [1, 1]
