@@ -1,4 +1,4 @@
-"""An alert for a night that is late: "not delivered by 07:00"."""
+"""Messages to a chat: a night's report, and that a night is late ("not delivered by 07:00")."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ HOURS = float(os.environ.get("RENDERJUICE_DEADLINE_HOURS", "9"))
 """Hours after which a night is late, counted from when its run was queued. Nine, because the night
 starts at 22:00 and people come at 07:00. 0 for no alert."""
 NOTIFY = os.environ.get("RENDERJUICE_NOTIFY", "")
-"""The connection of the chat that gets the alert: see `RenderjuiceNotifier`. Without one, the
-triggerer logs it."""
+"""The connection of the chat that gets the report and the alert: see `RenderjuiceNotifier`. Without
+one, the triggerer logs the alert."""
 MESSAGE = (
     "Not delivered in time: run {{ dag_run.run_id }} of {{ dag_run.dag_id }} should have been over at "
     "{{ deadline.deadline_time }}. Open it in Airflow: its tasks show what it waits for."
@@ -41,6 +41,21 @@ def late(hours: float = HOURS, connection: str = NOTIFY) -> DeadlineAlert | None
         else AsyncCallback(log_missed_deadline)
     )
     return DeadlineAlert(reference=_counted_from(), interval=timedelta(hours=hours), callback=callback)
+
+
+def reported(connection: str = NOTIFY) -> dict[str, Any]:
+    """Callbacks for the task `report`, which send its short form to the chat; none without one.
+
+    A dry run sends nothing: somebody has started it, and waits for it.
+    """
+    if not connection:
+        return {}
+
+    def send(context: Any) -> None:
+        if not context["params"].get("dry_run"):
+            RenderjuiceNotifier(http_conn_id=connection)(context)
+
+    return {"on_success_callback": send, "on_failure_callback": send}
 
 
 def _counted_from() -> Any:
