@@ -28,8 +28,8 @@ from tools.progress import Narrator
 RUNNING = DEMO / "running.json"
 DELIVERED = ["cit_010_juice", "cit_030_ice", "cit_040_label", "cit_050_cube"]
 RENDERS = 7
-"""Paid in all: one each for the quickstart, the juice and the cube; two each for the ice's rounds and
-the label's layers."""
+"""Paid in all: one each for quickstart, juice and cube; two each for the rounds of the ice and
+the layers of the label."""
 
 
 def main() -> None:
