@@ -16,7 +16,8 @@ How to read it, from the inside out; a module imports only what stands above it:
 | module | holds |
 | --- | --- |
 | `case` | what a shot goes through, and the figures that it must come to |
-| `relay`, `proxy`, `leaks` | a network that fails; an API at which workers die; the search for secrets |
+| `relay`, `proxy` | a network that can fail; an API at which workers die |
+| `leaks` | the search for secrets |
 | `harness` | the Airflow and the emulator, and a service manager that restarts what was killed |
 | `shots` | one shot: its scene, its DAG run, its bill |
 | `scenario` | a case, and the moves that are made while its shots render |
