@@ -72,7 +72,7 @@ def _of_frames(mode: Mode) -> Iterator[Scenario]:
     yield scenario("marked failed", STOPPED, mark("failed"), frames=ENDLESS)
     yield scenario("cleared", ONCE, clear, frames=8)
     yield scenario("cleared in the second round", IN_TWO_ROUNDS, *second_round, clear, frames=12, lost_at=5)
-    yield scenario("own timeout", STOPPED, variant="brief", frames=ENDLESS)
+    yield scenario("own timeout", STOPPED, variant="short", frames=ENDLESS)
     yield scenario("a success cleared", ONCE, until_over, clear)
     left = (mark("failed"), for_seconds(5), run_again)
     yield scenario("left rendering and run again", ONCE, *left, variant="spared", frames=20)

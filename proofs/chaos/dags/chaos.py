@@ -37,7 +37,6 @@ PLAIN = {"colorManagementPreset": "default"}
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "short": {"timeout": SHORT, "retries": 1},
-    "brief": {"timeout": SHORT, "retries": 0},
     "lenient": {"timeout": SHORT, "cancel_on_timeout": False},
     "spared": {"cancel_on_kill": False},
     "limited": {"execution_timeout": SHORT, "retries": 0},
