@@ -14,6 +14,7 @@ from airflow.sdk import task
 
 from renderjuice_provider.api.errors import Bill, RetryEffect
 from renderjuice_provider.api.redact import redact, storable
+from stages.assets import DELIVERED, announce
 from stages.compat import AirflowSkipException
 from stages.defaults import TIMEZONE, pool_note
 from stages.refusals import no_use_to_retry
@@ -52,9 +53,11 @@ def take_order(**context: Any) -> list[dict[str, str]]:
         raise AirflowSkipException(f"{order['shot']} is {reason}")
     if note := pool_note():
         _log.info(note)
-    ti.xcom_push("layers", list(order["files"]))
+    ti.xcom_push("layers", order["layers"])
     ti.xcom_push("order", order)
-    return [{"file_path": file, "destination": f"{order['work']}/{layer}"} for layer, file in order["files"].items()]
+    return [
+        {"file_path": order["files"][layer], "destination": f"{order['work']}/{layer}"} for layer in order["layers"]
+    ]
 
 
 def _no_use(ti: Any, order: dict[str, Any], entry: dict[str, Any]) -> str:
@@ -78,12 +81,12 @@ def decide(order: dict[str, Any], found: Any, **context: Any) -> str:
     """
     from stages.decisions import decide as decide_shot
 
-    decision = storable(decide_shot(order, dict(zip(order["files"], found, strict=True))))
+    decision = storable(decide_shot(order, dict(zip(order["layers"], found, strict=True))))
     ti = context["ti"]
     ti.xcom_push("decision", decision)
     if decision["branch"] == "reject":
         return "reject"
-    ti.xcom_push("configs", [decision["configs"][layer] for layer in order["files"]])
+    ti.xcom_push("configs", [decision["configs"][layer] for layer in order["layers"]])
     _log.info("%s settings: %s", decision["branch"], decision["why"])
     return "render"
 
@@ -92,10 +95,14 @@ def decide(order: dict[str, Any], found: Any, **context: Any) -> str:
 def reject(order: dict[str, Any], decision: dict[str, Any], **context: Any) -> None:
     """Note why a shot is not rendered."""
     from stages.entries import about, write_entry
+    from stages.note import write_note
+    from stages.summary import short_of_shot
 
     reason = "; ".join(decision["reasons"])
     _log.warning("%s is rejected: %s", order["shot"], reason)
-    write_entry(about(order, context["ti"].run_id) | {"state": "rejected", "reason": reason}, order["entry"])
+    entry = about(order, context["ti"].run_id) | {"state": "rejected", "reason": reason}
+    write_entry(entry, order["entry"])
+    write_note(context, short_of_shot(entry))
 
 
 def is_whole(path: Path) -> bool:
@@ -107,7 +114,7 @@ def is_whole(path: Path) -> bool:
 
 @task
 def composite(order: dict[str, Any], decision: dict[str, Any]) -> dict[str, Any]:
-    """Lay the layers over each other, ready for display; see `stages.composite`."""
+    """Lay the layers on each other, ready for display; see `stages.composite`."""
     from stages.composite import composite as composite_layers
     from stages.decisions import frame_numbers
     from stages.storage import join, local_copy, local_result
@@ -116,36 +123,44 @@ def composite(order: dict[str, Any], decision: dict[str, Any]) -> dict[str, Any]
     preset = order["render"].get("colorManagementPreset", "default")
     with ExitStack() as stack:
         layers = {
-            layer: stack.enter_context(local_copy(join(order["work"], layer, "frames"))) for layer in order["files"]
+            layer: stack.enter_context(local_copy(join(order["work"], layer, "frames"))) for layer in order["layers"]
         }
         result = stack.enter_context(local_result(folder))
         with no_use_to_retry(order["shot"], _TO_GO_ON):
-            found = composite_layers(layers, frame_numbers(decision["frames"]), result, preset=preset)
+            numbers = frame_numbers(decision["frames"])
+            found = composite_layers(layers, numbers, result, preset=preset, blends=order["blends"])
     return found | {"folder": folder}
 
 
-@task
+@task(outlets=[DELIVERED])
 def deliver(
     order: dict[str, Any], decision: dict[str, Any], composited: dict[str, Any], renders: Any, **context: Any
 ) -> dict[str, Any]:
     """Publish movie, frames, contact sheet and manifest, all or nothing; see `stages.delivery`."""
     from stages import entries
     from stages.delivery import deliver as deliver_shot
+    from stages.note import write_note
     from stages.storage import local_copy
+    from stages.summary import short_of_shot
 
-    run_id = context["ti"].run_id
+    run_id, renders = context["ti"].run_id, list(renders)
     with local_copy(composited["folder"]) as frames, no_use_to_retry(order["shot"], "Its frames are paid and kept"):
         delivered = deliver_shot(order, decision, composited, Path(frames))
-    facts = entries.render_facts(renders, order, run_id)
-    entries.write_entry(
-        entries.about(order, run_id) | facts | delivered | {"state": "delivered", "decision": decision}, order["entry"]
-    )
+    facts = entries.render_facts(order, run_id, renders)
+    whole = sum(render["frames_requested"] or 0 for render in renders)
+    facts |= {"state": "delivered", "decision": decision, "frames_rendered": min(facts["frames_ordered"], whole)}
+    entry = entries.about(order, run_id) | facts | delivered
+    entries.write_entry(entry, order["entry"])
+    announce(delivered, context["params"]["destination"], context)
+    write_note(context, short_of_shot(entry))
     return delivered
 
 
 def note_failure(context: Any) -> None:
     """`on_failure_callback` of every task of a shot: leaves its entry, for the night's report."""
     from stages import entries
+    from stages.note import write_note
+    from stages.summary import short_of_shot
 
     ti, error = context["ti"], context.get("exception")
     order = ti.xcom_pull(task_ids="take_order", key="order")
@@ -157,15 +172,13 @@ def note_failure(context: Any) -> None:
     rejects = final and free and ti.task_id in {"upload", "validate"}
     before = entries.read_entry(order["entry"])
     renders = [render for render in ti.xcom_pull(task_ids="render") or () if render]
-    entries.write_entry(
-        (before if before.get("run_id") == ti.run_id else {})
-        | entries.about(order, ti.run_id)
-        | entries.render_facts(renders, order, ti.run_id)
-        | {
-            "state": "rejected" if rejects else "failed",
-            "reason": redact(str(error or "it was killed"), longest=1000),
-            "task": ti.task_id,
-            "decision": ti.xcom_pull(task_ids="decide", key="decision"),
-        },
-        order["entry"],
-    )
+    entry = before if before.get("run_id") == ti.run_id else {}  # such as where it was delivered
+    entry |= entries.about(order, ti.run_id) | entries.render_facts(order, ti.run_id, renders)
+    entry |= {
+        "state": "rejected" if rejects else "failed",
+        "reason": redact(str(error or "it was killed"), longest=1000),
+        "task": ti.task_id,
+        "decision": ti.xcom_pull(task_ids="decide", key="decision"),
+    }
+    entries.write_entry(entry, order["entry"])
+    write_note(context, short_of_shot(entry))
