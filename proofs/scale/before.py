@@ -9,13 +9,13 @@ from pathlib import Path
 
 OLD = "a409cba37b70367757db432402041865a319c349"
 """The last commit in which the nightly held a mapped task group for each shot."""
-_ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2]
 
 
 def old_dags(folder: Path) -> Path | None:
     """Unpack the `dags` of `OLD` into `folder`; None, where this is no clone with that commit."""
     try:
-        done = subprocess.run(["git", "-C", str(_ROOT), "archive", OLD, "dags"], capture_output=True, check=False)
+        done = subprocess.run(["git", "-C", str(ROOT), "archive", OLD, "dags"], capture_output=True, check=False)
     except FileNotFoundError:
         return None
     if done.returncode:

@@ -102,7 +102,7 @@ class Outcome:
                 (self.failed, f"{self.failed} tasks failed"),
                 (self.renders != wanted, f"{self.renders} renders were paid for, not {wanted}"),
                 (self.unnamed, f"{self.unnamed} tasks have no name in the grid"),
-                (self.dead, f"tasks were taken for dead: {self.dead[:3]}"),
+                (self.dead, f"{len(self.dead)} tasks were taken for dead: {self.dead[0][:300] if self.dead else ''}"),
             )
             if wrong
         ]

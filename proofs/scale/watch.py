@@ -26,8 +26,9 @@ def scheduler_rounds(log: Path) -> list[float]:
 
 
 def tasks_taken_for_dead(log: Path) -> list[str]:
-    """The lines of the scheduler's log that say so."""
-    return [line for line in log.read_text(errors="replace").splitlines() if _DEATHS.search(line)]
+    """The lines of the scheduler's log that say so; each of them also goes to the task's log."""
+    lines = log.read_text(errors="replace").splitlines()
+    return [line for line in lines if _DEATHS.search(line) and "[airflow.task]" not in line]
 
 
 class Asking:
