@@ -13,7 +13,7 @@ from pathlib import PurePath
 from typing import Any, Generic, TypeVar, overload
 
 from renderjuice_provider.api._ids import check_job_id
-from renderjuice_provider.api._lenient import flag, frame_texts, is_template, parsed
+from renderjuice_provider.api._lenient import flag, frame_texts, is_template, number, parsed
 from renderjuice_provider.api.config import ConfigModel
 from renderjuice_provider.api.errors import RenderjuiceInputError
 
@@ -73,6 +73,18 @@ def truth(value: Any, name: str) -> bool:
     found = None if is_template(value) else flag(value)
     if not isinstance(found, bool):
         raise RenderjuiceInputError(f'{name} must be True or False, or the text "true" or "false"; got {value!r}.')
+    return found
+
+
+def count(value: Any, name: str) -> int:
+    """A whole number above 0; a text of one is one, since templates render to text.
+
+    Raises:
+        RenderjuiceInputError: for anything else.
+    """
+    found = None if is_template(value) else number(value)
+    if isinstance(found, bool) or not isinstance(found, int) or found < 1:
+        raise RenderjuiceInputError(f"{name} must be a whole number above 0; got {value!r}.")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Two errors of the tree in a form that Airflow does not retry.
+"""Errors of the tree in a form that Airflow does not retry.
 
 They stand here because nothing in `renderjuice_provider.api` knows of Airflow.
 `renderjuice_provider.operators.renderjuice` exports them.
@@ -42,3 +42,10 @@ def not_retried(error: errors.RenderjuiceJobOverError, **money: Unpack[Money]) -
         "job_id": error.job_id,
     }
     return kind(error.what, job=error.job, **known).settle(**money)
+
+
+class RenderjuiceIncompleteError(errors.RenderjuiceIncompleteError, AirflowFailException):
+    """Frames are missing after all rounds.
+
+    Airflow does not retry this: another round is only ordered by a user who clears the task.
+    """

@@ -35,7 +35,7 @@ def decide(order: Mapping[str, Any], found: Mapping[str, Mapping[str, Any] | Non
     """What to do with a shot.
 
     Args:
-        order: of `stages.planning`.
+        order: of `stages.orders`.
         found: by layer, what `RenderjuiceValidateJobOperator` returned.
 
     Returns:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceJobError
@@ -13,6 +14,15 @@ DELIVERIES = os.environ.get("RENDERJUICE_DELIVERIES", "/srv/renderjuice/deliveri
 URL."""
 WORK = os.environ.get("RENDERJUICE_WORK", "/srv/renderjuice/work")
 """Where rendered frames wait for compositing; the same kinds of places."""
+SHOT_LIST = os.environ.get("RENDERJUICE_SHOT_LIST", str(Path(__file__).parents[1] / "shots.yaml"))
+"""The shot list; the same kinds of places."""
+TIMEZONE = "Europe/Berlin"
+"""In which a night is a night."""
+QUALITIES = ("auto", "economical", "final")
+CONNECTION = "renderjuice_default"
+"""The Airflow connection to Renderjuice."""
+SHOT_DAG = "renderjuice_shot"
+"""The DAG of which the nightly starts a run for each shot."""
 POLL_INTERVAL = float(os.environ.get("RENDERJUICE_POLL_INTERVAL", "30"))
 """Seconds between two polls of a job."""
 POOL = os.environ.get("RENDERJUICE_POOL", "default_pool")

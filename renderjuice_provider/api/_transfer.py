@@ -107,8 +107,20 @@ def _has_expired(target: UploadTarget, now: datetime) -> bool:
     return (expires if expires.tzinfo else expires.replace(tzinfo=UTC)) <= now
 
 
-def download(operations: Operations, job_id: str, destination: Folder) -> Flow[DownloadReport]:
-    """Fetch every output of a job that is over, each to its own place below `destination`.
+def download(
+    operations: Operations,
+    job_id: str,
+    destination: Folder,
+    *,
+    is_there: Callable[[PlannedFile], bool] = lambda _: False,
+) -> Flow[DownloadReport]:
+    """Fetch the outputs of a job that is over, each to its own place below `destination`.
+
+    Args:
+        operations: of the client that performs this.
+        job_id: the job.
+        destination: where its files go.
+        is_there: whether an output need not be fetched. The report is about the others.
 
     Raises:
         RenderjuiceTransferError: when the job is not over, its outputs were deleted, or a file did
@@ -117,7 +129,9 @@ def download(operations: Operations, job_id: str, destination: Folder) -> Flow[D
     job = yield from operations.get_job(job_id)
     # With 100,000 outputs this takes a second, so it is a step, done in a thread.
     wanted, urls = yield from _planned((yield from _outputs(operations, job)))
-    left: Sequence[int] = range(len(wanted))
+    left: Sequence[int] = yield from RunInThread(
+        lambda: [number for number, planned in enumerate(wanted) if not is_there(planned)]
+    )
     renewals = 0
     arrived: dict[int, DownloadedFile] = {}
     while left:
@@ -136,7 +150,7 @@ def download(operations: Operations, job_id: str, destination: Folder) -> Flow[D
             _, urls = yield from _planned((yield from operations.get_downloads(job_id)))
         left = missing
     return (
-        yield from RunInThread(lambda: DownloadReport(job_id, tuple(arrived[number] for number in range(len(wanted)))))
+        yield from RunInThread(lambda: DownloadReport(job_id, tuple(arrived[number] for number in sorted(arrived))))
     )
 
 

@@ -168,7 +168,8 @@ class Course:
     def _own_job(self) -> Flow[Job]:
         yield from self._begin()
         job = yield from self._job_on_record()
-        if job is not None and self._advance.next(job) is Action.GIVE_UP:
+        is_over = job is not None and self._advance.next(job) is Action.GIVE_UP
+        if job is not None and is_over and self._order.replaces_job:
             self._log.info("Job %s of an earlier try is %s: starting a new one", job.id, job.status)
             now = self._now()
             yield from self._note(slug=None, job_id=None, started=now, deadline=now + self._order.timeout)

@@ -50,7 +50,7 @@ def picture(config: Mapping[str, Any]) -> dict[str, Any]:
     }
     frames = ordered_frames(config)
     if frames is not None:
-        found["frameRanges"] = _ranges(frames)
+        found["frameRanges"] = ", ".join(frame_ranges(frames))
     return found
 
 
@@ -84,6 +84,14 @@ def renders(order: Mapping[str, Any], requested: Any, final: Any) -> bool:
     return bool(reported) and reported.keys() <= wanted.keys() and same
 
 
+def frame_ranges(frames: Iterable[int]) -> list[str]:
+    """Frames as a render configuration orders them: `["5", "9-11"]`."""
+    runs = [
+        [frame for _, frame in run] for _, run in groupby(enumerate(sorted(frames)), lambda pair: pair[1] - pair[0])
+    ]
+    return [f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
+
+
 def _flat(name: str, value: Any) -> Iterable[tuple[str, Any]]:
     if isinstance(value, Mapping):
         return [found for key, item in value.items() for found in _flat(f"{name}.{key}", item)]
@@ -96,13 +104,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _ranges(frames: Iterable[int]) -> str:
-    runs = [
-        [frame for _, frame in run] for _, run in groupby(enumerate(sorted(frames)), lambda pair: pair[1] - pair[0])
-    ]
-    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
 def _as_written_here(config: Any) -> dict[str, Any]:

@@ -51,6 +51,8 @@ class Order:
         wait: whether to wait for the goal, or only until the last order is given.
         on_clear: what a user's clear means: `reattach` goes on with the job, `resubmit` stops it
             and starts again.
+        replaces_job: whether a job of its own that is over without success is replaced by a new
+            one, which costs again.
         cancel_on_kill: whether a kill cancels the job.
         cancel_on_timeout: whether the deadline does.
         try_ends: when Airflow's `execution_timeout` ends this try, in seconds since the epoch; None
@@ -68,6 +70,7 @@ class Order:
     account: tuple[str, str] = ("", "")
     wait: bool = True
     on_clear: OnClear = "reattach"
+    replaces_job: bool = True
     cancel_on_kill: bool = False
     cancel_on_timeout: bool = False
     try_ends: float | None = None

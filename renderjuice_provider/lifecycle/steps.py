@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from renderjuice_provider.api._flow import Step
+from renderjuice_provider.api._flow import Flow, Step
+from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.lifecycle.outcome import Outcome
 from renderjuice_provider.lifecycle.record import JobRecord
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -36,3 +42,20 @@ class WaitFor(Step[Outcome]):
     started: float
     deadline: float
     limit: str
+
+
+def performed(flow: Flow[T], perform: Callable[[Step[Any]], Flow[Any]]) -> Flow[T]:
+    """`flow`, with each of its steps taken by `perform`, which may pass it on as it is."""
+    with closing(flow):
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    outcome = yield from perform(step)
+                except RenderjuiceError as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(outcome)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result

@@ -7,10 +7,10 @@ theory. Nothing here decides about a job.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from renderjuice_provider import xcom_keys
 from renderjuice_provider._deferral import BACKSTOP, job_trigger
@@ -19,14 +19,14 @@ from renderjuice_provider._task_state import DEADLINE_KEY
 from renderjuice_provider.api import errors
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.redact import redact
-from renderjuice_provider.lifecycle.course import Course
+from renderjuice_provider.lifecycle.course import Course, Past
 from renderjuice_provider.lifecycle.job_poller import JobPoller, watch
 from renderjuice_provider.lifecycle.outcome import Outcome
 from renderjuice_provider.lifecycle.record import JobRecord, Order
-from renderjuice_provider.lifecycle.steps import Found, Save, WaitFor
+from renderjuice_provider.lifecycle.steps import Found, Save, WaitFor, performed
 from renderjuice_provider.lifecycle.unfinished import leaves
 from renderjuice_provider.links.renderjuice import push_preview
-from renderjuice_provider.operators._task_store import TaskStore
+from renderjuice_provider.operators._task_store import KEY, TaskStore
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from renderjuice_provider.api.models import Job
     from renderjuice_provider.operators._kills import KillSwitch
 
+T = TypeVar("T")
 _CREATOR = "RenderjuiceCreateJobOperator"
 
 
@@ -50,6 +51,7 @@ class Driver:
         conn_id: the connection, for the trigger.
         deferrable: whether to wait in the triggerer.
         poll_interval: seconds between two polls.
+        key: of the record in the task's state store.
     """
 
     def __init__(
@@ -62,11 +64,12 @@ class Driver:
         conn_id: str,
         deferrable: bool,
         poll_interval: float,
+        key: str = KEY,
     ) -> None:
         self._task = task
         self._context = context
         self._ti: Any = context.get("ti")
-        self._store = TaskStore(context)
+        self._store = TaskStore(context, key)
         self._client = client
         self._kill_switch = kill_switch
         self._conn_id = conn_id
@@ -76,29 +79,35 @@ class Driver:
 
     def run(self, order: Order) -> Job:
         """Start the course, or go on with what an earlier try has left."""
-        return self._drive(order, Course.run)
+        return self.walk(order, self._course(order).run())
 
     def resume(self, order: Order, outcome: Outcome, waited_for: Mapping[str, Any] | None) -> Job:
         """Go on after a deferral."""
-        return self._drive(order, lambda course: course.resumed(outcome, waited_for), outcome.job_id)
+        return self.walk(order, self._course(order).resumed(outcome, waited_for), outcome.job_id)
 
     def give_up(self, order: Order) -> Job | None:
         """Airflow itself has ended the deferral: the job must not run on. None without a job."""
-        job_id = self._job_on_record() or self._published_id()
-        return self._drive(order, lambda course: course.lost(job_id), job_id) if job_id else None
+        job_id = self.last_job_id()
+        return self.walk(order, self._course(order).lost(job_id), job_id) if job_id else None
 
-    def _job_on_record(self) -> str | None:
-        record = JobRecord.read(self._store.load())
-        return record.job_id if record is not None else None
+    def last_job_id(self) -> str | None:
+        """The task's job, as far as a process knows that did not begin it."""
+        return self._job_on_record() or self._published_id()
 
-    def _published_id(self) -> str | None:
-        job_id: str | None = self._ti.xcom_pull(task_ids=self._task.task_id, key=xcom_keys.JOB_ID)
-        return job_id
+    def past(self) -> Past:
+        """What this task instance has from its earlier tries."""
+        return self._store.past()
 
-    def _drive(self, order: Order, enter: Callable[[Course], Flow[Job]], job_id: str = "") -> Job:
-        course = Course(order, self._store.past(), self._client.operations, self._task.log)
+    def walk(self, order: Order, flow: Flow[T], job_id: str = "") -> T:
+        """Perform a course, or a flow that is made of courses.
+
+        Args:
+            order: what it orders; decides what a kill means.
+            flow: the course.
+            job_id: that it is about, where that is known.
+        """
         try:
-            return self._client.run(self._performed(enter(course), order))
+            return self._client.run(performed(flow, partial(self._perform, order=order)))
         except KeyboardInterrupt as interrupt:
             if self._kill_switch.job is None:
                 raise
@@ -109,21 +118,16 @@ class Driver:
             leaves(error, self._kill_switch.job, job_id or self._job_on_record() or order.job_id or "")
             raise
 
-    def _performed(self, course: Flow[Job], order: Order) -> Flow[Job]:
-        """The course as a flow that the client can run: what only a task can do is done here."""
-        with closing(course):
-            try:
-                step = next(course)
-                while True:
-                    try:
-                        outcome = yield from self._perform(step, order)
-                    except RenderjuiceError as error:
-                        step = course.throw(error)
-                    else:
-                        step = course.send(outcome)
-            except StopIteration as stop:
-                job: Job = stop.value
-                return job
+    def _course(self, order: Order) -> Course:
+        return Course(order, self.past(), self._client.operations, self._task.log)
+
+    def _job_on_record(self) -> str | None:
+        record = JobRecord.read(self._store.load())
+        return record.job_id if record is not None else None
+
+    def _published_id(self) -> str | None:
+        job_id: str | None = self._ti.xcom_pull(task_ids=self._task.task_id, key=xcom_keys.JOB_ID)
+        return job_id
 
     def _perform(self, step: Step[Any], order: Order) -> Flow[Any]:
         match step:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider._arguments import Argument, frames, plain_path, read_job_id, truth
+from renderjuice_provider.api._folders import folder
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceIncompleteError, RenderjuiceInputError
-from renderjuice_provider.api.redact import storable, story
+from renderjuice_provider.api.redact import story
 from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.frames import FrameCount, count_outputs, ordered_frames
 from renderjuice_provider.lifecycle.record import fingerprint
 from renderjuice_provider.lifecycle.unfinished import leaves
 from renderjuice_provider.operators._base import RenderjuiceOperator, storage_path
+from renderjuice_provider.operators._manifest import write_manifest
 from renderjuice_provider.operators._task_store import TaskStore
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 SLUG_LIFETIME = 3600
 """Seconds for which a retry uses an earlier upload. How long a slug really lives is not
 documented."""
-MANIFEST = PurePosixPath("manifest.json")
 
 
 class RenderjuiceUploadOperator(RenderjuiceOperator):
@@ -169,7 +168,7 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
             "empty": [file.place for file in report.files if not file.size],
         }
         found["complete"] = False if found["empty"] or not there else count.complete
-        manifest = _write_manifest(destination, report, count, found)
+        manifest = write_manifest(folder(destination), str(destination), report, count, found)
         self.log.info("%d frames and %d composites, %d bytes", len(report.frames), len(report.composites), report.size)
         if found["complete"] is False:
             self._report_missing(count, found["empty"], there)
@@ -219,14 +218,3 @@ def _expected(frames: Any) -> dict[str, Any]:
             f'expected_frames {frames!r} are not frame ranges: write ["1-24"] or ["1-10", "15"].'
         )
     return config
-
-
-def _write_manifest(destination: Any, report: DownloadReport, count: FrameCount, found: Mapping[str, Any]) -> str:
-    """Last of all, and in one piece."""
-    from renderjuice_provider.storage import folder, whole_file
-
-    requested = None if count.requested is None else sorted(count.requested)
-    content = report.to_json() | storable({"requested_frames": requested, **found}, most=float("inf"))
-    with whole_file(folder(destination), MANIFEST) as path:
-        path.write_text(json.dumps(content, indent=2) + "\n")
-    return f"{str(destination).rstrip('/')}/{MANIFEST}"

@@ -1,8 +1,13 @@
 """The operators, under their public names."""
 
-from renderjuice_provider._job_errors import RenderjuiceJobOverError, RenderjuiceOtherOrderError
+from renderjuice_provider._job_errors import (
+    RenderjuiceIncompleteError,
+    RenderjuiceJobOverError,
+    RenderjuiceOtherOrderError,
+)
 from renderjuice_provider.operators._cancel import RenderjuiceCancelJobOperator
 from renderjuice_provider.operators._files import RenderjuiceDownloadOperator, RenderjuiceUploadOperator
+from renderjuice_provider.operators._frames import RenderjuiceRenderFramesOperator
 from renderjuice_provider.operators._jobs import RenderjuiceCreateJobOperator, RenderjuiceValidateJobOperator
 from renderjuice_provider.operators._rendering import RenderjuiceRenderJobOperator, RenderjuiceRunJobOperator
 
@@ -10,8 +15,10 @@ __all__ = [
     "RenderjuiceCancelJobOperator",
     "RenderjuiceCreateJobOperator",
     "RenderjuiceDownloadOperator",
+    "RenderjuiceIncompleteError",
     "RenderjuiceJobOverError",
     "RenderjuiceOtherOrderError",
+    "RenderjuiceRenderFramesOperator",
     "RenderjuiceRenderJobOperator",
     "RenderjuiceRunJobOperator",
     "RenderjuiceUploadOperator",

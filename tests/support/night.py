@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 from renderjuice_emulator.fast import FastRenderer
 from renderjuice_emulator.rendering import RenderedFile, RenderFailedError, RenderOrder
 from renderjuice_emulator.testing import Emulator, write_scene
+from tools.started_runs import performed
 
 DAGS = Path(__file__).parents[2] / "dags"
 NIGHT = "2026-11-23"
@@ -110,7 +111,8 @@ class Studio:
         started, reported = self.emulator.ledger.renders_started(), len(Tracker.reported)
         uploads = self.emulator.ledger.count("create_upload")
         files, seconds = self._files(), self._seconds()
-        run = self.dags[dag_id].test(run_conf=conf)
+        with performed(self.dags):
+            run = self.dags[dag_id].test(run_conf=conf)
         return {
             "state": run.state,
             "tasks": {
@@ -135,12 +137,12 @@ class Studio:
         return sum(job.normalized_seconds for job in self.emulator.jobs.values())
 
     def _report(self, run: Any) -> dict[str, Any]:
-        """What `summarize` or `collect` returned."""
+        """What `report` or `collect` returned."""
         from airflow.models.xcom import XComModel
         from airflow.utils.session import create_session
 
         reported = XComModel.get_many(
-            run_id=run.run_id, key="return_value", task_ids=["summarize", "collect"], dag_ids=run.dag_id
+            run_id=run.run_id, key="return_value", task_ids=["report", "collect"], dag_ids=run.dag_id
         )
         with create_session() as session:
             found = session.scalars(reported).first()

@@ -1,0 +1,128 @@
+"""What became of a shot: its entry, a file that its run leaves for the night's report.
+
+    <destination>/nights/<night>/shots/<shot>.json
+
+It holds the last run of the shot that night. `deliver` writes `delivered`, `reject` writes
+`rejected`, and a task that fails for good writes `failed`. A run that was killed leaves nothing, or
+the entry of a run before it, so a reader looks at the runs as well: see `present_entry`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from stages.delivery import version_of
+from stages.storage import join, put_json, read_json
+
+JOBS = "jobs.json"
+"""In a layer's work folder: the jobs that were ordered into it, as
+`RenderjuiceRenderFramesOperator` leaves them."""
+RunState = Callable[[str], str | None]
+"""The state of a shot's run, by its id; None where Airflow does not know it."""
+
+
+def about(order: Mapping[str, Any], run_id: str) -> dict[str, Any]:
+    """What every entry of a shot says."""
+    return {
+        "shot": order["shot"],
+        "run_id": run_id,
+        "show": order["show"],
+        "layers": list(order["files"]),
+        "version": version_of(order["fingerprint"]),
+        "fingerprint": order["fingerprint"],
+        "order": dict(order),
+    } | ({"sequence": order["sequence"]} if "sequence" in order else {})
+
+
+def render_facts(renders: Iterable[Mapping[str, Any]], order: Mapping[str, Any], run_id: str) -> dict[str, Any]:
+    """What the renders of a run came to.
+
+    Args:
+        renders: what `RenderjuiceRenderFramesOperator` returned, for each layer that has ended.
+        order: of the shot. The work folders of its layers name the jobs of all others.
+        run_id: of the shot's run.
+
+    Returns:
+        `spent` (the seconds of each job; None where not known yet), `render_seconds`, their sum,
+        `frames_ordered` (frames that were to be there, over all layers), `frames_rendered` (frames
+        that were asked of Renderjuice, in all rounds) and `rounds` (the most of a layer).
+    """
+    renders = list(renders)
+    spent: dict[str, float | None] = dict.fromkeys(_jobs_on_record(order, run_id))
+    for render in renders:
+        spent |= render["jobs"]
+    return {
+        "spent": spent,
+        "render_seconds": total(spent),
+        "frames_ordered": sum(render["frames_requested"] or 0 for render in renders),
+        "frames_rendered": sum(render["frames_ordered"] or 0 for render in renders),
+        "rounds": max((render["rounds"] for render in renders), default=0),
+    }
+
+
+def total(spent: Mapping[str, float | None]) -> float:
+    """Seconds in all, without those that are not known."""
+    return round(sum(seconds or 0.0 for seconds in spent.values()), 3)
+
+
+def _jobs_on_record(order: Mapping[str, Any], run_id: str) -> list[str]:
+    found = [job for layer in order["files"] for job in read_json(join(order["work"], layer, JOBS)) or ()]
+    return [job["job_id"] for job in found if job.get("run_id") == run_id and job.get("job_id")]
+
+
+def write_entry(entry: Mapping[str, Any], place: str) -> str:
+    """Write an entry in place of the one before it, and return where it is.
+
+    What earlier runs of the same night spent on this shot was paid, and is kept as `spent_before`.
+    """
+    before = read_entry(place)
+    earlier = before.get("spent_before", {})
+    if before and before.get("run_id") != entry["run_id"]:
+        earlier = earlier | before.get("spent", {})
+    folder, _, name = place.rpartition("/")
+    return put_json(folder, name, dict(entry) | ({"spent_before": earlier} if earlier else {}))
+
+
+def read_entry(place: str) -> dict[str, Any]:
+    """The entry there; empty when there is none."""
+    found = read_json(place)
+    return found if isinstance(found, dict) and isinstance(found.get("state"), str) else {}
+
+
+def present_entry(
+    planned: Mapping[str, Any], entry: Mapping[str, Any], run_state: RunState, tasks: Callable[[str], Sequence[str]]
+) -> dict[str, Any]:
+    """The entry of a shot as it is now, whatever was killed, or run again by hand, since.
+
+    Args:
+        planned: `run_id` of the run that the nightly started, `order` of its shot, and `replaces`,
+            the run whose entry was there before.
+        entry: what is there now; empty for nothing.
+        run_state: see `RunState`.
+        tasks: the tasks of a run that did not end well.
+
+    Returns:
+        The entry. A run that failed and left none of its own gets one that says `failed`.
+    """
+    order, run_id = planned["order"], planned["run_id"]
+    if entry.get("run_id") not in {None, run_id, planned.get("replaces")}:
+        run_id = entry["run_id"]  # another run came after ours, such as one by hand
+    state = run_state(run_id)
+    if entry.get("run_id") == run_id:
+        if state == "success":
+            # Only the last task can have failed, and have been cleared: the others write anew.
+            gone = {"state": "delivered", "reason": None, "task": None} if entry["state"] == "failed" else {}
+            return {name: value for name, value in (dict(entry) | gone).items() if value is not None}
+        if state is None or (state == "failed" and entry["state"] != "delivered"):
+            return dict(entry)
+    else:
+        entry = about(order, run_id)
+    wrong = ", ".join(tasks(run_id))
+    reason = {
+        "failed": f"its run {run_id} failed; see the log of {wrong or 'its tasks'}",
+        "success": f"its run {run_id} ended without a delivery",
+        None: "it was not started; see the log of its row",
+    }.get(state, f"its run {run_id} is not over yet")
+    facts = render_facts((), order, run_id) if not entry.get("spent") else {}
+    return {**entry, **facts, "state": "failed", "reason": reason, "task": wrong.partition(",")[0]}

@@ -1,0 +1,71 @@
+"""A folder that frames are rendered into, as the rounds see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from renderjuice_provider.api._folders import Folder
+from renderjuice_provider.api._paths import PlannedFile
+from renderjuice_provider.api.report import DownloadReport
+from renderjuice_provider.frames import FrameCount
+
+
+@dataclass(frozen=True)
+class OrderedJob:
+    """A job that was ordered for the folder, as its `jobs.json` names it.
+
+    Attributes:
+        job_id: the job.
+        run_id: of the DAG run that ordered it.
+        render_config: as it was ordered.
+        ordered_at: the time, in ISO 8601.
+        scene: SHA-256 of the scene's file; None where it lay in an object store.
+    """
+
+    job_id: str
+    run_id: str
+    render_config: dict[str, Any]
+    ordered_at: str
+    scene: str | None = None
+
+
+class FrameFolder(Protocol):
+    """All of this may block: a flow does it in a thread.
+
+    Attributes:
+        where: the folder, for messages.
+        target: the same, to put files into.
+    """
+
+    where: str
+    target: Folder
+
+    def jobs(self) -> list[OrderedJob]:
+        """What was ordered for this folder, oldest first."""
+        ...
+
+    def note(self, job: OrderedJob) -> bool:
+        """Add a job. False when it was there already."""
+        ...
+
+    def is_there(self, planned: PlannedFile) -> bool:
+        """Whether an output is there and whole."""
+        ...
+
+    def add(self, report: DownloadReport) -> None:
+        """These files were downloaded."""
+        ...
+
+    def count(self, orders: Iterable[Any], analysis: Any) -> FrameCount:
+        """What is there and whole, and what is missing."""
+        ...
+
+    def has_frames(self) -> bool:
+        """Whether any frame is there and whole."""
+        ...
+
+    def write_manifest(self, job_id: str | None, count: FrameCount) -> str:
+        """Describe the whole folder. Returns the path of the manifest."""
+        ...

@@ -1,0 +1,206 @@
+"""A folder of frames, here or in any object store: what is there, and whether it is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from renderjuice_provider.api._folders import LocalFolder, folder, whole_file
+from renderjuice_provider.api._paths import PlannedFile
+from renderjuice_provider.api.errors import RenderjuiceInputError
+from renderjuice_provider.api.report import DownloadedFile, DownloadReport
+from renderjuice_provider.frames import FrameCount, count_outputs
+from renderjuice_provider.lifecycle.frame_folder import OrderedJob
+from renderjuice_provider.operators._manifest import MANIFEST, write_manifest
+
+JOBS = PurePosixPath("jobs.json")
+_KINDS = {"frames": "frame", "composites": "composite"}
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file that is there. `stamp` is another one once it was replaced."""
+
+    place: str
+    size: int
+    stamp: Any
+
+    @property
+    def kind(self) -> str:
+        return _KINDS[self.place.partition("/")[0]]
+
+
+class FilesOfFrames:
+    """See `renderjuice_provider.lifecycle.frame_folder.FrameFolder`.
+
+    Args:
+        destination: a local path, or an `ObjectStoragePath`.
+        is_whole: whether the file of a frame, at a local path, can be used; None for any that is
+            not empty.
+    """
+
+    def __init__(self, destination: Any, is_whole: Callable[[Path], bool] | None) -> None:
+        self.where = str(destination).rstrip("/")
+        self.target = folder(destination)
+        self._is_whole = is_whole
+        self._labels: dict[str, tuple[str | None, str | None]] = {}
+        """View and node by place, as Renderjuice says."""
+        self._hashes: dict[str, tuple[int, str]] = {}
+        """Size and SHA-256 by place, of what was downloaded."""
+        self._checked: dict[_File, bool] = {}
+        self._read_manifest()
+
+    def jobs(self) -> list[OrderedJob]:
+        """See `FrameFolder`.
+
+        Raises:
+            RenderjuiceInputError: when they cannot be read: one of them may render, and cost money.
+        """
+        text = self._text(JOBS)
+        if text is None:
+            return []
+        try:
+            return [
+                OrderedJob(**{name: each.get(name) for name in OrderedJob.__annotations__}) for each in json.loads(text)
+            ]
+        except (ValueError, TypeError, AttributeError) as error:
+            raise RenderjuiceInputError(
+                f"{self.where}/{JOBS} cannot be read ({error}), and says which jobs may render: if none does, remove it."
+            ) from error
+
+    def note(self, job: OrderedJob) -> bool:
+        """See `FrameFolder`."""
+        noted = self.jobs()
+        if job.job_id in {each.job_id for each in noted}:
+            return False
+        content = [{name: value for name, value in asdict(each).items() if value is not None} for each in [*noted, job]]
+        with whole_file(self.target, JOBS) as path:
+            path.write_text(json.dumps(content, indent=2) + "\n")
+        return True
+
+    def is_there(self, planned: PlannedFile) -> bool:
+        """See `FrameFolder`."""
+        place = str(planned.place)
+        self._labels[place] = (planned.view, planned.node)
+        file = self._files().get(place)
+        return file is not None and self._whole(file)
+
+    def add(self, report: DownloadReport) -> None:
+        """See `FrameFolder`."""
+        for file in report.files:
+            self._labels[file.place] = (file.view, file.node)
+            self._hashes[file.place] = (file.size, file.sha256)
+        self._listed = None
+
+    def count(self, orders: Iterable[Any], analysis: Any) -> FrameCount:
+        """See `FrameFolder`."""
+        there = [self._described(file, "") for file in self._files().values() if self._whole(file)]
+        return count_outputs(orders, there, analysis=analysis)
+
+    def has_frames(self) -> bool:
+        """See `FrameFolder`."""
+        return any(file.kind == "frame" and self._whole(file) for file in self._files().values())
+
+    def write_manifest(self, job_id: str | None, count: FrameCount) -> str:
+        """See `FrameFolder`."""
+        files = sorted(self._files().values(), key=lambda file: file.place)
+        report = DownloadReport(job_id or "", tuple(self._described(file, self._sha256(file)) for file in files))
+        damaged = [file.place for file in files if not self._whole(file)]
+        found = {
+            "missing_frames": list(count.missing),
+            "missing": [gap.to_json() for gap in count.gaps],
+            "empty": damaged,
+            "complete": count.complete,
+        }
+        return write_manifest(self.target, self.where, report, count, found)
+
+    # Files
+
+    _listed: dict[str, _File] | None = None
+
+    def _files(self) -> dict[str, _File]:
+        """By place; listed once, until something is added."""
+        if self._listed is None:
+            self._listed = {
+                file.place: file for file in self._list() if not PurePosixPath(file.place).name.startswith(".")
+            }
+        return self._listed
+
+    def _list(self) -> Iterator[_File]:
+        if isinstance(self.target, LocalFolder):
+            root = self.target.root
+            for kind in _KINDS:
+                for path in root.joinpath(kind).rglob("*"):
+                    if path.is_file():
+                        stat = path.stat()
+                        yield _File(path.relative_to(root).as_posix(), stat.st_size, stat.st_mtime_ns)
+            return
+        store, root = self._store()
+        store.invalidate_cache()
+        for kind in _KINDS:
+            for path, about in store.find(f"{root}/{kind}", detail=True).items():
+                stamp = str(about.get("ETag") or about.get("mtime") or about.get("created"))
+                yield _File(path.removeprefix(f"{root}/"), about["size"] or 0, stamp)
+
+    def _store(self) -> tuple[Any, str]:
+        """The fsspec file system of a remote folder, and its path there."""
+        remote: Any = self.target
+        return remote.root.fs, str(remote.root.fs._strip_protocol(remote.root.path)).rstrip("/")  # noqa: SLF001
+
+    def _whole(self, file: _File) -> bool:
+        """Frames are asked about; of anything else it is enough that it is not empty."""
+        if self._is_whole is None or file.kind != "frame" or not file.size:
+            return bool(file.size)
+        if file not in self._checked:
+            with self._local(file) as path:
+                self._checked[file] = bool(self._is_whole(path))
+        return self._checked[file]
+
+    @contextmanager
+    def _local(self, file: _File) -> Iterator[Path]:
+        if isinstance(self.target, LocalFolder):
+            yield self.target.root / file.place
+            return
+        store, root = self._store()
+        with TemporaryDirectory(prefix="renderjuice-") as here:
+            copy = Path(here, PurePosixPath(file.place).name)
+            store.get_file(f"{root}/{file.place}", str(copy))
+            yield copy
+
+    def _described(self, file: _File, sha256: str) -> DownloadedFile:
+        view, node = self._labels.get(file.place) or _labels_in(file.place)
+        return DownloadedFile(file.place, file.kind, file.size, sha256, view, node)
+
+    def _sha256(self, file: _File) -> str:
+        size, sha256 = self._hashes.get(file.place, (None, ""))
+        if size == file.size:
+            return sha256
+        with self._local(file) as path, path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+
+    def _text(self, name: PurePosixPath) -> str | None:
+        root: Any = self.target.root  # type: ignore[attr-defined]
+        try:
+            return str((root / str(name)).read_text())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def _read_manifest(self) -> None:
+        """What an earlier process knew of the files. A manifest that is not ours says nothing."""
+        with suppress(ValueError, TypeError, KeyError, AttributeError):
+            for file in json.loads(self._text(MANIFEST) or "{}").get("files", ()):
+                self._labels[file["place"]] = (file.get("view"), file.get("node"))
+                self._hashes[file["place"]] = (file["size"], file["sha256"])
+
+
+def _labels_in(place: str) -> tuple[str | None, str | None]:
+    """View and node in a place that nobody described: see `renderjuice_provider.api._paths`."""
+    kind, *folders, _ = place.split("/")
+    label = next((part for part in folders if not part.startswith("copy-")), None)
+    return (label, None) if kind == "frames" else (None, label)
