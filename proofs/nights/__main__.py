@@ -21,11 +21,10 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from proofs.nights import real, table
-from proofs.nights.night import Outcome, Studio
+from proofs.nights.night import Outcome, run, start
 from proofs.nights.studio import plan
 
 NIGHTS, REAL_NIGHTS, SHOTS = 50, 3, 20
-_studio: Studio
 
 
 def main() -> None:
@@ -48,10 +47,8 @@ def main() -> None:
     else:
         workers = min(options.workers, len(nights))
         # A fresh interpreter each: Airflow reads its settings when it is imported.
-        pool = ProcessPoolExecutor(
-            workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(folder,)
-        )
-        runs = pool.map(_night, nights)
+        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=start, initargs=(folder,))
+        runs = pool.map(run, nights)
     outcomes: list[Outcome] = []
     for outcome in runs:
         outcomes.append(outcome)
@@ -60,15 +57,6 @@ def main() -> None:
     if table.complaints(outcomes):
         sys.exit(f"What the runs left: {folder}")
     shutil.rmtree(folder)
-
-
-def _start(folder: Path) -> None:
-    global _studio  # noqa: PLW0603 - one for each process
-    _studio = Studio(folder / str(os.getpid()))
-
-
-def _night(night: object) -> Outcome:
-    return _studio.night(night)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

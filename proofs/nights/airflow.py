@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from proofs.nights.evidence import Entries
 from renderjuice_emulator.testing import Emulator
 
 DAGS = Path(__file__).parents[2] / "dags"
@@ -56,3 +57,17 @@ class ShotDag:
     def run(self, conf: Mapping[str, Any]) -> str:
         """Run it to its end; the run's state."""
         return str(self._dag.test(run_conf=dict(conf), logical_date=None).state)
+
+    @staticmethod
+    def summary(destination: Path, night: str) -> Entries:
+        """Write the summary of a night as its `report` does; its entries."""
+        from stages import summary
+        from stages.spending import add_costs
+
+        where = destination / "nights" / night
+        entries = add_costs(
+            [json.loads(path.read_text()) for path in where.glob("shots/*.json")], "renderjuice_default"
+        )
+        summary.keep(str(destination), night, entries)
+        found: Entries = json.loads((where / "summary.json").read_text())["shots"]
+        return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -94,4 +93,18 @@ class Studio:
         }
         for shot in night.shots:
             self._dag.run(conf | {"shot": shot.name})
-        return {path.stem: json.loads(path.read_text()) for path in folder.glob("deliveries/nights/*/shots/*.json")}
+        return self._dag.summary(folder / "deliveries", night.date)
+
+
+_studio: Studio
+
+
+def start(folder: Path) -> None:
+    """Make the studio of this process, in a folder of its own below `folder`."""
+    global _studio  # noqa: PLW0603 - a pool of processes hands nothing else from its start to its work
+    _studio = Studio(folder / str(os.getpid()))
+
+
+def run(night: Night) -> Outcome:
+    """`Studio.night`, in the studio of this process."""
+    return _studio.night(night)
