@@ -11,12 +11,12 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param
 from stages.defaults import DELIVERIES, POOL, QUALITIES, SHOT_DAG, SHOT_LIST, WORK, task_defaults
-from stages.stand_in import RenderjuiceRenderFramesOperator
 from stages.tasks import LAYER, composite, decide, deliver, is_whole, note_failure, reject, take_order
 from stages.tracker import tracker_task
 
 from renderjuice_provider.operators.renderjuice import (
     RenderjuiceCreateJobOperator,
+    RenderjuiceRenderFramesOperator,
     RenderjuiceUploadOperator,
     RenderjuiceValidateJobOperator,
 )

@@ -24,14 +24,26 @@ except ImportError:
     from airflow.providers.standard.utils.skipmixin import XCOM_SKIPMIXIN_FOLLOWED, XCOM_SKIPMIXIN_KEY
     from airflow.timetables.trigger import CronTriggerTimetable  # type: ignore[assignment]
 
+try:
+    from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
+except ImportError:
+    from airflow.sdk.definitions.deadline import (  # type: ignore[no-redef, attr-defined]
+        AsyncCallback,
+        DeadlineAlert,
+        DeadlineReference,
+    )
+
 __all__ = [
     "XCOM_SKIPMIXIN_FOLLOWED",
     "XCOM_SKIPMIXIN_KEY",
     "AirflowFailException",
     "AirflowNotFoundException",
     "AirflowSkipException",
+    "AsyncCallback",
     "BaseBranchOperator",
     "CronTriggerTimetable",
+    "DeadlineAlert",
+    "DeadlineReference",
     "DownstreamTasksSkipped",
     "conf",
 ]

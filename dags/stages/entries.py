@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from stages.decisions import layers_of
 from stages.delivery import version_of
 from stages.storage import join, put_json, read_json
 
@@ -28,7 +29,7 @@ def about(order: Mapping[str, Any], run_id: str) -> dict[str, Any]:
         "shot": order["shot"],
         "run_id": run_id,
         "show": order["show"],
-        "layers": list(order["files"]),
+        "layers": layers_of(order),
         "version": version_of(order["fingerprint"]),
         "fingerprint": order["fingerprint"],
         "order": dict(order),
@@ -67,7 +68,7 @@ def total(spent: Mapping[str, float | None]) -> float:
 
 
 def _jobs_on_record(order: Mapping[str, Any], run_id: str) -> list[str]:
-    found = [job for layer in order["files"] for job in read_json(join(order["work"], layer, JOBS)) or ()]
+    found = [job for layer in layers_of(order) for job in read_json(join(order["work"], layer, JOBS)) or ()]
     return [job["job_id"] for job in found if job.get("run_id") == run_id and job.get("job_id")]
 
 

@@ -22,7 +22,7 @@ from stages.composite import VIEWS
 from stages.decisions import CAPS, SETTINGS, frame_numbers, frame_ranges
 from stages.defaults import QUALITIES
 from stages.shot_list import ListedShot, load_shot_list
-from stages.shot_models import LAYERS, Frames
+from stages.shot_models import ONE_LAYER, Frames, sequence_of
 from stages.storage import join, sha256, storage
 
 PIPELINE = 1
@@ -109,9 +109,11 @@ def make_order(
     return {
         "shot": shot.name,
         "show": shot.show,
-        "sequence": shot.name.partition("_")[0],
+        "sequence": shot.sequence or sequence_of(shot.name),
         "night": date_of(night),
         "fingerprint": mark,
+        "layers": list(shot.files),  # PostgreSQL sorts the keys of what Airflow keeps there as JSON
+        "blends": shot.blends,
         "files": shot.files,
         "content": dict(content),
         "frames": frames,
@@ -146,6 +148,8 @@ def fingerprint(shot: ListedShot, content: Mapping[str, str], quality: str, *, f
     }
     if list(content) not in _ONCE_KNOWN:  # their fingerprints are those of deliveries that are there
         decisive["layers"] = list(content)
+    if shot.blends:
+        decisive["blends"] = shot.blends
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
@@ -202,5 +206,5 @@ def _of_file(file: str) -> ListedShot:
         raise ValueError(f"No shot can be named after {file}: rename it, or put it into the shot list")
     render = {"colorManagementPreset": "default"}
     return ListedShot(
-        name=name, show="", files={LAYERS[0]: file}, frames=None, fps=None, priority=50, hero=False, render=render
+        name=name, show="", files={ONE_LAYER: file}, frames=None, fps=None, priority=50, hero=False, render=render
     )

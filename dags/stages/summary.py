@@ -1,4 +1,4 @@
-"""What became of a night: text for on-call, and JSON for programs and for repairs."""
+"""What became of a night: text for on-call, and JSON for programs and for the nights after it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from stages.records import Summary, read_record
 from stages.storage import join, put_json, put_text
 
 STATES = ("delivered", "skipped", "rejected", "failed")
+_COUNTS = frozenset({"frames_ordered", "frames_rendered"})
 _MOST_SHOWN = 20
+_MOST_NOTED = 3
+_LONGEST_REASON = 120
+_LONGEST_NOTE = 600
+"""Characters. Airflow takes a note of 1000."""
+_VERSION = 8
+"""Characters of a version that a person compares."""
 _INSTANCE = re.compile(r"(.+)_(\d+)")
 _OVER = frozenset({"success", "skipped", "failed", "upstream_failed", "removed"})
 
@@ -109,11 +116,7 @@ def as_text(found: Mapping[str, Any]) -> str:
     """A report as Markdown, which also reads well in a log."""
     lines = [f"# Night of {found['night']}", ""]
     counts = [f"{len(found[state])} {state}" for state in STATES]
-    unknown = len(found.get("jobs_of_unknown_cost", ()))
-    lines.append(
-        f"{', '.join(counts)}; {found['frames']} frames, {found['render_seconds']} render seconds"
-        + (f", and what {unknown} jobs cost that could not be read" if unknown else "")
-    )
+    lines.append(f"{', '.join(counts)}; {found['frames']} frames, {_cost(found)}")
     for state in STATES:
         if found[state]:
             lines += ["", f"## {state.capitalize()}", ""]
@@ -131,14 +134,53 @@ def alarm(found: Mapping[str, Any]) -> str:
     shown = [f"{shot}: {reason}" for shot, reason in failed[:_MOST_SHOWN]]
     shown += [f"... and {len(failed) - _MOST_SHOWN} more"] if len(failed) > _MOST_SHOWN else []
     next_step = (
-        f"Next: Trigger renderjuice_rerender_failed with date {found['night']}: it renders only the frames that are missing. "
-        "To render a whole shot again, and pay it again, clear it from `create` on: click `create` of the shot, then Clear Task "
-        "Instance with Downstream."
+        f"Next: open the run of the shot and Clear it, or trigger renderjuice_nightly with date {found['night']} and failed_only: "
+        "only the frames that are missing are rendered."
     )
-    money = f"This run spent {found['render_seconds']} render seconds, those of failed and killed renders included."
+    money = f"This run spent {_cost(found)}, those of failed and killed renders included."
     return "\n".join(
         [f"{count}. {shown[0]}" if len(shown) == 1 else "\n".join([f"{count}:", *shown]), money, next_step]
     )
+
+
+def short(found: Mapping[str, Any]) -> str:
+    """A report in one line, for the note of the nightly's run."""
+    counts = [f"{len(found[state])} {state}" for state in STATES]
+    if failed := sorted(found["failed"].items()):
+        named = [f"{shot}: {_clip(reason, _LONGEST_REASON)}" for shot, reason in failed[:_MOST_NOTED]]
+        named += [f"{len(failed) - _MOST_NOTED} more"] if len(failed) > _MOST_NOTED else []
+        counts[-1] += f" ({'; '.join(named)})"
+    return f"{', '.join(counts)}; {_cost(found)}"
+
+
+def short_of_shot(entry: Mapping[str, Any]) -> str:
+    """An entry in one line, for the note of the shot's own run."""
+    state, running = entry["state"], entry.get("still_rendering")
+    if state == "delivered":
+        facts = [f"delivered {str(entry.get('version') or '')[:_VERSION]}".rstrip(), f"{entry.get('frames', 0)} frames"]
+        rounds = entry.get("rounds")
+        facts += [f"{rounds} rounds" if rounds != 1 else "1 round"] if rounds is not None else []
+        facts += ["not complete"] if entry.get("missing") else []
+    else:
+        facts = [f"{state}: {_clip(_line(entry | {'still_rendering': ()}), _LONGEST_NOTE)}"]
+    spent = entry.get("spent") or {}
+    facts += [f"{_sum(spent):,.0f} s"] if any(seconds is not None for seconds in spent.values()) else []
+    unknown = sum(seconds is None for seconds in spent.values())
+    facts += [f"{'1 job' if unknown == 1 else f'{unknown} jobs'} of unknown cost"] if unknown else []
+    facts += [f"still rendering, and being paid: {', '.join(running)}"] if running else []
+    return ", ".join(facts)
+
+
+def _cost(found: Mapping[str, Any]) -> str:
+    """What a night cost. Jobs whose cost is not known are named beside it, never counted as 0."""
+    unknown = len(found.get("jobs_of_unknown_cost", ()))
+    jobs = "1 job" if unknown == 1 else f"{unknown} jobs"
+    seconds = f"{found['render_seconds']:,.1f}".removesuffix(".0")
+    return f"{seconds} render seconds" + (f", and {jobs} of unknown cost" if unknown else "")
+
+
+def _clip(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def keep(destination: str, night: str, entries: Sequence[Mapping[str, Any]]) -> str:
@@ -157,8 +199,11 @@ def keep(destination: str, night: str, entries: Sequence[Mapping[str, Any]]) -> 
         before = shots.get(entry["shot"], {})
         if entry["state"] == "skipped" and before.get("state") == "delivered":
             continue
-        spent = before.get("spent", {}) | entry.get("spent", {})
-        now = {name: value for name, value in entry.items() if name != "carried_over"}
+        own = entry.get("spent", {})
+        spent = before.get("spent", {}) | own
+        # Counts of frames that do not cover all these jobs would make a frame look too dear.
+        left_out = {"carried_over"} | (_COUNTS if spent.keys() - own.keys() else frozenset())
+        now = {name: value for name, value in entry.items() if name not in left_out}
         shots[entry["shot"]] = now | ({"spent": spent, "render_seconds": _sum(spent)} if spent else {})
     put_text(where, "summary.md", as_text(report(night, list(shots.values()))))
     return put_json(where, "summary.json", {"night": night, "shots": shots})
@@ -172,6 +217,7 @@ def _line(entry: Mapping[str, Any]) -> str:
     """A shot's line in a report."""
     line = " ".join(str(entry.get("reason") or _delivered(entry)).split())
     line = line.removeprefix(f"{entry['shot']} failed: ")  # as a render's own error begins
+    line += f" [run {entry['run_id']}]" if entry["state"] == "failed" and entry.get("run_id") else ""
     running = ", ".join(entry.get("still_rendering", ()))
     return f"{line} (still rendering, and being paid: {running})" if running else line
 

@@ -52,9 +52,11 @@ def take_order(**context: Any) -> list[dict[str, str]]:
         raise AirflowSkipException(f"{order['shot']} is {reason}")
     if note := pool_note():
         _log.info(note)
-    ti.xcom_push("layers", list(order["files"]))
+    ti.xcom_push("layers", order["layers"])
     ti.xcom_push("order", order)
-    return [{"file_path": file, "destination": f"{order['work']}/{layer}"} for layer, file in order["files"].items()]
+    return [
+        {"file_path": order["files"][layer], "destination": f"{order['work']}/{layer}"} for layer in order["layers"]
+    ]
 
 
 def _no_use(ti: Any, order: dict[str, Any], entry: dict[str, Any]) -> str:
@@ -78,12 +80,12 @@ def decide(order: dict[str, Any], found: Any, **context: Any) -> str:
     """
     from stages.decisions import decide as decide_shot
 
-    decision = storable(decide_shot(order, dict(zip(order["files"], found, strict=True))))
+    decision = storable(decide_shot(order, dict(zip(order["layers"], found, strict=True))))
     ti = context["ti"]
     ti.xcom_push("decision", decision)
     if decision["branch"] == "reject":
         return "reject"
-    ti.xcom_push("configs", [decision["configs"][layer] for layer in order["files"]])
+    ti.xcom_push("configs", [decision["configs"][layer] for layer in order["layers"]])
     _log.info("%s settings: %s", decision["branch"], decision["why"])
     return "render"
 
@@ -107,7 +109,7 @@ def is_whole(path: Path) -> bool:
 
 @task
 def composite(order: dict[str, Any], decision: dict[str, Any]) -> dict[str, Any]:
-    """Lay the layers over each other, ready for display; see `stages.composite`."""
+    """Lay the layers on each other, ready for display; see `stages.composite`."""
     from stages.composite import composite as composite_layers
     from stages.decisions import frame_numbers
     from stages.storage import join, local_copy, local_result
@@ -116,11 +118,12 @@ def composite(order: dict[str, Any], decision: dict[str, Any]) -> dict[str, Any]
     preset = order["render"].get("colorManagementPreset", "default")
     with ExitStack() as stack:
         layers = {
-            layer: stack.enter_context(local_copy(join(order["work"], layer, "frames"))) for layer in order["files"]
+            layer: stack.enter_context(local_copy(join(order["work"], layer, "frames"))) for layer in order["layers"]
         }
         result = stack.enter_context(local_result(folder))
         with no_use_to_retry(order["shot"], _TO_GO_ON):
-            found = composite_layers(layers, frame_numbers(decision["frames"]), result, preset=preset)
+            numbers = frame_numbers(decision["frames"])
+            found = composite_layers(layers, numbers, result, preset=preset, blends=order["blends"])
     return found | {"folder": folder}
 
 

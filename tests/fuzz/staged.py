@@ -23,12 +23,14 @@ _LONGEST_LIST = 50_000
 """Characters: some hundreds of shots. PyYAML reads 200,000 in a second."""
 LIST = {
     "show": "Juice",
+    "layers": ["base", "over", "glow"],
     "defaults": {"fps": 24, "render": {"colorManagementPreset": "default"}},
     "shots": [
         {"name": "sh010", "file": "a.blend", "frames": "1-24", "priority": 60, "hero": True},
         {
             "name": "sh020",
-            "layers": {"base": "a.blend", "over": "b.blend"},
+            "sequence": "one",
+            "layers": {"base": "a.blend", "over": "b.blend", "glow": {"file": "b.blend", "blend": "add"}},
             "frames": ["1-3", 7],
             "render": {"fps": 25},
         },
@@ -44,7 +46,7 @@ shots:
     file: a.blend
     frames: 1-24
   - name: sh020
-    layers: {base: a.blend, over: b.blend}
+    layers: {base: a.blend, over: b.blend, glow: {file: b.blend, blend: add}}
     frames: [1-3, 7]
     render: {sampleCount: 64, outputSettings: {colorDepth: 16}}
 """
@@ -96,7 +98,8 @@ def _lists(chance: Chance) -> None:
     text = chance.changed_text(YAML) if way < 0.5 else json.dumps(chance.changed(LIST)) if way < 0.9 else chance.text()
     shots, problems = shot_list.check_shot_list(text[:_LONGEST_LIST], str(_FOLDER))
     for shot in shots:
-        assert "/" not in shot.name
+        assert not any("/" in name for name in (shot.name, shot.sequence, *shot.files))
+        assert next(iter(shot.files)) not in shot.blends
     for problem in problems:
         assert str(problem)
 

@@ -73,7 +73,7 @@ def test_a_render_that_was_killed_or_of_which_nobody_knows_is_not_a_free_render(
     reported = report(NIGHT, found)
     assert (reported["render_seconds"], reported["jobs_of_unknown_cost"]) == (185.0, ["2"])
     assert reported["failed"]["b"].endswith("(still rendering, and being paid: 3)")
-    assert "185.0 render seconds, and what 1 jobs cost that could not be read" in as_text(reported)
+    assert "185 render seconds, and 1 job of unknown cost" in as_text(reported)
 
 
 def test_a_job_that_was_never_ordered_to_render_cost_nothing_and_one_that_was_is_never_free():
@@ -107,7 +107,7 @@ def test_what_earlier_jobs_of_the_night_cost_is_not_forgotten_and_not_counted_tw
     kept = json.loads(Path(keep(str(tmp_path), NIGHT, [repaired])).read_text())
 
     assert kept["shots"]["a"]["render_seconds"] == 190.0
-    assert "3 frames, 190.0 render seconds" in Path(tmp_path, "nights", NIGHT, "summary.md").read_text()
+    assert "3 frames, 190 render seconds" in Path(tmp_path, "nights", NIGHT, "summary.md").read_text()
     assert report(NIGHT, [repaired])["render_seconds"] == 7.0
 
 
@@ -122,8 +122,9 @@ def test_the_alarm_begins_with_shot_and_reason_and_ends_with_what_to_do():
     lines = alarm(report(NIGHT, [one])).splitlines()
 
     assert lines[0] == "1 shot failed. ice: RENDER_ERROR: frame 4 could not be rendered"
-    assert "9.0 render seconds" in lines[1]
-    assert "renderjuice_rerender_failed with date 2026-11-23" in lines[2]
+    assert "9 render seconds" in lines[1]
+    assert "open the run of the shot and Clear it" in lines[2]
+    assert "trigger renderjuice_nightly with date 2026-11-23 and failed_only" in lines[2]
     many = alarm(report(NIGHT, [one | {"shot": f"s{number:02}"} for number in range(30)])).splitlines()
     assert (many[0], many[1].partition(":")[0], many[21]) == ("30 shots failed:", "s00", "... and 10 more")
 
@@ -197,7 +198,7 @@ def test_the_files_report_the_whole_night_and_a_later_run_changes_only_its_own_s
     shots = json.loads(Path(path).read_text())["shots"]
     assert {name: entry["state"] for name, entry in shots.items()} == {"a": "delivered", "b": "delivered"}
     text = Path(path).with_name("summary.md").read_text()
-    assert "2 delivered, 0 skipped, 0 rejected, 0 failed; 30 frames, 7.0 render seconds" in text
+    assert "2 delivered, 0 skipped, 0 rejected, 0 failed; 30 frames, 7 render seconds" in text
 
 
 def test_what_an_earlier_run_spent_is_not_counted_again():

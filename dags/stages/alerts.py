@@ -1,0 +1,42 @@
+"""An alert for a night that is late: "not delivered by 07:00"."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+from renderjuice_provider.notifications.deadline import log_missed_deadline
+from renderjuice_provider.notifications.renderjuice import RenderjuiceNotifier
+from stages.compat import AsyncCallback, DeadlineAlert, DeadlineReference
+
+HOURS = float(os.environ.get("RENDERJUICE_DEADLINE_HOURS", "9"))
+"""Hours after which a night is late, counted from when its run was queued. Nine, because the night
+starts at 22:00 and people come at 07:00. 0 for no alert."""
+NOTIFY = os.environ.get("RENDERJUICE_NOTIFY", "")
+"""The connection of the chat that gets the alert: see `RenderjuiceNotifier`. Without one, the
+triggerer logs it."""
+MESSAGE = (
+    "Not delivered in time: run {{ dag_run.run_id }} of {{ dag_run.dag_id }} should have been over at "
+    "{{ deadline.deadline_time }}. Open it in Airflow: its tasks show what it waits for."
+)
+
+
+def late(hours: float = HOURS, connection: str = NOTIFY) -> DeadlineAlert | None:
+    """For `DAG(deadline=...)`: a message, once, when a run is not over after `hours`.
+
+    The run itself goes on. The triggerer sends the message, so it comes while workers are busy too.
+
+    Args:
+        hours: from when the run was queued; 0 for no alert.
+        connection: the chat's; empty to log only.
+    """
+    if not hours:
+        return None
+    callback = (
+        AsyncCallback(RenderjuiceNotifier, {"http_conn_id": connection, "message": MESSAGE})
+        if connection
+        else AsyncCallback(log_missed_deadline)
+    )
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=timedelta(hours=hours), callback=callback
+    )
