@@ -154,5 +154,5 @@ def test_a_shot_that_a_list_does_not_have_is_an_error_that_names_the_nearest(lis
 def test_a_list_that_is_wrong_as_a_whole_is_refused_for_one_shot_too(listed, tmp_path):
     (tmp_path / "shots.yaml").write_text(LAYERED.format("laiers: [a]", "{a: a.blend}"))
 
-    with pytest.raises(ShotListError, match="line 2: unknown key 'laiers'"):
+    with pytest.raises(ShotListError, match="cannot be used for cit_010_label:\nline 2: unknown key 'laiers'"):
         load_shot_list(str(tmp_path / "shots.yaml"), only="cit_010_label")
