@@ -41,6 +41,12 @@ ROUNDS = 3
 is no accident."""
 
 
+def _folder(value: Any, name: str) -> Any:
+    if value is None or value in ("", "None"):
+        raise RenderjuiceInputError(f"{name} must be a folder; got {value!r}.")
+    return plain_path(value, name)
+
+
 class RenderjuiceRenderFramesOperator(JobOperator):
     """Render what a folder of frames lacks, download it, and go on until the folder is whole.
 
@@ -117,7 +123,7 @@ class RenderjuiceRenderFramesOperator(JobOperator):
     template_fields_renderers = {"render_config": "json"}  # noqa: RUF012
     file_path = Argument(plain_path)
     render_config = Argument(plain_config)
-    destination = Argument(plain_path)
+    destination = Argument(_folder)
     rounds = Argument(count)
     cancel_on_kill = Argument(truth)
     cancel_on_timeout = Argument(truth)
@@ -159,7 +165,7 @@ class RenderjuiceRenderFramesOperator(JobOperator):
         return Order(
             JobStatus.COMPLETED,
             self.timeout,
-            job_id=None if self.job_id in {None, "", "None"} else read_job_id(self.job_id),
+            job_id=None if self.job_id is None or self.job_id in ("", "None") else read_job_id(self.job_id),
             render_config=self.render_config,
             scene=scene_path(self.file_path),
             source=str(self.file_path),
