@@ -45,7 +45,7 @@ class Outcome:
     dead: list[str]
     """Lines of the scheduler's log about tasks that it took for dead."""
     cpu: float
-    """Seconds of processors that Airflow and its tasks used. Unlike `wall`, they depend little on what
+    """Seconds of processors that Airflow and its tasks used. Unlike `wall`, hardly depends on what
     else the machine does."""
     stall: float
     """Seconds that the API server took at most for an answer."""
