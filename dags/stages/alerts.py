@@ -19,7 +19,7 @@ NOTIFY = os.environ.get("RENDERJUICE_NOTIFY", "")
 """The connection of the chat that gets the report and the alert: see `RenderjuiceNotifier`. Without
 one, the triggerer logs the alert."""
 MESSAGE = (
-    "Not delivered in time: run {{ dag_run.run_id }} of {{ dag_run.dag_id }} should have been over at "
+    "Not delivered in time: run {{ dag_run.dag_run_id }} of {{ dag_run.dag_id }} should have been over at "
     "{{ deadline.deadline_time }}. Open it in Airflow: its tasks show what it waits for."
 )
 

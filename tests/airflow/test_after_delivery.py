@@ -87,6 +87,7 @@ def studio(tmp_path_factory):
     finally:
         studio.stop()
         chat.shutdown()
+        chat.server_close()
 
 
 def over(studio, dag_id, run_id):
