@@ -1,9 +1,10 @@
-"""An alert for a night that is late: "not delivered by 07:00"."""
+"""Messages to a chat: a night's report, and that a night is late ("not delivered by 07:00")."""
 
 from __future__ import annotations
 
 import os
 from datetime import timedelta
+from typing import Any
 
 from renderjuice_provider.notifications.deadline import log_missed_deadline
 from renderjuice_provider.notifications.renderjuice import RenderjuiceNotifier
@@ -13,8 +14,8 @@ HOURS = float(os.environ.get("RENDERJUICE_DEADLINE_HOURS", "9"))
 """Hours after which a night is late, counted from when its run was queued. Nine, because the night
 starts at 22:00 and people come at 07:00. 0 for no alert."""
 NOTIFY = os.environ.get("RENDERJUICE_NOTIFY", "")
-"""The connection of the chat that gets the alert: see `RenderjuiceNotifier`. Without one, the
-triggerer logs it."""
+"""The connection of the chat that gets the report and the alert: see `RenderjuiceNotifier`. Without
+one, the triggerer logs the alert."""
 MESSAGE = (
     "Not delivered in time: run {{ dag_run.dag_run_id }} of {{ dag_run.dag_id }} should have been over at "
     "{{ deadline.deadline_time }}. Open it in Airflow: its tasks show what it waits for."
@@ -40,3 +41,18 @@ def late(hours: float = HOURS, connection: str = NOTIFY) -> DeadlineAlert | None
     return DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=timedelta(hours=hours), callback=callback
     )
+
+
+def reported(connection: str = NOTIFY) -> dict[str, Any]:
+    """Callbacks for the task `report`, which send its short form to the chat; none without one.
+
+    A dry run sends nothing: somebody has started it, and waits for it.
+    """
+    if not connection:
+        return {}
+
+    def send(context: Any) -> None:
+        if not context["params"].get("dry_run"):
+            RenderjuiceNotifier(http_conn_id=connection)(context)
+
+    return {"on_success_callback": send, "on_failure_callback": send}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -143,7 +143,7 @@ class JobRecord(BaseModel):
     max_tries: int = 0
 
     @classmethod
-    def read(cls, stored: Any) -> JobRecord | None:
+    def read(cls, stored: Any) -> Self | None:
         """A stored record; None when there is none, or this version does not understand it."""
         try:
             return cls.model_validate(stored)
@@ -151,7 +151,7 @@ class JobRecord(BaseModel):
             return None
 
     @classmethod
-    def of(cls, order: Order, now: float, max_tries: int) -> JobRecord:
+    def of(cls, order: Order, now: float, max_tries: int) -> Self:
         """The record of new work."""
         return cls(
             work=order.mark,

@@ -134,12 +134,12 @@ class FilesOfFrames:
 
     def _list(self) -> Iterator[_File]:
         if isinstance(self.target, LocalFolder):
-            root = self.target.root
+            here = self.target.root
             for kind in _KINDS:
-                for path in root.joinpath(kind).rglob("*"):
+                for path in here.joinpath(kind).rglob("*"):
                     if path.is_file():
                         stat = path.stat()
-                        yield _File(path.relative_to(root).as_posix(), stat.st_size, stat.st_mtime_ns)
+                        yield _File(path.relative_to(here).as_posix(), stat.st_size, stat.st_mtime_ns)
             return
         store, root = self._store()
         store.invalidate_cache()

@@ -290,6 +290,7 @@ OTHER_VALUES = {
     "account": ("other", "https://other.example"),
     "wait": False,
     "on_clear": "resubmit",
+    "replaces_job": False,
     "cancel_on_kill": False,
     "cancel_on_timeout": False,
     "try_ends": 1.0,

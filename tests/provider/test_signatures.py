@@ -13,6 +13,7 @@ from renderjuice_provider.operators.renderjuice import (
     RenderjuiceCancelJobOperator,
     RenderjuiceCreateJobOperator,
     RenderjuiceDownloadOperator,
+    RenderjuiceRenderFramesOperator,
     RenderjuiceRenderJobOperator,
     RenderjuiceRunJobOperator,
     RenderjuiceUploadOperator,
@@ -29,14 +30,15 @@ TASKS = {
     RenderjuiceValidateJobOperator: {"job_id"} | WAITS,
     RenderjuiceRenderJobOperator: {"job_id"} | RENDERS,
     RenderjuiceRunJobOperator: {"file_path", "on_clear"} | RENDERS,
+    RenderjuiceRenderFramesOperator: {"file_path", "destination", "job_id", "rounds", "is_whole"} | RENDERS - {"wait"},
     RenderjuiceCancelJobOperator: {"job_id", "poll_interval", "timeout"},
     RenderjuiceDownloadOperator: {"job_id", "destination", "expected_frames", "allow_missing"},
     RenderjuiceJobSensor: {"job_id", "target_status", "poke_interval"} | WAITS - {"wait"},
 }
 """The arguments of each, beside the connection."""
-NOT_TEMPLATED = {"deferrable", "poke_interval"}
-"""Where a task waits is decided when the DAG is read. Airflow's name for `poll_interval` is
-rendered as `poll_interval`."""
+NOT_TEMPLATED = {"deferrable", "poke_interval", "is_whole"}
+"""Where a task waits is decided when the DAG is read, and a function is no text. Airflow's name for
+`poll_interval` is rendered as `poll_interval`."""
 CLIENT = {"api_key", "base_url", "timeout", "max_attempts", "allow_http", "retry"}
 OTHERS = {
     RenderjuiceClient: CLIENT,

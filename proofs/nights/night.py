@@ -1,0 +1,110 @@
+"""One night by `dag.test()`: a run for each shot, then the summary."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from proofs.nights import evidence, pictures, studio
+from proofs.nights.airflow import ShotDag
+from proofs.nights.evidence import Entries, Figures
+from proofs.nights.pictures import Pictures
+from proofs.nights.studio import Night
+from renderjuice_emulator.testing import Emulator
+
+SPEED = 4000.0
+"""Emulated seconds in one: a render of a minute takes 15 ms."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a night."""
+
+    number: int
+    figures: Figures
+    named: dict[str, str]
+    """Why shots were not delivered, by their names."""
+    complaints: list[str]
+    seconds: float
+
+
+def judge(night: Night, emulator: Emulator, entries: Entries, right: Pictures, began: float) -> Outcome:
+    """Hold a night's summary against the ledger and the deliveries.
+
+    Args:
+        night: what was to be done.
+        emulator: what was asked for it; nothing of another night.
+        entries: the summary's, by shot.
+        right: what shots have to show.
+        began: when, by the monotonic clock.
+    """
+    paid = evidence.renders(emulator)
+    wrong = evidence.complaints(night, paid, entries, emulator.ledger.jobs_left_running())
+    wrong += pictures.wrong_frames(night, entries, right)
+    named = {name: str(entry.get("reason")) for name, entry in entries.items() if entry["state"] != "delivered"}
+    return Outcome(night.number, evidence.count(night, paid, entries), named, wrong, time.monotonic() - began)
+
+
+class Studio:
+    """An emulator, an Airflow, and what shots have to show; all nights of a process share it.
+
+    Args:
+        folder: for everything.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT, 0o600)
+        os.dup2(log, sys.stdout.fileno())  # `dag.test()` says a great deal
+        os.dup2(log, sys.stderr.fileno())
+        self._folder = folder
+        self._emulator = Emulator(speed=SPEED)
+        self._emulator.start()
+        self._dag = ShotDag(folder / "airflow", self._emulator)
+        self._right = pictures.references(self._run(pictures.REFERENCES, ""))
+
+    def night(self, night: Night) -> Outcome:
+        """Run a night, and judge it."""
+        began = time.monotonic()
+        entries = self._run(night, night.mishaps)
+        outcome = judge(night, self._emulator, entries, self._right, began)
+        if not outcome.complaints:
+            shutil.rmtree(self._folder / night.date)
+        return outcome
+
+    def _run(self, night: Night, mishaps: str) -> Entries:
+        """Run every shot of a night; the entries of its summary."""
+        self._emulator.reset()
+        self._emulator.switches.mishaps = mishaps
+        folder = self._folder / night.date
+        shot_list = studio.write(night, folder / "scenes")
+        conf = {
+            "shot_list": str(shot_list),
+            "date": night.date,
+            "quality": "auto",
+            "file": None,
+            "frames": None,
+            "destination": str(folder / "deliveries"),
+            "work": str(folder / "work"),
+        }
+        for shot in night.shots:
+            self._dag.run(conf | {"shot": shot.name})
+        return self._dag.summary(folder / "deliveries", night.date)
+
+
+_studio: Studio
+
+
+def start(folder: Path) -> None:
+    """Make the studio of this process, in a folder of its own below `folder`."""
+    global _studio  # noqa: PLW0603 - a pool of processes hands nothing else from its start to its work
+    _studio = Studio(folder / str(os.getpid()))
+
+
+def run(night: Night) -> Outcome:
+    """`Studio.night`, in the studio of this process."""
+    return _studio.night(night)

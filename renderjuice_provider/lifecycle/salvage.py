@@ -1,0 +1,173 @@
+"""What a folder of frames holds, what it lacks, and what its jobs have left at Renderjuice."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from renderjuice_provider.api._flow import Flow, RunInThread
+from renderjuice_provider.api._operations import Operations
+from renderjuice_provider.api._transfer import download
+from renderjuice_provider.api.errors import (
+    RenderjuiceError,
+    RenderjuiceInputError,
+    RenderjuiceNotFoundError,
+    RetryEffect,
+)
+from renderjuice_provider.api.models import Job, JobStatus
+from renderjuice_provider.frames import FrameCount, ordered_frames
+from renderjuice_provider.lifecycle.frame_folder import FrameFolder, OrderedJob
+from renderjuice_provider.lifecycle.order import frame_ranges
+from renderjuice_provider.lifecycle.record import Order
+from renderjuice_provider.lifecycle.round_record import pixels_of
+
+_NOT_ORDERED = frozenset({JobStatus.CREATED, JobStatus.VALIDATING, JobStatus.VALIDATED})
+
+
+class Salvage:
+    """Downloads what the jobs of a folder have left, and counts what is still missing.
+
+    Args:
+        order: all that is to be in the folder.
+        folder: where the frames go.
+        operations: of the client that performs the calls.
+        log: gets what belongs in the task's log.
+
+    Attributes:
+        order: as given; the scene's fingerprint may become known later.
+        requested: frame ranges of the scene, where the order names none and a job has said which.
+        analysis: of the scene, of the job that was read last; None while there was none.
+        noted: the ids of the folder's jobs, oldest first.
+    """
+
+    def __init__(self, order: Order, folder: FrameFolder, operations: Operations, log: Any) -> None:
+        self.order = order
+        self.requested: list[str] | None = None
+        self.analysis: Any = None
+        self.noted: list[str] = []
+        self._folder = folder
+        self._operations = operations
+        self._log = log
+        self._fetched: set[str] = set()
+
+    @property
+    def where(self) -> str:
+        """The folder, for messages."""
+        return self._folder.where
+
+    def fetch(self) -> Flow[list[tuple[OrderedJob, Job]]]:
+        """Download what is not there and whole, from the newest job to the oldest.
+
+        The newest come first, since a file of an older one was ordered again for a reason.
+
+        Returns:
+            The jobs that are not over.
+        """
+        noted = yield from RunInThread(self._jobs)
+        running = []
+        for each in reversed(noted):
+            job = None if each.job_id in self._fetched else (yield from self.read(each.job_id))
+            if job is None:
+                continue
+            self.analysis = job.analysis or self.analysis
+            if job.is_over:
+                yield from self._fetch(job)
+                self._fetched.add(job.id)
+            else:
+                running.append((each, job))
+        if self.analysis is None and self.order.job_id and ordered_frames(self.order.config) is None:
+            given = yield from self.read(self.order.job_id)
+            self.analysis = given and given.analysis
+        return running
+
+    def read(self, job_id: str) -> Flow[Job | None]:
+        """The job; None where Renderjuice does not know it."""
+        try:
+            return (yield from self._operations.get_job(job_id))
+        except RenderjuiceNotFoundError:
+            self._log.info("Job %s is unknown to this connection", job_id)
+            return None
+
+    def count(self) -> Flow[FrameCount]:
+        """What is there and whole, and what is missing."""
+        orders = (self.order.config, {"frameRanges": self.requested})
+        return (yield from RunInThread(partial(self._folder.count, orders, self.analysis)))
+
+    def lacking(self, count: FrameCount) -> Flow[frozenset[int] | None]:
+        """The frames to render; None for all, where nobody knows which those are.
+
+        What only a node of the compositor lacks is reported, and not rendered again.
+
+        Raises:
+            RenderjuiceInputError: where nobody can know what of the folder belongs to the order.
+        """
+        if not (yield from RunInThread(self._folder.has_frames)):
+            return count.requested
+        if count.requested is None and not self._fetched and ordered_frames(self.order.config) is None:
+            raise RenderjuiceInputError(
+                f"There are frames in {self.where}, and nobody knows which ones belong to the order: "
+                "say frameRanges in render_config."
+            )
+        return frozenset(frame for gap in count.gaps if gap.node is None for frame in gap.frames)
+
+    def config_of(self, count: FrameCount, lacking: frozenset[int] | None) -> dict[str, Any]:
+        """What renders only what is lacking."""
+        config = self.order.config
+        return config if lacking in {None, count.requested} else config | {"frameRanges": frame_ranges(lacking or ())}
+
+    def note(self, job: OrderedJob) -> Flow[bool]:
+        """Write a job into the folder. False when it is there already."""
+        if job.job_id in self.noted:
+            return False
+        is_new = yield from RunInThread(partial(self._folder.note, job))
+        self.noted.append(job.job_id)
+        return is_new
+
+    def write_manifest(self, job_id: str | None, count: FrameCount) -> Flow[str]:
+        """Describe the whole folder. Returns the path of the manifest."""
+        return (yield from RunInThread(partial(self._folder.write_manifest, job_id, count)))
+
+    def _jobs(self) -> list[OrderedJob]:
+        noted = self._folder.jobs()
+        wanted = pixels_of(self.order.config)
+        for each in noted:
+            found = pixels_of(each.render_config)
+            differ = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+            scene = scene_hash(self.order)
+            differ += ["the scene"] if each.scene and scene and each.scene != scene else []
+            if differ:
+                raise RenderjuiceInputError(
+                    f"{self.where} is for frames of another order (job {each.job_id}, which differs in: "
+                    f"{', '.join(differ)}). Give this one a destination of its own, or remove that folder."
+                )
+        self.noted = [each.job_id for each in noted]
+        return noted
+
+    def _fetch(self, job: Job) -> Flow[None]:
+        folder = self._folder
+        try:
+            report = yield from download(self._operations, job.id, folder.target, is_there=folder.is_there)
+        except RenderjuiceError as error:
+            if error.retry is not RetryEffect.CANNOT_HELP and not isinstance(error, RenderjuiceNotFoundError):
+                raise
+            self._log.info("Job %s has left nothing: %s", job.id, error.what)
+            return
+        yield from RunInThread(partial(folder.add, report))
+        if report.files:
+            self._log.info("Downloaded %d files of job %s", len(report.files), job.id)
+
+
+def is_taken_up(noted: OrderedJob, job: Job, lacking: frozenset[int] | None) -> bool:
+    """Whether a job that is not over, of a run that died, is to be this round's.
+
+    One that may render is. One that nobody has ordered is, if it would render nothing in vain.
+    """
+    if job.status not in _NOT_ORDERED:
+        return True
+    frames = ordered_frames(noted.render_config)
+    return lacking is None or (frames is not None and frames <= lacking)
+
+
+def scene_hash(order: Order) -> str | None:
+    """The hash of the scene's bytes; None in an object store, which says less of a file."""
+    return None if "://" in (order.source or "") else order.content
