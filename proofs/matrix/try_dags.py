@@ -15,6 +15,7 @@ import json
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,9 @@ def _dag_bag() -> Any:
         from airflow.dag_processing.dagbag import DagBag
     except ImportError:  # before Airflow 3.2
         from airflow.models.dagbag import DagBag  # type: ignore[no-redef]
-    return DagBag(str(DAGS))
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")  # by default Python hides deprecations, which a later Airflow refuses
+        return DagBag(str(DAGS))
 
 
 if __name__ == "__main__":
