@@ -53,4 +53,4 @@ def perform(dag: Any, run_id: str, conf: Mapping[str, Any] | None = None) -> Any
             conf = there.conf if conf is None else conf
             session.delete(there)
     with patch.object(DagRun, "generate_run_id", lambda **_: run_id):
-        return dag.test(run_conf=dict(conf or {}), logical_date=None)
+        return dag.test(run_conf=dict(conf or {}))

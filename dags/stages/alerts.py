@@ -6,6 +6,8 @@ import os
 from datetime import timedelta
 from typing import Any
 
+from airflow.sdk.definitions import deadline
+
 from renderjuice_provider.notifications.deadline import log_missed_deadline
 from renderjuice_provider.notifications.renderjuice import RenderjuiceNotifier
 from stages.compat import AsyncCallback, DeadlineAlert, DeadlineReference
@@ -40,9 +42,7 @@ def late(hours: float = HOURS, connection: str = NOTIFY) -> DeadlineAlert | None
         if connection
         else AsyncCallback(log_missed_deadline)
     )
-    return DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=timedelta(hours=hours), callback=callback
-    )
+    return DeadlineAlert(reference=_counted_from(), interval=timedelta(hours=hours), callback=callback)
 
 
 def reported(connection: str = NOTIFY) -> dict[str, Any]:
@@ -58,3 +58,15 @@ def reported(connection: str = NOTIFY) -> dict[str, Any]:
             RenderjuiceNotifier(http_conn_id=connection)(context)
 
     return {"on_success_callback": send, "on_failure_callback": send}
+
+
+def _counted_from() -> Any:
+    """When the run was queued; on Airflow 3.3 and later its logical date, which a night has.
+
+    On Airflow 3.3.2 a run whose deadline counts from when it was queued cannot be cleared: the API
+    answers 500, since it takes the interval for a number. A run without a logical date, such as one
+    started by the API, has no deadline then.
+    """
+    if hasattr(deadline, "VariableInterval"):
+        return DeadlineReference.DAGRUN_LOGICAL_DATE
+    return DeadlineReference.DAGRUN_QUEUED_AT

@@ -68,8 +68,10 @@ def _no_use(ti: Any, order: dict[str, Any], entry: dict[str, Any]) -> str:
     delivered = current_delivery(order["delivery"])
     if delivered is None or delivered["fingerprint"] != order["fingerprint"]:
         return ""
-    if entry and (entry["run_id"] == ti.run_id or run_state(ti, ti.dag_id, entry["run_id"]) != "success"):
+    if entry.get("run_id") == ti.run_id or entry.get("state") == "failed":
         return ""
+    if entry.get("run_id") and run_state(ti, ti.dag_id, entry["run_id"]) == "failed":
+        return ""  # it was killed, perhaps before the tracker was told
     return f"unchanged since its delivery of {delivered.get('night', 'an unknown night')}"
 
 

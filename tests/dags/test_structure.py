@@ -80,7 +80,7 @@ def test_a_shot_can_be_started_by_its_form_and_what_is_filled_in_is_checked(dags
 
 
 def test_runs_of_shots_begin_as_soon_as_they_are_started_hundreds_at_once(dags):
-    """A paused DAG would let the nightly wait for ever, and Airflow's default is 16 runs at once."""
+    """A paused DAG would let the nightly wait for ever; Airflow's default is 16 runs at once."""
     shot = dags["renderjuice_shot"]
 
     assert (shot.is_paused_upon_creation, shot.schedule, shot.catchup) == (False, None, False)
