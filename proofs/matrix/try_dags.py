@@ -15,6 +15,7 @@ import json
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -107,9 +108,8 @@ def _try_all(folder: Path) -> list[str]:
     from renderjuice_provider.triggers import renderjuice as triggers
 
     triggers.FIRST_POLL = 0.0  # there is no scheduler that could lag
-    bag = _dag_bag()
-    trouble = [f"{path}: {error}" for path, error in bag.import_errors.items()]
-    trouble += [f"{path}: {warning}" for path, found in bag.captured_warnings.items() for warning in found]
+    bag, warned = _dag_bag()
+    trouble = [f"{path}: {error}" for path, error in bag.import_errors.items()] + warned
     if strange := bag.dags.keys() ^ {AFTER_DELIVERIES, *(dag_id for dag_id, _, _ in runs)}:
         trouble.append(f"not what there should be: {', '.join(sorted(strange))}")
     for dag_id, conf, expected in [] if trouble else runs:
@@ -121,12 +121,21 @@ def _try_all(folder: Path) -> list[str]:
     return trouble
 
 
-def _dag_bag() -> Any:
+def _dag_bag() -> tuple[Any, list[str]]:
+    """The example DAGs, and every warning of reading them.
+
+    By default Python hides deprecations, and a later Airflow refuses what this one warns of.
+    """
     try:
         from airflow.dag_processing.dagbag import DagBag
     except ImportError:  # before Airflow 3.2
         from airflow.models.dagbag import DagBag  # type: ignore[no-redef]
-    return DagBag(str(DAGS))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warnings.filterwarnings("ignore", "GitWildMatchPattern")  # how Airflow reads .airflowignore
+        bag = DagBag(str(DAGS))
+    found = [f"{path}: {warning}" for path, captured in bag.captured_warnings.items() for warning in captured]
+    return bag, found + [f"{warning.filename}: {warning.message}" for warning in caught]
 
 
 if __name__ == "__main__":
