@@ -1,4 +1,4 @@
-"""An Airflow in this process: runs of the DAG of a shot, by `dag.test()`."""
+"""An Airflow in this process: runs of the nightly DAG, by `dag.test()`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from proofs.nights.evidence import Entries
 from renderjuice_emulator.testing import Emulator
+from tools.started_runs import performed
 
 DAGS = Path(__file__).parents[2] / "dags"
+DAG, SHOT_DAG = "renderjuice_nightly", "renderjuice_shot"
 
 
 def environment(emulator: Emulator) -> dict[str, str]:
@@ -22,10 +23,10 @@ def environment(emulator: Emulator) -> dict[str, str]:
     return {"AIRFLOW_CONN_RENDERJUICE_DEFAULT": json.dumps(renderjuice)}
 
 
-class ShotDag:
-    """The DAG of a shot, ready to run.
+class Nightly:
+    """The nightly DAG and that of a shot, ready to run.
 
-    It takes over the process: Airflow reads its settings once, and its log goes to a file.
+    They take over the process: Airflow reads its settings once.
 
     Args:
         home: its `AIRFLOW_HOME`, which it makes.
@@ -33,13 +34,14 @@ class ShotDag:
     """
 
     def __init__(self, home: Path, emulator: Emulator) -> None:
-        home.mkdir(parents=True)
         # All that is here is parsed for each run.
-        (home / "dags").mkdir()
-        (home / "dags" / "renderjuice_shot.py").symlink_to(DAGS / "renderjuice_shot.py")
+        folder = home / "dags"
+        folder.mkdir(parents=True)
+        for name in (DAG, SHOT_DAG):
+            (folder / f"{name}.py").symlink_to(DAGS / f"{name}.py")
         os.environ |= environment(emulator) | {
             "AIRFLOW_HOME": str(home),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(folder),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
@@ -52,22 +54,9 @@ class ShotDag:
         from renderjuice_provider.triggers import renderjuice as triggers
 
         triggers.FIRST_POLL = 0.0  # there is no scheduler that could lag
-        self._dag = DagBag(str(home / "dags")).dags["renderjuice_shot"]
+        self._dags = DagBag(str(folder)).dags
 
     def run(self, conf: Mapping[str, Any]) -> str:
-        """Run it to its end; the run's state."""
-        return str(self._dag.test(run_conf=dict(conf), logical_date=None).state)
-
-    @staticmethod
-    def summary(destination: Path, night: str) -> Entries:
-        """Write the summary of a night as its `report` does; its entries."""
-        from stages import summary
-        from stages.spending import add_costs
-
-        where = destination / "nights" / night
-        entries = add_costs(
-            [json.loads(path.read_text()) for path in where.glob("shots/*.json")], "renderjuice_default"
-        )
-        summary.keep(str(destination), night, entries)
-        found: Entries = json.loads((where / "summary.json").read_text())["shots"]
-        return found
+        """Run a night to its end; the run's state."""
+        with performed(self._dags):
+            return str(self._dags[DAG].test(run_conf=dict(conf)).state)

@@ -1,4 +1,4 @@
-"""One night by `dag.test()`: a run for each shot, then the summary."""
+"""One night by `dag.test()`, and how a night is judged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from proofs.nights import evidence, pictures, studio
-from proofs.nights.airflow import ShotDag
+from proofs.nights.airflow import Nightly
 from proofs.nights.evidence import Entries, Figures
 from proofs.nights.pictures import Pictures
 from proofs.nights.studio import Night
@@ -64,7 +64,7 @@ class Studio:
         self._folder = folder
         self._emulator = Emulator(speed=SPEED)
         self._emulator.start()
-        self._dag = ShotDag(folder / "airflow", self._emulator)
+        self._airflow = Nightly(folder / "airflow", self._emulator)
         self._right = pictures.references(self._run(pictures.REFERENCES, ""))
 
     def night(self, night: Night) -> Outcome:
@@ -82,18 +82,8 @@ class Studio:
         self._emulator.switches.mishaps = mishaps
         folder = self._folder / night.date
         shot_list = studio.write(night, folder / "scenes")
-        conf = {
-            "shot_list": str(shot_list),
-            "date": night.date,
-            "quality": "auto",
-            "file": None,
-            "frames": None,
-            "destination": str(folder / "deliveries"),
-            "work": str(folder / "work"),
-        }
-        for shot in night.shots:
-            self._dag.run(conf | {"shot": shot.name})
-        return self._dag.summary(folder / "deliveries", night.date)
+        self._airflow.run(studio.params(shot_list, night))
+        return studio.summary(night, folder)
 
 
 _studio: Studio

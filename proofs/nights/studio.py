@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from renderjuice_emulator.scenes import write_scene
 
@@ -84,3 +85,25 @@ def write(night: Night, folder: Path, *, seconds_per_frame: float = 2.0) -> Path
     show = {"show": "nights", "defaults": {"render": {"colorManagementPreset": "default"}}, "shots": rows}
     path.write_text(json.dumps(show))
     return path
+
+
+def params(shot_list: Path, night: Night) -> dict[str, Any]:
+    """Of the nightly DAG: all of them, since `dag.test()` keeps those of the run before."""
+    folder = shot_list.parents[1]
+    return {
+        "shot_list": str(shot_list),
+        "date": night.date,
+        "destination": str(folder / "deliveries"),
+        "work": str(folder / "work"),
+        "shots": [],
+        "failed_only": False,
+        "quality": "auto",
+        "dry_run": False,
+    }
+
+
+def summary(night: Night, folder: Path) -> dict[str, dict[str, Any]]:
+    """The entries of a night's summary, by shot."""
+    text = (folder / "deliveries" / "nights" / night.date / "summary.json").read_text()
+    found: dict[str, dict[str, Any]] = json.loads(text)["shots"]
+    return found
