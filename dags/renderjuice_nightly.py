@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import DAG, Param
+from stages.alerts import late, reported
 from stages.compat import CronTriggerTimetable
 from stages.defaults import DELIVERIES, POLL_INTERVAL, QUALITIES, SHOT_DAG, SHOT_LIST, TIMEZONE, WORK, task_defaults
 from stages.night import plan, report
@@ -21,6 +22,7 @@ with DAG(
     schedule=CronTriggerTimetable("0 22 * * *", timezone=TIMEZONE, run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
+    deadline=late(),
     tags=["renderjuice"],
     doc_md=__doc__,
     default_args=task_defaults(),
@@ -49,4 +51,4 @@ with DAG(
         map_index_template="{{ task.conf['shot'] }}",
         poke_interval=POLL_INTERVAL,
     ).expand_kwargs(plan())
-    shots >> report()
+    shots >> report.override(**reported())()

@@ -21,7 +21,7 @@ def performed(dags: Mapping[str, Any]) -> Iterator[None]:
     from airflow.providers.standard.triggers.external_task import DagStateTrigger
     from airflow.sdk.definitions import dag as dag_test
 
-    waits = dag_test._run_inline_trigger
+    waits = dag_test._run_inline_trigger  # noqa: SLF001 - no other way leads between starting and waiting
 
     def wait(trigger: Any, *more: Any) -> Any:
         if isinstance(trigger, DagStateTrigger):
@@ -53,4 +53,4 @@ def perform(dag: Any, run_id: str, conf: Mapping[str, Any] | None = None) -> Any
             conf = there.conf if conf is None else conf
             session.delete(there)
     with patch.object(DagRun, "generate_run_id", lambda **_: run_id):
-        return dag.test(run_conf=dict(conf or {}), logical_date=None)
+        return dag.test(run_conf=dict(conf or {}))

@@ -1,9 +1,12 @@
-"""An alert for a night that is late: "not delivered by 07:00"."""
+"""Messages to a chat: a night's report, and that a night is late ("not delivered by 07:00")."""
 
 from __future__ import annotations
 
 import os
 from datetime import timedelta
+from typing import Any
+
+from airflow.sdk.definitions import deadline
 
 from renderjuice_provider.notifications.deadline import log_missed_deadline
 from renderjuice_provider.notifications.renderjuice import RenderjuiceNotifier
@@ -13,8 +16,8 @@ HOURS = float(os.environ.get("RENDERJUICE_DEADLINE_HOURS", "9"))
 """Hours after which a night is late, counted from when its run was queued. Nine, because the night
 starts at 22:00 and people come at 07:00. 0 for no alert."""
 NOTIFY = os.environ.get("RENDERJUICE_NOTIFY", "")
-"""The connection of the chat that gets the alert: see `RenderjuiceNotifier`. Without one, the
-triggerer logs it."""
+"""The connection of the chat that gets the report and the alert: see `RenderjuiceNotifier`. Without
+one, the triggerer logs the alert."""
 MESSAGE = (
     "Not delivered in time: run {{ dag_run.run_id }} of {{ dag_run.dag_id }} should have been over at "
     "{{ deadline.deadline_time }}. Open it in Airflow: its tasks show what it waits for."
@@ -37,6 +40,31 @@ def late(hours: float = HOURS, connection: str = NOTIFY) -> DeadlineAlert | None
         if connection
         else AsyncCallback(log_missed_deadline)
     )
-    return DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=timedelta(hours=hours), callback=callback
-    )
+    return DeadlineAlert(reference=_counted_from(), interval=timedelta(hours=hours), callback=callback)
+
+
+def reported(connection: str = NOTIFY) -> dict[str, Any]:
+    """Callbacks for the task `report`, which send its short form to the chat; none without one.
+
+    A dry run sends nothing: somebody has started it, and waits for it.
+    """
+    if not connection:
+        return {}
+
+    def send(context: Any) -> None:
+        if not context["params"].get("dry_run"):
+            RenderjuiceNotifier(http_conn_id=connection)(context)
+
+    return {"on_success_callback": send, "on_failure_callback": send}
+
+
+def _counted_from() -> Any:
+    """When the run was queued; on Airflow 3.3 and later its logical date, which a night has.
+
+    On Airflow 3.3.2 a run whose deadline counts from when it was queued cannot be cleared: the API
+    answers 500, since it takes the interval for a number. A run without a logical date, such as one
+    started by the API, has no deadline then.
+    """
+    if hasattr(deadline, "VariableInterval"):
+        return DeadlineReference.DAGRUN_LOGICAL_DATE
+    return DeadlineReference.DAGRUN_QUEUED_AT

@@ -45,7 +45,8 @@ def deliver(
     Returns:
         For summary and tracker: `shot`, `show`, `night`, `version`, `fingerprint`, `frames` (a
         count), `fps`, `width`, `height`, `settings`, `complete` and `missing` (see `lost_passes`),
-        `manifest`, `movie` and `contact_sheet` (where they are), `new` (False when all was already there).
+        `manifest`, `movie` and `contact_sheet` (where they are), `new` (False when all was already
+        there).
 
     Raises:
         ValueError: when a frame is missing: nothing is delivered then.

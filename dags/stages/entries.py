@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from renderjuice_provider.frames import ordered_frames
 from stages.decisions import layers_of
 from stages.delivery import version_of
 from stages.storage import join, put_json, read_json
@@ -36,29 +37,27 @@ def about(order: Mapping[str, Any], run_id: str) -> dict[str, Any]:
     } | ({"sequence": order["sequence"]} if "sequence" in order else {})
 
 
-def render_facts(renders: Iterable[Mapping[str, Any]], order: Mapping[str, Any], run_id: str) -> dict[str, Any]:
-    """What the renders of a run came to.
+def render_facts(order: Mapping[str, Any], run_id: str, renders: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """What the renders of a run came to, as far as its jobs are on record.
 
     Args:
-        renders: what `RenderjuiceRenderFramesOperator` returned, for each layer that has ended.
-        order: of the shot. The work folders of its layers name the jobs of all others.
+        order: of the shot. The work folders of its layers name the jobs.
         run_id: of the shot's run.
+        renders: what `RenderjuiceRenderFramesOperator` returned, for each layer that has ended.
 
     Returns:
-        `spent` (the seconds of each job; None where not known yet), `render_seconds`, their sum,
-        `frames_ordered` (frames that were to be there, over all layers), `frames_rendered` (frames
-        that were asked of Renderjuice, in all rounds) and `rounds` (the most of a layer).
+        `spent` (the seconds of each job; None where not known yet), `render_seconds` (their sum),
+        `frames_ordered` (over all layers and rounds) and `rounds` (the most of a layer).
     """
-    renders = list(renders)
-    spent: dict[str, float | None] = dict.fromkeys(_jobs_on_record(order, run_id))
+    jobs = [_jobs_on_record(join(order["work"], layer, JOBS), run_id) for layer in layers_of(order)]
+    spent: dict[str, float | None] = {job["job_id"]: None for of_layer in jobs for job in of_layer}
     for render in renders:
         spent |= render["jobs"]
     return {
         "spent": spent,
         "render_seconds": total(spent),
-        "frames_ordered": sum(render["frames_requested"] or 0 for render in renders),
-        "frames_rendered": sum(render["frames_ordered"] or 0 for render in renders),
-        "rounds": max((render["rounds"] for render in renders), default=0),
+        "frames_ordered": sum(len(ordered_frames(job["render_config"]) or ()) for of_layer in jobs for job in of_layer),
+        "rounds": max(map(len, jobs), default=0),
     }
 
 
@@ -67,9 +66,8 @@ def total(spent: Mapping[str, float | None]) -> float:
     return round(sum(seconds or 0.0 for seconds in spent.values()), 3)
 
 
-def _jobs_on_record(order: Mapping[str, Any], run_id: str) -> list[str]:
-    found = [job for layer in layers_of(order) for job in read_json(join(order["work"], layer, JOBS)) or ()]
-    return [job["job_id"] for job in found if job.get("run_id") == run_id and job.get("job_id")]
+def _jobs_on_record(place: str, run_id: str) -> list[dict[str, Any]]:
+    return [job for job in read_json(place) or () if job.get("run_id") == run_id and job.get("job_id")]
 
 
 def write_entry(entry: Mapping[str, Any], place: str) -> str:
@@ -125,5 +123,5 @@ def present_entry(
         "success": f"its run {run_id} ended without a delivery",
         None: "it was not started; see the log of its row",
     }.get(state, f"its run {run_id} is not over yet")
-    facts = render_facts((), order, run_id) if not entry.get("spent") else {}
+    facts = render_facts(order, run_id) if not entry.get("spent") else {}
     return {**entry, **facts, "state": "failed", "reason": reason, "task": wrong.partition(",")[0]}

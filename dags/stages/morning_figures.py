@@ -98,12 +98,7 @@ def per_frame(entry: Entry) -> float | None:
     cost = cost_of(entry)
     if cost.unknown or not cost.seconds:
         return None
-    layers = len(layers_of(entry)) or 1
-    frames = entry.get("frames_ordered") or entry.get("frames", 0) * layers
-    rendered = entry.get("frames_rendered") or frames
-    # With more jobs than its rounds explain, a run was cleared, and counted only its last try.
-    covers_all_jobs = len(entry.get("spent", ())) <= (entry.get("rounds") or 1) * layers
-    frames = min(frames, rendered) if covers_all_jobs else frames
+    frames = entry.get("frames_rendered") or entry.get("frames", 0) * (len(layers_of(entry)) or 1)
     return cost.seconds / frames if frames else None
 
 

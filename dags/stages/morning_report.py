@@ -34,6 +34,7 @@ _ORDER = ("failed", "rejected", "delivered", "skipped")
 class Shot(NamedTuple):
     """A shot as the page shows it. All texts are clean; the template escapes them."""
 
+    anchor: str
     name: str
     sequence: str
     state: str
@@ -110,7 +111,10 @@ def page(destination: str, night: str, entries: Mapping[str, Entry], nights: Nig
         if entry["state"] == "delivered" and (sheet := _sheet_of(entry, destination))
     }
     shown = pictures(sheets)
-    shots = [_shot(entry, shown.get(name), destination, nights) for name, entry in sorted(entries.items())]
+    shots = [
+        _shot(f"shot-{number}", entry, shown.get(name), destination, nights)
+        for number, (name, entry) in enumerate(sorted(entries.items()))
+    ]
     spending = [shot for shot in shots if shot.cost.seconds or shot.cost.unknown]
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -140,11 +144,12 @@ def _title(night: str) -> str:
         return night
 
 
-def _shot(entry: Entry, picture: Picture | None, destination: str, nights: Nights) -> Shot:
+def _shot(anchor: str, entry: Entry, picture: Picture | None, destination: str, nights: Nights) -> Shot:
     name = entry["shot"]
     reason = " ".join(str(entry.get("reason") or "").split()).removeprefix(f"{name} failed: ")
     wanted = (("movie", entry.get("movie")), ("manifest", entry.get("manifest")))
     return Shot(
+        anchor=anchor,
         name=_clean(name),
         sequence=_clean(figures.sequence_of(entry)),
         state=entry["state"],

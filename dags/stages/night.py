@@ -68,7 +68,8 @@ def report(renderjuice_conn_id: str = CONNECTION, **context: Any) -> dict[str, A
     Rejected shots leave the run green. The summary says why, for the artists to fix them. A dry run
     leaves it green, too. Cleared later, it reports how things are then.
     """
-    from stages import summary
+    from stages import morning_report, summary
+    from stages.note import write_note
 
     ti, params = context["ti"], context["params"]
     planned = ti.xcom_pull(task_ids="plan", key="night", map_indexes=-1)
@@ -82,12 +83,11 @@ def report(renderjuice_conn_id: str = CONNECTION, **context: Any) -> dict[str, A
     if params["dry_run"]:
         return found
     with no_use_to_retry():
-        kept = [
-            entry | {"spent": entry["spent_before"] | entry["spent"]} if "spent_before" in entry else entry
-            for entry in entries
-        ]
-        found["summary"] = summary.keep(params["destination"], planned["night"], kept)
+        paid = [entry | {"spent": entry.get("spent_before", {}) | entry.get("spent", {})} for entry in entries]
+        found["summary"] = summary.keep(params["destination"], planned["night"], paid)
+        found["report"] = morning_report.write(params["destination"], planned["night"])
     ti.xcom_push("return_value", found)
+    write_note(context, summary.short(found))
     if found["failed"]:
         raise AirflowFailException(summary.alarm(found))
     return found
@@ -109,13 +109,8 @@ def _entries(ti: Any, planned: Mapping[str, Any], renderjuice_conn_id: str) -> l
 
     entries = []
     for entry in planned["entries"]:
-        if (
-            not entry.get("carried_over")
-            or "entry" not in (entry.get("order") or {})
-            or (now := present(entry))["state"] == "failed"
-        ):
-            entries.append(entry)
-        else:
-            entries.append(now)
+        goes_on = entry.get("carried_over") and "entry" in (entry.get("order") or {})
+        now = present(entry) if goes_on else entry
+        entries.append(entry if now["state"] == "failed" else now)  # a failure was counted when it was new
     shots = add_costs([present(shot) for shot in planned["shots"]], renderjuice_conn_id)
     return entries + shots

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stages.storage import read_json
 
@@ -82,9 +82,9 @@ class Entry(_Record):
     frames: int = 0
     """How many were delivered."""
     frames_ordered: int | None = None
-    """How many were ordered of Renderjuice, all layers and rounds together."""
+    """How many were ordered, over all layers and rounds."""
     frames_rendered: int | None = None
-    """How many of those came back whole."""
+    """How many of its frames came of that, over all layers: one ordered twice counts once."""
     rounds: int | None = None
     """How many jobs its worst layer needed until all was there."""
     settings: str | None = None
@@ -131,32 +131,6 @@ def schema() -> dict[str, Any]:
     """
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Summary of a night"}
     return head | {key: value for key, value in Summary.model_json_schema().items() if key != "title"}
-
-
-class _Order(_Record):
-    shot: str
-    files: dict[str, str]
-    content: dict[str, str]
-    work: str
-
-
-class _Decision(_Record):
-    frames: list[str]
-    jobs: dict[str, str]
-    configs: dict[str, dict[str, Any]]
-
-
-class FailedRender(_Record):
-    """The entry of a summary for a shot that was rendered and failed."""
-
-    order: _Order
-    decision: _Decision
-
-    @model_validator(mode="after")
-    def _every_layer_is_there(self) -> Self:
-        if not self.order.files.keys() <= self.order.content.keys() & self.decision.configs.keys():
-            raise ValueError("a layer has no checksum or no configuration")
-        return self
 
 
 def read_record(path: str, model: type[BaseModel]) -> Any:

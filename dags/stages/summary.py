@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from renderjuice_provider.frames import numbers
-from stages.records import Summary, read_record
+from stages.records import Summary, check_record, read_record
 from stages.storage import join, put_json, put_text
 
 STATES = ("delivered", "skipped", "rejected", "failed")
@@ -19,59 +18,6 @@ _LONGEST_NOTE = 600
 """Characters. Airflow takes a note of 1000."""
 _VERSION = 8
 """Characters of a version that a person compares."""
-_INSTANCE = re.compile(r"(.+)_(\d+)")
-_OVER = frozenset({"success", "skipped", "failed", "upstream_failed", "removed"})
-
-
-def entries_of(
-    orders: Sequence[Mapping[str, Any]],
-    states: Mapping[str, str | None],
-    xcoms: Mapping[str, Iterable[Mapping[str, Any]]],
-    outcomes: Mapping[str, Mapping[str, Mapping[str, Any]]],
-) -> list[dict[str, Any]]:
-    """An entry for each shot that the DAG went through.
-
-    Args:
-        orders: in the order of their map indexes.
-        states: of the group's task instances, by `<task id>_<map index>`, as Airflow gives them.
-        xcoms: what the tasks left: `decisions`, `rejections`, `deliveries`, and `failures` (of
-            `note_failure`).
-        outcomes: what became of the jobs, by shot; see `stages.spending`.
-    """
-    decisions = {decision["shot"]: decision for decision in xcoms["decisions"]}
-    rejections = {rejection["shot"]: rejection for rejection in xcoms["rejections"]}
-    deliveries = {delivery["shot"]: delivery for delivery in xcoms["deliveries"]}
-    failures = {failure["map_index"]: failure for failure in xcoms["failures"]}
-    entries = []
-    for index, order in enumerate(orders):
-        shot = order["shot"]
-        failure, jobs = failures.get(index, {}), outcomes.get(shot, {})
-        spent = {job_id: outcome["seconds"] for job_id, outcome in jobs.items()}
-        entry: dict[str, Any] = {"shot": shot, "state": "failed", "order": dict(order), "decision": decisions.get(shot)}
-        entry |= {"spent": spent, "render_seconds": _sum(spent)}
-        troubled = _not_well(states, index)
-        if shot in rejections:
-            entry |= {"state": "rejected", "reason": "; ".join(rejections[shot]["reasons"])}
-        elif failure.get("rejects"):
-            entry |= {"state": "rejected", "reason": failure["reason"]}
-        elif shot in deliveries and not troubled:
-            entry |= {"state": "delivered", **deliveries[shot]}
-        else:
-            task = failure.get("task") or (troubled[0] if troubled else "")
-            entry |= {"reason": failure.get("reason") or _reason(task, jobs), "task": task}
-        if running := [job_id for job_id, outcome in jobs.items() if outcome["running"]]:
-            entry["still_rendering"] = running
-        entries.append(entry)
-    return entries
-
-
-def _reason(task: str, jobs: Mapping[str, Mapping[str, Any]]) -> str:
-    """Why a shot failed whose tasks left no reason, such as a deferred task that was ended."""
-    reasons = "; ".join(outcome["reason"] for outcome in jobs.values() if outcome["reason"])
-    if not reasons and any(outcome["status"] == "canceled" for outcome in jobs.values()):
-        reasons = "its render was cancelled"
-    where = f"see the log of {task or 'its tasks'}"
-    return f"{reasons}; {where}" if reasons else where
 
 
 def report(
@@ -87,7 +33,7 @@ def report(
 
     Args:
         night: its date.
-        entries: see `entries_of`.
+        entries: see `stages.entries`.
         dry_run: the shots that would be rendered; None when this is not a dry run.
         refused: why a dry run planned no shots.
     """
@@ -157,7 +103,9 @@ def short_of_shot(entry: Mapping[str, Any]) -> str:
     """An entry in one line, for the note of the shot's own run."""
     state, running = entry["state"], entry.get("still_rendering")
     if state == "delivered":
-        facts = [f"delivered {str(entry.get('version') or '')[:_VERSION]}".rstrip(), f"{entry.get('frames', 0)} frames"]
+        frames = entry.get("frames", 0)
+        facts = [f"delivered {str(entry.get('version') or '')[:_VERSION]}".rstrip()]
+        facts += ["1 frame" if frames == 1 else f"{frames} frames"]
         rounds = entry.get("rounds")
         facts += [f"{rounds} rounds" if rounds != 1 else "1 round"] if rounds is not None else []
         facts += ["not complete"] if entry.get("missing") else []
@@ -191,7 +139,8 @@ def keep(destination: str, night: str, entries: Sequence[Mapping[str, Any]]) -> 
     earlier jobs is kept, because it was paid.
 
     Raises:
-        RecordError: when the summary that is there was not written by these DAGs.
+        RecordError: when the summary that is there, or an entry, was not written by these DAGs.
+            Then nothing is written.
     """
     where = join(destination, "nights", night)
     shots = dict((read_record(join(where, "summary.json"), Summary) or {"shots": {}})["shots"])
@@ -202,9 +151,11 @@ def keep(destination: str, night: str, entries: Sequence[Mapping[str, Any]]) -> 
         own = entry.get("spent", {})
         spent = before.get("spent", {}) | own
         # Counts of frames that do not cover all these jobs would make a frame look too dear.
-        left_out = {"carried_over"} | (_COUNTS if spent.keys() - own.keys() else frozenset())
+        covered = spent.keys() == own.keys() and not entry.get("spent_before")
+        left_out = {"carried_over", "spent_before"} | (frozenset() if covered else _COUNTS)
         now = {name: value for name, value in entry.items() if name not in left_out}
         shots[entry["shot"]] = now | ({"spent": spent, "render_seconds": _sum(spent)} if spent else {})
+    check_record({"shots": shots}, Summary, f"An entry in {join(where, 'shots')}")
     put_text(where, "summary.md", as_text(report(night, list(shots.values()))))
     return put_json(where, "summary.json", {"night": night, "shots": shots})
 
@@ -220,16 +171,3 @@ def _line(entry: Mapping[str, Any]) -> str:
     line += f" [run {entry['run_id']}]" if entry["state"] == "failed" and entry.get("run_id") else ""
     running = ", ".join(entry.get("still_rendering", ()))
     return f"{line} (still rendering, and being paid: {running})" if running else line
-
-
-def _not_well(states: Mapping[str, str | None], index: int) -> list[str]:
-    """The tasks of a shot that failed or did not run. Those that failed come first."""
-    own = {
-        match[1]: state
-        for key, state in states.items()
-        if (match := _INSTANCE.fullmatch(key)) and int(match[2]) == index
-    }
-    wrong = [task for task, state in own.items() if state == "failed"]
-    return wrong + [
-        task for task, state in own.items() if state not in _OVER or state in {"upstream_failed", "removed"}
-    ]

@@ -14,6 +14,7 @@ from airflow.sdk import task
 
 from renderjuice_provider.api.errors import Bill, RetryEffect
 from renderjuice_provider.api.redact import redact, storable
+from stages.assets import DELIVERED, announce
 from stages.compat import AirflowSkipException
 from stages.defaults import TIMEZONE, pool_note
 from stages.refusals import no_use_to_retry
@@ -67,8 +68,10 @@ def _no_use(ti: Any, order: dict[str, Any], entry: dict[str, Any]) -> str:
     delivered = current_delivery(order["delivery"])
     if delivered is None or delivered["fingerprint"] != order["fingerprint"]:
         return ""
-    if entry and (entry["run_id"] == ti.run_id or run_state(ti, ti.dag_id, entry["run_id"]) != "success"):
+    if entry.get("run_id") == ti.run_id or entry.get("state") == "failed":
         return ""
+    if entry.get("run_id") and run_state(ti, ti.dag_id, entry["run_id"]) == "failed":
+        return ""  # it was killed, perhaps before the tracker was told
     return f"unchanged since its delivery of {delivered.get('night', 'an unknown night')}"
 
 
@@ -94,10 +97,14 @@ def decide(order: dict[str, Any], found: Any, **context: Any) -> str:
 def reject(order: dict[str, Any], decision: dict[str, Any], **context: Any) -> None:
     """Note why a shot is not rendered."""
     from stages.entries import about, write_entry
+    from stages.note import write_note
+    from stages.summary import short_of_shot
 
     reason = "; ".join(decision["reasons"])
     _log.warning("%s is rejected: %s", order["shot"], reason)
-    write_entry(about(order, context["ti"].run_id) | {"state": "rejected", "reason": reason}, order["entry"])
+    entry = about(order, context["ti"].run_id) | {"state": "rejected", "reason": reason}
+    write_entry(entry, order["entry"])
+    write_note(context, short_of_shot(entry))
 
 
 def is_whole(path: Path) -> bool:
@@ -127,28 +134,35 @@ def composite(order: dict[str, Any], decision: dict[str, Any]) -> dict[str, Any]
     return found | {"folder": folder}
 
 
-@task
+@task(outlets=[DELIVERED])
 def deliver(
     order: dict[str, Any], decision: dict[str, Any], composited: dict[str, Any], renders: Any, **context: Any
 ) -> dict[str, Any]:
     """Publish movie, frames, contact sheet and manifest, all or nothing; see `stages.delivery`."""
     from stages import entries
     from stages.delivery import deliver as deliver_shot
+    from stages.note import write_note
     from stages.storage import local_copy
+    from stages.summary import short_of_shot
 
-    run_id = context["ti"].run_id
+    run_id, renders = context["ti"].run_id, list(renders)
     with local_copy(composited["folder"]) as frames, no_use_to_retry(order["shot"], "Its frames are paid and kept"):
         delivered = deliver_shot(order, decision, composited, Path(frames))
-    facts = entries.render_facts(renders, order, run_id)
-    entries.write_entry(
-        entries.about(order, run_id) | facts | delivered | {"state": "delivered", "decision": decision}, order["entry"]
-    )
+    facts = entries.render_facts(order, run_id, renders)
+    whole = sum(render["frames_requested"] or 0 for render in renders)
+    facts |= {"state": "delivered", "decision": decision, "frames_rendered": min(facts["frames_ordered"], whole)}
+    entry = entries.about(order, run_id) | facts | delivered
+    entries.write_entry(entry, order["entry"])
+    announce(delivered, context["params"]["destination"], context)
+    write_note(context, short_of_shot(entry))
     return delivered
 
 
 def note_failure(context: Any) -> None:
     """`on_failure_callback` of every task of a shot: leaves its entry, for the night's report."""
     from stages import entries
+    from stages.note import write_note
+    from stages.summary import short_of_shot
 
     ti, error = context["ti"], context.get("exception")
     order = ti.xcom_pull(task_ids="take_order", key="order")
@@ -160,15 +174,13 @@ def note_failure(context: Any) -> None:
     rejects = final and free and ti.task_id in {"upload", "validate"}
     before = entries.read_entry(order["entry"])
     renders = [render for render in ti.xcom_pull(task_ids="render") or () if render]
-    entries.write_entry(
-        (before if before.get("run_id") == ti.run_id else {})
-        | entries.about(order, ti.run_id)
-        | entries.render_facts(renders, order, ti.run_id)
-        | {
-            "state": "rejected" if rejects else "failed",
-            "reason": redact(str(error or "it was killed"), longest=1000),
-            "task": ti.task_id,
-            "decision": ti.xcom_pull(task_ids="decide", key="decision"),
-        },
-        order["entry"],
-    )
+    entry = before if before.get("run_id") == ti.run_id else {}  # such as where it was delivered
+    entry |= entries.about(order, ti.run_id) | entries.render_facts(order, ti.run_id, renders)
+    entry |= {
+        "state": "rejected" if rejects else "failed",
+        "reason": redact(str(error or "it was killed"), longest=1000),
+        "task": ti.task_id,
+        "decision": ti.xcom_pull(task_ids="decide", key="decision"),
+    }
+    entries.write_entry(entry, order["entry"])
+    write_note(context, short_of_shot(entry))

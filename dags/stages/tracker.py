@@ -14,7 +14,8 @@ CONNECTION = "production_tracker"
 def tracker_task(delivered: Any) -> HttpOperator:
     """A task that PUTs what `deliver` returned, as JSON, to `/shots/<shot>/deliveries/<version>`.
 
-    Each version has its own address, so sending it again, in a retry or by a later run, changes nothing.
+    Each version has its own address, so sending it again, in a retry or by a later run, changes
+    nothing.
     """
     delivery = f"ti.xcom_pull(task_ids='{delivered.operator.task_id}')"
     tell_tracker = HttpOperator(

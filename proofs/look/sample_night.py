@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ SEQUENCES = ("cit", "bar", "sun", "end")
 REASONS = (
     "RENDER_ERROR: frame 14 could not be rendered: CUDA out of memory (needed 11.2 GB, 9.8 GB were free)",
     "after three rounds frames 7, 19-21 of layer base are still missing",
-    "Renderjuice answers 402: the account has no render seconds left. Nothing was spent on this shot",
+    "Renderjuice answers 402: the account has no render seconds left",
 )
 
 
@@ -70,7 +71,7 @@ def _entry(destination: Path, rnd: random.Random, number: int, shots: int, *, no
     folder = destination / "shots" / shot / f"{number:08x}aaaaaaaa"
     folder.mkdir(parents=True)
     if number % 50 != 49:
-        _sheet(folder / "contact_sheet.png", rnd, noise=noise)
+        _sheet(folder / "contact_sheet.png", rnd, destination / "noise.png" if noise else None)
     place = {"movie": f"{folder}/{shot}.mp4", "manifest": f"{folder}/manifest.json"}
     size = {"width": 1920, "height": 1080, "fps": 24.0}
     lost = [{"layer": layers[-1], "node": "Depth", "frames": [3, 4, 5]}] if kind == 2 else []
@@ -89,8 +90,11 @@ def _earlier(rnd: random.Random, entry: dict[str, Any]) -> dict[str, Any]:
     return entry | {"frames": frames, "spent": spent, "frames_ordered": count, "frames_rendered": count, "rounds": 1}
 
 
-def _sheet(path: Path, rnd: random.Random, *, noise: bool) -> None:
-    """Twelve frames in which a ball crosses the evening, or nothing but noise."""
+def _sheet(path: Path, rnd: random.Random, noise: Path | None) -> None:
+    """Twelve frames in which a ball crosses the evening, or the noise of a file."""
+    if noise and noise.exists():
+        shutil.copy(noise, path)
+        return
     import numpy as np
     import OpenImageIO as oiio
 
@@ -106,7 +110,9 @@ def _sheet(path: Path, rnd: random.Random, *, noise: bool) -> None:
         top, left = gap + row * (height + gap), gap + column * (width + gap)
         sheet[top : top + height, left : left + width] = cell
     if noise:
-        sheet = np.random.default_rng(rnd.randrange(99)).random(sheet.shape, np.float32)
+        sheet = np.random.default_rng(7).random(sheet.shape, np.float32)
     picture = oiio.ImageBuf(sheet)
     if not picture.write(str(path), "uint8"):
         raise OSError(picture.geterror())
+    if noise:
+        shutil.copy(path, noise)

@@ -35,7 +35,7 @@ class Salvage:
 
     Attributes:
         order: as given; the scene's fingerprint may become known later.
-        requested: frame ranges of the scene, where the order names none and a job has reported them.
+        requested: frame ranges of the scene, where the order names none and a job has said which.
         analysis: of the scene, of the job that was read last; None while there was none.
         noted: the ids of the folder's jobs, oldest first.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,10 +16,13 @@ from hypothesis import strategies as st
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.errors import (
     RenderjuiceIncompleteError,
+    RenderjuiceInputError,
     RenderjuiceJobError,
+    RenderjuiceJobOverError,
 )
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.api.scene_file import content_fingerprint
+from renderjuice_provider.lifecycle.one_round import shown
 from renderjuice_provider.lifecycle.record import Order
 from tests.support.farm import Died
 from tests.support.frames_farm import FramesFarm, RoundsTask
@@ -55,6 +59,14 @@ def whole_frames(farm: FramesFarm) -> set[int]:
 def ordered(farm: FramesFarm) -> list[list[str]]:
     """What each render was ordered, in order."""
     return [farm.jobs[job_id]["requestedConfig"]["frameRanges"] for job_id in farm.renders]
+
+
+def ended(task: RoundsTask, order: Order) -> str:
+    """The end of a try in short."""
+    try:
+        return "complete" if task.run(order).count.complete else "not complete"
+    except RenderjuiceIncompleteError as error:
+        return error.what.partition(".blend")[0] + ".blend" + error.what.partition(".blend")[2].partition(".")[0]
 
 
 # Properties
@@ -98,25 +110,15 @@ def test_whatever_dies_and_is_lost_no_whole_frame_is_ordered_again(shot, deaths,
         for cut, after in deaths:
             with suppress(Died, RenderjuiceIncompleteError):
                 task.run(shot, cut, after=after)
-        try:
-            assert task.run(shot).count.complete
-            assert whole_frames(task.farm) == set(FRAMES)
-        except RenderjuiceIncompleteError as error:
-            assert len(task.farm.renders) == task.rounds
-            missing = set(FRAMES) - whole_frames(task.farm)
-            assert missing
-            assert f"Frames {task_ranges(missing)} of shot.blend" in str(error)
+        said = ended(task, shot)
+        missing = set(FRAMES) - whole_frames(task.farm)
+        assert said == (f"Frames {shown(missing)} of shot.blend are missing after 3 rounds" if missing else "complete")
+        assert len(task.farm.renders) == task.rounds or not missing
         assert task.farm.most_at_once <= 1
         assert task.farm.in_vain == []
         assert len(task.farm.renders) <= task.rounds
         noted = [each["job_id"] for each in json.loads(Path(folder, "jobs.json").read_text())]
         assert noted == task.farm.renders
-
-
-def task_ranges(frames: set[int]) -> str:
-    from renderjuice_provider.lifecycle.one_round import shown
-
-    return shown(frames)
 
 
 @settings(max_examples=150)
@@ -143,3 +145,234 @@ def test_clears_and_new_runs_never_pay_two_renders_at_once_nor_a_whole_frame(sho
             assert farm.most_at_once <= 1
         assert farm.in_vain == []
         assert len(farm.renders) <= budgets * task.rounds
+
+
+# What a round orders
+
+
+def test_what_a_failed_job_has_rendered_is_kept_and_only_the_rest_is_ordered(shot, tmp_path):
+    task = RoundsTask(FramesFarm(tmp_path, failing={0}))
+    assert task.run(shot).count.complete
+    assert ordered(task.farm) == [["1-6"], ["4-6"]]
+    assert task.farm.uploads == 1
+    assert any("What it has rendered is kept" in line for line in task.log.lines)
+    assert [line for line in task.log.lines if line.startswith("Round")] == [
+        f"Round 1 of 3: frames 1-6, job {task.farm.renders[0]}",
+        f"Round 2 of 3: frames 4-6 again, job {task.farm.renders[1]}",
+    ]
+
+
+def test_a_folder_that_is_whole_orders_nothing_and_leaves_the_given_job(shot, tmp_path):
+    farm = FramesFarm(tmp_path)
+    RoundsTask(farm).run(shot)
+    spare = farm._create()
+    spare["status"] = "validated"
+    found = RoundsTask(farm, run_id="the next night").run(replace(shot, job_id=spare["id"]))
+    assert (found.count.complete, found.done, spare["status"]) == (True, (), "validated")
+
+
+def test_a_given_job_is_for_the_first_round_and_the_next_ones_share_an_upload(shot, tmp_path):
+    farm = FramesFarm(tmp_path, lost={(0, 1), (1, 1)})
+    farm.jobs[GIVEN] = {"id": GIVEN, "status": "validated"}
+    assert RoundsTask(farm).run(replace(shot, job_id=GIVEN)).count.complete
+    assert farm.renders[0] == GIVEN
+    assert ordered(farm) == [["1-6"], ["1"], ["1"]]
+    assert farm.uploads == 1
+
+
+def test_a_given_job_orders_only_what_the_folder_lacks(shot, tmp_path):
+    farm = FramesFarm(tmp_path)
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "0002.png").write_bytes(b"whole")
+    farm.jobs[GIVEN] = {"id": GIVEN, "status": "validated"}
+    assert RoundsTask(farm).run(replace(shot, job_id=GIVEN)).count.complete
+    assert ordered(farm) == [["1", "3-6"]]
+    assert farm.renders == [GIVEN]
+
+
+@pytest.mark.parametrize("status", ["rendering", "completed", "failed", "canceled"])
+def test_a_given_job_that_has_been_ordered_elsewhere_is_not_used(shot, tmp_path, status):
+    farm = FramesFarm(tmp_path)
+    farm.jobs[GIVEN] = {"id": GIVEN, "status": status}
+    farm.renders.append(GIVEN)
+    farm.jobs[GIVEN]["requestedConfig"] = CONFIG | {"frameRanges": ["9"]}
+    task = RoundsTask(farm)
+    assert task.run(replace(shot, job_id=GIVEN)).count.complete
+    assert [each.job_id for each in task.run(replace(shot, job_id=GIVEN)).done] == farm.renders[1:]
+
+
+def test_an_upload_that_renderjuice_has_forgotten_is_sent_again(shot, tmp_path):
+    farm = FramesFarm(tmp_path, lost={(0, 4)})
+    farm.slugs_expire = True
+    assert RoundsTask(farm).run(shot).count.complete
+    assert farm.uploads == 2
+
+
+def test_a_scene_that_was_saved_between_two_rounds_is_not_mixed_with_the_first(shot, tmp_path):
+    scene = write_scene(tmp_path / "shot.blend", frame_end=6)
+    order = replace(shot, scene=scene, source=str(scene), content=content_fingerprint(scene))
+    task = RoundsTask(FramesFarm(tmp_path / "out", lost={(0, 4)}))
+    save = task.farm._downloads
+
+    def saved_again(job_id):
+        write_scene(scene, frame_end=7)
+        return save(job_id)
+
+    task.farm._downloads = saved_again
+    with pytest.raises(RenderjuiceIncompleteError, match=r"^Frames 4 .+after 1 round, and the scene has changed"):
+        task.run(order)
+    assert len(task.farm.renders) == 1
+
+
+def test_without_frame_ranges_the_frames_are_those_of_the_scene(shot, tmp_path):
+    order = replace(shot, render_config={"colorManagementPreset": "default"})
+    farm = FramesFarm(tmp_path, lost={(0, 3)})
+    assert RoundsTask(farm).run(order).count.complete
+    assert [farm.jobs[job]["requestedConfig"].get("frameRanges") for job in farm.renders] == [None, ["3"]]
+
+
+def test_without_frame_ranges_frames_that_nobody_knows_are_refused(shot, tmp_path):
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "0002.png").write_bytes(b"whole")
+    task = RoundsTask(FramesFarm(tmp_path))
+    with pytest.raises(RenderjuiceInputError, match="say frameRanges"):
+        task.run(replace(shot, render_config={"colorManagementPreset": "default"}))
+    assert task.farm.jobs == {}
+
+
+# What ends it
+
+
+@both_ways
+def test_a_job_that_somebody_canceled_ends_it_at_once_and_a_clear_orders_the_rest(shot, tmp_path, deferred):
+    task = RoundsTask(FramesFarm(tmp_path), deferred=deferred)
+    advanced = task.farm._advanced
+
+    def canceled(job_id):
+        if task.farm.jobs[job_id]["status"] == "rendering":
+            task.farm.jobs[job_id]["status"] = "canceled"
+        return advanced(job_id)
+
+    task.farm._advanced = canceled
+    with pytest.raises(RenderjuiceJobOverError, match=r"canceled.+clear this task, which then orders only"):
+        task.run(shot)
+    assert (len(task.farm.renders), whole_frames(task.farm)) == (1, {1, 2, 3})
+    task.farm._advanced = advanced
+    task.max_tries += 1
+    assert task.run(shot).count.complete
+    assert ordered(task.farm) == [["1-6"], ["4-6"]]
+
+
+@both_ways
+def test_the_deadline_ends_it_at_once_and_stops_the_render(shot, tmp_path, deferred):
+    task = RoundsTask(FramesFarm(tmp_path, renders_for_ever=True), deferred=deferred)
+    with pytest.raises(RenderjuiceJobOverError, match=r"timed out \(timeout\).+cancelled and is canceled"):
+        task.run(replace(shot, timeout=3600.0))
+    assert task.farm.paid() == []
+    assert len(task.farm.renders) == 1
+
+
+def test_all_rounds_share_one_deadline(shot, tmp_path):
+    task = RoundsTask(FramesFarm(tmp_path, lost={(0, 1)}))
+    save = task.farm._downloads
+
+    def late(job_id):
+        task.clock.now += timedelta(seconds=shot.timeout)
+        return save(job_id)
+
+    task.farm._downloads = late
+    with pytest.raises(RenderjuiceIncompleteError, match=r"^Frames 1 .+after 1 round, and its time is up \(timeout\)"):
+        task.run(shot)
+    assert len(task.farm.renders) == 1
+
+
+def test_a_clear_allows_as_many_rounds_again_of_only_what_is_missing(shot, tmp_path):
+    task = RoundsTask(FramesFarm(tmp_path, lost={(number, 2) for number in range(5)}))
+    for _ in range(2):
+        with pytest.raises(RenderjuiceIncompleteError, match=r"Frames 2 of shot\.blend are missing after 3 rounds"):
+            task.run(shot)
+    task.max_tries += 1
+    assert task.run(shot).count.complete
+    assert ordered(task.farm) == [["1-6"], *[["2"]] * 5]
+
+
+def test_without_a_store_there_is_one_job_in_a_try(shot, tmp_path):
+    task = RoundsTask(FramesFarm(tmp_path, lost={(0, 2)}))
+    task.is_kept = False
+    with pytest.raises(RenderjuiceIncompleteError, match=r"after 1 round.+a retry starts a new job"):
+        task.run(shot)
+    task.stored = None
+    assert task.run(shot).count.complete
+    assert ordered(task.farm) == [["1-6"], ["2"]]
+
+
+# What an earlier run has left
+
+
+def died_while_rendering(shot, farm):
+    task = RoundsTask(farm, run_id="the night before")
+    farm.renders_for_ever = True
+    with pytest.raises(Died):
+        task.run(shot, 40)
+    assert len(farm.paid()) == 1
+    farm.jobs[farm.renders[0]]["status"] = "booting"  # so that it is not over when it is read
+    farm.renders_for_ever = False
+
+
+@both_ways
+def test_a_job_that_still_renders_for_a_run_that_died_is_taken_up(shot, tmp_path, deferred):
+    farm = FramesFarm(tmp_path, lost={(0, 6)})
+    died_while_rendering(shot, farm)
+    task = RoundsTask(farm, deferred=deferred)
+    found = task.run(shot)
+    assert found.count.complete
+    assert ordered(farm) == [["1-6"], ["6"]]
+    assert [each.job_id for each in found.done] == farm.renders
+    assert f"Job {farm.renders[0]} of run the night before is not over: taking it up" in task.log.lines
+
+
+def test_a_job_of_another_order_is_never_mixed_in(shot, tmp_path):
+    farm = FramesFarm(tmp_path)
+    RoundsTask(farm).run(shot)
+    with pytest.raises(
+        RenderjuiceInputError, match=r"is for frames of another order \(job .+differs in: sampleCount\)"
+    ):
+        RoundsTask(farm).run(replace(shot, render_config=CONFIG | {"sampleCount": 4}))
+    with pytest.raises(RenderjuiceInputError, match=r"differs in: the scene\)"):
+        RoundsTask(farm).run(replace(shot, content="other bytes"))
+    assert len(farm.renders) == 1
+
+
+def test_more_frames_of_the_same_order_are_ordered_into_the_same_folder(shot, tmp_path):
+    farm = FramesFarm(tmp_path)
+    task = RoundsTask(farm)
+    task.run(shot)
+    task.max_tries += 1
+    task.run(replace(shot, render_config=CONFIG | {"frameRanges": ["1-8"]}))
+    assert ordered(farm) == [["1-6"], ["7-8"]]
+
+
+def test_an_edited_order_stops_the_job_of_the_one_before(shot, tmp_path):
+    task = RoundsTask(FramesFarm(tmp_path, renders_for_ever=True))
+    with pytest.raises(Died):
+        task.run(shot, 40)
+    assert task.farm.paid()
+    with pytest.raises(RenderjuiceInputError, match="another order"):
+        task.run(replace(shot, render_config=CONFIG | {"sampleCount": 4}))
+    assert task.farm.paid() == []
+
+
+@pytest.mark.parametrize("text", ["[{", "5", '[{"job_id"', "[5]"])
+def test_a_list_of_jobs_that_cannot_be_read_is_refused_since_one_may_render(shot, tmp_path, text):
+    (tmp_path / "jobs.json").write_text(text)
+    task = RoundsTask(FramesFarm(tmp_path))
+    with pytest.raises(RenderjuiceInputError, match=r"jobs\.json cannot be read"):
+        task.run(shot)
+    assert task.farm.jobs == {}
+
+
+def test_frames_that_cannot_be_counted_are_refused(shot, tmp_path):
+    task = RoundsTask(FramesFarm(tmp_path))
+    with pytest.raises(RenderjuiceInputError, match="cannot be counted"):
+        task.run(replace(shot, render_config=CONFIG | {"frameRanges": ["all"]}))
+    assert task.farm.jobs == {}

@@ -156,7 +156,7 @@ def test_it_gives_up_without_failing_the_task(send, logged, status, requests):
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:1" + PATH, "ftp://127.0.0.1" + PATH, "http://[" + PATH, "http://a\x00b" + PATH, ""]
 )
-def test_an_address_that_is_none_is_an_error_in_the_log(send, logged, url):
+def test_an_address_that_cannot_be_used_is_an_error_in_the_log(send, logged, url):
     send(url)
 
     assert "The message by connection chat was not sent" in logged()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import OpenImageIO as oiio
 import pytest
+from stages import tasks
 from stages.decisions import layers_of
 from stages.orders import fingerprint, make_order
 from stages.shot_list import check_shot_list
@@ -70,3 +73,17 @@ def test_an_order_says_which_layer_lies_on_which_whatever_becomes_of_the_order_o
     stored = json.loads(json.dumps(order, sort_keys=True))  # as PostgreSQL's JSONB has an order of its own
     assert layers_of(stored) == ["shadows", "fx", "a"]
     assert (stored["blends"], stored["sequence"]) == ({"fx": "add"}, "x")
+
+
+def test_the_composite_of_an_order_from_postgresql_lies_as_the_list_says(studio, paint):
+    shot = listed(studio, "layers: {z: a.blend, shadow: {file: b.blend, blend: multiply}, a: b.blend}", "frames: 1")
+    params = {"quality": "auto", "destination": str(studio / "out"), "work": str(studio / "work")}
+    order = make_order(shot, dict.fromkeys(shot.files, "0"), params, "2026-11-23")
+    work = Path(order["work"]).relative_to(studio)
+    for layer, light in {"z": (0.8,) * 3, "shadow": (0.5,) * 3, "a": (0.1, 0.1, 0.1, 0.5)}.items():
+        paint(f"{work}/{layer}/frames/0001.exr", light, depth="float")
+
+    done = tasks.composite.function(json.loads(json.dumps(order, sort_keys=True)), {"frames": ["1"]})
+
+    seen = oiio.ImageBuf(str(Path(done["folder"], "0001.png"))).getpixel(1, 1)
+    assert seen[0] == pytest.approx(1.055 * (0.1 + 0.5 * (0.5 * 0.8)) ** (1 / 2.4) - 0.055, abs=1e-4)
