@@ -129,8 +129,8 @@ class Rounds:
         """Begin again the round of a job that is waited for, where Airflow keeps no record."""
         if self._round.record is not None:
             return
-        running = yield from self._salvage.fetch()
-        config = next((noted.render_config for noted, job in running if job.id == job_id), None)
+        yield from self._salvage.fetch()
+        config = self._salvage.noted.get(job_id)
         if config is None:
             count = yield from self._salvage.count()
             config = self._salvage.config_of(count, (yield from self._salvage.lacking(count)))

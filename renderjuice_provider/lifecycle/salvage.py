@@ -37,14 +37,14 @@ class Salvage:
         order: as given; the scene's fingerprint may become known later.
         requested: frame ranges of the scene, where the order names none and a job has said which.
         analysis: of the scene, of the job that was read last; None while there was none.
-        noted: the ids of the folder's jobs, oldest first.
+        noted: what each job of the folder was ordered, by its id, oldest first.
     """
 
     def __init__(self, order: Order, folder: FrameFolder, operations: Operations, log: Any) -> None:
         self.order = order
         self.requested: list[str] | None = None
         self.analysis: Any = None
-        self.noted: list[str] = []
+        self.noted: dict[str, dict[str, Any]] = {}
         self._folder = folder
         self._operations = operations
         self._log = log
@@ -79,6 +79,10 @@ class Salvage:
             given = yield from self.read(self.order.job_id)
             self.analysis = given and given.analysis
         return running
+
+    def was_ordered(self, job_id: str) -> Flow[bool]:
+        """Whether the render of a job was ordered: one that failed in validation was not."""
+        return any(each.job_id == job_id for each in (yield from RunInThread(self._folder.jobs)))
 
     def read(self, job_id: str) -> Flow[Job | None]:
         """The job; None where Renderjuice does not know it."""
@@ -120,7 +124,7 @@ class Salvage:
         if job.job_id in self.noted:
             return False
         is_new = yield from RunInThread(partial(self._folder.note, job))
-        self.noted.append(job.job_id)
+        self.noted[job.job_id] = job.render_config
         return is_new
 
     def write_manifest(self, job_id: str | None, count: FrameCount) -> Flow[str]:
@@ -140,7 +144,7 @@ class Salvage:
                     f"{self.where} is for frames of another order (job {each.job_id}, which differs in: "
                     f"{', '.join(differ)}). Give this one a destination of its own, or remove that folder."
                 )
-        self.noted = [each.job_id for each in noted]
+        self.noted = {each.job_id: each.render_config for each in noted}
         return noted
 
     def _fetch(self, job: Job) -> Flow[None]:

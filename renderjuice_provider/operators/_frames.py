@@ -159,7 +159,7 @@ class RenderjuiceRenderFramesOperator(JobOperator):
         return Order(
             JobStatus.COMPLETED,
             self.timeout,
-            job_id=None if self.job_id in {None, "", "None"} else read_job_id(self.job_id),
+            job_id=None if self.job_id is None or self.job_id in ("", "None") else read_job_id(self.job_id),
             render_config=self.render_config,
             scene=scene_path(self.file_path),
             source=str(self.file_path),
