@@ -10,20 +10,20 @@ seeded chance: each run is the same. Held against the emulator's ledger, for eac
 - What the summary says was spent is what the ledger says, job by job.
 - Of all nights together: at most 1.1 frames are rendered for one that is needed.
 
-Each night is a run of `renderjuice_nightly` by `dag.test()`, which performs the runs of its shots.
-Takes about fifteen minutes on two cores, and needs nothing but what `make install` brings.
-`NIGHTS="--nights 5"` makes it shorter, and `NIGHTS=--real` takes three nights through a real
-scheduler.
+The tasks of `renderjuice_nightly` and `renderjuice_shot` are performed one after the other, without
+an Airflow around them. That takes some minutes on two cores, and needs nothing but what `make
+install` brings. `NIGHTS="--nights 5"` makes it shorter, and `NIGHTS=--real` takes three nights
+through a real scheduler.
 
 How to read it, from the inside out; a module imports only what stands above it:
 
 | module | holds |
 | --- | --- |
-| `studio` | the scenes, the shot list and the summary of a night |
+| `studio` | the shots, the scenes, the shot list and the summary of a night |
 | `evidence` | what was ordered, rendered and delivered, and what is wrong with it |
 | `pictures` | delivered frames, compared with what they have to show |
-| `airflow` | an Airflow in this process, and runs of the nightly DAG |
-| `night` | one night by `dag.test()`, and how a night is judged |
+| `walk` | the tasks of a night, performed by hand |
+| `night` | one night by hand, and how a night is judged |
 | `real` | the same nights by a real scheduler |
 | `table` | prints how it went |
 """

@@ -1,4 +1,4 @@
-"""One night by `dag.test()`, and how a night is judged."""
+"""One night by hand, and how a night is judged."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from proofs.nights import evidence, pictures, studio
-from proofs.nights.airflow import Nightly
+from proofs.nights import evidence, pictures, studio, walk
 from proofs.nights.evidence import Entries, Figures
 from proofs.nights.pictures import Pictures
 from proofs.nights.studio import Night
@@ -50,7 +49,7 @@ def judge(night: Night, emulator: Emulator, entries: Entries, right: Pictures, b
 
 
 class Studio:
-    """An emulator, an Airflow, and what shots have to show; all nights of a process share it.
+    """An emulator, and what shots have to show; all nights of a process share it.
 
     Args:
         folder: for everything.
@@ -59,12 +58,12 @@ class Studio:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
         log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT, 0o600)
-        os.dup2(log, sys.stdout.fileno())  # `dag.test()` says a great deal
+        os.dup2(log, sys.stdout.fileno())  # the tasks log a great deal
         os.dup2(log, sys.stderr.fileno())
         self._folder = folder
         self._emulator = Emulator(speed=SPEED)
         self._emulator.start()
-        self._airflow = Nightly(folder / "airflow", self._emulator)
+        walk.prepare(studio.environment(self._emulator))
         self._right = pictures.references(self._run(pictures.REFERENCES, ""))
 
     def night(self, night: Night) -> Outcome:
@@ -82,7 +81,7 @@ class Studio:
         self._emulator.switches.mishaps = mishaps
         folder = self._folder / night.date
         shot_list = studio.write(night, folder / "scenes")
-        self._airflow.run(studio.params(shot_list, night))
+        walk.walk_night(studio.params(shot_list, night))
         return studio.summary(night, folder)
 
 

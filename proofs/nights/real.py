@@ -8,10 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from proofs.nights import pictures, studio
-from proofs.nights.airflow import DAG, DAGS, environment
 from proofs.nights.evidence import Entries
 from proofs.nights.night import Outcome, judge
-from proofs.nights.studio import Night
+from proofs.nights.studio import DAG, DAGS, Night
 from renderjuice_emulator.testing import Emulator
 from tools.airflow_api import STATES_AT_END
 from tools.local_airflow import LocalAirflow
@@ -27,7 +26,7 @@ def nights(planned: Sequence[Night], folder: Path) -> Iterator[Outcome]:
     """Run the nights, and judge each."""
     with ExitStack() as cleanup:
         emulator = cleanup.enter_context(Emulator(speed=SPEED))
-        variables = environment(emulator) | {
+        variables = studio.environment(emulator) | {
             "RENDERJUICE_POLL_INTERVAL": POLL_INTERVAL,
             "AIRFLOW__CORE__PARALLELISM": "8",
         }

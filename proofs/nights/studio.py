@@ -9,8 +9,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from renderjuice_emulator.scenes import write_scene
+from renderjuice_emulator.testing import Emulator, write_scene
 
+DAGS = Path(__file__).parents[2] / "dags"
+DAG, SHOT_DAG = "renderjuice_nightly", "renderjuice_shot"
 MISHAPS = "drop=5% damage=1% fail=3% seed={seed}"
 SIZE = (32, 18)
 FEWEST, MOST = 8, 24
@@ -87,8 +89,14 @@ def write(night: Night, folder: Path, *, seconds_per_frame: float = 2.0) -> Path
     return path
 
 
+def environment(emulator: Emulator) -> dict[str, str]:
+    """The connection that leads to the emulator."""
+    renderjuice = {"conn_type": "renderjuice", "host": emulator.base_url, "password": emulator.api_key}
+    return {"AIRFLOW_CONN_RENDERJUICE_DEFAULT": json.dumps(renderjuice)}
+
+
 def params(shot_list: Path, night: Night) -> dict[str, Any]:
-    """Of the nightly DAG: all of them, since `dag.test()` keeps those of the run before."""
+    """All of the nightly DAG."""
     folder = shot_list.parents[1]
     return {
         "shot_list": str(shot_list),
