@@ -7,6 +7,7 @@ seeded chance: each run is the same. Held against the emulator's ledger, for eac
 - Every shot is in the summary: delivered, each frame compared with what it has to show by decoding
   it; or failed with a reason, and then three rounds did not suffice.
 - No job orders a frame that an earlier one brought whole, and none is left running.
+- A second run of the night orders nothing, and changes nothing that the summary says.
 - What the summary says was spent is what the ledger says, job by job.
 - Of all nights together: at most 1.1 frames are rendered for one that is needed.
 

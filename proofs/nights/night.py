@@ -64,21 +64,26 @@ class Studio:
         self._emulator = Emulator(speed=SPEED)
         self._emulator.start()
         walk.prepare(studio.environment(self._emulator))
-        self._right = pictures.references(self._run(pictures.REFERENCES, ""))
+        self._right = pictures.references(self._run(pictures.REFERENCES))
 
     def night(self, night: Night) -> Outcome:
-        """Run a night, and judge it."""
+        """Run a night, and once again, which has to change nothing; and judge it."""
         began = time.monotonic()
-        entries = self._run(night, night.mishaps)
+        self._emulator.reset()
+        self._emulator.switches.mishaps = night.mishaps
+        first = self._run(night)
+        renders = self._emulator.ledger.renders_started()
+        entries = self._run(night)
         outcome = judge(night, self._emulator, entries, self._right, began)
+        if more := self._emulator.ledger.renders_started() - renders:
+            outcome.complaints.append(f"a second run of the night started {more} renders")
+        outcome.complaints.extend(evidence.differences(first, entries))
         if not outcome.complaints:
             shutil.rmtree(self._folder / night.date)
         return outcome
 
-    def _run(self, night: Night, mishaps: str) -> Entries:
-        """Run every shot of a night; the entries of its summary."""
-        self._emulator.reset()
-        self._emulator.switches.mishaps = mishaps
+    def _run(self, night: Night) -> Entries:
+        """One run of the nightly; the entries of the night's summary."""
         folder = self._folder / night.date
         shot_list = studio.write(night, folder / "scenes")
         walk.walk_night(studio.params(shot_list, night))

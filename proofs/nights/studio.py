@@ -71,7 +71,7 @@ def plan(number: int, shots: int) -> Night:
 
 def write(night: Night, folder: Path, *, seconds_per_frame: float = 2.0) -> Path:
     """Write scenes and shot list into `folder`, and return the list."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for shot in night.shots:
         for layer, name in shot.files().items():

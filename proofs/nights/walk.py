@@ -163,8 +163,8 @@ def _walk_shot(run: _Run) -> None:
             raise failure
         return found
 
-    waits = {"deferrable": False, "poll_interval": _POLL_INTERVAL}
-    layers = run.call(tasks.take_order)
+    waits: dict[str, Any] = {"deferrable": False, "poll_interval": _POLL_INTERVAL}
+    layers: list[dict[str, Any]] = run.call(tasks.take_order)
     order = run.ti.xcom_pull("take_order", "order")
     slugs = each(lambda index: RenderjuiceUploadOperator(task_id="upload", file_path=layers[index]["file_path"]))
     jobs = each(lambda index: RenderjuiceCreateJobOperator(task_id="create", slug=slugs[index]))
