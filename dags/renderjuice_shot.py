@@ -1,8 +1,8 @@
 """One shot, from scene to delivery: of the list, or just a file.
 
 upload → create → validate, for each layer; then decide → (reject | render, deferred, for each
-layer) → composite → deliver → report to the tracker. It renders only what is missing: to go on after a
-failure, clear the task that failed, or start the shot again. How it works: docs/pipelines.md.
+layer) → composite → deliver → report to the tracker. It renders only what is missing: to go on
+after a failure, clear what failed, or start the shot again. How it works: docs/pipelines.md.
 """
 
 from __future__ import annotations
