@@ -33,7 +33,7 @@ def task(**more: Any) -> dict[str, Any]:
     return {"state": "success", "try_number": 1, "map_index": 0, **names, **when, **more}
 
 
-WELL = Outcome("night", "success", 90.0, [task(), task(map_index=-1)], 2, [0.1], [], 0.2)
+WELL = Outcome("night", "success", 90.0, [task(), task(map_index=-1)], 2, [0.1], [], 60.0, 0.2)
 
 
 @pytest.fixture

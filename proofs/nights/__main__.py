@@ -10,19 +10,23 @@ Exits with 1 where something is not as it should be.
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import os
 import shutil
 import signal
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
 
 from proofs.nights import real, table
 from proofs.nights.night import Outcome, run, start
-from proofs.nights.studio import plan
+from proofs.nights.studio import Night, plan
+from tools.tracker import LocalTracker
 
 NIGHTS, REAL_NIGHTS, SHOTS = 50, 3, 20
 
@@ -40,23 +44,31 @@ def main() -> None:
     nights = [
         plan(number + 1, options.shots) for number in range(options.nights or (NIGHTS, REAL_NIGHTS)[options.real])
     ]
-    print(table.head(), flush=True)
-    began = time.monotonic()
-    if options.real:
-        runs = real.nights(nights, folder)
-    else:
-        workers = min(options.workers, len(nights))
-        # A fresh interpreter each: Airflow reads its settings when it is imported.
-        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=start, initargs=(folder,))
-        runs = pool.map(run, nights)
     outcomes: list[Outcome] = []
-    for outcome in runs:
-        outcomes.append(outcome)
-        print(table.line(outcome), flush=True)
+    began = time.monotonic()
+    with ExitStack() as cleanup:
+        tracker = LocalTracker(folder)
+        cleanup.callback(tracker.program.stop)
+        os.environ["AIRFLOW_CONN_PRODUCTION_TRACKER"] = json.dumps({"conn_type": "http", "host": tracker.url})
+        print(table.head(), flush=True)
+        for outcome in (
+            real.nights(nights, folder) if options.real else in_processes(nights, folder, cleanup, options.workers)
+        ):
+            outcomes.append(outcome)
+            print(table.line(outcome), flush=True)
     print(table.total(outcomes, time.monotonic() - began), flush=True)
     if table.complaints(outcomes):
         sys.exit(f"What the runs left: {folder}")
     shutil.rmtree(folder)
+
+
+def in_processes(nights: Sequence[Night], folder: Path, cleanup: ExitStack, workers: int) -> Iterator[Outcome]:
+    """Run the nights side by side, each process an Airflow and an emulator of its own."""
+    # A fresh interpreter each: Airflow reads its settings when it is imported.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(workers, len(nights)), context, initializer=start, initargs=(folder,))
+    cleanup.callback(pool.shutdown, cancel_futures=True)
+    return pool.map(run, nights)
 
 
 if __name__ == "__main__":

@@ -108,6 +108,17 @@ def complaints(night: Night, paid: Iterable[Render], entries: Entries, left_runn
     return found
 
 
+def differences(before: Entries, after: Entries) -> list[str]:
+    """What a further run of a night has changed about its shots, and should not."""
+    kept = ("state", "spent", "version", "reason")
+    return [
+        f"{name}: a second run of the night changed {field} from {before[name].get(field)} to {entry.get(field)}"
+        for name, entry in after.items()
+        for field in kept
+        if name in before and before[name].get(field) != entry.get(field)
+    ]
+
+
 def _names(night: Night) -> set[str]:
     return {shot.name for shot in night.shots}
 

@@ -1,4 +1,4 @@
-"""One night by `dag.test()`: a run for each shot, then the summary."""
+"""One night by hand, and how a night is judged."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from proofs.nights import evidence, pictures, studio
-from proofs.nights.airflow import ShotDag
+from proofs.nights import evidence, pictures, studio, walk
 from proofs.nights.evidence import Entries, Figures
 from proofs.nights.pictures import Pictures
 from proofs.nights.studio import Night
@@ -50,7 +49,7 @@ def judge(night: Night, emulator: Emulator, entries: Entries, right: Pictures, b
 
 
 class Studio:
-    """An emulator, an Airflow, and what shots have to show; all nights of a process share it.
+    """An emulator, and what shots have to show; all nights of a process share it.
 
     Args:
         folder: for everything.
@@ -59,41 +58,36 @@ class Studio:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
         log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT, 0o600)
-        os.dup2(log, sys.stdout.fileno())  # `dag.test()` says a great deal
+        os.dup2(log, sys.stdout.fileno())  # the tasks log a great deal
         os.dup2(log, sys.stderr.fileno())
         self._folder = folder
         self._emulator = Emulator(speed=SPEED)
         self._emulator.start()
-        self._dag = ShotDag(folder / "airflow", self._emulator)
-        self._right = pictures.references(self._run(pictures.REFERENCES, ""))
+        walk.prepare(studio.environment(self._emulator))
+        self._right = pictures.references(self._run(pictures.REFERENCES))
 
     def night(self, night: Night) -> Outcome:
-        """Run a night, and judge it."""
+        """Run a night, and once again, which has to change nothing; and judge it."""
         began = time.monotonic()
-        entries = self._run(night, night.mishaps)
+        self._emulator.reset()
+        self._emulator.switches.mishaps = night.mishaps
+        first = self._run(night)
+        renders = self._emulator.ledger.renders_started()
+        entries = self._run(night)
         outcome = judge(night, self._emulator, entries, self._right, began)
+        if more := self._emulator.ledger.renders_started() - renders:
+            outcome.complaints.append(f"a second run of the night started {more} renders")
+        outcome.complaints.extend(evidence.differences(first, entries))
         if not outcome.complaints:
             shutil.rmtree(self._folder / night.date)
         return outcome
 
-    def _run(self, night: Night, mishaps: str) -> Entries:
-        """Run every shot of a night; the entries of its summary."""
-        self._emulator.reset()
-        self._emulator.switches.mishaps = mishaps
+    def _run(self, night: Night) -> Entries:
+        """One run of the nightly; the entries of the night's summary."""
         folder = self._folder / night.date
         shot_list = studio.write(night, folder / "scenes")
-        conf = {
-            "shot_list": str(shot_list),
-            "date": night.date,
-            "quality": "auto",
-            "file": None,
-            "frames": None,
-            "destination": str(folder / "deliveries"),
-            "work": str(folder / "work"),
-        }
-        for shot in night.shots:
-            self._dag.run(conf | {"shot": shot.name})
-        return self._dag.summary(folder / "deliveries", night.date)
+        walk.walk_night(studio.params(shot_list, night))
+        return studio.summary(night, folder)
 
 
 _studio: Studio

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from proofs.nights import pictures, studio
-from proofs.nights.airflow import DAGS, environment
 from proofs.nights.evidence import Entries
 from proofs.nights.night import Outcome, judge
-from proofs.nights.studio import Night
+from proofs.nights.studio import DAG, DAGS, Night
 from renderjuice_emulator.testing import Emulator
 from tools.airflow_api import STATES_AT_END
 from tools.local_airflow import LocalAirflow
-from tools.tracker import LocalTracker
 
-DAG = "renderjuice_nightly"
 SPEED, SECONDS_PER_FRAME = 60.0, 30.0
 """Emulated seconds in one, and for a frame: a render takes some seconds, as the tasks around it."""
 POLL_INTERVAL = "5"
@@ -30,10 +26,7 @@ def nights(planned: Sequence[Night], folder: Path) -> Iterator[Outcome]:
     """Run the nights, and judge each."""
     with ExitStack() as cleanup:
         emulator = cleanup.enter_context(Emulator(speed=SPEED))
-        tracker = LocalTracker(folder)
-        cleanup.callback(tracker.program.stop)
-        variables = environment(emulator) | {
-            "AIRFLOW_CONN_PRODUCTION_TRACKER": json.dumps({"conn_type": "http", "host": tracker.url}),
+        variables = studio.environment(emulator) | {
             "RENDERJUICE_POLL_INTERVAL": POLL_INTERVAL,
             "AIRFLOW__CORE__PARALLELISM": "8",
         }
@@ -52,14 +45,11 @@ def _run(airflow: LocalAirflow, emulator: Emulator, night: Night, parent: Path, 
     emulator.reset()
     emulator.switches.mishaps = mishaps
     folder = parent / night.date
-    places = {"destination": str(folder / "deliveries"), "work": str(folder / "work")}
     shot_list = studio.write(night, folder / "scenes", seconds_per_frame=SECONDS_PER_FRAME)
-    run_id = airflow.trigger(DAG, places | {"shot_list": str(shot_list), "date": night.date})
+    run_id = airflow.trigger(DAG, studio.params(shot_list, night))
     deadline = time.monotonic() + PATIENCE
     while airflow.run_state(DAG, run_id) not in STATES_AT_END:
         if time.monotonic() > deadline:
             raise TimeoutError(f"the night of {night.date} did not end within {PATIENCE // 60} minutes; see {folder}")
         time.sleep(2)
-    summary = folder / "deliveries" / "nights" / night.date / "summary.json"
-    entries: Entries = json.loads(summary.read_text())["shots"]
-    return entries
+    return studio.summary(night, folder)

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
-from renderjuice_emulator.scenes import write_scene
+from renderjuice_emulator.testing import Emulator, write_scene
 
+DAGS = Path(__file__).parents[2] / "dags"
+DAG, SHOT_DAG = "renderjuice_nightly", "renderjuice_shot"
 MISHAPS = "drop=5% damage=1% fail=3% seed={seed}"
 SIZE = (32, 18)
 FEWEST, MOST = 8, 24
@@ -68,7 +71,7 @@ def plan(number: int, shots: int) -> Night:
 
 def write(night: Night, folder: Path, *, seconds_per_frame: float = 2.0) -> Path:
     """Write scenes and shot list into `folder`, and return the list."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for shot in night.shots:
         for layer, name in shot.files().items():
@@ -84,3 +87,31 @@ def write(night: Night, folder: Path, *, seconds_per_frame: float = 2.0) -> Path
     show = {"show": "nights", "defaults": {"render": {"colorManagementPreset": "default"}}, "shots": rows}
     path.write_text(json.dumps(show))
     return path
+
+
+def environment(emulator: Emulator) -> dict[str, str]:
+    """The connection that leads to the emulator."""
+    renderjuice = {"conn_type": "renderjuice", "host": emulator.base_url, "password": emulator.api_key}
+    return {"AIRFLOW_CONN_RENDERJUICE_DEFAULT": json.dumps(renderjuice)}
+
+
+def params(shot_list: Path, night: Night) -> dict[str, Any]:
+    """All of the nightly DAG."""
+    folder = shot_list.parents[1]
+    return {
+        "shot_list": str(shot_list),
+        "date": night.date,
+        "destination": str(folder / "deliveries"),
+        "work": str(folder / "work"),
+        "shots": [],
+        "failed_only": False,
+        "quality": "auto",
+        "dry_run": False,
+    }
+
+
+def summary(night: Night, folder: Path) -> dict[str, dict[str, Any]]:
+    """The entries of a night's summary, by shot."""
+    text = (folder / "deliveries" / "nights" / night.date / "summary.json").read_text()
+    found: dict[str, dict[str, Any]] = json.loads(text)["shots"]
+    return found

@@ -77,8 +77,8 @@ def nights(folder: Path, options: argparse.Namespace) -> list[str]:
         found[name].show_times()
     wrong = found["new"].problems(options.shots) if "new" in found else []
     if len(found) == 2:
-        ratio = found["new"].wall / found["old"].wall
-        print(f"wall time, new : old = {ratio:.2f} (at most {GOAL})", flush=True)
+        ratio, cpu = found["new"].wall / found["old"].wall, found["new"].cpu / found["old"].cpu
+        print(f"wall time, new : old = {ratio:.2f} (at most {GOAL}); processors {cpu:.2f}", flush=True)
         wrong += [f"the new nightly takes {ratio:.2f} of the old one's time"] if ratio > GOAL else []
     return wrong
 

@@ -19,6 +19,7 @@ from renderjuice_emulator.scenes import write_scene
 from tools.airflow_api import STATES_AT_END
 from tools.local_airflow import LocalAirflow
 from tools.local_emulator import KEY, LocalEmulator
+from tools.processes import cpu_seconds
 from tools.tracker import LocalTracker
 
 SPEED = 60
@@ -43,6 +44,9 @@ class Outcome:
     """Seconds of the scheduler's rounds."""
     dead: list[str]
     """Lines of the scheduler's log about tasks that it took for dead."""
+    cpu: float
+    """Seconds of processors that Airflow and its tasks used. Unlike `wall`, hardly depends on what
+    else the machine does."""
     stall: float
     """Seconds that the API server took at most for an answer."""
 
@@ -70,7 +74,7 @@ class Outcome:
         """
         states = Counter(task["state"] for task in self.tasks)
         runs = len({(task["dag_id"], task["dag_run_id"]) for task in self.tasks})
-        print(f"{self.name}: {self.state} in {self.wall:.0f} s")
+        print(f"{self.name}: {self.state} in {self.wall:.0f} s, with {self.cpu:.0f} s of processors")
         print(f"  {len(self.tasks)} task instances in {runs} runs {dict(states)}")
         print(f"  tried again {self.retried}, taken for dead {len(self.dead)}, without a name {self.unnamed}")
         print(f"  renders paid for {self.renders} of {wanted}")
@@ -158,14 +162,15 @@ def perform(
         cleanup.callback(airflow.stop)
         airflow.start()
         airflow.make("/pools", POOL)
+        sessions = [program.pid for program in airflow.programs.values()]
         with Asking(airflow.url) as asking:
-            began = time.monotonic()
+            began, cpu = time.monotonic(), cpu_seconds(sessions)
             run_id = airflow.trigger(dag_id, conf)
             while (state := airflow.run_state(dag_id, run_id)) not in STATES_AT_END:
                 if time.monotonic() - began > PATIENCE:
                     break
                 time.sleep(2)
-            wall = time.monotonic() - began
+            wall, cpu = time.monotonic() - began, cpu_seconds(sessions) - cpu
         log = airflow.programs["scheduler"].log
         return Outcome(
             name,
@@ -175,6 +180,7 @@ def perform(
             emulator.renders_started(),
             scheduler_rounds(log),
             tasks_taken_for_dead(log),
+            cpu,
             asking.longest,
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from proofs.nights import table
-from proofs.nights.evidence import Figures, Render, complaints, count, renders
+from proofs.nights.evidence import Figures, Render, complaints, count, differences, renders
 from proofs.nights.night import Outcome
 from proofs.nights.studio import Night, Shot, plan
 from renderjuice_emulator.testing import Emulator
@@ -83,6 +83,12 @@ def test_a_shot_that_is_not_whole_has_to_be_named_and_only_after_three_rounds() 
 
 def test_a_job_that_is_left_running_is_found() -> None:
     assert complaints(NIGHT, PAID, ENTRIES, ["a2"]) == ["job a2 was left running"]
+
+
+def test_what_a_second_run_changes_is_found() -> None:
+    assert differences(ENTRIES, ENTRIES) == []
+    (found,) = differences(ENTRIES, ENTRIES | {"a": ENTRIES["a"] | {"state": "failed"}})
+    assert found == "a: a second run of the night changed state from delivered to failed"
 
 
 def test_too_many_frames_and_shots_of_which_nothing_is_known_are_found() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.airflow, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,7 +19,7 @@ def test_in_two_nights_every_shot_becomes_whole_and_nothing_is_paid_twice(tmp_pa
     done = subprocess.run(
         [sys.executable, "-m", "proofs.nights", "--nights", "2", "--shots", "5", "--workers", "1"],
         cwd=ROOT,
-        env=os.environ | {"AIRFLOW__CORE__UNIT_TEST_MODE": "False", "TMPDIR": str(tmp_path)},
+        env=os.environ | {"TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=300,
