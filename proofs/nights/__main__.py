@@ -17,15 +17,14 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
 
 from proofs.nights import real, table
-from proofs.nights.night import Outcome, run, start
-from proofs.nights.studio import Night, plan
+from proofs.nights.night import Outcome, right, run, start
+from proofs.nights.studio import plan
 from tools.tracker import LocalTracker
 
 NIGHTS, REAL_NIGHTS, SHOTS = 50, 3, 20
@@ -51,9 +50,10 @@ def main() -> None:
         cleanup.callback(tracker.program.stop)
         os.environ["AIRFLOW_CONN_PRODUCTION_TRACKER"] = json.dumps({"conn_type": "http", "host": tracker.url})
         print(table.head(), flush=True)
-        for outcome in (
-            real.nights(nights, folder) if options.real else in_processes(nights, folder, cleanup, options.workers)
-        ):
+        pool = processes(1 if options.real else min(options.workers, len(nights)), folder)
+        cleanup.callback(pool.shutdown, cancel_futures=True)
+        by_airflow = options.real and real.nights(nights, folder, pool.submit(right).result())
+        for outcome in by_airflow or pool.map(run, nights):
             outcomes.append(outcome)
             print(table.line(outcome), flush=True)
     print(table.total(outcomes, time.monotonic() - began), flush=True)
@@ -62,13 +62,11 @@ def main() -> None:
     shutil.rmtree(folder)
 
 
-def in_processes(nights: Sequence[Night], folder: Path, cleanup: ExitStack, workers: int) -> Iterator[Outcome]:
-    """Run the nights side by side, each process an Airflow and an emulator of its own."""
+def processes(number: int, folder: Path) -> ProcessPoolExecutor:
+    """Processes that walk nights, each with an emulator of its own."""
     # A fresh interpreter each: Airflow reads its settings when it is imported.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(nights)), context, initializer=start, initargs=(folder,))
-    cleanup.callback(pool.shutdown, cancel_futures=True)
-    return pool.map(run, nights)
+    return ProcessPoolExecutor(number, context, initializer=start, initargs=(folder,))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,10 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -109,11 +111,9 @@ class _Run:
         return returned
 
 
-def prepare(environment: Mapping[str, str]) -> None:
-    """Make the tasks ready; before Airflow is imported."""
-    import sys
-
-    os.environ |= environment
+def prepare(home: Path, environment: Mapping[str, str]) -> None:
+    """Make the tasks ready; before Airflow is imported, which writes its settings into `home`."""
+    os.environ |= {"AIRFLOW_HOME": str(home), **environment}
     sys.path.append(str(DAGS))
     from stages import contact_sheet
 
