@@ -134,7 +134,8 @@ class Farm:
         job.requested_config, job.final_config, job.frames_total = config, final_config, len(frames)
         earlier = self._ledger.renders_started(file_name=account.file_name, sha256=account.sha256)
         mishaps = Mishaps.parse(self._switches.mishaps)
-        job.mishaps = mishaps.of_render(f"{account.file_name} {account.sha256}", earlier, frames)
+        lost_at = None if earlier else self._switches.worker_lost_at.get(account.file_name)
+        job.mishaps = mishaps.of_render(f"{account.file_name} {account.sha256}", earlier, frames, lost_at)
         account.renders_started += 1
         self._become(job, Status.BOOTING)
         job.task = self._clock.spawn(self._drive(job, self._render))

@@ -66,19 +66,22 @@ class Mishaps:
             raise ValueError(f"{text[:80]!r}: there are not more than 100% of anything")
         return mishaps
 
-    def of_render(self, scene: str, earlier: int, frames: Sequence[int]) -> RenderMishaps:
+    def of_render(self, scene: str, earlier: int, frames: Sequence[int], lost_at: int | None = None) -> RenderMishaps:
         """What goes wrong with a render.
 
         Args:
             scene: what identifies the scene.
             earlier: how many renders of this scene were started before.
             frames: all frames of the order, ascending.
+            lost_at: the frame at which it fails for certain, whatever the seed says.
         """
         rolls = {frame: Random(f"{self.seed} {scene} {earlier} {frame}").random() for frame in frames}  # noqa: S311
         job = Random(f"{self.seed} {scene} {earlier}")  # noqa: S311 - nothing is secret here
         rendered = len(frames)
         if job.random() < self.fail:
             rendered = job.randrange(min(1, rendered - 1), rendered)
+        if lost_at is not None and lost_at in frames:
+            rendered = frames.index(lost_at)
         return RenderMishaps(
             frozenset(frame for frame, roll in rolls.items() if roll < self.drop),
             frozenset(frame for frame, roll in rolls.items() if self.drop <= roll < self.drop + self.damage),

@@ -60,6 +60,10 @@ class Switches(BaseModel):
     mishaps: str = Field(
         "", description=f"How much goes wrong with renders, by chance and the same each time, such as {EXAMPLE}."
     )
+    worker_lost_at: dict[str, int] = Field(
+        default_factory=dict,
+        description="By file name, the frame at which the first render of that scene fails, such as {'ice.blend': 7}.",
+    )
     canceled_keeps_frames: bool = Field(
         default=True, description="Downloads of canceled and failed jobs list finished frames."
     )

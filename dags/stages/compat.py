@@ -25,9 +25,9 @@ except ImportError:
     from airflow.timetables.trigger import CronTriggerTimetable  # type: ignore[assignment]
 
 try:
-    from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
+    from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference  # type: ignore[attr-defined]
 except ImportError:
-    from airflow.sdk.definitions.deadline import (  # type: ignore[no-redef, attr-defined]
+    from airflow.sdk.definitions.deadline import (  # type: ignore[attr-defined]
         AsyncCallback,
         DeadlineAlert,
         DeadlineReference,

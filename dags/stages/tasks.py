@@ -173,7 +173,8 @@ def note_failure(context: Any) -> None:
     # A scene that cannot be opened has to be fixed by the artist, like one without a camera.
     rejects = final and free and ti.task_id in {"upload", "validate"}
     before = entries.read_entry(order["entry"])
-    renders = [render for render in ti.xcom_pull(task_ids="render") or () if render]
+    found = ti.xcom_pull(task_ids="render") or ()
+    renders = [found] if isinstance(found, dict) else [each for each in found if each]  # of one alone, it is no list
     entry = before if before.get("run_id") == ti.run_id else {}  # such as where it was delivered
     entry |= entries.about(order, ti.run_id) | entries.render_facts(order, ti.run_id, renders)
     entry |= {

@@ -104,7 +104,8 @@ class Round:
         if cleared and record.job_id and not record.over:
             job = yield from self._salvage.read(record.job_id)
             if job is not None and job.is_over:  # a kill has cancelled it: that was before the clear
-                record = yield from self._note_end(record, job)
+                was_ordered = yield from self._salvage.was_ordered(job.id)
+                record = yield from self._note_end(record, job, was_ordered=was_ordered)
         changes: dict[str, Any] = {"max_tries": self._past.max_tries}
         if cleared:
             changes["round"] = 0 if record.over else 1
@@ -175,11 +176,11 @@ class Round:
             if error.job is None or not error.job.is_over or isinstance(error, RenderjuiceOtherOrderError):
                 raise
             job, ended = error.job, error
-        record = yield from self._note_end(self.record or record, job)
+        was_ordered = ended is None or (yield from self._salvage.was_ordered(job.id))
+        record = yield from self._note_end(self.record or record, job, was_ordered=was_ordered)
         self.failure = ended.what if ended else ""
         if ended is None:
             return
-        was_ordered = yield from self._salvage.was_ordered(job.id)
         in_time = self._operations.now().timestamp() < record.deadline
         if job.status == JobStatus.FAILED and was_ordered and in_time:
             self._log.warning("%s. What it has rendered is kept (job %s)", ended.what, job.id)
@@ -213,12 +214,12 @@ class Round:
             again = " again" if record.round > 1 else ""
             self._log.info("Round %d of %d: %s%s, job %s", record.round, self._rounds, which, again, job.id)
 
-    def _note_end(self, record: RoundRecord, job: Job) -> Flow[RoundRecord]:
+    def _note_end(self, record: RoundRecord, job: Job, *, was_ordered: bool) -> Flow[RoundRecord]:
         frames, requested = ordered_frames(record.render_config), record.requested
         if frames is None:
             frames = count_frames([job.final_config], [], analysis=job.analysis).requested
             requested = frame_ranges(frames) if frames else None
-        count = None if frames is None else len(frames)
+        count = (None if frames is None else len(frames)) if was_ordered else 0
         done = DoneRound(job_id=job.id, normalized_seconds=job.normalized_seconds, frames=count)
         self.done = (*self.done, done)
         self._salvage.requested = requested

@@ -154,6 +154,16 @@ def test_a_job_that_fails_midway_keeps_and_bills_what_it_rendered(
     assert manual_emulator.ledger.jobs_left_running() == []
 
 
+def test_one_scene_can_lose_its_first_render_and_no_other(raw_client: RawClient, emulator: Emulator) -> None:
+    emulator.switches.worker_lost_at = {"ice.blend": 3}
+    ice = raw_client.scene("ice.blend", frame_end=4)
+    first, second = raw_client.completed(ice), raw_client.completed(ice)
+    assert raw_client.job(first)["failedReason"]["type"] == "WORKER_LOST"
+    assert names(raw_client, first) == {"0001.png", "0002.png"}
+    assert len(names(raw_client, second)) == 4
+    assert len(names(raw_client, raw_client.completed(raw_client.scene("cube.blend", frame_end=4)))) == 4
+
+
 def test_a_second_job_for_the_same_scene_has_new_luck_and_a_night_can_be_repeated(
     raw_client: RawClient, emulator: Emulator
 ) -> None:

@@ -205,10 +205,10 @@ def validated(scene) -> str:
 @needs_store
 def test_a_given_job_is_the_first_rounds_and_a_next_one_uploads_once(emulator, runner, out, scene, losses, deferrable):
     job_id = validated(scene)
-    losses.lost = {1: {1}, 2: {1}}
+    losses.lost = {1: {1, 2}, 2: {1}}
     found = runner.run(render(scene, out, deferrable=deferrable, job_id={"job_id": job_id}))
     assert next(iter(found["jobs"])) == job_id
-    assert ordered(emulator) == [["1-3"], ["1"], ["1"]]
+    assert ordered(emulator) == [["1-3"], ["1-2"], ["1"]]
     assert emulator.ledger.count("put_upload") == 2
 
 
@@ -379,6 +379,7 @@ def test_frames_go_to_any_object_store(emulator, runner, scene, losses, tmp_path
         ({"rounds": True}, "rounds must be"),
         ({"is_whole": "stages.pictures"}, "is_whole must be a function"),
         ({"render_config": {"colorManagementPreset": "default", "frameRanges": ["odd"]}}, "cannot be counted"),
+        ({"destination": "None"}, "destination must be a folder"),
         ({"job_id": "7"}, "A job id is a UUID"),
         ({"render_config": {}}, "render_config is empty"),
     ],

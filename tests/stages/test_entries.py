@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from stages.entries import about, present_entry, read_entry, render_facts, write_entry
+from stages.entries import about, joined, present_entry, read_entry, render_facts, write_entry
 
 NIGHT, RUN = "2026-11-23", "juice__0a1b2c3d__2026-11-23"
 CONFIG = {"frameRanges": ["1-6"]}
@@ -76,6 +76,10 @@ def test_what_earlier_runs_of_the_night_spent_is_kept_beside_what_this_one_did(o
 
     entry = read_entry(order["entry"])
     assert (entry["spent"], entry["spent_before"]) == ({"2": 5.0, "3": 1.0}, {"1": 3.0})
+
+
+def test_what_a_job_cost_is_not_forgotten_when_it_cannot_be_read_again():
+    assert joined({"1": 3.0, "2": None}, {"1": None, "2": 4.0, "3": None}) == {"1": 3.0, "2": 4.0, "3": None}
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"shot": "juice"}'])
