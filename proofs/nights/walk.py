@@ -123,6 +123,7 @@ def prepare(home: Path, environment: Mapping[str, str]) -> None:
 def walk_night(params: Mapping[str, Any]) -> None:
     """Plan a night, make each of its shots, report."""
     from stages import night
+    from stages.compat import AirflowFailException
 
     states: dict[str, str] = {}
     nightly = _Run(DAG, f"night of {params['date']}", params, states)
@@ -136,8 +137,8 @@ def walk_night(params: Mapping[str, Any]) -> None:
             states[run_id] = "failed"
     try:
         nightly.call(night.report)
-    except _FailedError:
-        if "failed" not in states.values():  # else it is red because a shot failed
+    except _FailedError as error:
+        if not isinstance(error.__cause__, AirflowFailException):  # else it is red because a shot failed
             raise
 
 
