@@ -13,7 +13,7 @@ from renderjuice_provider.notifications.renderjuice import RenderjuiceNotifier
 from stages.compat import AsyncCallback, DeadlineAlert, DeadlineReference
 
 HOURS = float(os.environ.get("RENDERJUICE_DEADLINE_HOURS", "9"))
-"""Hours after which a night is late, counted from when its run was queued. Nine, because the night
+"""Hours after which a night is late: see `_counted_from`. Nine, because the night
 starts at 22:00 and people come at 07:00. 0 for no alert, as `dag.test()` needs it: it fails where a
 DAG has a deadline (https://github.com/apache/airflow/issues/73428)."""
 NOTIFY = os.environ.get("RENDERJUICE_NOTIFY", "")
@@ -32,7 +32,7 @@ def late(hours: float = HOURS, connection: str = NOTIFY) -> DeadlineAlert | None
     goes on is left alone. The triggerer sends the message, so it comes while workers are busy too.
 
     Args:
-        hours: from when the run was queued; 0 for no alert.
+        hours: 0 for no alert.
         connection: the chat's; empty to log only.
     """
     if not hours:

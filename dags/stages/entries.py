@@ -115,7 +115,7 @@ def present_entry(
     state = run_state(run_id)
     if entry.get("run_id") == run_id:
         if state == "success":
-            # Only the last task can have failed, and have been cleared: the others write anew.
+            # Only the last task can have failed, and have been cleared: the others write again.
             gone = {"state": "delivered", "reason": None, "task": None} if entry["state"] == "failed" else {}
             return {name: value for name, value in (dict(entry) | gone).items() if value is not None}
         if state is None or (state == "failed" and entry["state"] != "delivered"):

@@ -71,7 +71,7 @@ def _no_use(ti: Any, order: dict[str, Any], entry: dict[str, Any]) -> str:
     if entry.get("run_id") == ti.run_id or entry.get("state") == "failed":
         return ""
     if entry.get("run_id") and run_state(ti, ti.dag_id, entry["run_id"]) == "failed":
-        return ""  # it was killed, perhaps before the tracker was told
+        return ""  # it was killed, perhaps before the tracker knew
     return f"unchanged since its delivery of {delivered.get('night', 'an unknown night')}"
 
 
@@ -79,8 +79,9 @@ def _no_use(ti: Any, order: dict[str, Any], entry: dict[str, Any]) -> str:
 def decide(order: dict[str, Any], found: Any, **context: Any) -> str:
     """Go on with `reject` or `render`, by what validation found in each layer.
 
-    Pushes the `decision`; and `configs` for the renders, in the order of the layers.
+    Pushes the `decision`; and for the renders `configs`, in the order of the layers, and `timeout`.
     """
+    from stages.decisions import TIMEOUTS
     from stages.decisions import decide as decide_shot
 
     decision = storable(decide_shot(order, dict(zip(order["layers"], found, strict=True))))
@@ -89,6 +90,7 @@ def decide(order: dict[str, Any], found: Any, **context: Any) -> str:
     if decision["branch"] == "reject":
         return "reject"
     ti.xcom_push("configs", [decision["configs"][layer] for layer in order["layers"]])
+    ti.xcom_push("timeout", TIMEOUTS[decision["branch"]])
     _log.info("%s settings: %s", decision["branch"], decision["why"])
     return "render"
 

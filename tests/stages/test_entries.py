@@ -144,7 +144,7 @@ def test_a_run_that_is_not_over_is_not_called_anything_else(order, state):
     assert present(order, entry, {RUN: state})["reason"] == f"its run {RUN} is not over yet"
 
 
-def test_a_run_that_never_began_is_told_by_its_row(order):
+def test_a_run_that_never_began_is_in_the_log_of_its_row(order):
     assert present(order, {}, {})["reason"] == "it was not started; see the log of its row"
 
 
