@@ -24,7 +24,7 @@ from tempfile import mkdtemp
 
 from proofs.nights import real, table
 from proofs.nights.night import Outcome, right, run, start
-from proofs.nights.studio import plan
+from proofs.nights.studio import MISHAPS, plan
 from tools.tracker import LocalTracker
 
 NIGHTS, REAL_NIGHTS, SHOTS = 50, 3, 20
@@ -36,12 +36,14 @@ def main() -> None:
     parser.add_argument("--nights", type=int, help=f"{NIGHTS} by default, {REAL_NIGHTS} with --real")
     parser.add_argument("--shots", type=int, default=SHOTS, help="of a night (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: %(default)s)")
+    parser.add_argument("--mishaps", default=MISHAPS, help="of the emulator (default: %(default)s)")
     parser.add_argument("--real", action="store_true", help="through renderjuice_nightly and a real scheduler")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = Path(mkdtemp(prefix="renderjuice-nights-"))
     nights = [
-        plan(number + 1, options.shots) for number in range(options.nights or (NIGHTS, REAL_NIGHTS)[options.real])
+        plan(number + 1, options.shots, options.mishaps)
+        for number in range(options.nights or (NIGHTS, REAL_NIGHTS)[options.real])
     ]
     outcomes: list[Outcome] = []
     began = time.monotonic()
