@@ -10,7 +10,7 @@ _NAME = "Renderjuice"
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Operators, hook, sensor, trigger, link, and the form of the connection type `renderjuice`."""
+    """Operators, hook, sensor, trigger, link, notifier, and the form of connections."""
     return {
         "package-name": "airflow-provider-renderjuice",
         "name": _NAME,
@@ -24,6 +24,7 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [_modules("renderjuice_provider.sensors.renderjuice")],
         "triggers": [_modules("renderjuice_provider.triggers.renderjuice")],
         "extra-links": ["renderjuice_provider.links.renderjuice.RenderjuicePreviewLink"],
+        "notifications": ["renderjuice_provider.notifications.renderjuice.RenderjuiceNotifier"],
         "connection-types": [
             {
                 "connection-type": "renderjuice",

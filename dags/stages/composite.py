@@ -1,6 +1,6 @@
-"""Layers over each other, from what was rendered to what is seen, with OpenImageIO.
+"""Layers on each other, from what was rendered to what is seen, with OpenImageIO.
 
-Scene-linear pictures are laid over each other in linear Rec.709, then go through an OCIO display
+Scene-linear pictures are laid on each other in linear Rec.709, then go through an OCIO display
 transform to sRGB. Finished pictures lose their curve for the mixing and get it back afterwards, so
 that a single layer stays as it is, and nothing is tone-mapped twice. Each file says of which kind
 it is: see `stages.pictures`.
@@ -8,7 +8,7 @@ it is: see `stages.pictures`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,37 @@ VIEWS = {"default": _COLORIMETRIC, "aces": "ACES 1.0 - SDR Video"}
 """How scene-linear pictures are shown, by `colorManagementPreset`. Without a preset, values are
 encoded as they are, which is what Blender's view "Standard" shows. An ACES project is shown with
 ACES' own rendering."""
+
+
+def _over(layer: Any, below: Any) -> Any:
+    """`L + B (1 - a)`: as much of what is below is seen as the layer leaves."""
+    import OpenImageIO as oiio
+
+    return oiio.ImageBufAlgo.over(layer, below)
+
+
+def _add(layer: Any, below: Any) -> Any:
+    """`L + B`: light hides nothing, such as a glow, so alpha stays that of what is below."""
+    import OpenImageIO as oiio
+
+    return oiio.ImageBufAlgo.add(oiio.ImageBufAlgo.channels(layer, (0, 1, 2, 0.0), _RGBA), below)
+
+
+def _multiply(layer: Any, below: Any) -> Any:
+    """`B (1 - a + L)`: a filter, such as a shadow, that changes nothing where it is not.
+
+    On nothing there is no shadow: alpha stays that of what is below, whose factor is `1 - a + a`.
+    """
+    import OpenImageIO as oiio
+
+    light_left = oiio.ImageBufAlgo.invert(oiio.ImageBufAlgo.channels(layer, (3, 3, 3, 3), _RGBA))
+    return oiio.ImageBufAlgo.mul(below, oiio.ImageBufAlgo.add(light_left, layer))
+
+
+_RGBA = ("R", "G", "B", "A")
+BLENDS: dict[str, Callable[[Any, Any], Any]] = {"over": _over, "add": _add, "multiply": _multiply}
+"""How a layer is laid on what is below it, both with colour multiplied by alpha, in linear light:
+`L` and `a` are the layer's colour and alpha, `B` what is below."""
 
 
 class CompositeError(ValueError):
@@ -79,7 +110,12 @@ def find_frames(folder: Path, frames: Iterable[int]) -> Frames:
 
 
 def composite(
-    layers: Mapping[str, Path], frames: Sequence[int], destination: Path, *, preset: str = "default"
+    layers: Mapping[str, Path],
+    frames: Sequence[int],
+    destination: Path,
+    *,
+    preset: str = "default",
+    blends: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Composite every frame into `destination`, as PNG named by its number.
 
@@ -88,6 +124,7 @@ def composite(
         frames: the numbers that are to be there.
         destination: made if it does not exist.
         preset: the `colorManagementPreset` that was rendered with.
+        blends: by layer, one of `BLENDS`; by default `over`.
 
     Returns:
         `frames` (a count), `width` and `height`, and the `view` that was used.
@@ -96,6 +133,7 @@ def composite(
         CompositeError: names every frame that is missing, damaged or of another size. All whole
             frames were composited.
     """
+    blends = blends or {}
     found = {layer: find_frames(folder, frames) for layer, folder in layers.items()}
     _check_kinds(found)
     destination.mkdir(parents=True, exist_ok=True)
@@ -104,7 +142,7 @@ def composite(
     for number in frames:
         if all(number in layer.files for layer in found.values()):
             pictures = [layer.files[number] for layer in found.values()]
-            image, view = composite_frame(pictures, preset=preset)
+            image, view = composite_frame(pictures, [blends.get(layer, "over") for layer in found], preset=preset)
             _write(image, destination / f"{padded(number)}.png", pictures[0])
             sizes.setdefault((image.spec().width, image.spec().height), []).append(number)
     _check_complete(found)
@@ -116,11 +154,14 @@ def composite(
     return {"frames": len(frames), "width": width, "height": height, "view": view}
 
 
-def composite_frame(pictures: Sequence[Path], *, preset: str = "default") -> tuple[Any, str]:
-    """Lay the pictures of one frame over each other.
+def composite_frame(
+    pictures: Sequence[Path], blends: Sequence[str] | None = None, *, preset: str = "default"
+) -> tuple[Any, str]:
+    """Lay the pictures of one frame on each other.
 
     Args:
         pictures: from the bottom up.
+        blends: of each, one of `BLENDS`; by default `over`. That of the lowest is not used.
         preset: see `composite`.
 
     Returns:
@@ -132,23 +173,21 @@ def composite_frame(pictures: Sequence[Path], *, preset: str = "default") -> tup
     """
     import OpenImageIO as oiio
 
-    base, *above = pictures
-    lowest = read_picture(base)
-    if not above and _is_finished(lowest):
+    lowest = read_picture(pictures[0])
+    if len(pictures) == 1 and _is_finished(lowest):
         return oiio.ImageBufAlgo.channels(lowest.image, (0, 1, 2)), _COLORIMETRIC
-    view = VIEWS.get(preset, _COLORIMETRIC) if is_linear(base) else _COLORIMETRIC
-    result = _linear(lowest)
-    if not lowest.has_alpha:
-        result = oiio.ImageBufAlgo.channels(result, (0, 1, 2, 1.0), ("R", "G", "B", "A"))
-    for picture in above:
+    view = VIEWS.get(preset, _COLORIMETRIC) if is_linear(pictures[0]) else _COLORIMETRIC
+    result = _with_alpha(_linear(lowest))
+    blends = blends or ["over"] * len(pictures)
+    for picture, blend in zip(pictures[1:], blends[1:], strict=True):
         layer = _linear(read_picture(picture))
-        if layer.spec().alpha_channel < 0:
+        if blend == "over" and layer.spec().alpha_channel < 0:
             raise CompositeError(
                 f"{picture} has no alpha and would hide what is below: render it with a transparent film"
             )
         if (layer.spec().width, layer.spec().height) != (result.spec().width, result.spec().height):
             raise CompositeError(f"{picture} is {_size(layer)} pixels, the layer below {_size(result)}")
-        result = oiio.ImageBufAlgo.over(layer, result)
+        result = BLENDS[blend](_with_alpha(layer), result)
         _check(result)
     # What is still transparent is shown over black: that is premultiplied colour without its alpha.
     shown = oiio.ImageBufAlgo.channels(result, (0, 1, 2))
@@ -187,6 +226,13 @@ def _is_finished(picture: Picture) -> bool:
     alpha = picture.image.spec().alpha_channel
     opaque = alpha < 0 or oiio.ImageBufAlgo.isConstantChannel(picture.image, alpha, 1.0)
     return picture.space == SRGB and opaque
+
+
+def _with_alpha(image: Any) -> Any:
+    """An image that is opaque when it has no alpha."""
+    import OpenImageIO as oiio
+
+    return image if image.spec().alpha_channel >= 0 else oiio.ImageBufAlgo.channels(image, (0, 1, 2, 1.0), _RGBA)
 
 
 def _linear(picture: Picture) -> Any:
@@ -235,7 +281,7 @@ def _check_complete(found: Mapping[str, Frames]) -> None:
         gaps += [f"layer {layer}: frames {numbers(frames)} are damaged" for layer, frames in damaged.items()]
         what = "; ".join(gaps)
         raise CompositeError(
-            f"{what}. Whole frames are paid and kept: trigger `renderjuice_rerender_failed`, which renders only these",
+            f"{what}. Whole frames are paid and kept: clear `render` of this shot, which renders only these",
             missing,
             damaged,
         )

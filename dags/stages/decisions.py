@@ -18,6 +18,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     # Good enough to judge motion and light by: few samples, and the denoiser does the rest.
     "economical": {"denoisingEnabled": True},
 }
+TIMEOUTS = {"final": 12 * 3600, "economical": 3 * 3600}
+"""Seconds until the render of a layer, all rounds together, is given up, and cancelled."""
 CAPS = {"CYCLES": 64, "EEVEE": 32}
 """Most samples per pixel with economical settings, by engine. Eevee's samples are not comparable
 with Cycles'."""
@@ -35,7 +37,7 @@ def decide(order: Mapping[str, Any], found: Mapping[str, Mapping[str, Any] | Non
     """What to do with a shot.
 
     Args:
-        order: of `stages.planning`.
+        order: of `stages.orders`.
         found: by layer, what `RenderjuiceValidateJobOperator` returned.
 
     Returns:
@@ -46,12 +48,12 @@ def decide(order: Mapping[str, Any], found: Mapping[str, Mapping[str, Any] | Non
     The shape of `analysis` is not documented, and a shot is not rejected for what it does not say.
     The names are the emulator's; if yours differ, change `_Report`.
     """
-    checks = {layer: found[layer] for layer in order["files"]}
+    checks = {layer: found[layer] for layer in layers_of(order)}
     reports = {layer: _Report((check or {}).get("analysis"), order["render"]) for layer, check in checks.items()}
     frames = {layer: order["frames"] or report.frames for layer, report in reports.items()}
     reasons = [f"{layer}: {what}" for layer, report in reports.items() for what in report.problems(frames[layer])]
-    reasons += _mismatches(reports, frames) + _contradictions(order)
-    base = next(iter(order["files"]))
+    reasons += _mismatches(reports, frames, order.get("blends") or {}) + _contradictions(order)
+    base = next(iter(checks))
     decision = {
         "shot": order["shot"],
         "branch": "reject",
@@ -66,6 +68,11 @@ def decide(order: Mapping[str, Any], found: Mapping[str, Mapping[str, Any] | Non
             layer: render_config(order, decision["branch"], report, frames[base]) for layer, report in reports.items()
         }
     return decision
+
+
+def layers_of(order: Mapping[str, Any]) -> list[str]:
+    """The layers of a shot, from the bottom up; orders of before layers had names have no list."""
+    return list(order.get("layers") or order["files"])
 
 
 def frame_numbers(ranges: Sequence[str]) -> list[int]:
@@ -116,8 +123,10 @@ def _contradictions(order: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def _mismatches(reports: Mapping[str, _Report], frames: Mapping[str, Sequence[str]]) -> list[str]:
-    """Why layers cannot be laid over each other. It is better to know before they are paid."""
+def _mismatches(
+    reports: Mapping[str, _Report], frames: Mapping[str, Sequence[str]], blends: Mapping[str, str]
+) -> list[str]:
+    """Why layers cannot be laid on each other. It is better to know before they are paid."""
     (base, first), *others = reports.items()
     reasons = []
     for layer, report in others:
@@ -127,7 +136,7 @@ def _mismatches(reports: Mapping[str, _Report], frames: Mapping[str, Sequence[st
             )
         if frame_numbers(frames[base]) != frame_numbers(frames[layer]):
             reasons.append(f"{layer}: frames {', '.join(frames[layer])}, {base} has {', '.join(frames[base])}")
-        if report.opaque:
+        if report.opaque and blends.get(layer, "over") == "over":
             reasons.append(f"{layer}: its film is not transparent, so it would hide {base}")
     return reasons
 

@@ -36,7 +36,7 @@ def deliver(
     """Make a shot's movie and contact sheet, and publish them with its frames; see `publish`.
 
     Args:
-        order: of `stages.planning`.
+        order: of `stages.orders`.
         decision: of `stages.decisions`.
         composited: what `stages.composite.composite` returned.
         frames: the folder of the composited frames, `0001.png` and so on. Only frames of the
@@ -45,7 +45,8 @@ def deliver(
     Returns:
         For summary and tracker: `shot`, `show`, `night`, `version`, `fingerprint`, `frames` (a
         count), `fps`, `width`, `height`, `settings`, `complete` and `missing` (see `lost_passes`),
-        `manifest` and `movie` (where they are), `new` (False when all was already there).
+        `manifest`, `movie` and `contact_sheet` (where they are), `new` (False when all was already
+        there).
 
     Raises:
         ValueError: when a frame is missing: nothing is delivered then.
@@ -67,7 +68,11 @@ def deliver(
         "missing": missing,
     }
     where = join(order["delivery"], version)
-    short = about | {"manifest": join(where, MANIFEST), "movie": join(where, f"{shot}.mp4")}
+    short = about | {
+        "manifest": join(where, MANIFEST),
+        "movie": join(where, f"{shot}.mp4"),
+        "contact_sheet": join(where, "contact_sheet.png"),
+    }
     if there := read_record(short["manifest"], DeliveryManifest):
         point_to(order["delivery"], there)
         kept = {name: there[name] for name in ("night", "complete", "missing") if name in there}
@@ -76,7 +81,7 @@ def deliver(
     pictures = {number: frames / f"{padded(number)}.png" for number in wanted}
     if lost := [number for number, path in pictures.items() if not path.is_file()]:
         raise ValueError(
-            f"Composited frames {numbers(lost)} of {shot} are not there: clear this shot from `composite` on"
+            f"Composited frames {numbers(lost)} of {shot} are not there: clear `composite` with downstream"
         )
     with TemporaryDirectory(prefix="renderjuice-") as made:
         movie = Path(made, f"{shot}.mp4")

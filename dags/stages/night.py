@@ -1,183 +1,117 @@
-"""A night as Airflow tasks: the plan before its shots, and the summary after them."""
+"""A night as Airflow tasks: the plan before its shots, and the report after them."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import task
 
 from renderjuice_provider.api.redact import redact, storable
-from renderjuice_provider.xcom_keys import JOB_ID
 from stages.compat import AirflowFailException
-from stages.defaults import pool_note
+from stages.defaults import CONNECTION, SHOT_DAG, TIMEZONE
 from stages.refusals import check_map_length, no_use_to_retry
 
-CONNECTION = "renderjuice_default"
+_FOR_A_SHOT = ("shot_list", "destination", "work")
 _log = logging.getLogger(__name__)
 
 
-# Before the shots
-
-
-@task(task_id="plan")
-def plan_night(*, layers: Iterable[str], timezone: str, **context: Any) -> list[dict[str, Any]]:
-    """Read the shot list. Returns the arguments of the mapped group: a row for each shot.
-
-    On a dry run there are none.
-    """
-    from stages import planning
+@task
+def plan(**context: Any) -> list[dict[str, Any]]:
+    """Read the shot list. Returns a row for each shot that is to have a run; none on a dry run."""
+    from stages import orders
 
     params, ti = context["params"], context["ti"]
-    night = params["date"] or planning.night_of(context["dag_run"].run_after, timezone)
+    night = params["date"] or orders.night_of(context["dag_run"].run_after, TIMEZONE)
     with no_use_to_retry():
         try:
-            planned = _plan(params, night)
+            planned = _plan(params, night, ti.run_id)
         except ValueError as error:
             if not params["dry_run"]:
                 raise
             _log.warning("%s", error)
-            planned = {"night": night, "orders": [], "entries": [], "refused": str(error)}
+            planned = {"night": night, "shots": [], "entries": [], "refused": str(error)}
     if params["dry_run"]:
-        planned |= {"orders": [], "would_render": [order["shot"] for order in planned["orders"]]}
+        planned |= {"shots": [], "would_render": [shot["order"]["shot"] for shot in planned["shots"]]}
     planned = storable(planned, most=float("inf"), urls=False)
     ti.xcom_push("night", planned)
-    return _rows(ti, layers, [{"order": order, "files": order["files"]} for order in planned["orders"]])
+    return [_row(shot, params) for shot in planned["shots"]]
 
 
-def _plan(params: Mapping[str, Any], night: str) -> dict[str, Any]:
+def _plan(params: Mapping[str, Any], night: str, run_id: str) -> dict[str, Any]:
     from stages import planning
     from stages.shot_list import load_shot_list
 
     shots, problems = load_shot_list(params["shot_list"])
     for problem in problems:
         _log.error("%s, %s", redact(params["shot_list"]), redact(str(problem)))
-    planned = planning.plan_night(shots, problems, params, night)
+    planned = planning.plan_night(shots, problems, params, night, run_id)
     check_map_length(
-        len(planned["orders"]), "shots", "start this DAG once for each part of the list, by its param `shots`"
+        len(planned["shots"]), "shots", "start this DAG once for each part of the list, by its param `shots`"
     )
     return planned
 
 
-@task(task_id="plan")
-def plan_repairs(*, layers: Iterable[str], renderjuice_conn_id: str, **context: Any) -> list[dict[str, Any]]:
-    """Fetch what the night's failed jobs left. Returns a row for each shot that can be repaired."""
-    from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
-    from stages import rerender
-    from stages.storage import storage
-
-    params, ti = context["params"], context["ti"]
-
-    def salvage(job_id: str, folder: str) -> None:
-        RenderjuiceHook(renderjuice_conn_id).client.download_outputs(job_id, storage(folder))
-
-    with no_use_to_retry():
-        planned = rerender.plan_repairs(params["destination"], params["date"], params["shots"], salvage)
-        planned = storable(planned, most=float("inf"), urls=False)
-        repairs = planned["repairs"]
-        check_map_length(len(repairs), "shots", "start this DAG once for each part of them, by its param `shots`")
-    ti.xcom_push("night", planned | {"orders": [repair["order"] for repair in repairs]})
-    rows = []
-    for repair in repairs:
-        configs = repair["configs"]
-        files = {layer: file for layer, file in repair["order"]["files"].items() if configs[layer]}
-        more = {f"{layer}_config": configs.get(layer) for layer in layers}
-        rows.append({"order": repair["order"], "files": files, "decision": repair["decision"], **more})
-    return _rows(ti, layers, rows)
-
-
-def _rows(ti: Any, layers: Iterable[str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add columns for each layer: inside a mapped group, its arguments cannot be taken apart."""
-    if rows and (note := pool_note()):
-        _log.info(note)
-    ti.xcom_push("names", [row["order"]["shot"] for row in rows])
-    for row in rows:
-        files = row.pop("files")
-        row |= {f"{layer}_file": files.get(layer) for layer in layers}
-        row |= {f"{layer}_folder": f"{row['order']['work']}/{layer}" for layer in layers}
-    return rows
-
-
-# After the shots
+def _row(shot: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    order = shot["order"]
+    conf = {name: params[name] for name in _FOR_A_SHOT}
+    conf |= {"shot": order["shot"], "date": order["night"], "quality": order["quality"]}
+    note = f"{order['shot']} of {order['show']}, night of {order['night']}: {shot['why']}"
+    return {"trigger_run_id": shot["run_id"], "conf": conf, "note": note}
 
 
 @task(trigger_rule="all_done")
-def summarize(renderjuice_conn_id: str = CONNECTION, **context: Any) -> dict[str, Any]:
+def report(renderjuice_conn_id: str = CONNECTION, **context: Any) -> dict[str, Any]:
     """Report what became of each shot, and fail if one failed: the run is red, and on-call sees it.
 
     Rejected shots leave the run green. The summary says why, for the artists to fix them. A dry run
-    leaves it green, too.
+    leaves it green, too. Cleared later, it reports how things are then.
     """
-    decisions = _pull(context["ti"], "decide", "decision")
-    jobs = {each["shot"]: list(each["jobs"].values()) for each in decisions if each["branch"] != "reject"}
-    return _summarize(context, decisions, jobs, renderjuice_conn_id)
-
-
-@task(trigger_rule="all_done", task_id="summarize")
-def summarize_repairs(renderjuice_conn_id: str = CONNECTION, **context: Any) -> dict[str, Any]:
-    """`summarize` for repairs.
-
-    New jobs replace the failed ones; the next repair starts from them.
-    """
-    ti = context["ti"]
-    decisions, jobs = [], {}
-    for index, repair in enumerate((_planned(ti) or {}).get("repairs", ())):
-        started = {
-            layer: ti.xcom_pull(task_ids=f"shot.{layer}.render", key=JOB_ID, map_indexes=index)
-            for layer, config in repair["configs"].items()
-            if config
-        }
-        now = {layer: job for layer, job in started.items() if job}
-        decision = repair["decision"]
-        decisions.append(decision | {"jobs": decision["jobs"] | now})
-        jobs[decision["shot"]] = list(now.values())
-    return _summarize(context, decisions, jobs, renderjuice_conn_id)
-
-
-def _summarize(
-    context: Any, decisions: list[dict[str, Any]], jobs: dict[str, list[str]], renderjuice_conn_id: str
-) -> dict[str, Any]:
-    from stages import summary
-    from stages.spending import job_outcomes
+    from stages import morning_report, summary
+    from stages.entries import joined
+    from stages.note import write_note
 
     ti, params = context["ti"], context["params"]
-    planned = _planned(ti)
+    planned = ti.xcom_pull(task_ids="plan", key="night", map_indexes=-1)
     if planned is None:
         raise AirflowFailException("Nothing was planned; the log of `plan` says why")
-    states = ti.get_task_states(dag_id=ti.dag_id, task_group_id="shot", run_ids=[ti.run_id]).get(ti.run_id, {})
-    xcoms = {
-        "decisions": decisions,
-        "rejections": _pull(ti, "reject"),
-        "deliveries": _pull(ti, "deliver"),
-        "failures": _pull(ti, "", "failure"),
-    }
-    outcomes = job_outcomes(jobs, _pull(ti, "render"), renderjuice_conn_id)
-    entries = planned["entries"] + summary.entries_of(planned["orders"], states, xcoms, outcomes)
+    entries = _entries(ti, planned, renderjuice_conn_id)
     found = summary.report(
         planned["night"], entries, dry_run=planned.get("would_render"), refused=planned.get("refused")
     )
     _log.info("\n%s", summary.as_text(found))
-    if params.get("dry_run"):
+    if params["dry_run"]:
         return found
     with no_use_to_retry():
-        found["summary"] = summary.keep(params["destination"], planned["night"], entries)
+        paid = [entry | {"spent": joined(entry.get("spent_before", {}), entry.get("spent", {}))} for entry in entries]
+        found["summary"] = summary.keep(params["destination"], planned["night"], paid)
+        found["report"] = morning_report.write(params["destination"], planned["night"])
     ti.xcom_push("return_value", found)
+    write_note(context, summary.short(found))
     if found["failed"]:
         raise AirflowFailException(summary.alarm(found))
     return found
 
 
-def _planned(ti: Any) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = ti.xcom_pull(task_ids="plan", key="night", map_indexes=-1)
-    return found
+def _entries(ti: Any, planned: Mapping[str, Any], renderjuice_conn_id: str) -> list[dict[str, Any]]:
+    """The entries of all shots as they are now, with what their renders cost."""
+    from stages.entries import present_entry, read_entry
+    from stages.runs import run_state, tasks_not_well
+    from stages.spending import add_costs
 
+    def present(shot: Mapping[str, Any]) -> dict[str, Any]:
+        return present_entry(
+            shot,
+            read_entry(shot["order"]["entry"]),
+            lambda run_id: run_state(ti, SHOT_DAG, run_id),
+            lambda run_id: tasks_not_well(ti, SHOT_DAG, run_id),
+        )
 
-def _pull(ti: Any, stage: str, key: str = "return_value") -> list[Any]:
-    """XComs of the tasks whose name begins with `stage`, of all shots, in any order."""
-    ids = [
-        task_id
-        for task_id in ti.task.dag.task_ids
-        if task_id.startswith("shot.") and task_id.rpartition(".")[2].startswith(stage)
-    ]
-    return [value for value in ti.xcom_pull(task_ids=ids, key=key) or [] if value] if ids else []
+    entries = []
+    for entry in planned["entries"]:
+        goes_on = entry.get("carried_over") and "entry" in (entry.get("order") or {})
+        now = present(entry) if goes_on else entry
+        entries.append(entry if now["state"] == "failed" else now)  # a failure was counted when it was new
+    shots = add_costs([present(shot) for shot in planned["shots"]], renderjuice_conn_id)
+    return entries + shots

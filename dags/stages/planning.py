@@ -1,46 +1,18 @@
-"""Plan a night: which shots are new or changed, and with which fingerprint they are delivered."""
+"""Plan a night: which shots are new or changed, and which of them are started again."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from renderjuice_provider.api.config import CHANGES_NO_PIXEL
-from stages.colour_spaces import COLOUR_CONFIG
-from stages.composite import VIEWS
-from stages.decisions import CAPS, SETTINGS, frame_numbers, frame_ranges
 from stages.delivery import current_delivery
+from stages.entries import read_entry
+from stages.orders import date_of, hashes_of, make_order, mark_of, quality_of, run_id_of
 from stages.records import Summary, read_record
 from stages.shot_list import ListedShot
 from stages.shot_text import Problem
-from stages.storage import join, sha256
-
-PIPELINE = 1
-"""Raise it when a change of these stages should deliver every shot again."""
-_SHORT = 16
-"""Hex digits of a fingerprint in names of folders: 64 bits do not collide within one shot."""
-
-
-def night_of(moment: datetime, timezone: str) -> str:
-    """The date of the night that `moment` belongs to. A night ends at noon of the next day."""
-    return str((moment.astimezone(ZoneInfo(timezone)) - timedelta(hours=12)).date())
-
-
-def date_of(text: str) -> str:
-    """A date as in names of folders, such as 2026-11-23. Python also accepts `20261123`.
-
-    Raises:
-        ValueError: for any other text.
-    """
-    try:
-        return str(datetime.strptime(text.strip(), "%Y-%m-%d").date())  # noqa: DTZ007 - a date has no time zone
-    except ValueError:
-        raise ValueError(f"{text!r} is not a date: write it as 2026-11-23") from None
+from stages.storage import join
 
 
 def names_of(shots: Iterable[str] | None) -> set[str]:
@@ -49,52 +21,73 @@ def names_of(shots: Iterable[str] | None) -> set[str]:
 
 
 def plan_night(
-    shots: Sequence[ListedShot], problems: Sequence[Problem], params: Mapping[str, Any], night: str
+    shots: Sequence[ListedShot], problems: Sequence[Problem], params: Mapping[str, Any], night: str, run_id: str
 ) -> dict[str, Any]:
     """What to do with each shot.
 
     Args:
         shots: what can be rendered, by priority.
         problems: mistakes of single shots; these shots are rejected.
-        params: of the DAG: `shots` (names; empty for all), `quality`, `destination`, `work`.
+        params: of the DAG: `shots` (names; empty for all), `quality`, `destination`, `work`,
+            `failed_only`.
         night: its date, such as `2026-11-23`.
+        run_id: of the nightly's run. Shots that already had a run this night get another, whose id
+            has a mark made from it.
 
     Returns:
-        `night`, `orders` (what to render), and `entries`, the summary's entries of all other shots:
+        `night`, `shots` (each with the `order`, `run_id`, `why` it is rendered, and `replaces`, the
+        run that it had before this night), and `entries`, the summary's entries of all other shots:
         `skipped` when content and settings equal those of the last delivery, `rejected`, and
         `failed` for a shot that already failed this very night with the same content. To render
-        that again would cost the same and fail the same; `renderjuice_rerender_failed` repairs it.
+        that again would cost the same and fail the same, so only `failed_only` does.
 
     Raises:
-        ValueError: when `params["shots"]` names one that is not in the list, or `night` is not a
-            date.
+        ValueError: when `params["shots"]` names one that is not in the list (with `failed_only`, in
+            the night's summary), there is no such summary, or `night` is not a date.
         RecordError: when the night's summary is not as it was written.
     """
-    night = date_of(night)
-    wanted = names_of(params["shots"])
-    known = {shot.name for shot in shots} | {problem.shot for problem in problems}
-    if unknown := sorted(wanted - known):
+    night, wanted, again = date_of(night), names_of(params["shots"]), params.get("failed_only", False)
+    quality_of(params["quality"])
+    summary = read_record(join(params["destination"], "nights", night, "summary.json"), Summary)
+    earlier = (summary or {"shots": {}})["shots"]
+    known = {shot.name for shot in shots} | {str(problem.shot) for problem in problems}
+    if again:
+        if summary is None:
+            raise ValueError(f"There is no summary of the night of {night} in {params['destination']}")
+        if unknown := sorted(wanted - set(earlier)):
+            raise ValueError(f"The night of {night} had no {', '.join(unknown)}")
+        failed = {name for name, entry in earlier.items() if entry["state"] == "failed"}
+        wanted = failed & (wanted or failed)
+    elif unknown := sorted(wanted - known):
         raise ValueError(f"The shot list has no {', '.join(unknown)}")
-    entries = _rejections([problem for problem in problems if not wanted or problem.shot in wanted])
-    earlier = read_record(join(params["destination"], "nights", night, "summary.json"), Summary) or {"shots": {}}
-    orders = []
-    for order in _orders([shot for shot in shots if not wanted or shot.name in wanted], params, night):
+    else:
+        wanted = wanted or known
+    entries = _rejections([problem for problem in problems if problem.shot in wanted])
+    gone = "the shot list does not have it any more, so it was not started again"
+    entries += [earlier[name] | {"carried_over": True, "reason": gone} for name in sorted(wanted - known)]
+    planned = []
+    for order, before in _orders([shot for shot in shots if shot.name in wanted], params, night, earlier):
         delivered = current_delivery(order["delivery"])
-        before = earlier["shots"].get(order["shot"], {})
-        if delivered and delivered["fingerprint"] == order["fingerprint"]:
+        if not again and was_paid_in_vain(before, order):
+            entries.append({**before, "carried_over": True})
+        elif not again and delivered and delivered["fingerprint"] == order["fingerprint"]:
             reason = f"unchanged since its delivery of {delivered.get('night', 'an unknown night')}"
             entries.append({"shot": order["shot"], "state": "skipped", "reason": reason})
-        elif was_paid_in_vain(before, order):
-            entries.append(before | {"carried_over": True})
         else:
-            orders.append(order)
-    return {"night": night, "orders": orders, "entries": entries}
+            why = "started again" if again else "changed" if delivered else "new"
+            planned.append({"order": order, "why": why} | _run(order, before, run_id))
+    return {"night": night, "shots": planned, "entries": entries}
 
 
 def was_paid_in_vain(entry: Mapping[str, Any], order: Mapping[str, Any]) -> bool:
-    """Whether the night's summary says that this order was already rendered, and failed."""
+    """Whether the night's entry says that this order was already rendered, and failed."""
     same = (entry.get("order") or {}).get("fingerprint") == order["fingerprint"]
-    return same and entry.get("state") == "failed" and bool(entry.get("decision"))
+    return same and entry.get("state") == "failed" and bool(entry.get("decision") or entry.get("spent"))
+
+
+def _run(order: Mapping[str, Any], before: Mapping[str, Any], run_id: str) -> dict[str, Any]:
+    same = (before.get("order") or {}).get("fingerprint") == order["fingerprint"]
+    return {"run_id": run_id_of(order, mark_of(run_id) if same else ""), "replaces": before.get("run_id")}
 
 
 def _rejections(problems: Sequence[Problem]) -> list[dict[str, Any]]:
@@ -104,49 +97,21 @@ def _rejections(problems: Sequence[Problem]) -> list[dict[str, Any]]:
     return [{"shot": shot, "state": "rejected", "reason": "; ".join(found)} for shot, found in reasons.items()]
 
 
-def _orders(shots: Sequence[ListedShot], params: Mapping[str, Any], night: str) -> list[dict[str, Any]]:
-    files = sorted({file for shot in shots for file in shot.files.values()})
-    with ThreadPoolExecutor(max_workers=4) as pool:  # hashing and reading both release Python's lock
-        hashes = dict(zip(files, pool.map(sha256, files), strict=True))
-    return [_order(shot, hashes, params, night) for shot in shots]
+def _orders(
+    shots: Sequence[ListedShot], params: Mapping[str, Any], night: str, earlier: Mapping[str, Any]
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """The order of each shot, and what became of it earlier this night: its entry, or empty.
 
-
-def _order(shot: ListedShot, hashes: Mapping[str, str], params: Mapping[str, Any], night: str) -> dict[str, Any]:
-    """All that the tasks of a shot need. It goes through XCom, so it is small, and JSON."""
-    content = {layer: hashes[file] for layer, file in shot.files.items()}
-    mark = fingerprint(shot, content, params["quality"])
-    return {
-        "shot": shot.name,
-        "show": shot.show,
-        "night": night,
-        "fingerprint": mark,
-        "files": shot.files,
-        "content": content,
-        "frames": shot.frames,
-        "fps": shot.fps,
-        "hero": shot.hero,
-        "quality": params["quality"],
-        "render": shot.render,
-        "delivery": join(params["destination"], "shots", shot.name),
-        "work": join(params["work"], shot.name, mark[:_SHORT]),
-    }
-
-
-def fingerprint(shot: ListedShot, content: Mapping[str, str], quality: str) -> str:
-    """SHA-256 of all that changes pixels: the scenes' bytes, and shot and pipeline settings.
-
-    Paths, priorities, dates, notes and the way in which frames are written are not part of it:
-    changing them renders nothing again.
+    An entry of its own is newer than what the night's last summary says.
     """
-    decisive = {
-        "pipeline": PIPELINE,
-        "content": dict(content),
-        "frames": shot.frames and frame_ranges(frame_numbers(shot.frames)),
-        "fps": shot.fps,
-        "hero": shot.hero,
-        "quality": quality,
-        "render": {name: value for name, value in shot.render.items() if name not in CHANGES_NO_PIXEL},
-        "settings": [SETTINGS, CAPS],
-        "colour": [COLOUR_CONFIG, VIEWS],
-    }
-    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+    hashes = hashes_of({file for shot in shots for file in shot.files.values()})
+    orders = []
+    for shot in shots:
+        quality = params["quality"]
+        if params.get("failed_only") and quality == "auto":  # what is there has that of the night
+            quality = (earlier.get(shot.name, {}).get("order") or {}).get("quality", quality)
+        content = {layer: hashes[file] for layer, file in shot.files.items()}
+        orders.append(make_order(shot, content, {**params, "quality": quality}, night))
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        entries = list(pool.map(read_entry, [order["entry"] for order in orders]))
+    return [(order, entry or earlier.get(order["shot"], {})) for order, entry in zip(orders, entries, strict=True)]

@@ -5,9 +5,11 @@ A model here names only what is used, and anything else may stand beside it.
 
 from __future__ import annotations
 
-from typing import Any, Self
+import json
+import sys
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stages.storage import read_json
 
@@ -56,50 +58,79 @@ class _LostPass(_Record):
     frames: list[int]
 
 
-class _Entry(_Record):
+class Entry(_Record):
+    """What became of a shot in a night."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     shot: str
-    state: str
+    """Its name in the shot list."""
+    state: Literal["delivered", "skipped", "rejected", "failed"]
+    """`skipped`: unchanged since its last delivery. `rejected`: for its artist to correct."""
     reason: str | None = None
+    """Why it was not delivered."""
+    task: str | None = None
+    """The task that failed."""
+    run_id: str | None = None
+    """The run of `renderjuice_shot`. To clear it renders only what is missing."""
+    show: str | None = None
+    """Of the shot list."""
+    sequence: str | None = None
+    """Of the shot list; by default the part of the shot's name before the first `_`."""
+    layers: list[str] = []
+    """From the bottom up."""
     frames: int = 0
+    """How many were delivered."""
+    frames_ordered: int | None = None
+    """How many were ordered, over all layers and rounds."""
+    frames_rendered: int | None = None
+    """How many of its frames came of that, over all layers: one ordered twice counts once."""
+    rounds: int | None = None
+    """How many jobs its worst layer needed until all was there."""
+    settings: str | None = None
+    """`final` or `economical`."""
     movie: str | None = None
+    """A path or URL, as are `manifest` and `contact_sheet`."""
+    manifest: str | None = None
+    """Of the delivery."""
+    contact_sheet: str | None = None
+    """Of the delivery."""
+    complete: bool | None = None
+    """False when outputs of the compositor are missing; see `missing`."""
     missing: list[_LostPass] = []
-    still_rendering: list[str] = []
+    """Outputs of the compositor that are not there. They are no part of a delivery."""
+    version: str | None = None
+    """Of the delivery: the start of the fingerprint."""
+    fingerprint: str | None = None
+    """Of all that changes pixels."""
     spent: dict[str, float | None] = {}
+    """Normalized seconds by job, failed and killed ones too; null where they are not known."""
     render_seconds: float = 0.0
+    """The sum of those that are known."""
+    still_rendering: list[str] = []
+    """Jobs that run on, and are paid."""
     order: dict[str, Any] | None = None
+    """What was to be rendered."""
     decision: dict[str, Any] | None = None
+    """With which settings, and why."""
+    carried_over: bool | None = None
+    """Whether it is an earlier run's entry, which this run left as it was."""
 
 
 class Summary(_Record):
-    """What `stages.summary` writes about a night."""
+    """What became of a night, written by `stages.summary`."""
 
-    shots: dict[str, _Entry]
-
-
-class _Order(_Record):
-    shot: str
-    files: dict[str, str]
-    content: dict[str, str]
-    work: str
+    night: str | None = None
+    shots: dict[str, Entry]
 
 
-class _Decision(_Record):
-    frames: list[str]
-    jobs: dict[str, str]
-    configs: dict[str, dict[str, Any]]
+def schema() -> dict[str, Any]:
+    """The JSON Schema of `summary.json`, made from the models.
 
-
-class FailedRender(_Record):
-    """The entry of a summary for a shot that was rendered and failed."""
-
-    order: _Order
-    decision: _Decision
-
-    @model_validator(mode="after")
-    def _every_layer_is_there(self) -> Self:
-        if not self.order.files.keys() <= self.order.content.keys() & self.decision.configs.keys():
-            raise ValueError("a layer has no checksum or no configuration")
-        return self
+    It is kept beside the DAGs: `python -m stages.records > summary.schema.json`.
+    """
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Summary of a night"}
+    return head | {key: value for key, value in Summary.model_json_schema().items() if key != "title"}
 
 
 def read_record(path: str, model: type[BaseModel]) -> Any:
@@ -128,3 +159,7 @@ def check_record(content: Any, model: type[BaseModel], path: str) -> Any:
             f"{', '.join([*fields[:_MOST_NAMED], *more])}. Restore the file, or move it away"
         ) from None
     return content
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(schema(), indent=2) + "\n")

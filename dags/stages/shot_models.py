@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from renderjuice_provider.api.config import RenderConfig, Text
 from renderjuice_provider.frames import MOST_FRAMES, expand
 
-LAYERS = ("base", "over")
-"""The layers that a shot can have, from the bottom up. The DAG has tasks for each, because Airflow
-cannot expand inside a mapped group."""
+Blend = Literal["over", "add", "multiply"]
+"""How a layer meets what is below it; the formulas are in `stages.composite`."""
+ONE_LAYER = "base"
+"""The layer's name in a shot that has a `file`."""
+TWO_LAYERS = (ONE_LAYER, "over")
+"""Lists that know only these two may have them in either order, and `base` is below."""
+MOST_LAYERS = 100
+"""Layers of a shot, or of a show. Each is a render that is paid, and four tasks of one run: more is
+rather a list that a program wrote wrong. Airflow itself maps over 1024 at most."""
+RESERVED = "composite"
+"""In the work folder, the composited frames are in a folder of this name, beside those of the
+layers."""
 
 _RANGE = re.compile(r"\s*(-?\d{1,9})\s*-\s*(-?\d{1,9})\s*")
 _DIGITS = re.compile(r"\d+")
@@ -44,6 +54,16 @@ Frames = Annotated[
     WithJsonSchema({"anyOf": [*_ONE_RANGE["anyOf"], {"type": "array", "items": _ONE_RANGE, "minItems": 1}]}),
 ]
 Fps = Annotated[float, Field(gt=0, le=1000)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+
+
+def _layer(value: Any) -> Any:
+    """A scene alone is a layer with the usual blend."""
+    if isinstance(value, str):
+        return {"file": value}
+    if isinstance(value, (dict, Layer)):
+        return value
+    raise ValueError("write a layer as its scene, or as {file: scene, blend: over, add or multiply}")
 
 
 class _Strict(BaseModel):
@@ -64,24 +84,32 @@ class RenderOverrides(RenderConfig):
         return self
 
 
-class Layers(_Strict):
-    """The scenes of a shot that is composited: each is rendered as a job of its own."""
+class Layer(_Strict):
+    """One of the scenes that a shot is composited from. It is rendered as a job of its own."""
 
-    base: Text
-    """The scene at the bottom. A path relative to the list, or any ObjectStoragePath URL."""
-    over: Text
-    """The scene on top of it, with a transparent film."""
+    file: Text
+    """The scene: a path relative to the list, or any ObjectStoragePath URL."""
+    blend: Blend = "over"
+    """`over` what is below, with a transparent film; `add` its light, or `multiply` by it."""
+
+
+Layers = Annotated[
+    dict[Name, Annotated[Layer, BeforeValidator(_layer, json_schema_input_type=Text | Layer)]],
+    Field(min_length=1, max_length=MOST_LAYERS, json_schema_extra={"additionalProperties": False}),
+]
 
 
 class Shot(_Strict):
     """One shot: a scene, or layers of scenes."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+    name: Name
     """Names a folder of the delivery: letters, digits, `_`, `-` and `.`."""
+    sequence: Name | None = None
+    """For reports; by default the part of the name before its first `_`."""
     file: Text | None = None
     """The scene (`.blend` or `.zip`): a path relative to the list, or any ObjectStoragePath URL."""
     layers: Layers | None = None
-    """In place of `file`, for a shot that is composited."""
+    """In place of `file`, for a shot that is composited: scenes by layer, from the bottom up."""
     frames: Frames | None = None
     """Such as `1-24`; by default what the scene says."""
     fps: Fps | None = None
@@ -99,10 +127,15 @@ class Shot(_Strict):
             raise ValueError("a shot has either `file` or `layers`")
         return self
 
-    @property
-    def files(self) -> dict[str, str]:
-        """The scenes by layer, as they are written in the list."""
-        return self.layers.model_dump() if self.layers else {LAYERS[0]: str(self.file)}
+    def scenes(self, order: Sequence[str] | None) -> dict[str, Layer]:
+        """The scenes by layer, from the bottom up, as they are written in the list.
+
+        Args:
+            order: of the show's layers; None for that in which they are written.
+        """
+        if self.layers is None:
+            return {ONE_LAYER: Layer(file=str(self.file))}
+        return {name: self.layers[name] for name in bottom_up(self.layers, order)}
 
 
 class Defaults(_Strict):
@@ -118,4 +151,23 @@ class ShotList(_Strict):
     show: Text
     """The name of the show; the production tracker gets it with each delivery."""
     defaults: Defaults = Defaults()
+    layers: Annotated[list[Name], Field(min_length=1, max_length=MOST_LAYERS)] | None = None
+    """All layers that a shot can have, from the bottom up; by default any, in the order written."""
     shots: Annotated[list[Shot], Field(min_length=1)]
+
+
+def bottom_up(layers: Iterable[str], order: Sequence[str] | None) -> list[str]:
+    """The names of a shot's layers, from the bottom up.
+
+    Args:
+        layers: as they are written.
+        order: of the show's layers, if it has one.
+    """
+    written = list(layers)
+    order = order or (TWO_LAYERS if set(written) == set(TWO_LAYERS) else written)
+    return [name for name in order if name in written]
+
+
+def sequence_of(name: str) -> str:
+    """The sequence of a shot that names none: the part of its name before the first `_`."""
+    return name.partition("_")[0]

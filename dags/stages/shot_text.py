@@ -163,15 +163,39 @@ class ShotText:
 
     def files(self) -> Iterator[tuple[tuple[Any, ...], str, str]]:
         """Every file that is named: its path in the list, its shot, and its name."""
-        for index, raw in enumerate(self.shots):
-            layers = raw.get("layers") if isinstance(raw, dict) else None
-            places: list[tuple[tuple[str, ...], Any]] = [
-                (("file",), raw.get("file") if isinstance(raw, dict) else None)
-            ]
-            places += [(("layers", name), file) for name, file in (layers.items() if isinstance(layers, dict) else ())]
-            for place, file in places:
-                if isinstance(file, str) and file:
-                    yield ("shots", index, *place), self.name(index), file
+        places: list[tuple[Any, ...]] = [("shots", index, "file") for index in range(len(self.shots))]
+        for index, layers in self.layers():
+            for layer, scene in layers.items():
+                place = ("shots", index, "layers", layer)
+                places.append((*place, "file") if isinstance(scene, dict) else place)
+        for place in places:
+            file = self._at(*place)
+            if isinstance(file, str) and file:
+                yield place, self.name(place[1]), file
+
+    def layers(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The layers of each shot that has some, as they are written, with the shot's position."""
+        for index in range(len(self.shots)):
+            layers = self._at("shots", index, "layers")
+            if isinstance(layers, dict):
+                yield index, {layer: scene for layer, scene in layers.items() if isinstance(layer, str)}
+
+    @property
+    def order(self) -> list[str] | None:
+        """The list's own `layers`; None when it has none, or they are not names."""
+        order = self._at("layers")
+        names = isinstance(order, list) and all(isinstance(name, str) for name in order)
+        return order if names else None
+
+    def _at(self, *path: Any) -> Any:
+        """What is written at `path`; None when nothing is."""
+        found = self.data
+        for key in path:
+            try:
+                found = found[key]
+            except (TypeError, KeyError, IndexError):
+                return None
+        return found
 
     @property
     def shots(self) -> list[Any]:
@@ -203,6 +227,8 @@ class ShotText:
 def _sentence(detail: Any) -> str:
     path = detail["loc"][2:] if len(detail["loc"]) > 1 and detail["loc"][0] == "shots" else detail["loc"]
     field = ".".join(map(str, path))
+    if path[-1:] == ("[key]",):
+        return f"{'.'.join(path[:-2])}: {path[-2]!r} cannot be a name: write letters, digits, `_`, `-` and `.`"
     if detail["type"] == "extra_forbidden":
         return f"unknown key {field!r}"
     if detail["type"] == "missing":

@@ -1,18 +1,63 @@
-"""What the renders of a run cost, also those that were killed or failed, which are billed too."""
+"""What the renders of a night cost, also those that were killed or failed, which are billed too."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceNotFoundError
 from renderjuice_provider.api.models import Job, JobStatus
 from stages.compat import AirflowNotFoundException
+from stages.entries import total
 
 _BEFORE_RENDERING = frozenset({JobStatus.CREATED, JobStatus.VALIDATING, JobStatus.VALIDATED})
 UNKNOWN: dict[str, Any] = {"status": "", "running": False, "seconds": None, "reason": ""}
+_SPENT = ("spent", "spent_before")
 _log = logging.getLogger(__name__)
+
+
+def add_costs(entries: Sequence[Mapping[str, Any]], renderjuice_conn_id: str) -> list[dict[str, Any]]:
+    """Entries with the cost of jobs whose seconds were not known, as far as Renderjuice says it.
+
+    A job that still renders is named in `still_rendering`. What a job says about its end is added
+    to the reason of a shot that failed, where its tasks did not know.
+    """
+    unknown = {
+        entry["shot"]: [
+            job_id for spent in _SPENT for job_id, seconds in entry.get(spent, {}).items() if seconds is None
+        ]
+        for entry in entries
+    }
+    outcomes = job_outcomes(unknown, [], renderjuice_conn_id)
+    return [_with_costs(entry, outcomes[entry["shot"]]) for entry in entries]
+
+
+def _with_costs(entry: Mapping[str, Any], outcomes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    if not outcomes:
+        return dict(entry)
+    found = dict(entry)
+    for spent in _SPENT:
+        if spent in entry:
+            asked = {job_id: outcomes[job_id]["seconds"] for job_id in entry[spent] if job_id in outcomes}
+            found[spent] = {**entry[spent], **asked}
+    found["render_seconds"] = total(found.get("spent", {}))
+    if running := [job_id for job_id, outcome in outcomes.items() if outcome["running"]]:
+        found["still_rendering"] = running
+    own = {job_id: outcome for job_id, outcome in outcomes.items() if job_id in entry.get("spent", {})}
+    reason = entry.get("reason") or ""
+    # A reason that names a job is the render's own. What earlier rounds met is no part of it.
+    if entry["state"] == "failed" and not any(job_id in reason for job_id in own):
+        found["reason"] = _reason(reason, list(own.values()))
+    return found
+
+
+def _reason(reason: str, outcomes: Sequence[Mapping[str, Any]]) -> str:
+    """Why a shot failed, with what its jobs say, where its tasks do not say it already."""
+    said = [outcome["reason"] for outcome in outcomes if outcome["reason"] and outcome["reason"] not in reason]
+    if not said and any(outcome["status"] == JobStatus.CANCELED for outcome in outcomes):
+        said = ["its render was cancelled"]
+    return "; ".join([*dict.fromkeys(said), *([reason] if reason else [])])
 
 
 def job_outcomes(

@@ -6,7 +6,6 @@ Nothing heavy is imported here at the top: every task of a DAG reads this file w
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,113 +14,111 @@ from airflow.sdk import task
 
 from renderjuice_provider.api.errors import Bill, RetryEffect
 from renderjuice_provider.api.redact import redact, storable
-from stages.compat import (
-    XCOM_SKIPMIXIN_FOLLOWED,
-    XCOM_SKIPMIXIN_KEY,
-    AirflowSkipException,
-    BaseBranchOperator,
-    DownstreamTasksSkipped,
-)
+from stages.assets import DELIVERED, announce
+from stages.compat import AirflowSkipException
+from stages.defaults import TIMEZONE, pool_note
 from stages.refusals import no_use_to_retry
 
-SHOT_NAME = "{{ ti.xcom_pull(task_ids='plan', key='names', map_indexes=-1)[ti.map_index] }}"
-"""For `map_index_template`: the shot's name on every task of its group."""
+LAYER = "{{ ti.xcom_pull(task_ids='take_order', key='layers')[ti.map_index] }}"
+"""For `map_index_template`: the layer's name on each task of it."""
+_TO_GO_ON = "What was rendered is paid and kept. To go on, clear `render`: only what is missing is rendered"
 _log = logging.getLogger(__name__)
 
 
-class DecideOperator(BaseBranchOperator):
-    """Branch on what validation found: `reject`, or `render_final` or `render_economical` by layer.
+@task
+def take_order(**context: Any) -> list[dict[str, str]]:
+    """Take the order for a shot, and claim the shot. Returns a row for each layer, bottom up.
 
-    This is a class because up to Airflow 3.3.2 a `@task.branch` inside a mapped group skips
-    nothing: all branches run, which here would pay for every render twice, and for the rejected
-    ones too (https://github.com/apache/airflow/issues/67265). So the tasks that are not chosen are
-    skipped directly, and `guard` skips those that this does not reach.
-
-    Pushes `decision`, and for each layer `<layer>_job` and `<layer>_config`. Tasks after it take
-    those: being directly downstream is what lets a branch skip them.
-
-    Args:
-        order: of the shot.
-        found: by layer, what validation returned; None for a layer that the shot does not have.
+    Pushes the `order`. What is delivered already is skipped, with all tasks after this one.
     """
+    from stages import entries, orders
+    from stages.claims import claim
+    from stages.runs import OVER, run_state
 
-    template_fields = ("order", "found")
+    params, ti = context["params"], context["ti"]
+    with no_use_to_retry(then="Nothing was sent, and nothing was spent."):
+        night = params["date"] or orders.night_of(context["dag_run"].run_after, TIMEZONE)
+        order = storable(orders.order_by_hand(params, night), most=float("inf"), urls=False)
 
-    def __init__(self, *, order: Any, found: Mapping[str, Any], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.order = order
-        self.found = found
+        def is_over(dag_id: str, run_id: str) -> bool:
+            return run_state(ti, dag_id, run_id) in {None, *OVER}
 
-    def choose_branch(self, context: Any) -> list[str]:
-        """The task ids to go on with."""
-        from stages.decisions import decide
-
-        decision = storable(decide(self.order, self.found))
-        ti = context["ti"]
-        ti.xcom_push("decision", decision)
-        configs = decision.get("configs", {})
-        # Every layer gets both, so that the templates of a task that `guard` will skip can be
-        # rendered.
-        for layer in self.found:
-            ti.xcom_push(f"{layer}_job", decision["jobs"].get(layer, ""))
-            ti.xcom_push(f"{layer}_config", configs.get(layer, {}))
-        group, _, _ = self.task_id.rpartition(".")
-        if decision["branch"] == "reject":
-            return [f"{group}.reject"]
-        self.log.info("%s settings: %s", decision["branch"], decision["why"])
-        return [f"{group}.render_{layer}.render_{decision['branch']}" for layer in configs]
-
-    @staticmethod
-    def _set_state_to_skipped(tasks: Any, map_index: int | None) -> None:  # noqa: ARG004 - inherited
-        if tasks:
-            raise DownstreamTasksSkipped(tasks=tasks)
+        claim(order["claims"], {"run_id": ti.run_id, "dag_id": ti.dag_id}, is_over)
+    entry = entries.read_entry(order["entry"])
+    if reason := _no_use(ti, order, entry):
+        if not entry:
+            entries.write_entry(
+                entries.about(order, ti.run_id) | {"state": "skipped", "reason": reason}, order["entry"]
+            )
+        raise AirflowSkipException(f"{order['shot']} is {reason}")
+    if note := pool_note():
+        _log.info(note)
+    ti.xcom_push("layers", order["layers"])
+    ti.xcom_push("order", order)
+    return [
+        {"file_path": order["files"][layer], "destination": f"{order['work']}/{layer}"} for layer in order["layers"]
+    ]
 
 
-def guard(context: Any) -> None:
-    """`pre_execute` of every task of a shot: skips absent layers and branches that were not chosen.
+def _no_use(ti: Any, order: dict[str, Any], entry: dict[str, Any]) -> str:
+    """Why there is nothing to do; empty when there is, if only to finish what failed this night."""
+    from stages.delivery import current_delivery
+    from stages.runs import run_state
 
-    The branch skips the other branches, but Airflow may not have expanded them yet. So this checks
-    again before money is spent.
+    delivered = current_delivery(order["delivery"])
+    if delivered is None or delivered["fingerprint"] != order["fingerprint"]:
+        return ""
+    if entry.get("run_id") == ti.run_id or entry.get("state") == "failed":
+        return ""
+    if entry.get("run_id") and run_state(ti, ti.dag_id, entry["run_id"]) == "failed":
+        return ""  # it was killed, perhaps before the tracker knew
+    return f"unchanged since its delivery of {delivered.get('night', 'an unknown night')}"
+
+
+@task.branch
+def decide(order: dict[str, Any], found: Any, **context: Any) -> str:
+    """Go on with `reject` or `render`, by what validation found in each layer.
+
+    Pushes the `decision`; and for the renders `configs`, in the order of the layers, and `timeout`.
     """
-    ti, operator = context["ti"], context["task"]
-    if getattr(operator, "file_path", "") is None:
-        raise AirflowSkipException("Nothing to do for this layer of the shot")
-    for parent in operator.get_direct_relatives(upstream=True):
-        if isinstance(parent, BaseBranchOperator):
-            chosen = ti.xcom_pull(task_ids=parent.task_id, key=XCOM_SKIPMIXIN_KEY, map_indexes=ti.map_index) or {}
-            if ti.task_id not in chosen.get(XCOM_SKIPMIXIN_FOLLOWED, [ti.task_id]):
-                raise AirflowSkipException(f"{parent.task_id} has chosen another branch")
+    from stages.decisions import TIMEOUTS
+    from stages.decisions import decide as decide_shot
 
-
-def note_failure(context: Any) -> None:
-    """`on_failure_callback` of every task of a shot: leaves the reason for the summary."""
-    ti, error = context["ti"], context.get("exception")
-    stage = ti.task_id.rpartition(".")[2]
-    final = getattr(error, "retry", None) in {RetryEffect.AFTER_CORRECTION, RetryEffect.CANNOT_HELP}
-    free = getattr(error, "bill", None) in {Bill.NOTHING_SPENT, Bill.NOTHING_RENDERED}
-    ti.xcom_push(
-        "failure",
-        {
-            "map_index": ti.map_index,
-            "task": ti.task_id,
-            "reason": redact(str(error or "it was killed"), longest=1000),
-            # A scene that cannot be opened has to be fixed by the artist, like one without a
-            # camera.
-            "rejects": final and free and stage in {"upload", "validate"},
-        },
-    )
+    decision = storable(decide_shot(order, dict(zip(order["layers"], found, strict=True))))
+    ti = context["ti"]
+    ti.xcom_push("decision", decision)
+    if decision["branch"] == "reject":
+        return "reject"
+    ti.xcom_push("configs", [decision["configs"][layer] for layer in order["layers"]])
+    ti.xcom_push("timeout", TIMEOUTS[decision["branch"]])
+    _log.info("%s settings: %s", decision["branch"], decision["why"])
+    return "render"
 
 
 @task
-def reject(decision: dict[str, Any]) -> dict[str, Any]:
+def reject(order: dict[str, Any], decision: dict[str, Any], **context: Any) -> None:
     """Note why a shot is not rendered."""
-    _log.warning("%s is rejected: %s", decision["shot"], "; ".join(decision["reasons"]))
-    return {"shot": decision["shot"], "reasons": decision["reasons"]}
+    from stages.entries import about, write_entry
+    from stages.note import write_note
+    from stages.summary import short_of_shot
+
+    reason = "; ".join(decision["reasons"])
+    _log.warning("%s is rejected: %s", order["shot"], reason)
+    entry = about(order, context["ti"].run_id) | {"state": "rejected", "reason": reason}
+    write_entry(entry, order["entry"])
+    write_note(context, short_of_shot(entry))
 
 
-@task(trigger_rule="none_failed")
+def is_whole(path: Path) -> bool:
+    """Whether a rendered picture can be read to its last byte."""
+    from stages import pictures
+
+    return pictures.is_whole(path)
+
+
+@task
 def composite(order: dict[str, Any], decision: dict[str, Any]) -> dict[str, Any]:
-    """Lay the layers over each other, ready for display; see `stages.composite`."""
+    """Lay the layers on each other, ready for display; see `stages.composite`."""
     from stages.composite import composite as composite_layers
     from stages.decisions import frame_numbers
     from stages.storage import join, local_copy, local_result
@@ -130,26 +127,63 @@ def composite(order: dict[str, Any], decision: dict[str, Any]) -> dict[str, Any]
     preset = order["render"].get("colorManagementPreset", "default")
     with ExitStack() as stack:
         layers = {
-            layer: stack.enter_context(local_copy(join(order["work"], layer, "frames"))) for layer in order["files"]
+            layer: stack.enter_context(local_copy(join(order["work"], layer, "frames"))) for layer in order["layers"]
         }
         result = stack.enter_context(local_result(folder))
-        with no_use_to_retry(order["shot"], _repair(order)):
-            found = composite_layers(layers, frame_numbers(decision["frames"]), result, preset=preset)
+        with no_use_to_retry(order["shot"], _TO_GO_ON):
+            numbers = frame_numbers(decision["frames"])
+            found = composite_layers(layers, numbers, result, preset=preset, blends=order["blends"])
     return found | {"folder": folder}
 
 
-@task
-def deliver(order: dict[str, Any], decision: dict[str, Any], composited: dict[str, Any]) -> dict[str, Any]:
+@task(outlets=[DELIVERED])
+def deliver(
+    order: dict[str, Any], decision: dict[str, Any], composited: dict[str, Any], renders: Any, **context: Any
+) -> dict[str, Any]:
     """Publish movie, frames, contact sheet and manifest, all or nothing; see `stages.delivery`."""
+    from stages import entries
     from stages.delivery import deliver as deliver_shot
+    from stages.note import write_note
     from stages.storage import local_copy
+    from stages.summary import short_of_shot
 
+    run_id, renders = context["ti"].run_id, list(renders)
     with local_copy(composited["folder"]) as frames, no_use_to_retry(order["shot"], "Its frames are paid and kept"):
-        return deliver_shot(order, decision, composited, Path(frames))
+        delivered = deliver_shot(order, decision, composited, Path(frames))
+    facts = entries.render_facts(order, run_id, renders)
+    whole = sum(render["frames_requested"] or 0 for render in renders)
+    facts |= {"state": "delivered", "decision": decision, "frames_rendered": min(facts["frames_ordered"], whole)}
+    entry = entries.about(order, run_id) | facts | delivered
+    entries.write_entry(entry, order["entry"])
+    announce(delivered, context["params"]["destination"], context)
+    write_note(context, short_of_shot(entry))
+    return delivered
 
 
-def _repair(order: dict[str, Any]) -> str:
-    return (
-        "What was rendered is paid and kept. Next: Trigger renderjuice_rerender_failed with date "
-        f"{order['night']}, which renders only what is missing."
-    )
+def note_failure(context: Any) -> None:
+    """`on_failure_callback` of every task of a shot: leaves its entry, for the night's report."""
+    from stages import entries
+    from stages.note import write_note
+    from stages.summary import short_of_shot
+
+    ti, error = context["ti"], context.get("exception")
+    order = ti.xcom_pull(task_ids="take_order", key="order")
+    if not order:
+        return  # this run never had the shot
+    final = getattr(error, "retry", None) in {RetryEffect.AFTER_CORRECTION, RetryEffect.CANNOT_HELP}
+    free = getattr(error, "bill", None) in {Bill.NOTHING_SPENT, Bill.NOTHING_RENDERED}
+    # A scene that cannot be opened has to be fixed by the artist, like one without a camera.
+    rejects = final and free and ti.task_id in {"upload", "validate"}
+    before = entries.read_entry(order["entry"])
+    found = ti.xcom_pull(task_ids="render") or ()
+    renders = [found] if isinstance(found, dict) else [each for each in found if each]  # of one alone, it is no list
+    entry = before if before.get("run_id") == ti.run_id else {}  # such as where it was delivered
+    entry |= entries.about(order, ti.run_id) | entries.render_facts(order, ti.run_id, renders)
+    entry |= {
+        "state": "rejected" if rejects else "failed",
+        "reason": redact(str(error or "it was killed"), longest=1000),
+        "task": ti.task_id,
+        "decision": ti.xcom_pull(task_ids="decide", key="decision"),
+    }
+    entries.write_entry(entry, order["entry"])
+    write_note(context, short_of_shot(entry))

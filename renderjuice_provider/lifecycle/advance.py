@@ -147,7 +147,7 @@ class Advance:
             return (yield from self.timed_out(outcome.job_id, outcome.message, stopped=outcome.stopped))
         if outcome.ending is Ending.REFUSED:
             raise RenderjuiceJobError(
-                outcome.message, bill=Bill.LEFT_ALONE, retry=RetryEffect.READS_AGAIN, job_id=outcome.job_id
+                outcome.message, bill=Bill.LEFT_ALONE, retry=RetryEffect.AFTER_CORRECTION, job_id=outcome.job_id
             )
         late = outcome.status == JobStatus.CANCELED and self._now() >= outcome.deadline
         # A triggerer has cancelled it at the deadline, and died before it could report that.

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from renderjuice_emulator.testing import Emulator
+from tests.support.night import Tracker
+from tests.support.painted import PaintingRenderer
 from tools.local_airflow import LocalAirflow
 
 ROOT = Path(__file__).parents[2]
@@ -16,15 +20,27 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[Emulator]:
-    with Emulator(manual_clock=True) as emulator:
+    with Emulator(manual_clock=True, renderer=PaintingRenderer) as emulator:
         yield emulator
 
 
 @pytest.fixture(scope="session")
-def airflow(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
+def tracker() -> Iterator[str]:
+    """The URL of a production tracker that takes whatever is reported."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Tracker)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def airflow(emulator: Emulator, tracker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
     connection = {"conn_type": "renderjuice", "host": emulator.base_url, "password": emulator.api_key}
     environment = {
         "AIRFLOW_CONN_RENDERJUICE_DEFAULT": json.dumps(connection),
+        "AIRFLOW_CONN_PRODUCTION_TRACKER": json.dumps({"conn_type": "http", "host": tracker}),
+        "RENDERJUICE_POLL_INTERVAL": "1",  # what passes is the emulator's time
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
     }

@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "hooks": BELOW,
     "triggers": BELOW,
     "links": BELOW,
+    "notifications": {"api"},
     "xcom_keys": set(),
     "_operator_arguments": set(),
     "_arguments": {"api"},

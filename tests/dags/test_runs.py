@@ -17,16 +17,14 @@ LAYERED = {"outputFormat": "OPEN_EXR", "outputSettings": {"colorMode": "RGBA", "
 
 
 def states(run, shot):
-    """The states of a shot's tasks, by their names without the group."""
-    return {
-        key.rpartition("[")[0].removeprefix("shot."): state
-        for key, (state, name) in run["tasks"].items()
-        if name == shot or key.endswith(f"[{index_of(run, shot)}]")
-    }
+    """The states of the tasks of a shot's run, by their names, with the layer if they have one."""
+    (tasks,) = [tasks for run_id, tasks in run["shots"].items() if run_id.startswith(f"{shot}__")]
+    return {f"{key.partition('[')[0]}{f' {layer}' if layer else ''}": state for key, (state, layer) in tasks.items()}
 
 
-def index_of(run, shot):
-    return next(int(key.rpartition("[")[2][:-1]) for key, (_, name) in run["tasks"].items() if name == shot)
+def rows(run):
+    """The states of the nightly's rows, by the shot that each names."""
+    return {name: state for key, (state, name) in run["tasks"].items() if key.startswith("shot[")}
 
 
 def outcome(run):
@@ -42,12 +40,13 @@ def test_a_dry_run_sends_nothing_and_writes_nothing(runs):
 
 
 def test_a_dry_run_is_green_whatever_it_has_to_report(runs):
-    names = ("dry run of a bad night", "dry run of nothing", "dry run of no list")
+    names = ("dry run of a bad night", "dry run of a repair", "dry run of nothing", "dry run of no list")
 
     for name in names:
         assert (runs[name]["state"], runs[name]["uploads"], runs[name]["changed"]) == ("success", 0, []), name
-    bad, nothing, no_list = (runs[name]["report"] for name in names)
+    bad, repair, nothing, no_list = (runs[name]["report"] for name in names)
     assert set(bad["failed"]) == {"ice", "holes"}
+    assert sorted(repair["would_render"]) == ["holes", "ice"]
     assert nothing["would_render"] == no_list["would_render"] == []
     assert "/no/list cannot be read" in no_list["refused"]
 
@@ -56,7 +55,7 @@ def test_renders_that_failed_are_counted_as_what_they_cost(runs):
     night, repair = (runs[name]["summary"]["shots"]["ice"] for name in ("night", "repair"))
 
     assert night["render_seconds"] > 0
-    assert len(repair["spent"]) == 2
+    assert (len(night["spent"]), len(repair["spent"])) == (2, 3)
     assert repair["render_seconds"] == pytest.approx(sum(repair["spent"].values()), abs=0.01)
     assert repair["render_seconds"] > night["render_seconds"]
     total = sum(entry.get("render_seconds", 0.0) for entry in runs["night"]["summary"]["shots"].values())
@@ -81,7 +80,7 @@ def test_the_reasons_are_reported(runs):
     assert shots["still"]["reason"] == "unchanged since its delivery of 2026-11-22"
     assert shots["blind"]["reason"] == "base: no usable camera"
     assert "RENDER_ERROR: frame 4 could not be rendered" in shots["ice"]["reason"]
-    assert "layer base: frames 2, 5 are missing" in shots["holes"]["reason"]
+    assert "Frames 2, 5 of base are missing after 3 rounds" in shots["holes"]["reason"]
     assert "line 10: unknown key 'heros'" in shots["typo"]["reason"]
 
 
@@ -91,38 +90,57 @@ def test_a_run_with_a_failed_shot_is_red_and_a_rejected_one_alone_leaves_it_gree
     assert outcome(runs["after"])["blind"] == "rejected"
 
 
+def test_a_shot_that_has_failed_fails_its_row_and_no_other(runs):
+    assert rows(runs["night"]) == {
+        "juice": "success",
+        "blind": "success",
+        "ice": "failed",
+        "holes": "failed",
+        "label": "success",
+    }
+
+
 def test_only_the_chosen_branch_runs_and_a_rejected_shot_is_never_rendered(runs):
     night = runs["night"]
 
-    hero, light, blind = (states(night, shot) for shot in ("juice", "label", "blind"))
-    assert (hero["render_base.render_final"], hero["render_base.render_economical"], hero["reject"]) == (
-        "success",
-        "skipped",
-        "skipped",
-    )
-    assert (light["render_base.render_final"], light["render_base.render_economical"]) == ("skipped", "success")
-    assert blind["reject"] == "success"
-    assert {state for task, state in blind.items() if "render" in task or task in {"composite", "deliver"}} == {
-        "skipped"
+    juice, blind = (states(night, shot) for shot in ("juice", "blind"))
+    assert {task for task, state in juice.items() if state != "success"} == {"reject"}
+    assert juice["reject"] == "skipped"
+    assert blind == {
+        "take_order": "success",
+        "upload base": "success",
+        "create base": "success",
+        "validate base": "success",
+        "decide": "success",
+        "reject": "success",
+        "render": "skipped",
+        "composite": "skipped",
+        "deliver": "skipped",
+        "tell_tracker": "skipped",
     }
     assert orders(night, "blind.blend") == []
-    assert night["renders"] == 5  # juice, ice, holes, and two layers of label
+    # juice, and each layer of label; ice, whose second job brings nothing; holes, three rounds
+    assert night["renders"] == 1 + 2 + 2 + 3
 
 
-def test_a_shot_of_one_layer_leaves_the_other_alone(runs):
-    over = {task: state for task, state in states(runs["night"], "juice").items() if "_over." in task}
+def test_a_shot_has_tasks_for_its_own_layers_and_at_most_twelve_for_one(runs):
+    juice, label = (states(runs["night"], shot) for shot in ("juice", "label"))
 
-    assert set(over.values()) == {"skipped"}
+    assert len(juice) <= 12
+    per_layer = ("upload", "create", "validate", "render")
+    assert juice.keys() - label.keys() == set()
+    assert label.keys() - juice.keys() == {f"{task} over" for task in per_layer}
 
 
-def test_every_task_that_ran_shows_the_name_of_its_shot(runs):
-    for key, (state, name) in runs["night"]["tasks"].items():
-        if key.startswith("shot.") and state in {"success", "failed"}:
-            assert name in {"juice", "blind", "ice", "holes", "label"}, key
+def test_the_run_of_a_shot_is_named_by_shot_version_and_night(runs):
+    version = runs["night"]["summary"]["shots"]["juice"]["version"]
+
+    assert f"juice__{version[:8]}__2026-11-23" in runs["night"]["shots"]
+    assert runs["night"]["summary"]["shots"]["juice"]["run_id"] == f"juice__{version[:8]}__2026-11-23"
 
 
 def test_shots_are_started_by_priority(runs):
-    assert index_of(runs["night"], "juice") == 0
+    assert runs["night"]["tasks"]["shot[0]"][1] == "juice"
 
 
 def test_settings_follow_the_branch_and_layers_are_ordered_as_linear_exr(runs):
@@ -170,6 +188,7 @@ def test_each_delivery_is_reported_to_the_tracker_once_as_json(runs):
 def test_a_second_run_the_same_night_renders_nothing_and_delivers_nothing(runs):
     again = runs["again"]
 
+    assert [run_id.partition("__")[0] for run_id in again["shots"]] == ["blind"]
     assert (again["renders"], again["reported"]) == (0, [])
     assert {path.split("/")[0] for path in again["changed"]} == {"nights"}
     assert again["uploads"] == 1  # the rejected one is checked again: that is free, and it may have been repaired
@@ -180,8 +199,9 @@ def test_a_repair_renders_only_the_missing_frames_of_only_the_failed_shots_and_d
     repair = runs["repair"]
 
     assert repair["renders"] == 2
-    assert [config["frameRanges"] for config in orders(repair, "ice.blend")] == [["1-6"], ["4-6"]]
-    assert [config["frameRanges"] for config in orders(repair, "holes.blend")] == [["1-6"], ["2", "5"]]
+    assert [config["frameRanges"] for config in orders(repair, "ice.blend")] == [["1-6"], ["4-6"], ["4-6"]]
+    assert [config["frameRanges"] for config in orders(repair, "holes.blend")] == [["1-6"], *[["2", "5"]] * 3]
+    assert {run_id.count("__") for run_id in repair["shots"]} == {3}  # a mark distinguishes them from the first
     assert repair["state"] == "success"
     assert sorted(body["shot"] for _, body in repair["reported"]) == ["holes", "ice"]
     assert outcome(repair) == outcome(runs["night"]) | {"ice": "delivered", "holes": "delivered"}
@@ -192,6 +212,39 @@ def test_a_repair_renders_only_the_missing_frames_of_only_the_failed_shots_and_d
 
 def test_what_was_repaired_counts_as_delivered_for_the_nightly(runs):
     assert (runs["after"]["renders"], runs["after"]["reported"]) == (0, [])
+
+
+def test_a_shot_that_is_unchanged_is_skipped_also_by_hand(runs):
+    by_hand = runs["unchanged by hand"]
+
+    assert (by_hand["state"], by_hand["renders"], by_hand["uploads"], by_hand["reported"]) == ("success", 0, 0, [])
+    assert by_hand["changed"] == []
+
+
+def test_the_same_shot_with_final_settings_is_another_version(runs):
+    final = runs["final by hand"]
+
+    assert (final["state"], final["renders"]) == ("success", 2)
+    ((_, body),) = final["reported"]
+    assert (body["shot"], body["settings"]) == ("label", "final")
+    assert body["version"] != runs["night"]["summary"]["shots"]["label"]["version"]
+
+
+def test_just_a_file_is_delivered_as_a_shot_named_after_it(runs):
+    file = runs["just a file"]
+
+    ((path, body),) = file["reported"]
+    assert (file["state"], body["shot"], body["frames"]) == ("success", "loose_end", 2)
+    assert path == f"/shots/loose_end/deliveries/{body['version']}"
+    assert orders(file, "loose end.blend")[0]["frameRanges"] == ["2-3"]
+
+
+def test_a_shot_that_the_list_does_not_have_is_refused_before_anything_is_sent(runs):
+    refused = runs["not in the list"]
+
+    assert (refused["state"], refused["uploads"], refused["changed"]) == ("failed", 0, [])
+    assert "juce" in runs["log"]
+    assert "Nothing was sent, and nothing was spent." in runs["log"]
 
 
 def test_bulk_renders_every_scene_once_names_its_tasks_by_file_and_reports_which_failed(runs):

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from stages import bulk, composite, decisions, delivery, movie, pictures, planning, rerender, shot_list, summary
+from stages import bulk, composite, decisions, delivery, movie, orders, pictures, planning, shot_list, summary
 
 from tests.fuzz.holds import is_stored
 from tests.fuzz.inputs import JOB_ID, Chance
@@ -23,12 +23,14 @@ _LONGEST_LIST = 50_000
 """Characters: some hundreds of shots. PyYAML reads 200,000 in a second."""
 LIST = {
     "show": "Juice",
+    "layers": ["base", "over", "glow"],
     "defaults": {"fps": 24, "render": {"colorManagementPreset": "default"}},
     "shots": [
         {"name": "sh010", "file": "a.blend", "frames": "1-24", "priority": 60, "hero": True},
         {
             "name": "sh020",
-            "layers": {"base": "a.blend", "over": "b.blend"},
+            "sequence": "one",
+            "layers": {"base": "a.blend", "over": "b.blend", "glow": {"file": "b.blend", "blend": "add"}},
             "frames": ["1-3", 7],
             "render": {"fps": 25},
         },
@@ -44,7 +46,7 @@ shots:
     file: a.blend
     frames: 1-24
   - name: sh020
-    layers: {base: a.blend, over: b.blend}
+    layers: {base: a.blend, over: b.blend, glow: {file: b.blend, blend: add}}
     frames: [1-3, 7]
     render: {sampleCount: 64, outputSettings: {colorDepth: 16}}
 """
@@ -87,6 +89,16 @@ DELIVERED = {
     "movie": "m.mp4",
     "missing": [{"layer": "base", "node": "Depth", "frames": [2]}],
 }
+SHOT = shot_list.ListedShot(
+    name="sh010",
+    show="Juice",
+    files={"base": str(_FOLDER / "a.blend")},
+    frames=["1-3"],
+    fps=None,
+    priority=50,
+    hero=False,
+    render={"colorManagementPreset": "default"},
+)
 (_FOLDER / "a.blend").write_bytes(b"BLENDER")
 (_FOLDER / "b.blend").write_bytes(b"BLENDER")
 
@@ -96,7 +108,8 @@ def _lists(chance: Chance) -> None:
     text = chance.changed_text(YAML) if way < 0.5 else json.dumps(chance.changed(LIST)) if way < 0.9 else chance.text()
     shots, problems = shot_list.check_shot_list(text[:_LONGEST_LIST], str(_FOLDER))
     for shot in shots:
-        assert "/" not in shot.name
+        assert not any("/" in name for name in (shot.name, shot.sequence, *shot.files))
+        assert next(iter(shot.files)) not in shot.blends
     for problem in problems:
         assert str(problem)
 
@@ -112,16 +125,17 @@ def _decide(chance: Chance) -> None:
         layer: {"job_id": JOB_ID, "analysis": chance.changed(ANALYSIS) if chance.random() < 0.9 else chance.value()}
         for layer in ORDER["files"]
     }
-    branch = decisions.decide(ORDER | {"frames": chance.choice((None, ["1-24"]))}, found)
+    more = {"frames": chance.choice((None, ["1-24"])), "blends": chance.choice(({}, {"over": "add"}))}
+    branch = decisions.decide(ORDER | more, found)
     assert branch["branch"] in {"reject", "final", "economical"}
     json.dumps(branch)
 
 
 def _plan(chance: Chance) -> None:
     planning.names_of([chance.text(), chance.text()])
-    planning.night_of(datetime(2026, 1, 1, tzinfo=UTC), "Europe/Berlin")
+    orders.night_of(datetime(2026, 1, 1, tzinfo=UTC), "Europe/Berlin")
     decisions.frame_ranges(decisions.frame_numbers([chance.changed_text("1-24"), "3"]))
-    planning.date_of(chance.changed_text("2026-11-23"))
+    orders.date_of(chance.changed_text("2026-11-23"))
 
 
 def _deliveries(chance: Chance) -> None:
@@ -135,12 +149,16 @@ def _deliveries(chance: Chance) -> None:
 
 
 def _summaries(chance: Chance) -> None:
-    """So may the summary of a night, which reports what to repair."""
+    """So may the summary of a night, and the entry of a shot, which say what is started again."""
     path = _FOLDER / "nights" / NIGHT / "summary.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(chance.body({"night": NIGHT, "shots": {"sh010": FAILED, "sh020": DELIVERED}}))
     if chance.random() < 0.5:
-        rerender.plan_repairs(str(_FOLDER), NIGHT, (), lambda *_: None)
+        (path.parent / "shots").mkdir(exist_ok=True)
+        (path.parent / "shots" / "sh010.json").write_bytes(chance.body(FAILED))
+        places = {"destination": str(_FOLDER), "work": str(_FOLDER)}
+        params = {"shots": (), "quality": "auto", "failed_only": chance.random() < 0.5, **places}
+        planning.plan_night([SHOT], [], params, NIGHT, "scheduled__1")
     else:
         summary.keep(str(_FOLDER), NIGHT, [DELIVERED])
 

@@ -6,10 +6,12 @@ Against references computed here by hand, within half a step of 8 bits unless sa
 from __future__ import annotations
 
 import os
+from typing import get_args
 
 import OpenImageIO as oiio
 import pytest
-from stages.composite import CompositeError, burn_in, composite, composite_frame, find_frames
+from stages.composite import BLENDS, CompositeError, burn_in, composite, composite_frame, find_frames
+from stages.shot_models import Blend
 
 EIGHT_BITS = 0.5 / 255
 SIXTEEN_BITS = 4 / 65535
@@ -38,6 +40,71 @@ def test_a_half_transparent_layer_over_another_mixes_in_linear_light(paint):
     assert view == "Un-tone-mapped"
     wanted = [encode(o + 0.5 * b) for o, b in zip((0.4, 0.1, 0.0), (0.05, 0.5, 0.2), strict=True)]
     assert colour(image) == pytest.approx(wanted, abs=5e-4)  # half floats hold three digits
+
+
+@pytest.mark.parametrize(
+    ("blend", "wanted"),
+    [
+        ("over", lambda layer, alpha, below: layer + (1 - alpha) * below),
+        ("add", lambda layer, alpha, below: layer + below),  # light hides nothing
+        ("multiply", lambda layer, alpha, below: below * (alpha * (layer / alpha) + (1 - alpha))),  # a filter in part
+    ],
+)
+@pytest.mark.parametrize("below", [(0.05, 0.5, 0.2), (0.05, 0.25, 0.2, 0.5)])
+def test_each_blend_mixes_in_linear_light_with_colour_multiplied_by_alpha(paint, blend, wanted, below):
+    base = paint("base.exr", below, depth="float")
+    layer = paint("layer.exr", (0.2, 0.1, 0.0, 0.25), depth="float")
+
+    image, _ = composite_frame([base, layer], ["over", blend])
+
+    lights = [wanted(one, 0.25, other) for one, other in zip((0.2, 0.1, 0.0), below[:3], strict=True)]
+    assert colour(image) == pytest.approx([encode(light) for light in lights], abs=SIXTEEN_BITS)
+
+
+@pytest.mark.parametrize(("blend", "wanted"), [("add", 0.1 + 0.5), ("multiply", 0.1 * 0.5)])
+def test_a_layer_that_is_added_or_multiplied_may_be_opaque_with_alpha_or_without(paint, blend, wanted):
+    base = paint("base.exr", (0.1,) * 3, depth="float")
+
+    for layer in ((0.5,) * 3, (0.5, 0.5, 0.5, 1.0)):
+        image, _ = composite_frame([base, paint("layer.exr", layer, depth="float")], ["over", blend])
+        assert colour(image) == pytest.approx([encode(wanted)] * 3, abs=SIXTEEN_BITS)
+
+
+def test_nothing_changes_where_a_layer_is_not_and_a_shadow_on_nothing_is_nothing(paint):
+    nothing = paint("nothing.exr", (0.0,) * 4, depth="float")
+    base = paint("base.exr", (0.1, 0.2, 0.3), depth="float")
+    alone, _ = composite_frame([base])
+
+    for blend in BLENDS:
+        image, _ = composite_frame([base, nothing], ["over", blend])
+        assert colour(image) == pytest.approx(colour(alone), abs=1e-6), blend
+    shadow = paint("shadow.exr", (0.5, 0.5, 0.5, 1.0), depth="float")
+    assert colour(composite_frame([nothing, shadow], ["over", "multiply"])[0]) == (0, 0, 0)
+
+
+def test_five_layers_lie_in_their_order_each_with_its_own_blend(sequence, tmp_path):
+    lights = {
+        "sky": (0.4, 0.3, 0.2),
+        "z_set": (0.1, 0.2, 0.3, 0.5),
+        "shadow": (0.1, 0.1, 0.1, 0.4),
+        "hero": (0.3, 0.1, 0.0, 0.6),
+        "glow": (0.02, 0.05, 0.1, 0.0),
+    }
+    layers = {name: sequence(name, [1], light, suffix="exr", depth="float") for name, light in lights.items()}
+
+    done = composite(layers, [1], tmp_path / "out", blends={"shadow": "multiply", "glow": "add"})
+
+    wanted = []
+    for sky, of_set, shadow, hero, glow in zip(*(light[:3] for light in lights.values()), strict=True):
+        ground = of_set + 0.5 * sky
+        shaded = ground * (0.6 + shadow)
+        wanted.append(encode(hero + 0.4 * shaded + glow))
+    assert colour(oiio.ImageBuf(str(tmp_path / "out" / "0001.png"))) == pytest.approx(wanted, abs=SIXTEEN_BITS)
+    assert done == {"frames": 1, "width": 32, "height": 18, "view": "Un-tone-mapped"}
+
+
+def test_every_blend_of_the_shot_list_can_be_composited_and_every_other_is_refused_there():
+    assert set(BLENDS) == set(get_args(Blend))
 
 
 def test_display_pictures_mix_in_linear_light_too_and_their_straight_alpha_is_respected(paint):
@@ -115,7 +182,8 @@ def test_missing_and_damaged_frames_are_reported_by_number_and_layer_and_the_oth
     assert failure.value.missing == {"base": (3,), "over": (6,)}
     assert failure.value.damaged == {"over": (5,)}
     assert str(failure.value).startswith(
-        "layer base: frames 3 are missing; layer over: frames 6 are missing; layer over: frames 5 are damaged. Whole frames"
+        "layer base: frames 3 are missing; layer over: frames 6 are missing; layer over: frames 5 are damaged. Whole frames "
+        "are paid and kept: clear `render` of this shot, which renders only these"
     )
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0001.png", "0002.png", "0004.png"]
 

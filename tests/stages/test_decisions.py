@@ -100,6 +100,35 @@ def test_layers_that_do_not_fit_are_rejected_before_either_is_paid():
     ]
 
 
+FIVE = ORDER | {
+    "files": dict.fromkeys(("fx", "glow", "hero", "shadow", "sky"), "a.blend"),
+    "layers": ["sky", "shadow", "hero", "fx", "glow"],
+    "blends": {"shadow": "multiply", "glow": "add"},
+}
+
+
+def test_of_five_layers_each_is_held_against_the_lowest_and_all_reasons_are_reported():
+    reports = {"sky": {}, "shadow": {"frame_end": 3}, "hero": {}, "fx": {"resolution": (100, 100)}, "glow": {}}
+    clear = {"film_transparent": True}
+    checks = {layer: check for name, more in reports.items() for layer, check in found(name, **clear | more).items()}
+
+    assert decide(FIVE, checks)["reasons"] == [
+        "shadow: frames 1-3, sky has 1-10",
+        "fx: 100x100 pixels, sky has 320x180",
+    ]
+
+
+def test_an_opaque_layer_is_rejected_only_where_it_would_hide_what_is_below():
+    opaque = {layer: check for name in FIVE["files"] for layer, check in found(name).items()}
+
+    assert decide(FIVE, opaque)["reasons"] == [
+        f"{layer}: its film is not transparent, so it would hide sky" for layer in ("hero", "fx")
+    ]
+    clear = {name: found(name, film_transparent=True)[name] for name in ("hero", "fx")}
+    decision = decide(FIVE, opaque | clear)
+    assert (decision["branch"], [*decision["configs"]]) == ("economical", FIVE["layers"])
+
+
 def test_frames_and_rate_come_from_the_list_then_from_the_scene():
     assert decide(ORDER, found(frame_start=5, frame_end=8, fps=25.0))["frames"] == ["5-8"]
     assert decide(ORDER, found(fps=25.0))["fps"] == 25.0

@@ -4,14 +4,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from stages import decisions, planning
+from stages import decisions, orders
 from stages.delivery import publish
-from stages.planning import fingerprint, night_of, plan_night
+from stages.entries import about, write_entry
+from stages.orders import fingerprint, mark_of, night_of
+from stages.planning import plan_night
 from stages.shot_list import ListedShot
 from stages.shot_text import Problem
 from stages.summary import keep
 
-NIGHT = "2026-11-23"
+NIGHT, NIGHTLY = "2026-11-23", "scheduled__2026-11-23T21:00:00+00:00"
+MARK = mark_of(NIGHTLY)
 
 
 @pytest.fixture
@@ -40,8 +43,12 @@ def juice(studio):
 
 
 def planned(shots, params, problems=()):
-    found = plan_night(shots, problems, params, NIGHT)
-    return found["orders"], found["entries"]
+    found = plan_night(shots, problems, params, NIGHT, NIGHTLY)
+    return [shot["order"] for shot in found["shots"]], found["entries"]
+
+
+def run_ids(shots, params):
+    return [shot["run_id"] for shot in plan_night(shots, [], params, NIGHT, NIGHTLY)["shots"]]
 
 
 def delivered(order):
@@ -107,7 +114,7 @@ def test_quality_and_the_pipelines_own_settings_are_in_the_fingerprint(juice, mo
     monkeypatch.setitem(decisions.CAPS, "CYCLES", 65)
     changed = fingerprint(juice, {"base": "0"}, "auto")
     monkeypatch.undo()
-    monkeypatch.setattr(planning, "PIPELINE", 2)
+    monkeypatch.setattr(orders, "PIPELINE", 2)
     assert len({before, changed, fingerprint(juice, {"base": "0"}, "auto")}) == 3
 
 
@@ -123,7 +130,7 @@ def test_what_was_paid_in_vain_this_night_is_not_paid_again_until_it_changes_or_
     assert orders == []
     assert (entry["state"], entry["carried_over"]) == ("failed", True)
 
-    assert plan_night([juice], [], params, "2026-11-24")["orders"] != []
+    assert plan_night([juice], [], params, "2026-11-24", NIGHTLY)["shots"] != []
     assert planned([replace(juice, hero=True)], params)[0] != []
 
 
@@ -153,10 +160,106 @@ def test_a_subset_is_planned_alone_and_a_name_that_is_not_in_the_list_is_an_erro
 
 
 def test_a_night_is_named_in_one_way_only(juice, params):
-    assert plan_night([juice], [], params, " 2026-11-23 ")["night"] == NIGHT
+    assert plan_night([juice], [], params, " 2026-11-23 ", NIGHTLY)["night"] == NIGHT
     for wrong in ("20261123", "2026-W48-1", "../2026"):
         with pytest.raises(ValueError, match="is not a date: write it as 2026-11-23"):
-            plan_night([juice], [], params, wrong)
+            plan_night([juice], [], params, wrong, NIGHTLY)
+
+
+def test_the_id_of_a_run_names_shot_version_and_night_and_is_the_same_for_the_same(juice, params, studio):
+    (order,), _ = planned([juice], params)
+
+    assert run_ids([juice], params) == [f"juice__{order['fingerprint'][:8]}__{NIGHT}"]
+    (studio / "a.blend").write_bytes(b"another scene")
+    assert run_ids([juice], params) != [f"juice__{order['fingerprint'][:8]}__{NIGHT}"]
+
+
+@pytest.mark.parametrize("state", ["rejected", "failed", "delivered"])
+def test_what_had_a_run_this_night_gets_another_that_the_same_nightly_finds_again(juice, params, state):
+    """Also what was delivered, when someone has removed the delivery."""
+    (first,) = run_ids([juice], params)
+    (order,), _ = planned([juice], params)
+    write_entry(about(order, first) | {"state": state}, order["entry"])
+
+    (again,) = run_ids([juice], params)
+
+    assert again == f"{first}__{MARK}"
+    write_entry(about(order, again) | {"state": state}, order["entry"])
+    assert run_ids([juice], params) == [again]
+    assert plan_night([juice], [], params, NIGHT, "another run")["shots"][0]["run_id"] != again
+
+
+def test_what_failed_by_hand_is_known_to_the_nightly_before_any_summary(juice, params):
+    (order,), _ = planned([juice], params)
+    write_entry(failed(order, run_id="manual", spent={"1": 3.0}), order["entry"])
+
+    orders, (entry,) = planned([juice], params)
+
+    assert (orders, entry["carried_over"]) == ([], True)
+
+
+def again(params, **more):
+    return params | {"failed_only": True} | more
+
+
+def test_failed_only_starts_the_failed_shots_of_that_night_again_and_no_others(juice, params):
+    ice, new = replace(juice, name="ice"), replace(juice, name="new")
+    (order, _), _ = planned([ice, juice], params)
+    keep(params["destination"], NIGHT, [failed(order, decision={"jobs": {}}) | {"shot": "ice"}])
+    keep(params["destination"], NIGHT, [{"shot": "juice", "state": "rejected", "reason": "no camera"}])
+
+    found = plan_night([juice, ice, new], [], again(params), NIGHT, NIGHTLY)
+
+    assert [(shot["order"]["shot"], shot["why"]) for shot in found["shots"]] == [("ice", "started again")]
+    assert found["shots"][0]["run_id"].endswith(f"{NIGHT}__{MARK}")
+    assert found["entries"] == []
+
+
+def test_failed_only_goes_on_with_the_quality_of_the_night_and_reports_what_the_tracker_missed(juice, params):
+    (order,), _ = planned([juice], params | {"quality": "final"})
+    keep(params["destination"], NIGHT, [failed(order, task="tell_tracker", decision={"jobs": {}})])
+    delivered(order)
+
+    (shot,) = plan_night([juice], [], again(params), NIGHT, NIGHTLY)["shots"]
+
+    assert shot["order"]["fingerprint"] == order["fingerprint"]
+
+
+def test_failed_only_renders_the_new_version_of_a_scene_that_was_corrected(juice, params, studio):
+    (order,), _ = planned([juice], params)
+    keep(params["destination"], NIGHT, [failed(order, decision={"jobs": {}})])
+    (studio / "a.blend").write_bytes(b"corrected")
+
+    (shot,) = plan_night([juice], [], again(params), NIGHT, NIGHTLY)["shots"]
+
+    assert shot["order"]["work"] != order["work"]  # frames of two versions are never mixed
+
+
+def test_failed_only_reports_a_failed_shot_that_is_not_in_the_list_any_more_or_has_a_mistake_now(juice, params):
+    (order,), _ = planned([juice], params)
+    keep(params["destination"], NIGHT, [failed(order), failed(order) | {"shot": "ice"}])
+
+    found = plan_night([], [Problem(4, "no file", "ice")], again(params), NIGHT, NIGHTLY)
+
+    assert found["shots"] == []
+    assert {entry["shot"]: entry["state"] for entry in found["entries"]} == {"ice": "rejected", "juice": "failed"}
+    assert "does not have it any more" in found["entries"][1]["reason"]
+
+
+def test_failed_only_refuses_a_night_without_a_summary_and_a_shot_that_the_night_did_not_have(juice, params):
+    with pytest.raises(ValueError, match=f"no summary of the night of {NIGHT}"):
+        plan_night([juice], [], again(params), NIGHT, NIGHTLY)
+    (order,), _ = planned([juice], params)
+    keep(params["destination"], NIGHT, [failed(order)])
+
+    with pytest.raises(ValueError, match=f"The night of {NIGHT} had no iec"):
+        plan_night([juice], [], again(params, shots=["iec"]), NIGHT, NIGHTLY)
+    assert len(plan_night([juice], [], again(params, shots=[" juice ", ""]), NIGHT, NIGHTLY)["shots"]) == 1
+
+
+def test_a_misspelt_quality_is_refused_before_anything_is_hashed(juice, params):
+    with pytest.raises(ValueError, match="There is no quality 'great': write auto, economical or final"):
+        plan_night([replace(juice, files={"base": "/no/file"})], [], params | {"quality": "great"}, NIGHT, NIGHTLY)
 
 
 def test_a_night_ends_at_noon():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from stages.contact_sheet import contact_sheet
 from stages.delivery import lost_passes
+from stages.morning_report import write
 from stages.planning import plan_night
 from stages.records import RecordError
-from stages.rerender import plan_repairs
 from stages.summary import keep
 
 NIGHT = "2026-11-23"
@@ -60,19 +61,25 @@ def test_nor_does_it_say_which_passes_are_lost(tmp_path, manifest, field):
         lost_passes({"work": str(tmp_path), "files": {"base": "a.blend"}})
 
 
-def repair(folder):
-    plan_repairs(folder, NIGHT, (), pytest.fail)
-
-
 def add(folder):
     keep(folder, NIGHT, [{"shot": "juice", "state": "skipped", "reason": "unchanged"}])
 
 
 def plan(folder):
-    plan_night([], [], {"shots": [], "quality": "auto", "destination": folder, "work": folder}, NIGHT)
+    params = {"shots": [], "quality": "auto", "destination": folder, "work": folder}
+    plan_night([], [], params, NIGHT, "a-run")
 
 
-@pytest.mark.parametrize("use", [repair, add, plan])
+def plan_again(folder):
+    params = {"shots": [], "quality": "auto", "destination": folder, "work": folder, "failed_only": True}
+    plan_night([], [], params, NIGHT, "a-run")
+
+
+def write_report(folder):
+    write(folder, NIGHT)
+
+
+@pytest.mark.parametrize("use", [add, plan, plan_again, write_report])
 @pytest.mark.parametrize(
     ("summary", "field"),
     [
@@ -98,30 +105,13 @@ def test_a_summary_of_something_else_is_neither_used_nor_overwritten(tmp_path, u
     assert path.read_text() == before
 
 
-@pytest.mark.parametrize(
-    ("entry", "field"),
-    [
-        (without("order", ENTRY), "order"),
-        (ENTRY | {"order": without("work", ENTRY["order"])}, "order.work"),
-        (ENTRY | {"order": ENTRY["order"] | {"content": {}}}, "all of it"),
-        (ENTRY | {"decision": without("jobs", ENTRY["decision"])}, "decision.jobs"),
-        (ENTRY | {"decision": ENTRY["decision"] | {"configs": {"over": {}}}}, "all of it"),
-        (ENTRY | {"decision": ENTRY["decision"] | {"configs": 7}}, "decision.configs"),
-    ],
-)
-def test_a_failed_shot_is_not_repaired_by_halves(tmp_path, entry, field):
-    keep(str(tmp_path), NIGHT, [entry])
+def test_an_entry_of_something_else_is_not_kept_and_leaves_the_summary_as_it_was(tmp_path):
+    path = Path(keep(str(tmp_path), NIGHT, [ENTRY]))
+    before = path.read_text()
 
-    with pytest.raises(RecordError, match=rf"The entry of ice in .*summary\.json is damaged.*malformed: {field}"):
-        repair(str(tmp_path))
-
-
-def test_a_shot_that_failed_while_it_was_rejected_was_never_paid(tmp_path):
-    keep(str(tmp_path), NIGHT, [ENTRY | {"decision": {"branch": "reject", "reasons": ["no camera"]}}])
-
-    (entry,) = plan_repairs(str(tmp_path), NIGHT, (), pytest.fail)["entries"]
-
-    assert "it never came to rendering" in entry["reason"]
+    with pytest.raises(RecordError, match=r"An entry in .*shots is damaged.*malformed: shots\.ice\.frames"):
+        keep(str(tmp_path), NIGHT, [ENTRY | {"frames": "all"}])
+    assert path.read_text() == before
 
 
 def test_a_long_list_of_mistakes_is_cut_short(tmp_path):

@@ -23,7 +23,7 @@ shots:
     fiel: a.blend
   - name: three
     name: thr33
-    layers: {base: gone_too.blend}
+    layers: {base: {file: gone_too.blend, blend: add}, fx/1: {flie: a.blend, blend: screen}, composite: }
   - {name: four, file: https://, hero: maybe}
   - name: five
     file: gone.blend
@@ -33,7 +33,7 @@ shots:
     layers:
       base: a.blend
       over: b.blend
-      under: c.blend
+      Over: c.blend
     fps: 0
 """
     shots, problems = check_shot_list(text, "/no/such")
@@ -45,7 +45,12 @@ shots:
         (7, "two", "unknown key 'fiel'"),
         (9, "thr33", "'name' is written twice"),
         (10, "thr33", "there is no file /no/such/gone_too.blend"),
-        (10, "thr33", "'layers.over' is missing"),
+        (10, "thr33", "layers.base: the layer at the bottom has no blend, since nothing is below it"),
+        (10, "thr33", "layers: 'fx/1' cannot be a name: write letters, digits, `_`, `-` and `.`"),
+        (10, "thr33", "unknown key 'layers.fx/1.flie'"),
+        (10, "thr33", "layers.fx/1.blend: input should be 'over', 'add' or 'multiply'"),
+        (10, "thr33", "a layer cannot be called 'composite': that folder is for the composited frames"),
+        (10, "thr33", "write a layer as its scene, or as {file: scene, blend: over, add or multiply}"),
         (11, "four", "hero: input should be a valid boolean"),
         (12, "five", "another shot has the same name"),
         (13, "five", "there is no file /no/such/gone.blend"),
@@ -53,7 +58,7 @@ shots:
         (14, "five", "render.sampleCount: input should be a valid integer"),
         (15, "five", "another shot has the same name"),
         (16, "five", "frames 'x' are empty, or not a range: write 7, 1-24 or 1-24:2"),
-        (20, "five", "unknown key 'layers.under'"),
+        (20, "five", "layers 'over' and 'Over' would share a folder"),
         (21, "five", "fps: input should be greater than 0"),
     }
     assert [problem.line for problem in problems] == sorted(problem.line for problem in problems)

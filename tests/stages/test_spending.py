@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from stages.spending import UNKNOWN, job_outcomes
+from stages.spending import UNKNOWN, add_costs, job_outcomes
 
 from renderjuice_emulator.testing import write_scene
 from renderjuice_provider.api.client import RenderjuiceClient
@@ -67,3 +67,64 @@ def test_a_farm_that_refuses_is_asked_once_and_everything_it_did_is_unknown(farm
 
 def test_without_a_connection_nothing_is_known_and_nothing_breaks():
     assert job_outcomes({"a": [GONE]}, [], "no_such_connection") == {"a": {GONE: UNKNOWN}}
+
+
+def entry(shot, spent, **more):
+    return {"shot": shot, "state": "failed", "spent": spent, "render_seconds": 0.0} | more
+
+
+def test_the_cost_of_a_killed_render_and_why_its_job_ended_are_read_for_its_entry(farm, failed_job):
+    killed = entry("ice", {"known": 2.0, failed_job: None}, reason="its run x failed; see the log of render")
+
+    (found,) = add_costs([killed], CONNECTION)
+
+    assert found["spent"]["known"] == 2.0
+    assert found["render_seconds"] == pytest.approx(2.0 + farm.jobs[failed_job].normalized_seconds, abs=0.001)
+    assert found["reason"] == "RENDER_ERROR: frame 3 could not be rendered; its run x failed; see the log of render"
+    assert "still_rendering" not in found
+
+
+def test_what_an_earlier_run_of_the_night_spent_is_read_too_and_gives_no_reason(farm, failed_job):
+    repaired = entry("ice", {"2": 1.0}, spent_before={failed_job: None}, state="failed", reason="x")
+
+    (found,) = add_costs([repaired], CONNECTION)
+
+    assert found["spent_before"][failed_job] == pytest.approx(farm.jobs[failed_job].normalized_seconds)
+    assert (found["spent"], found["render_seconds"], found["reason"]) == ({"2": 1.0}, 1.0, "x")
+
+
+def test_a_reason_that_says_it_already_is_left_as_it_is(farm, failed_job):
+    said = "ice failed: RENDER_ERROR: frame 3 could not be rendered. Nothing is running."
+
+    assert add_costs([entry("ice", {failed_job: None}, reason=said)], CONNECTION)[0]["reason"] == said
+
+
+def test_what_an_earlier_round_met_is_no_part_of_the_reason_that_a_render_gives(farm, failed_job):
+    said = f"Frames 5 of ice.blend are missing after 3 rounds. (job {GONE})"
+
+    assert add_costs([entry("ice", {failed_job: None, GONE: None}, reason=said)], CONNECTION)[0]["reason"] == said
+
+
+def test_a_job_that_still_renders_or_was_canceled_is_named(farm, tmp_path):
+    scene = write_scene(tmp_path / "slow.blend", frame_end=500, resolution=(1920, 1080), samples=4096)
+    with RenderjuiceClient(farm.api_key, base_url=farm.base_url) as client:
+        job = client.create_job(client.upload(scene).slug)
+        client.validate_job(job.id)
+        while client.get_job(job.id).status == "validating":
+            time.sleep(0.01)
+        client.start_render(job.id, {"colorManagementPreset": "default"})
+        (running,) = add_costs([entry("slow", {job.id: None}, reason="killed")], CONNECTION)
+        client.cancel_job(job.id)
+        while not client.get_job(job.id).is_over:
+            time.sleep(0.01)
+        (canceled,) = add_costs([entry("slow", {job.id: None}, reason="killed")], CONNECTION)
+
+    assert running["still_rendering"] == [job.id]
+    assert canceled["reason"] == "its render was cancelled; killed"
+
+
+def test_entries_of_known_cost_ask_for_nothing_and_what_cannot_be_asked_stays_unknown():
+    rejected, delivered = {"shot": "a", "state": "rejected"}, entry("b", {"1": 2.0}, state="delivered")
+    unknown = entry("c", {GONE: None}, reason="x")
+
+    assert add_costs([rejected, delivered, unknown], "no_such_connection") == [rejected, delivered, unknown]

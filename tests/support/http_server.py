@@ -76,7 +76,7 @@ def serving(reply: Callable[[Request], Reply]) -> Iterator[Server]:
                 for piece in pieces:
                     self.wfile.write(piece)
 
-        do_GET = do_POST = do_PUT = _reply  # noqa: N815 - what http.server calls them
+        do_GET = do_POST = do_PUT = do_PATCH = _reply  # noqa: N815 - what http.server calls them
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 from renderjuice_emulator.fast import FastRenderer
 from renderjuice_emulator.rendering import RenderedFile, RenderFailedError, RenderOrder
 from renderjuice_emulator.testing import Emulator, write_scene
+from tools.started_runs import performed
 
 DAGS = Path(__file__).parents[2] / "dags"
 NIGHT = "2026-11-23"
@@ -83,6 +84,7 @@ class Studio:
             "AIRFLOW_CONN_RENDERJUICE_DEFAULT": json.dumps(renderjuice),
             "AIRFLOW_CONN_PRODUCTION_TRACKER": json.dumps(tracker),
             "RENDERJUICE_POLL_INTERVAL": "0.05",
+            "RENDERJUICE_DEADLINE_HOURS": "0",  # dag.test() fails where a DAG has a deadline
         }
         self.scene("juice")
         self.scene("still")
@@ -109,13 +111,13 @@ class Studio:
         """One run, and what it did to the world."""
         started, reported = self.emulator.ledger.renders_started(), len(Tracker.reported)
         uploads = self.emulator.ledger.count("create_upload")
-        files, seconds = self._files(), self._seconds()
-        run = self.dags[dag_id].test(run_conf=conf)
+        files, seconds, shots = self._files(), self._seconds(), self._shots()
+        with performed(self.dags):
+            run = self.dags[dag_id].test(run_conf=conf)
         return {
             "state": run.state,
-            "tasks": {
-                f"{ti.task_id}[{ti.map_index}]": [ti.state, ti.rendered_map_index] for ti in run.get_task_instances()
-            },
+            "tasks": _tasks(run),
+            "shots": {run_id: tasks for run_id, tasks in self._shots().items() if shots.get(run_id) != tasks},
             "renders": self.emulator.ledger.renders_started() - started,
             "seconds": self._seconds() - seconds,
             "uploads": self.emulator.ledger.count("create_upload") - uploads,
@@ -130,17 +132,23 @@ class Studio:
             "report": self._report(run),
         }
 
+    def _shots(self) -> dict[str, Any]:
+        """The tasks of each shot's run so far."""
+        from airflow.models.dagrun import DagRun
+
+        return {run.run_id: _tasks(run) for run in DagRun.find(dag_id="renderjuice_shot")}
+
     def _seconds(self) -> float:
         """What all renders so far would be billed for."""
         return sum(job.normalized_seconds for job in self.emulator.jobs.values())
 
     def _report(self, run: Any) -> dict[str, Any]:
-        """What `summarize` or `collect` returned."""
+        """What `report` or `collect` returned."""
         from airflow.models.xcom import XComModel
         from airflow.utils.session import create_session
 
         reported = XComModel.get_many(
-            run_id=run.run_id, key="return_value", task_ids=["summarize", "collect"], dag_ids=run.dag_id
+            run_id=run.run_id, key="return_value", task_ids=["report", "collect"], dag_ids=run.dag_id
         )
         with create_session() as session:
             found = session.scalars(reported).first()
@@ -155,24 +163,43 @@ class Studio:
         return json.loads(path.read_text()) if path.exists() else {}
 
 
+def _tasks(run: Any) -> dict[str, list[str]]:
+    return {f"{ti.task_id}[{ti.map_index}]": [ti.state, ti.rendered_map_index] for ti in run.get_task_instances()}
+
+
 def main(folder: Path, result: Path) -> None:
     studio = Studio(folder)
     # All params each time: dag.test() keeps those of the run before.
-    nightly = {"shot_list": str(folder / "shots.yaml"), "date": NIGHT, "shots": [], "dry_run": False}
+    nightly = {
+        "shot_list": str(folder / "shots.yaml"),
+        "date": NIGHT,
+        "shots": [],
+        "dry_run": False,
+        "failed_only": False,
+    }
     nightly |= studio.places
     destination = studio.places["destination"]
+    dry = nightly | {"dry_run": True}
     done = {
-        "dry run": studio.run("renderjuice_nightly", **nightly | {"dry_run": True}),
+        "dry run": studio.run("renderjuice_nightly", **dry),
         "eve": studio.run("renderjuice_nightly", **nightly | {"date": "2026-11-22", "shots": ["still"]}),
         "night": studio.run("renderjuice_nightly", **nightly),
         "again": studio.run("renderjuice_nightly", **nightly),
-        "dry run of a bad night": studio.run("renderjuice_nightly", **nightly | {"dry_run": True}),
-        "dry run of nothing": studio.run("renderjuice_nightly", **nightly | {"dry_run": True, "shots": ["still"]}),
-        "dry run of no list": studio.run("renderjuice_nightly", **nightly | {"dry_run": True, "shot_list": "/no/list"}),
+        "dry run of a bad night": studio.run("renderjuice_nightly", **dry),
+        "dry run of a repair": studio.run("renderjuice_nightly", **dry | {"failed_only": True}),
+        "dry run of nothing": studio.run("renderjuice_nightly", **dry | {"shots": ["still"]}),
+        "dry run of no list": studio.run("renderjuice_nightly", **dry | {"shot_list": "/no/list"}),
     }
     MoodyRenderer.bad_night = False
-    done["repair"] = studio.run("renderjuice_rerender_failed", date=NIGHT, destination=destination)
+    done["repair"] = studio.run("renderjuice_nightly", **nightly | {"failed_only": True})
     done["after"] = studio.run("renderjuice_nightly", **nightly)
+    shot = {name: nightly[name] for name in ("shot_list", "date", "destination", "work")}
+    shot |= {"shot": None, "file": None, "frames": None, "quality": "auto"}
+    done["unchanged by hand"] = studio.run("renderjuice_shot", **shot | {"shot": "juice"})
+    done["final by hand"] = studio.run("renderjuice_shot", **shot | {"shot": "label", "quality": "final"})
+    loose = write_scene(folder / "loose end.blend", **SCENE)
+    done["just a file"] = studio.run("renderjuice_shot", **shot | {"file": str(loose), "frames": "2-3"})
+    done["not in the list"] = studio.run("renderjuice_shot", **shot | {"shot": "juce"})
     bulk = folder / "bulk"
     (bulk / "more").mkdir(parents=True)
     for name in ("one", "two", "more/three"):

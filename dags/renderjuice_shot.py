@@ -1,0 +1,76 @@
+"""One shot, from scene to delivery: of the list, or just a file.
+
+upload → create → validate, for each layer; then decide → (reject | render, deferred, for each
+layer) → composite → deliver → report to the tracker. It renders only what is missing: to go on
+after a failure, clear what failed, or start the shot again. How it works: docs/pipelines.md.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+from stages.defaults import DELIVERIES, POOL, QUALITIES, SHOT_DAG, SHOT_LIST, WORK, task_defaults
+from stages.tasks import LAYER, composite, decide, deliver, is_whole, note_failure, reject, take_order
+from stages.tracker import tracker_task
+
+from renderjuice_provider.operators.renderjuice import (
+    RenderjuiceCreateJobOperator,
+    RenderjuiceRenderFramesOperator,
+    RenderjuiceUploadOperator,
+    RenderjuiceValidateJobOperator,
+)
+
+with DAG(
+    SHOT_DAG,
+    schedule=None,
+    max_active_runs=500,
+    is_paused_upon_creation=False,  # the nightly starts its runs, and waits for them
+    tags=["renderjuice"],
+    doc_md=__doc__,
+    default_args=task_defaults() | {"on_failure_callback": note_failure},
+    params={
+        "shot": Param(None, type=["null", "string"], description="A name of the shot list; or leave it empty, and say"),
+        "file": Param(
+            None, type=["null", "string"], description="a .blend or .zip: a path, or any ObjectStoragePath URL"
+        ),
+        "frames": Param(
+            None, type=["null", "string"], description="Such as 1-24; by default as the list, then the scene says"
+        ),
+        "shot_list": Param(SHOT_LIST, type="string", description="The shot list: a path, or any such URL"),
+        "quality": Param("auto", type="string", enum=[*QUALITIES], description="auto: by shot"),
+        "date": Param(
+            None, type=["null", "string"], format="date", description="The night; by default that of the start"
+        ),
+        "destination": Param(
+            DELIVERIES,
+            type="string",
+            description="Where deliveries go: a folder that all workers share, or any such URL",
+        ),
+        "work": Param(WORK, type="string", description="Where rendered frames wait for compositing: likewise"),
+    },
+):
+    layers = take_order()
+    order = layers["order"]
+
+    upload = RenderjuiceUploadOperator.partial(task_id="upload", map_index_template=LAYER).expand(
+        file_path=layers.map(lambda layer: layer["file_path"])
+    )
+    create = RenderjuiceCreateJobOperator.partial(task_id="create", map_index_template=LAYER).expand(slug=upload.output)
+    validate = RenderjuiceValidateJobOperator.partial(task_id="validate", map_index_template=LAYER).expand(
+        job_id=create.output
+    )
+    # Nothing is rendered until all layers are valid: half a composite is money lost.
+    decided = decide(order, validate.output)
+    render = RenderjuiceRenderFramesOperator.partial(
+        task_id="render",
+        map_index_template=LAYER,
+        job_id="{{ ti.xcom_pull(task_ids='create', map_indexes=ti.map_index) }}",
+        render_config="{{ ti.xcom_pull(task_ids='decide', key='configs')[ti.map_index] | tojson }}",
+        is_whole=is_whole,
+        pool=POOL,
+        timeout=decided["timeout"],
+    ).expand_kwargs(layers)
+    decided >> [reject(order, decided["decision"]), render]
+
+    composited = composite(order, decided["decision"])
+    render >> composited
+    tracker_task(deliver(order, decided["decision"], composited, render.output))

@@ -1,0 +1,30 @@
+"""What Airflow knows of other runs, asked from a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+OVER = frozenset({"success", "failed"})
+_WELL = frozenset({"success", "skipped"})
+
+
+def run_state(ti: Any, dag_id: str, run_id: str) -> str | None:
+    """The state of a run; None when there is no such run."""
+    if not ti.get_dr_count(dag_id=dag_id, run_ids=[run_id]):
+        return None
+    state: str = ti.get_dagrun_state(dag_id=dag_id, run_id=run_id)
+    return str(getattr(state, "value", state))
+
+
+def is_paused(ti: Any, dag_id: str) -> bool:
+    """Whether a DAG is paused. Before Airflow 3.2 a task cannot know, and this is False."""
+    return hasattr(ti, "get_dag") and bool(ti.get_dag(dag_id).is_paused)
+
+
+def tasks_not_well(ti: Any, dag_id: str, run_id: str) -> list[str]:
+    """The tasks of a run that failed or did not run. Those that failed come first."""
+    found: Mapping[str, Mapping[str, str | None]] = ti.get_task_states(dag_id=dag_id, run_ids=[run_id])
+    states = found.get(run_id, {})
+    wrong = [task for task, state in states.items() if state == "failed"]
+    return wrong or [task for task, state in states.items() if state not in _WELL]

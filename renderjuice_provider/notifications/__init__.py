@@ -1,0 +1,1 @@
+"""What sends a night's report to people."""

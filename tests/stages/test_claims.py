@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from stages import claims
+from stages.claims import ClaimedError, claim
+from stages.storage import read_json, storage
+
+AT_ONCE = 8
+
+
+@pytest.fixture(autouse=True)
+def exclusive(monkeypatch):
+    """`memory://` creates an object or refuses to, in one step, as S3 does with `If-None-Match`."""
+    lock, pipe_file = threading.Lock(), MemoryFileSystem.pipe_file
+
+    def pipe_alone(self, *args, **kwargs):
+        with lock:
+            pipe_file(self, *args, **kwargs)
+
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", pipe_alone)
+
+
+@pytest.fixture(params=["folder", "object store"])
+def place(request, tmp_path):
+    return str(tmp_path / "claims") if request.param == "folder" else f"memory://{tmp_path.name}/claims"
+
+
+def run(name):
+    return {"run_id": name, "dag_id": "renderjuice_shot"}
+
+
+def nothing_is_over(_dag_id, _run_id):
+    return False
+
+
+def owner(place):
+    return max((path.name, read_json(str(path))["run_id"]) for path in storage(place).iterdir())
+
+
+def test_the_first_run_has_the_shot_and_may_claim_it_again(place):
+    for _ in range(2):
+        claim(place, run("one"), nothing_is_over)
+
+    assert owner(place) == ("0001.json", "one")
+
+
+def test_a_second_run_is_refused_with_the_name_of_the_first(place):
+    claim(place, run("one"), nothing_is_over)
+
+    with pytest.raises(ClaimedError, match=r"^The run one of renderjuice_shot has this shot and is not over yet"):
+        claim(place, run("two"), nothing_is_over)
+    assert owner(place) == ("0001.json", "one")
+
+
+def test_when_the_first_is_over_or_unknown_the_next_number_goes_to_the_second(place):
+    asked = []
+    claim(place, run("one"), nothing_is_over)
+
+    claim(place, run("two"), lambda *which: bool(asked.append(which)) or True)
+
+    assert asked == [("renderjuice_shot", "one")]
+    assert owner(place) == ("0002.json", "two")
+    with pytest.raises(ClaimedError, match="The run two"):
+        claim(place, run("one"), lambda _dag_id, run_id: run_id == "one")  # cleared, while the second renders
+
+
+def test_a_claim_that_its_dead_run_left_half_written_stops_nobody(place, monkeypatch):
+    monkeypatch.setattr(claims, "_PATIENCE", (0.0,))
+    claim(place, run("one"), nothing_is_over)
+    storage(place).joinpath("0002.json").write_bytes(b'{"run_id": "tw')
+
+    claim(place, run("three"), nothing_is_over)
+
+    assert owner_of_last(place) == "three"
+
+
+def owner_of_last(place):
+    return read_json(f"{place}/{max(path.name for path in storage(place).iterdir())}")["run_id"]
+
+
+def test_the_ten_thousandth_claim_is_the_highest(place):
+    for number in ("9999", "10000"):
+        storage(place).joinpath(f"{number}.json").parent.mkdir(parents=True, exist_ok=True)
+        storage(place).joinpath(f"{number}.json").write_bytes(json.dumps(run(number)).encode())
+
+    with pytest.raises(ClaimedError, match="The run 10000"):
+        claim(place, run("one"), nothing_is_over)
+
+
+def try_to_claim(place, name, over=()):
+    try:
+        claim(place, run(name), lambda _dag_id, run_id: run_id in over)
+    except ClaimedError:
+        return None
+    return name
+
+
+def test_of_many_threads_that_claim_at_once_one_gets_it(place):
+    for attempt in range(20):
+        where = f"{place}/{attempt}"
+        claim(where, run("before"), nothing_is_over)
+        barrier = threading.Barrier(AT_ONCE)
+
+        def at_once(name, where=where, barrier=barrier):
+            barrier.wait()
+            return try_to_claim(where, name, over={"before"})
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            got = [name for name in pool.map(at_once, map(str, range(AT_ONCE))) if name]
+        assert len(got) == 1
+        assert owner(where) == ("0002.json", got[0])
+
+
+def test_of_many_processes_that_claim_at_once_one_gets_it(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(4) as pool:
+        for attempt in range(10):
+            where = str(tmp_path / str(attempt))
+            got = pool.starmap(try_to_claim, [(where, str(number)) for number in range(AT_ONCE)])
+            assert len([name for name in got if name]) == 1
+
+
+def test_where_the_share_has_no_hard_links_a_claim_is_exclusive_all_the_same(tmp_path, monkeypatch):
+    def no_links(_source, _target):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    claim(str(tmp_path), run("one"), nothing_is_over)
+
+    with pytest.raises(ClaimedError):
+        claim(str(tmp_path), run("two"), nothing_is_over)
+    with pytest.raises(FileExistsError):
+        claims._create(str(tmp_path), "0001.json", b"{}")
