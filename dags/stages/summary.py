@@ -149,7 +149,8 @@ def keep(destination: str, night: str, entries: Sequence[Mapping[str, Any]]) -> 
         if entry["state"] == "skipped" and before.get("state") == "delivered":
             continue
         own = entry.get("spent", {})
-        spent = before.get("spent", {}) | own
+        known = before.get("spent", {})
+        spent = known | {job: known.get(job) if seconds is None else seconds for job, seconds in own.items()}
         # Counts of frames that do not cover all these jobs would make a frame look too dear.
         covered = spent.keys() == own.keys() and not entry.get("spent_before")
         left_out = {"carried_over", "spent_before"} | (frozenset() if covered else _COUNTS)
