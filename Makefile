@@ -12,7 +12,7 @@ PYTEST = $(VENV)/bin/pytest -n $(WORKERS) --dist loadgroup $(if $(COVERAGE),--co
 QUICK = -q -m 'not airflow and not blender and not slow'
 FIND_BPY := $(shell $(PYTHON) -c 'import sys; print(int(sys.version_info[:2] == (3, 11)))' 2>/dev/null)
 
-.PHONY: help install blender blenders check format test unit coverage fuzz matrix chaos hostile cluster-test demo look up down scale bench bench-chaos clean
+.PHONY: help install blender blenders check format test unit coverage fuzz matrix chaos hostile cluster-test demo look nights up down scale bench bench-chaos clean
 
 help:
 	@echo "make install   the environment for development, in $(VENV)"
@@ -24,11 +24,12 @@ help:
 	@echo "make coverage  the tests of make unit, and how much of the provider they reach"
 	@echo "make matrix    example DAGs and kills on each Airflow and Python that we claim; CELLS=\"3.1 3.4-py3.12\" selects"
 	@echo "make cluster-test   docker-compose.yaml without Docker: 40 shots while a worker and a triggerer are killed"
-	@echo "make chaos     every misfortune on a real Airflow, then the bill: up to 25 minutes, two triggerers, no account"
+	@echo "make chaos     every misfortune on a real Airflow, then the bill: up to 30 minutes, two triggerers, no account"
+	@echo "make nights    50 nights of 20 shots in which frames are lost and renders fail; ten minutes"
 	@echo "make hostile   an API that wants to do harm, against a real Airflow on PostgreSQL: five minutes"
 	@echo "make fuzz      220,000 odd and damaged inputs for all that takes what others wrote; a few minutes"
 	@echo "make check     format, lint, types"
-	@echo "make scale     60 shots in a night and 300 files in bulk, on SQLite"
+	@echo "make scale     60 shots in a night, by one run for each and as it was before, and 300 files in bulk"
 	@echo "make bench     measurements, as ratios"
 	@echo "make bench-chaos   the same misfortunes for stock HttpOperator and HttpSensor, in a table beside ours"
 
@@ -109,8 +110,13 @@ demo: install blender
 look: install blender
 	$(RUN) -m proofs.look
 
+# NIGHTS=--real for three nights through a real scheduler.
+nights: install
+	$(RUN) -m proofs.nights $(NIGHTS)
+
+# SCALE="--postgres" on PostgreSQL; SCALE="--only new --shots 200" for a larger night.
 scale: install
-	$(RUN) -m proofs.scale
+	$(RUN) -m proofs.scale $(SCALE)
 
 bench: install
 	$(RUN) -m benchmarks.transfer_memory

@@ -23,7 +23,7 @@ with DAG(
     default_args=task_defaults(),
 ):
 
-    @task
+    @task(multiple_outputs=False)
     def update(*, triggering_asset_events: Any, run_id: str) -> dict[str, str]:
         """Copy the movies, each whole or not at all. Returns the version of each shot."""
         from stages.storage import join, put_json, read_json, storage

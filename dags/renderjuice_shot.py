@@ -1,13 +1,11 @@
 """One shot, from scene to delivery: of the list, or just a file.
 
 upload → create → validate, for each layer; then decide → (reject | render, deferred, for each
-layer) → composite → deliver → tell the tracker. It renders only what is missing: to go on after a
-failure, clear the task that failed, or start the shot again. How it works: docs/pipelines.md.
+layer) → composite → deliver → report to the tracker. It renders only what is missing: to go on
+after a failure, clear what failed, or start the shot again. How it works: docs/pipelines.md.
 """
 
 from __future__ import annotations
-
-from datetime import timedelta
 
 from airflow.sdk import DAG, Param
 from stages.defaults import DELIVERIES, POOL, QUALITIES, SHOT_DAG, SHOT_LIST, WORK, task_defaults
@@ -69,7 +67,7 @@ with DAG(
         render_config="{{ ti.xcom_pull(task_ids='decide', key='configs')[ti.map_index] | tojson }}",
         is_whole=is_whole,
         pool=POOL,
-        timeout=timedelta(hours=12),
+        timeout=decided["timeout"],
     ).expand_kwargs(layers)
     decided >> [reject(order, decided["decision"]), render]
 

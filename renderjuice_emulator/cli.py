@@ -14,6 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from renderjuice_emulator.mishaps import EXAMPLE, Mishaps
 from renderjuice_emulator.rendering import SceneReport
 from renderjuice_emulator.scenes import SceneDescription, write_scene
 from renderjuice_emulator.server import DEFAULT_KEY, EmulatorServer, Settings
@@ -78,6 +79,12 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--manual-clock", action="store_true", help="time passes only by POST .../clock/advance")
     serve.add_argument("--slots", type=int, metavar="N", help="renders at once (1 with Blender, else any number)")
     serve.add_argument(
+        "--mishaps",
+        default="",
+        metavar="TEXT",
+        help=f"how much goes wrong with renders, such as {EXAMPLE!r}".replace("%", "%%"),
+    )
+    serve.add_argument(
         "--data", type=Path, metavar="DIR", help="keep uploads and outputs here, not in a temporary folder"
     )
     serve.add_argument("--webhook-url", metavar="URL", help="where events go")
@@ -107,6 +114,7 @@ def _serve(options: argparse.Namespace) -> int:
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
     logging.getLogger("renderjuice_emulator").setLevel(logging.INFO)
+    Mishaps.parse(options.mishaps)
     choice = choose_renderer(options.renderer, options.blender)
     key = _from_environment(options.api_key_env)
     if key:
@@ -120,6 +128,7 @@ def _serve(options: argparse.Namespace) -> int:
             speed=0.0 if options.manual_clock else options.speed,
             slots=options.slots or choice.slots,
             data=options.data,
+            mishaps=options.mishaps,
             webhook_url=options.webhook_url,
             webhook_secret=_from_environment(options.webhook_secret_env) or "",
             allowed_hosts=options.allow_host,

@@ -16,7 +16,9 @@ from renderjuice_emulator.archives import several_scenes
 from renderjuice_emulator.clock import Clock
 from renderjuice_emulator.jobs import Job, Upload, new_id
 from renderjuice_emulator.ledger import Account, Ledger
+from renderjuice_emulator.mishaps import Mishaps, damage
 from renderjuice_emulator.rendering import (
+    RenderedFile,
     Renderer,
     RenderFailedError,
     RenderOrder,
@@ -126,10 +128,14 @@ class Farm:
             raise RefusalError(self._switches.wrong_state_status, f"the job is {job.shown_status}, not validated")
         final_config = _final_config(job.analysis, config)
         try:
-            job.frames_total = len(expand_frame_ranges(final_config["frameRanges"]))
+            frames = expand_frame_ranges(final_config["frameRanges"])
         except RenderFailedError as error:
             raise RefusalError(400, error.name) from None
-        job.requested_config, job.final_config = config, final_config
+        job.requested_config, job.final_config, job.frames_total = config, final_config, len(frames)
+        earlier = self._ledger.renders_started(file_name=account.file_name, sha256=account.sha256)
+        mishaps = Mishaps.parse(self._switches.mishaps)
+        lost_at = None if earlier else self._switches.worker_lost_at.get(account.file_name)
+        job.mishaps = mishaps.of_render(f"{account.file_name} {account.sha256}", earlier, frames, lost_at)
         account.renders_started += 1
         self._become(job, Status.BOOTING)
         job.task = self._clock.spawn(self._drive(job, self._render))
@@ -209,12 +215,23 @@ class Farm:
         order = RenderOrder(job.scene, job.analysis, job.folder / "outputs", job.final_config)
         order.destination.mkdir()
         started = self._clock.timestamp()
+        account, rendered = self._ledger.accounts[job.id], set[int]()
         # Closing the iterator is what stops the renderer, also when this task is cancelled.
         async with aclosing(cast(Any, self.renderer.render(order))) as files:
             async for file in files:
-                job.outputs.append(file)
-                job.normalized_seconds = round(self._clock.timestamp() - started, 3)
-                self._ledger.accounts[job.id].normalized_seconds = job.normalized_seconds
+                if file.frame in job.mishaps.never_rendered:
+                    raise RenderFailedError(f"the worker that rendered frame {file.frame} was lost", "WORKER_LOST")
+                rendered.add(file.frame)
+                account.frames_rendered = len(rendered)
+                account.normalized_seconds = job.normalized_seconds = round(self._clock.timestamp() - started, 3)
+                await self._hand_over(job, file)
+
+    async def _hand_over(self, job: Job, file: RenderedFile) -> None:
+        """Add a file to the outputs, unless a mishap drops it."""
+        if file.frame in job.mishaps.damaged:
+            await asyncio.to_thread(damage, file.path)
+        if file.frame not in job.mishaps.dropped:
+            job.outputs.append(file)
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:

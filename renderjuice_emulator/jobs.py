@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from renderjuice_emulator.mishaps import RenderMishaps
 from renderjuice_emulator.rendering import RenderedFile, SceneReport
 from renderjuice_emulator.states import RENDER_RUNS, Status, may_become
 
@@ -60,6 +61,8 @@ class Job:
     final_config: dict[str, Any] | None = None
     failed_reason: dict[str, str] | None = None
     frames_total: int = 0
+    mishaps: RenderMishaps = field(default_factory=RenderMishaps)
+    """What goes wrong with its render; nothing, unless the switch `mishaps` says so."""
     normalized_seconds: float = 0.0
     outputs: list[RenderedFile] = field(default_factory=list)
     completed_at: float | None = None

@@ -44,6 +44,8 @@ class Account:
     """Real starts; a replay starts nothing."""
     replays: int = 0
     canceled: bool = False
+    frames_rendered: int = 0
+    """Frames that were billed, also those that a mishap dropped or damaged."""
     normalized_seconds: float = 0.0
 
 
@@ -74,15 +76,20 @@ class Ledger:
             for entry in list(self.entries)
         )
 
-    def renders_started(self, job_id: str | None = None, *, file_name: str | None = None) -> int:
+    def renders_started(
+        self, job_id: str | None = None, *, file_name: str | None = None, sha256: str | None = None
+    ) -> int:
         """How many paid renders were started.
 
-        Of all jobs, of one job, or of all jobs made from one file.
+        Of all jobs, of one job, or of all jobs made from one file: by its name, its content, or
+        both.
         """
         return sum(
             account.renders_started
             for account in list(self.accounts.values())
-            if job_id in {None, account.job_id} and file_name in {None, account.file_name}
+            if job_id in {None, account.job_id}
+            and file_name in {None, account.file_name}
+            and sha256 in {None, account.sha256}
         )
 
     def jobs_left_running(self) -> list[str]:

@@ -53,6 +53,8 @@ class Settings:
     """Folder for uploads and outputs; None for a temporary one."""
     webhook_url: str | None = None
     webhook_secret: str = field(default="", repr=False)
+    mishaps: str = ""
+    """What the switch of this name is set to."""
     allowed_hosts: Sequence[str] = ()
     """Names by which clients may call it, besides `host`, localhost, and addresses."""
     control_token: str | None = field(default=None, repr=False)
@@ -102,6 +104,7 @@ class EmulatorServer:
                 guard=Guard((settings.host, *settings.allowed_hosts), settings.control_token),
             )
             parts.clock.bind(loop)
+            parts.switches.mishaps = settings.mishaps
             parts.webhooks.url, parts.webhooks.secret = settings.webhook_url, settings.webhook_secret
             parts.storage.host, parts.storage.port = _in_url(settings.host), storage_socket.getsockname()[1]
             origin = f"http://{_in_url(settings.host)}:{api_port}"

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from renderjuice_emulator.mishaps import EXAMPLE, Mishaps
 
 ErrorShape = Literal["nest", "message", "error", "errors", "list", "html", "empty"]
 JobShape = Literal["bare", "wrapped", "empty", "no-content"]
@@ -54,6 +56,13 @@ class Switches(BaseModel):
     finalize_seconds: float = Field(5.0, ge=0, description="How long a job is finalizing.")
     cancel_seconds: float = Field(
         0.0, ge=0, description="How long a canceled render goes on (and may complete) after the cancel was accepted."
+    )
+    mishaps: str = Field(
+        "", description=f"How much goes wrong with renders, by chance and the same each time, such as {EXAMPLE}."
+    )
+    worker_lost_at: dict[str, int] = Field(
+        default_factory=dict,
+        description="By file name, the frame at which the first render of that scene fails, such as {'ice.blend': 7}.",
     )
     canceled_keeps_frames: bool = Field(
         default=True, description="Downloads of canceled and failed jobs list finished frames."
@@ -106,6 +115,12 @@ class Switches(BaseModel):
     webhook_backoff_seconds: float = Field(
         5.0, ge=0, description="Wait before the second attempt; doubled for each further one."
     )
+
+    @field_validator("mishaps")
+    @classmethod
+    def _can_be_read(cls, text: str) -> str:
+        Mishaps.parse(text)
+        return text
 
     def reset(self) -> None:
         """Back to the defaults."""

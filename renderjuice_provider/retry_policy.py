@@ -7,6 +7,7 @@ then only where a retry cannot pay again.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,8 @@ else:
                 return RetryDecision.retry(delay, found.reason)
             # Airflow counts from the first reschedule of each try.
             of_this_try = self.patience / (max_tries + 1)
-            return RetryDecision.reschedule(delay, reschedule_timeout=of_this_try, reason=found.reason)
+            reschedule: Callable[..., RetryDecision] = RetryDecision.reschedule  # type: ignore[attr-defined]
+            return reschedule(delay, reschedule_timeout=of_this_try, reason=found.reason)
 
         def serialize(self) -> dict[str, Any]:
             """Its arguments in seconds, as JSON."""

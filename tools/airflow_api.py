@@ -71,8 +71,9 @@ class AirflowApi:
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, patience: float = 60) -> str:
         """Start a run of a DAG, once it has been parsed, and return the run's id."""
         deadline = time.monotonic() + patience
-        run_id = f"manual__{datetime.now(UTC).isoformat()}"
-        body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf or {})}
+        now = datetime.now(UTC).isoformat()  # is the logical date, too, as the form of the web UI has it
+        run_id = f"manual__{now}"
+        body = {"dag_run_id": run_id, "logical_date": now, "conf": dict(conf or {})}
         while True:
             try:  # a DAG that is being parsed for the first time can be unpaused a moment before it can be started
                 self.api("PATCH", f"/dags/{dag_id}", json={"is_paused": False})

@@ -1,8 +1,10 @@
 """`make demo`: from Blender scenes to movies, through a real Airflow, without an account.
 
-First one shot, step by step (the quickstart DAG); then a night of five shots, of which one is
-rejected and one fails (the nightly DAG), twice, to show that nothing is rendered again. `make up`
-does the same and leaves it running, `make down` ends that.
+First one shot, step by step (the quickstart DAG); then a night of five shots (the nightly DAG,
+which starts a run of the shot DAG for each). One of them has two layers, one is rejected, and one
+loses its render half way and becomes whole by a second round. Then the same night again, to show
+that nothing is rendered twice. `make up` does the same and leaves it running, `make down` ends
+that.
 """
 
 from __future__ import annotations
@@ -17,13 +19,17 @@ from contextlib import ExitStack
 from typing import Any
 
 from tools.airflow_api import STATES_AT_END, AirflowApi
-from tools.demo_scenes import build_scenes
+from tools.demo_scenes import LOST_AT, UNLUCKY, build_scenes
 from tools.demo_services import DEMO, NIGHTLY, QUICKSTART, start_services
 from tools.local_emulator import KEY, LocalEmulator
 from tools.processes import stop_sessions
 from tools.progress import Narrator
 
 RUNNING = DEMO / "running.json"
+DELIVERED = ["cit_010_juice", "cit_030_ice", "cit_040_label", "cit_050_cube"]
+RENDERS = 7
+"""Paid in all: one each for quickstart, juice and cube; two each for the rounds of the ice and
+the layers of the label."""
 
 
 def main() -> None:
@@ -79,7 +85,8 @@ def show_quickstart(airflow: AirflowApi, narrator: Narrator) -> None:
 
 def show_night(airflow: AirflowApi, emulator: LocalEmulator, narrator: Narrator) -> None:
     """The night, and the same night again."""
-    narrator.title("The night: five shots, one without a camera, one that fails in rendering")
+    narrator.title("The night: five shots, one without a camera, one whose render loses its worker half way")
+    emulator.flip(worker_lost_at={UNLUCKY: LOST_AT})
     finish(airflow, NIGHTLY, {}, narrator)
     narrator.show_summary(DEMO / "deliveries")
     before = emulator.renders_started()
@@ -90,7 +97,7 @@ def show_night(airflow: AirflowApi, emulator: LocalEmulator, narrator: Narrator)
         f"Renders paid for in the first run: {before - 1}; in the second: {emulator.renders_started() - before}"
     )
     delivered = sorted(path.parent.name for path in (DEMO / "deliveries").glob("shots/*/current.json"))
-    if delivered != ["cit_010_juice", "cit_040_label", "cit_050_cube"] or emulator.renders_started() != before:
+    if delivered != DELIVERED or (before, emulator.renders_started()) != (RENDERS, RENDERS):
         sys.exit(f"The night did not go as it should have: delivered {delivered}. Logs: {DEMO / 'airflow' / 'logs'}")
 
 
@@ -100,7 +107,7 @@ def finish(airflow: AirflowApi, dag_id: str, conf: dict[str, Any], narrator: Nar
     narrator.log(f"{airflow.url}/dags/{dag_id}/runs/{run_id}")
     while True:
         state = airflow.run_state(dag_id, run_id)
-        narrator.show_tasks(airflow, dag_id, run_id)
+        narrator.show_tasks(airflow)
         if state in STATES_AT_END:
             return state
         time.sleep(1)

@@ -17,7 +17,7 @@ from tools.tracker import LocalTracker
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "demo"
-QUICKSTART, NIGHTLY = "renderjuice_quickstart", "renderjuice_nightly"
+QUICKSTART, NIGHTLY, SHOT = "renderjuice_quickstart", "renderjuice_nightly", "renderjuice_shot"
 
 
 class DemoServices(NamedTuple):

@@ -38,6 +38,10 @@ class LocalEmulator:
         self.base_url: str = addresses["base_url"]
         self.control_url: str = addresses["control_url"]
 
+    def flip(self, **switches: object) -> None:
+        """Set some of its switches."""
+        httpx.patch(f"{self.control_url}/switches", json=switches, timeout=60).raise_for_status()
+
     def renders_started(self) -> int:
         """How many renders would have been billed so far."""
         ledger = httpx.get(f"{self.control_url}/ledger", timeout=60).raise_for_status().json()

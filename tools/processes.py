@@ -121,6 +121,15 @@ def signal_sessions(sessions: Sequence[int], number: signal.Signals) -> int:
     return len(members)
 
 
+def cpu_seconds(sessions: Sequence[int]) -> float:
+    """What the processes of these sessions have used so far, with children that have ended."""
+    used = 0.0
+    for process in _members(sessions):
+        with contextlib.suppress(psutil.Error):
+            used += sum(process.cpu_times()[:4])  # its own, and of its children that it has waited for
+    return used
+
+
 def _members(sessions: Sequence[int]) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.airflow_api import AirflowApi
+from tools.demo_services import NIGHTLY, SHOT
 
 _LOUD = frozenset({"deferred", "success", "failed", "up_for_retry"})
 
@@ -31,20 +32,21 @@ class Narrator:
         """The beginning of a new part."""
         print(f"\n          {text}\n", flush=True)
 
-    def show_tasks(self, airflow: AirflowApi, dag_id: str, run_id: str) -> None:
-        """What has changed since the last call."""
-        for task in sorted(airflow.tasks(dag_id, run_id), key=lambda task: task["start_date"] or "9"):
-            key, state = (run_id, task["task_id"], task["map_index"]), task["state"]
+    def show_tasks(self, airflow: AirflowApi) -> None:
+        """What has changed since the last call, in all runs: a night starts one for each shot."""
+        for task in sorted(airflow.tasks("~", "~"), key=lambda task: task["start_date"] or "9"):
+            key, state = (task["dag_run_id"], task["task_id"], task["map_index"]), task["state"]
             before = self._states.get(key)
             self._states[key] = state
-            if state == "deferred" or before == "deferred":
-                self._show_log(airflow, dag_id, run_id, task)
+            if "deferred" in (state, before) and task["dag_id"] != NIGHTLY:  # its tasks only wait for the shots' runs
+                self._show_log(airflow, task)
             if state in _LOUD and state != before:
                 no_slot = " (no worker slot is held)" if state == "deferred" else ""
                 self.log(f"{_name(task):<44} {state}{no_slot}")
 
-    def _show_log(self, airflow: AirflowApi, dag_id: str, run_id: str, task: dict[str, Any]) -> None:
-        log = airflow.task_log(dag_id, run_id, task["task_id"], task["try_number"], task["map_index"])
+    def _show_log(self, airflow: AirflowApi, task: dict[str, Any]) -> None:
+        where = (task["dag_id"], task["dag_run_id"], task["task_id"])
+        log = airflow.task_log(*where, task["try_number"], task["map_index"])
         for line in log.splitlines():
             if line.startswith("Job ") and (_name(task), line) not in self._shown:
                 self._shown.add((_name(task), line))
@@ -60,6 +62,8 @@ class Narrator:
     def show_results(self, folder: Path) -> None:
         """The files to look at."""
         self.title("To look at")
+        for report in sorted((folder / "deliveries").glob("nights/*/report.html")):
+            self.log(f"{report}   (the night, for a browser)")
         self._show_frames(folder / "quickstart")
         for pointer in sorted((folder / "deliveries" / "shots").glob("*/current.json")):
             current = pointer.parent / json.loads(pointer.read_text())["version"]
@@ -75,7 +79,9 @@ class Narrator:
 
 
 def _name(task: dict[str, Any]) -> str:
-    """`cit_010_juice render_base.render_final`, or the task's id where it is not mapped."""
-    if task["map_index"] < 0:
-        return str(task["task_id"])
-    return f"{task['rendered_map_index'] or task['map_index']} {task['task_id'].partition('.')[2]}"
+    """Such as `cit_010_juice render base`: the shot, the task, and the layer of a mapped one."""
+    words = [task["dag_run_id"].partition("__")[0]] if task["dag_id"] == SHOT else []
+    words += [task["task_id"]]
+    if task["map_index"] >= 0:
+        words += [str(task["rendered_map_index"] or task["map_index"])]
+    return " ".join(words)

@@ -21,7 +21,7 @@ def performed(dags: Mapping[str, Any]) -> Iterator[None]:
     from airflow.providers.standard.triggers.external_task import DagStateTrigger
     from airflow.sdk.definitions import dag as dag_test
 
-    waits = dag_test._run_inline_trigger  # noqa: SLF001 - no other way leads between starting and waiting
+    waits: Any = dag_test._run_inline_trigger  # noqa: SLF001 - no other way leads between starting and waiting
 
     def wait(trigger: Any, *more: Any) -> Any:
         if isinstance(trigger, DagStateTrigger):

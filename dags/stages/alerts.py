@@ -13,24 +13,26 @@ from renderjuice_provider.notifications.renderjuice import RenderjuiceNotifier
 from stages.compat import AsyncCallback, DeadlineAlert, DeadlineReference
 
 HOURS = float(os.environ.get("RENDERJUICE_DEADLINE_HOURS", "9"))
-"""Hours after which a night is late, counted from when its run was queued. Nine, because the night
-starts at 22:00 and people come at 07:00. 0 for no alert."""
+"""Hours after which a night is late: see `_counted_from`. Nine, because the night
+starts at 22:00 and people come at 07:00. 0 for no alert, as `dag.test()` needs it: it fails where a
+DAG has a deadline (https://github.com/apache/airflow/issues/73428)."""
 NOTIFY = os.environ.get("RENDERJUICE_NOTIFY", "")
 """The connection of the chat that gets the report and the alert: see `RenderjuiceNotifier`. Without
 one, the triggerer logs the alert."""
 MESSAGE = (
-    "Not delivered in time: run {{ dag_run.run_id }} of {{ dag_run.dag_id }} should have been over at "
-    "{{ deadline.deadline_time }}. Open it in Airflow: its tasks show what it waits for."
+    "Not delivered in time: run {{ dag_run.dag_run_id }} of {{ dag_run.dag_id }} should have been a success by "
+    "{{ deadline.deadline_time }}, and is {{ dag_run.state }}. Open it in Airflow: its tasks show why."
 )
 
 
 def late(hours: float = HOURS, connection: str = NOTIFY) -> DeadlineAlert | None:
-    """For `DAG(deadline=...)`: a message, once, when a run is not over after `hours`.
+    """For `DAG(deadline=...)`: a message, once, when a run is no success after `hours`.
 
-    The run itself goes on. The triggerer sends the message, so it comes while workers are busy too.
+    It comes for a run that has failed before, too: what is not delivered then is late. A run that
+    goes on is left alone. The triggerer sends the message, so it comes while workers are busy too.
 
     Args:
-        hours: from when the run was queued; 0 for no alert.
+        hours: 0 for no alert.
         connection: the chat's; empty to log only.
     """
     if not hours:

@@ -18,7 +18,7 @@ from renderjuice_provider.api.redact import storable
 DELIVERED = Asset(name="renderjuice_deliveries", uri="renderjuice://deliveries")
 """The outlet of `deliver`."""
 PUBLISHED = Asset(name="renderjuice_shots", uri="renderjuice://shots")
-"""For `if_published`. Whoever publishes a shot makes an event of it: a DAG with this outlet, or
+"""For `if_published`. What publishes a shot makes an event of it: a DAG with this outlet, or
 `POST /api/v2/assets/events`."""
 
 

@@ -18,6 +18,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     # Good enough to judge motion and light by: few samples, and the denoiser does the rest.
     "economical": {"denoisingEnabled": True},
 }
+TIMEOUTS = {"final": 12 * 3600, "economical": 3 * 3600}
+"""Seconds until the render of a layer, all rounds together, is given up, and cancelled."""
 CAPS = {"CYCLES": 64, "EEVEE": 32}
 """Most samples per pixel with economical settings, by engine. Eevee's samples are not comparable
 with Cycles'."""

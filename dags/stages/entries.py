@@ -66,6 +66,11 @@ def total(spent: Mapping[str, float | None]) -> float:
     return round(sum(seconds or 0.0 for seconds in spent.values()), 3)
 
 
+def joined(before: Mapping[str, float | None], now: Mapping[str, float | None]) -> dict[str, float | None]:
+    """What was spent before and now, by job. Seconds that were known once stay known."""
+    return {**before, **{job: before.get(job) if seconds is None else seconds for job, seconds in now.items()}}
+
+
 def _jobs_on_record(place: str, run_id: str) -> list[dict[str, Any]]:
     return [job for job in read_json(place) or () if job.get("run_id") == run_id and job.get("job_id")]
 
@@ -78,7 +83,7 @@ def write_entry(entry: Mapping[str, Any], place: str) -> str:
     before = read_entry(place)
     earlier = before.get("spent_before", {})
     if before and before.get("run_id") != entry["run_id"]:
-        earlier = earlier | before.get("spent", {})
+        earlier = joined(earlier, before.get("spent", {}))
     folder, _, name = place.rpartition("/")
     return put_json(folder, name, dict(entry) | ({"spent_before": earlier} if earlier else {}))
 
@@ -110,7 +115,7 @@ def present_entry(
     state = run_state(run_id)
     if entry.get("run_id") == run_id:
         if state == "success":
-            # Only the last task can have failed, and have been cleared: the others write anew.
+            # Only the last task can have failed, and have been cleared: the others write again.
             gone = {"state": "delivered", "reason": None, "task": None} if entry["state"] == "failed" else {}
             return {name: value for name, value in (dict(entry) | gone).items() if value is not None}
         if state is None or (state == "failed" and entry["state"] != "delivered"):

@@ -69,6 +69,7 @@ def report(renderjuice_conn_id: str = CONNECTION, **context: Any) -> dict[str, A
     leaves it green, too. Cleared later, it reports how things are then.
     """
     from stages import morning_report, summary
+    from stages.entries import joined
     from stages.note import write_note
 
     ti, params = context["ti"], context["params"]
@@ -83,7 +84,7 @@ def report(renderjuice_conn_id: str = CONNECTION, **context: Any) -> dict[str, A
     if params["dry_run"]:
         return found
     with no_use_to_retry():
-        paid = [entry | {"spent": entry.get("spent_before", {}) | entry.get("spent", {})} for entry in entries]
+        paid = [entry | {"spent": joined(entry.get("spent_before", {}), entry.get("spent", {}))} for entry in entries]
         found["summary"] = summary.keep(params["destination"], planned["night"], paid)
         found["report"] = morning_report.write(params["destination"], planned["night"])
     ti.xcom_push("return_value", found)

@@ -154,11 +154,11 @@ def fingerprint(shot: ListedShot, content: Mapping[str, str], quality: str, *, f
 
 
 def run_id_of(order: Mapping[str, Any], mark: str = "") -> str:
-    """The id of the shot's run, by which whoever starts the same again finds it.
+    """The id of the shot's run, by which it is found when the same is started again.
 
     Args:
         order: of the shot.
-        mark: tells a further run of the same version in the same night from the first.
+        mark: distinguishes a further run of the same version in the same night from the first.
     """
     parts = [order["shot"], order["fingerprint"][:8], order["night"], *([mark] if mark else [])]
     return "__".join(parts)

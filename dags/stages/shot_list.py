@@ -67,7 +67,8 @@ def load_shot_list(path: str, only: str | None = None) -> tuple[list[ListedShot]
         raise ShotListError(f"The shot list {path} cannot be read: {error}") from error
     shots, problems = check_shot_list(text, path.rpartition("/")[0], only)
     if any(problem.shot is None for problem in problems):
-        raise ShotListError("\n".join([f"The shot list {path} cannot be used:", *map(str, problems)]))
+        head = f"The shot list {path} cannot be used{f' for {only}' if only else ''}:"
+        raise ShotListError("\n".join([head, *map(str, problems)]))
     return shots, problems
 
 

@@ -13,6 +13,7 @@ from stages.entries import total
 
 _BEFORE_RENDERING = frozenset({JobStatus.CREATED, JobStatus.VALIDATING, JobStatus.VALIDATED})
 UNKNOWN: dict[str, Any] = {"status": "", "running": False, "seconds": None, "reason": ""}
+_SPENT = ("spent", "spent_before")
 _log = logging.getLogger(__name__)
 
 
@@ -23,7 +24,9 @@ def add_costs(entries: Sequence[Mapping[str, Any]], renderjuice_conn_id: str) ->
     to the reason of a shot that failed, where its tasks did not know.
     """
     unknown = {
-        entry["shot"]: [job_id for job_id, seconds in entry.get("spent", {}).items() if seconds is None]
+        entry["shot"]: [
+            job_id for spent in _SPENT for job_id, seconds in entry.get(spent, {}).items() if seconds is None
+        ]
         for entry in entries
     }
     outcomes = job_outcomes(unknown, [], renderjuice_conn_id)
@@ -33,12 +36,17 @@ def add_costs(entries: Sequence[Mapping[str, Any]], renderjuice_conn_id: str) ->
 def _with_costs(entry: Mapping[str, Any], outcomes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     if not outcomes:
         return dict(entry)
-    spent = {**entry["spent"], **{job_id: outcome["seconds"] for job_id, outcome in outcomes.items()}}
-    found = {**entry, "spent": spent, "render_seconds": total(spent)}
+    found = dict(entry)
+    for spent in _SPENT:
+        if spent in entry:
+            asked = {job_id: outcomes[job_id]["seconds"] for job_id in entry[spent] if job_id in outcomes}
+            found[spent] = {**entry[spent], **asked}
+    found["render_seconds"] = total(found.get("spent", {}))
     if running := [job_id for job_id, outcome in outcomes.items() if outcome["running"]]:
         found["still_rendering"] = running
+    own = [outcome for job_id, outcome in outcomes.items() if job_id in entry.get("spent", {})]
     if entry["state"] == "failed":
-        found["reason"] = _reason(entry.get("reason") or "", list(outcomes.values()))
+        found["reason"] = _reason(entry.get("reason") or "", own)
     return found
 
 

@@ -36,13 +36,9 @@ class StartShotOperator(TriggerDagRunOperator):
     """Names and paths of a shot list are no templates."""
 
     def __init__(self, *, note: str | None = None, **kwargs: Any) -> None:
-        super().__init__(
-            logical_date=None,
-            wait_for_completion=True,
-            deferrable=True,
-            **kwargs,
-            **({"note": note} if _TAKES_NOTE else {}),
-        )
+        if _TAKES_NOTE:
+            kwargs["note"] = note
+        super().__init__(logical_date=None, wait_for_completion=True, deferrable=True, **kwargs)
 
     def execute(self, context: Any) -> None:
         """Start the run, unless it is there."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from renderjuice_provider.frames import numbers
+from stages.entries import joined
 from stages.records import Summary, check_record, read_record
 from stages.storage import join, put_json, put_text
 
@@ -149,8 +150,7 @@ def keep(destination: str, night: str, entries: Sequence[Mapping[str, Any]]) -> 
         if entry["state"] == "skipped" and before.get("state") == "delivered":
             continue
         own = entry.get("spent", {})
-        known = before.get("spent", {})
-        spent = known | {job: known.get(job) if seconds is None else seconds for job, seconds in own.items()}
+        spent = joined(before.get("spent", {}), own)
         # Counts of frames that do not cover all these jobs would make a frame look too dear.
         covered = spent.keys() == own.keys() and not entry.get("spent_before")
         left_out = {"carried_over", "spent_before"} | (frozenset() if covered else _COUNTS)

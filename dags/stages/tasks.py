@@ -71,7 +71,7 @@ def _no_use(ti: Any, order: dict[str, Any], entry: dict[str, Any]) -> str:
     if entry.get("run_id") == ti.run_id or entry.get("state") == "failed":
         return ""
     if entry.get("run_id") and run_state(ti, ti.dag_id, entry["run_id"]) == "failed":
-        return ""  # it was killed, perhaps before the tracker was told
+        return ""  # it was killed, perhaps before the tracker knew
     return f"unchanged since its delivery of {delivered.get('night', 'an unknown night')}"
 
 
@@ -79,8 +79,9 @@ def _no_use(ti: Any, order: dict[str, Any], entry: dict[str, Any]) -> str:
 def decide(order: dict[str, Any], found: Any, **context: Any) -> str:
     """Go on with `reject` or `render`, by what validation found in each layer.
 
-    Pushes the `decision`; and `configs` for the renders, in the order of the layers.
+    Pushes the `decision`; and for the renders `configs`, in the order of the layers, and `timeout`.
     """
+    from stages.decisions import TIMEOUTS
     from stages.decisions import decide as decide_shot
 
     decision = storable(decide_shot(order, dict(zip(order["layers"], found, strict=True))))
@@ -89,6 +90,7 @@ def decide(order: dict[str, Any], found: Any, **context: Any) -> str:
     if decision["branch"] == "reject":
         return "reject"
     ti.xcom_push("configs", [decision["configs"][layer] for layer in order["layers"]])
+    ti.xcom_push("timeout", TIMEOUTS[decision["branch"]])
     _log.info("%s settings: %s", decision["branch"], decision["why"])
     return "render"
 
@@ -173,7 +175,8 @@ def note_failure(context: Any) -> None:
     # A scene that cannot be opened has to be fixed by the artist, like one without a camera.
     rejects = final and free and ti.task_id in {"upload", "validate"}
     before = entries.read_entry(order["entry"])
-    renders = [render for render in ti.xcom_pull(task_ids="render") or () if render]
+    found = ti.xcom_pull(task_ids="render") or ()
+    renders = [found] if isinstance(found, dict) else [each for each in found if each]  # of one alone, it is no list
     entry = before if before.get("run_id") == ti.run_id else {}  # such as where it was delivered
     entry |= entries.about(order, ti.run_id) | entries.render_facts(order, ti.run_id, renders)
     entry |= {

@@ -17,7 +17,9 @@ from proofs.chaos.driver import Report, judge, perform
 from proofs.chaos.harness import Harness
 from proofs.chaos.kill_points import kill_points
 from proofs.chaos.network import outages, storm
+from proofs.chaos.night import night
 from proofs.chaos.processes import failures_of_both_modes, process_failures
+from proofs.chaos.scenario import Scenario
 from proofs.chaos.table import deviations, table
 from proofs.chaos.trials import trials
 from proofs.chaos.user_actions import user_actions
@@ -43,13 +45,19 @@ def main() -> None:
         FOLDER.rename(BEFORE)
     FOLDER.mkdir(parents=True)
     log = _Clock()
-    with Harness(FOLDER) as harness:
-        log(f"Airflow and the emulator are up. The storm's seed is {options.seed}.")
-        reports = _perform_all(harness, options.only, options.seed, log)
-        log("Reading the bill, and searching for secrets")
-        judge(reports)
-        leaks = harness.leaks()
+    reports: list[Report] = []
+    leaks: list[str] = []
+    if phases := _phases(options.only, options.seed):
+        with Harness(FOLDER / "scenarios") as harness:
+            log(f"Airflow and the emulator are up. The storm's seed is {options.seed}.")
+            reports = _perform_all(harness, phases, log)
+            log("Reading the bill, and searching for secrets")
+            judge(reports)
+            leaks = harness.leaks()
     wrong = deviations(reports) + [f"a secret was written down: {leak}" for leak in leaks]
+    if options.only in "night":
+        log("A night of the example DAGs")
+        wrong += night(FOLDER / "night")
     print(table(reports))
     print(f"secrets found in the database, the logs and all other files: {len(leaks)}")
     print("\n".join(wrong) or "Nothing deviates.")
@@ -57,24 +65,31 @@ def main() -> None:
     sys.exit(bool(wrong))
 
 
-def _perform_all(harness: Harness, only: str, seed: int, log: _Clock) -> list[Report]:
-    """Phase by phase.
+Phase = tuple[str, list[Scenario], int]
+"""Its name, its scenarios, and how many of them at once."""
+
+
+def _phases(only: str, seed: int) -> list[Phase]:
+    """Those that have scenarios of such a name.
 
     Scenarios that disturb only themselves run side by side; those that disturb all run one by one.
     """
-    phases = (
+    phases: list[Phase] = [
         ("Kill points", list(kill_points()), 24),
         ("User actions, deadlines, accidents and outages", [*outages(), *accidents(), *trials(), *user_actions()], 28),
         ("Failures of processes", list(process_failures()), 1),
         ("Failures of processes, with tasks of both modes", list(failures_of_both_modes()), 2),
         ("The storm", list(storm(seed)), 100),
-    )
+    ]
+    wanted = [(name, [one for one in scenarios if only in one.name], at_once) for name, scenarios, at_once in phases]
+    return [phase for phase in wanted if phase[1]]
+
+
+def _perform_all(harness: Harness, phases: list[Phase], log: _Clock) -> list[Report]:
     reports: list[Report] = []
     for name, scenarios, at_once in phases:
-        wanted = [scenario for scenario in scenarios if only in scenario.name]
-        if wanted:
-            log(f"{name}: {len(wanted)} scenarios, {sum(scenario.shots for scenario in wanted)} shots")
-            reports += perform(harness, wanted, at_once)
+        log(f"{name}: {len(scenarios)} scenarios, {sum(scenario.shots for scenario in scenarios)} shots")
+        reports += perform(harness, scenarios, at_once)
     return reports
 
 

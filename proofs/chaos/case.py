@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Operator = Literal["run", "render"]
+Operator = Literal["run", "render", "frames"]
 Mode = Literal["deferred", "sync"]
 OPERATORS: tuple[Operator, ...] = ("run", "render")
+"""Those with one render. That of `frames` has rounds, and scenarios of its own."""
 MODES: tuple[Mode, ...] = ("deferred", "sync")
 
 Faults = tuple[tuple[str, tuple[str, ...]], ...]
@@ -43,6 +44,8 @@ class Figures:
 
 ONCE = Figures()
 """One render, completed and returned, and nothing else."""
+IN_TWO_ROUNDS = Figures(renders=2)
+"""A render that failed half-way, one of what it lacked, and every frame there."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class Case:
             its point was not proven.
         unsure: whether one fault that was met is enough. A request that succeeded in spite of a
             fault is not repeated, and meets no second one.
+        lost_at: the frame at which the first render of the scene loses its worker, so that a second
+            round is needed; 0 for none.
         ordered: the configuration with which the job already renders when the task starts; only for
             the operator that is given a job.
         expect: what each shot must come to.
@@ -85,6 +90,7 @@ class Case:
     seconds: float = 3.0
     faults: Faults = ()
     unsure: bool = False
+    lost_at: int = 0
     ordered: Mapping[str, Any] | None = None
     expect: Figures = ONCE
     in_terminal: bool = False

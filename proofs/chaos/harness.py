@@ -78,9 +78,9 @@ class Harness:
         self.emulator = Emulator(speed=1, api_keys=[KEY])
         self.relays: dict[str, Relay] = {}
         self._connections: set[str] = set()
-        self._execution_port = free_port()
+        self.execution_port = free_port()
         settings = SETTINGS | {
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://localhost:{self._execution_port}/execution/",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://localhost:{self.execution_port}/execution/",
             "AIRFLOW__CORE__PARALLELISM": str(parallelism),
         }
         settings |= environment or {}
@@ -189,7 +189,7 @@ class Harness:
                     self._start(name)
 
     def _start(self, name: str) -> None:
-        component = COMPONENTS[name].format(execution_port=self._execution_port)
+        component = COMPONENTS[name].format(execution_port=self.execution_port)
         log_server = {"AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port())}
         self.airflow.start_component(component, name, **log_server)
 
@@ -207,6 +207,12 @@ class Harness:
         triggerers = int(self.airflow.api("GET", "/jobs", params=query)["total_entries"])
         dags = int(self.airflow.api("GET", "/dags")["total_entries"])
         return triggerers == 2 and dags > 0
+
+    def lose_worker(self, file_name: str, frame: int) -> None:
+        """The first render of this scene fails at this frame."""
+        with self._writing:
+            switches = self.emulator.switches
+            switches.worker_lost_at = switches.worker_lost_at | {file_name: frame}
 
     # Connections
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from proofs.chaos.case import MODES, OPERATORS, Figures, Mode, Operator
+from proofs.chaos.case import IN_TWO_ROUNDS, MODES, OPERATORS, Figures, Mode, Operator
 from proofs.chaos.scenario import Scenario
 
 POINTS = ("kill-before", "kill-after")
@@ -35,6 +35,17 @@ CALLS: dict[Operator, tuple[tuple[str, int], ...]] = {
         ("get_downloads", 1),
     ),
 }
+OF_ROUNDS = (
+    ("start_render", 1),
+    ("get_downloads", 1),
+    ("download_file", 1),
+    ("create_job", 2),
+    ("start_render", 2),
+    ("get_downloads", 2),
+    ("download_file", 4),
+)
+"""Calls around the two boundaries of a round: what the failed job left is fetched, and the rest is
+ordered."""
 ENDLESS = 60
 """Frames of a scene that no deadline here sees completed."""
 
@@ -45,6 +56,7 @@ def kill_points() -> Iterator[Scenario]:
     Consecutive scenarios do not all wait for one triggerer to restart.
     """
     kinds = [list(_of_kind(*kind)) for kind in itertools.product(OPERATORS, MODES, POINTS)]
+    kinds += [list(_of_rounds(*kind)) for kind in itertools.product(MODES, POINTS)]
     for neighbours in itertools.zip_longest(*kinds):
         yield from filter(None, neighbours)
     for mode in MODES:
@@ -75,6 +87,20 @@ def _of_kind(operator: Operator, mode: Mode, point: str) -> Iterator[Scenario]:
             connection=name,  # the nth poll has to be of this job alone, not a list of all
         )
     yield _killed_cancel(operator, mode, point)
+
+
+def _of_rounds(mode: Mode, point: str) -> Iterator[Scenario]:
+    for call, nth in OF_ROUNDS:
+        yield Scenario(
+            f"frames in two rounds, {mode}: {point}",
+            f"frames-{mode}-{call}-{nth}-{point}",
+            "frames",
+            mode,
+            frames=6,
+            lost_at=4,
+            faults=((call, ("ok",) * (nth - 1) + (point,)),),
+            expect=IN_TWO_ROUNDS,
+        )
 
 
 def _killed_cancel(operator: Operator, mode: Mode, point: str) -> Scenario:

@@ -23,6 +23,11 @@ def until_job_is(status: str) -> Move:
     return _until_each(lambda shot: shot.status() == status, f"a {status} job")
 
 
+def until_jobs(number: int) -> Move:
+    """Wait until this many jobs were made of each shot."""
+    return _until_each(lambda shot: len(shot.accounts()) >= number, f"{number} jobs")
+
+
 def until_task_is(*states: str) -> Move:
     """Wait until the task of each shot is in one of these states."""
     return _until_each(lambda shot: shot.state() in states, f"a {' or '.join(states)} task")
@@ -173,6 +178,12 @@ def fill_pool(harness: Harness, _shots: Sequence[Shot]) -> None:
 def free_pool(harness: Harness, _shots: Sequence[Shot]) -> None:
     """The task that has the slot ends."""
     harness.change("PATCH", f"/dags/{_OCCUPANT}/dagRuns/{_OCCUPANT}/taskInstances/occupy", {"new_state": "success"})
+
+
+def run_again(_harness: Harness, shots: Sequence[Shot]) -> None:
+    """Start another run about the same shot."""
+    for shot in shots:
+        shot.start_run(f"{shot.run_id}-again")
 
 
 def clear(harness: Harness, shots: Sequence[Shot]) -> None:

@@ -32,6 +32,7 @@ class Shot:
         self.harness = harness
         self.case = case
         self.run_id = ""
+        self._conf: dict[str, Any] = {}
         name = case.name if case.shots == 1 else f"{case.name}-{number:03d}"
         self.file_name = f"{name}.blend"
         self.scene = write_scene(
@@ -47,18 +48,26 @@ class Shot:
 
         What it needs is made first, and only its own requests meet the scenario's faults.
         """
-        conf = {"connection": self.case.connection} | self.subject()
+        self._conf = {"connection": self.case.connection} | self.subject()
+        if self.case.lost_at:
+            self.harness.lose_worker(self.file_name, self.case.lost_at)
         for operation, texts in self.case.faults:
             self.harness.emulator.faults.add(operation, *texts, file_name=self.file_name)
-        body = {"dag_run_id": Path(self.file_name).stem, "logical_date": None, "conf": conf}
+        self.start_run(Path(self.file_name).stem)
+
+    def start_run(self, run_id: str) -> None:
+        """A run about this shot; from now on it is the one that counts."""
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": self._conf}
         self.harness.make(f"/dags/{self.case.dag_id}/dagRuns", body)
-        self.run_id = str(body["dag_run_id"])
+        self.run_id = run_id
 
     def subject(self) -> dict[str, Any]:
         """What the run is about.
 
         A scene, or a job that is validated already, by the client and not by Airflow.
         """
+        if self.case.operator == "frames":
+            return {"scene": str(self.scene), "destination": str(self._destination)}
         if self.case.operator == "run":
             return {"scene": str(self.scene)}
         with RenderjuiceClient(self.harness.emulator.api_key, self.harness.emulator.base_url) as client:
@@ -69,6 +78,10 @@ class Shot:
             if self.case.ordered:
                 client.start_render(job.id, self.case.ordered)
             return {"job_id": job.id}
+
+    @property
+    def _destination(self) -> Path:
+        return self.harness.folder / "frames" / self.scene.stem
 
     # What Airflow says
 
@@ -111,6 +124,9 @@ class Shot:
             summary: dict[str, Any] = self.harness.airflow.xcom(self.case.dag_id, self.run_id, TASK)
         except RuntimeError:
             return False
+        if self.case.operator == "frames":
+            there = list((self._destination / "frames").glob("*.png"))
+            return summary.get("complete") is True and len(there) == self.case.frames
         frames = (summary.get("frames_delivered"), summary.get("frames_missing"))
         return summary.get("status") == "completed" and frames == (self.case.frames, [])
 

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proofs.chaos.case import MODES, OPERATORS, Figures, Mode, Operator
-from proofs.chaos.moves import clear, mark, until_job_is, until_over, until_request, until_task_is
+from proofs.chaos.case import IN_TWO_ROUNDS, MODES, ONCE, OPERATORS, Figures, Mode, Operator
+from proofs.chaos.moves import (
+    clear,
+    for_seconds,
+    mark,
+    run_again,
+    until_job_is,
+    until_jobs,
+    until_over,
+    until_request,
+    until_task_is,
+)
 from proofs.chaos.scenario import Move, Scenario
 
 ENDLESS = 60
@@ -22,6 +32,8 @@ def user_actions() -> Iterator[Scenario]:
         for mode in MODES:
             yield from _by_users(operator, mode)
             yield from _by_deadlines(operator, mode)
+    for mode in MODES:
+        yield from _of_frames(mode)
     yield from _before_there_is_a_job()
     yield from _clears_of_a_success()
 
@@ -46,6 +58,24 @@ def _by_users(operator: Operator, mode: Mode) -> Iterator[Scenario]:
     yield scenario("run of the DAG timed out", SKIPPED, variant="hurried")
     if operator == "run":
         yield scenario("cleared to resubmit", Figures(renders=2, canceled=1), clear, variant="resubmit", frames=8)
+
+
+def _of_frames(mode: Mode) -> Iterator[Scenario]:
+    """What ends all rounds, and what goes on with them."""
+    rendering = (until_job_is("rendering"), until_task_is("deferred" if mode == "deferred" else "running"))
+
+    def scenario(name: str, expect: Figures, *moves: Move, **more: object) -> Scenario:
+        names = (f"{name}, {mode}", f"frames-{mode}-{name.replace(' ', '-')}")
+        return Scenario(*names, "frames", mode, moves=(*rendering, *moves), expect=expect, **more)  # type: ignore[arg-type]
+
+    second_round = (until_jobs(2), *rendering)
+    yield scenario("marked failed", STOPPED, mark("failed"), frames=ENDLESS)
+    yield scenario("cleared", ONCE, clear, frames=8)
+    yield scenario("cleared in the second round", IN_TWO_ROUNDS, *second_round, clear, frames=12, lost_at=5)
+    yield scenario("own timeout", STOPPED, variant="short", frames=ENDLESS)
+    yield scenario("a success cleared", ONCE, until_over, clear)
+    left = (mark("failed"), for_seconds(5), run_again)
+    yield scenario("left rendering and run again", ONCE, *left, variant="spared", frames=20)
 
 
 def _by_deadlines(operator: Operator, mode: Mode) -> Iterator[Scenario]:

@@ -1,7 +1,8 @@
 """The nightly DAG on what docker-compose.yaml says, while parts of it are killed.
 
-40 shots over two workers and two triggerers; the busiest of each is killed with SIGKILL in the
-middle. In the end every shot is delivered once, and Renderjuice's ledger shows one render for each.
+40 shots, each a run of its own, over two workers and two triggerers; the busiest of each is killed
+with SIGKILL in the middle. In the end every shot is delivered once, and Renderjuice's ledger shows
+one render for each.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import yaml
 
 from proofs.cluster.compose import load
 from proofs.cluster.containers import ROOT
-from proofs.cluster.figures import Figure, Kill, count, show_figures
+from proofs.cluster.figures import Figure, Kill, TaskKey, count, key_of, show_figures
 from proofs.cluster.services import Cluster
 from renderjuice_emulator.scenes import write_scene
 from tools import packages, postgres
@@ -92,7 +93,7 @@ def night(run: Path) -> bool:
         log("The night is over, and what was killed is well again. Counting")
         ledger = emulator.get("/ledger").raise_for_status().json()
         deliveries = httpx.get(tracker.url).raise_for_status().json()
-        tasks = airflow.tasks(DAG, run_id)
+        tasks = airflow.tasks("~", "~")  # of the nightly, and of the run that it has started for each shot
         figures = count(SHOTS, ledger, tasks, Path(variables["RENDERJUICE_DELIVERIES"]), deliveries, kills)
     log("Everything is stopped")
     return show_figures([*figures, Figure("wall time of the night", f"{wall:.0f} s")])
@@ -164,7 +165,7 @@ def watch(
     while airflow.run_state(DAG, run_id) not in STATES_AT_END:
         if time.monotonic() - began > PATIENCE:
             raise TimeoutError(f"the night did not end within {PATIENCE // 60} minutes")
-        active = airflow.tasks(DAG, run_id, "running", "deferred")
+        active = airflow.tasks("~", "~", "running", "deferred")
         started = emulator.get("/ledger").raise_for_status().json()["rendersStarted"]
         if started >= SHOTS // 4:
             for service, least in (("airflow-worker", 2), ("airflow-triggerer", 3)):
@@ -181,16 +182,16 @@ def watch(
     return list(kills.values())
 
 
-def busiest(service: str, active: list[dict[str, Any]]) -> tuple[str, set[tuple[str, int]]]:
+def busiest(service: str, active: list[dict[str, Any]]) -> tuple[str, set[TaskKey]]:
     """The container of a service with the most tasks.
 
     Running ones for workers, deferred ones for triggerers.
     """
-    found: dict[str, set[tuple[str, int]]] = {}
+    found: dict[str, set[TaskKey]] = {}
     for task in active:
         where = task["hostname"] if task["state"] == "running" else (task.get("triggerer_job") or {}).get("hostname")
         if where and where.startswith(service):
-            found.setdefault(where, set()).add((task["task_id"], task["map_index"]))
+            found.setdefault(where, set()).add(key_of(task))
     return max(found.items(), key=lambda item: len(item[1]), default=(service, set()))
 
 

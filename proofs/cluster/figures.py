@@ -12,13 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+TaskKey = tuple[str, str, int]
+"""The run, the task, and its map index."""
+
+
+def key_of(task: Mapping[str, Any]) -> TaskKey:
+    """What names a task instance of any DAG."""
+    return task["dag_run_id"], task["task_id"], task["map_index"]
+
 
 @dataclass(frozen=True)
 class Kill:
     """One SIGKILL: of which container, and which tasks were on it."""
 
     container: str
-    tasks: set[tuple[str, int]]
+    tasks: set[TaskKey]
     seconds: float
 
 
@@ -70,7 +78,7 @@ def count(
     Args:
         shots: how many were to be delivered.
         ledger: the emulator's.
-        tasks: all task instances of the run, as Airflow's API gives them.
+        tasks: all task instances, as Airflow's API gives them.
         folder: of the deliveries.
         deliveries: what the production tracker knows, by delivery.
         kills: what was done to the cluster.
@@ -79,7 +87,7 @@ def count(
     renders = Counter[str]()
     for job in ledger["jobs"]:
         renders[job["file_name"]] += job["renders_started"]
-    tries = {(task["task_id"], task["map_index"]): task["try_number"] for task in tasks}
+    tries = {key_of(task): task["try_number"] for task in tasks}
     cut_off = [task for kill in kills if "worker" in kill.container for task in kill.tasks if tries[task] > 1]
     handed_over = [task for kill in kills if "triggerer" in kill.container for task in kill.tasks if tries[task] == 1]
     failed = [task for task in tasks if task["state"] in {"failed", "upstream_failed"}]

@@ -18,26 +18,28 @@ from proofs.look.looker import SIZE, Looker
 from tools.airflow_api import STATES_AT_END
 from tools.demo import down
 from tools.demo_scenes import build_scenes
-from tools.demo_services import DEMO, NIGHTLY, QUICKSTART, start_services
+from tools.demo_services import DEMO, NIGHTLY, QUICKSTART, SHOT, start_services
 from tools.local_airflow import LocalAirflow
 from tools.local_emulator import KEY, LocalEmulator
 from tools.progress import Narrator
 
 LOOK = DEMO / "look"
-BULK, RERENDER = "renderjuice_bulk", "renderjuice_rerender_failed"
+BULK = "renderjuice_bulk"
 FORMS = {
     QUICKSTART: ("scene", "A .blend or .zip", "destination", "config"),
-    NIGHTLY: ("shot_list", "The shot list", "destination"),
+    NIGHTLY: ("shot_list", "The shot list", "destination", "failed_only"),
+    SHOT: ("shot", "A name of the shot list", "file", "frames", "quality"),
     BULK: ("scenes", "A folder with", "destination", "config"),
-    RERENDER: ("date", "The night", "destination", "shots", "Only these"),
 }
 """Words of the forms that start a run."""
-TASKS = {QUICKSTART: "contact_sheet", NIGHTLY: "render_base", BULK: "collect", RERENDER: "download"}
-"""What the grid of a run has to show once all groups are open."""
+TASKS = {QUICKSTART: "contact_sheet", NIGHTLY: "report", SHOT: "tell_tracker", BULK: "collect"}
+"""What the grid of a run has to show."""
 CONNECTION = "renderjuice_look"
 FIELDS = ("Time-out (s)", "Attempts per call", "Webhook secret", "Allow plain http")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-FAILED_SHOT = "cit_030_ice"
+WAITING = {"render", "shot"}
+"""Tasks that wait for a render, or for the run that waits for it."""
+LAYERED_SHOT, REJECTED_SHOT, FAILED_SHOT, BROKEN = "cit_040_label", "cit_020_citrus", "cit_030_ice", "ice"
 PATIENCE = 600.0
 
 
@@ -73,7 +75,7 @@ def find_browser() -> str | None:
 def everything(narrator: Narrator) -> Iterator[tuple[LocalAirflow, LocalEmulator]]:
     """The demo's scenes, emulator, tracker and Airflow."""
     narrator.log("Building scenes, starting the emulator and Airflow (a minute)")
-    build_scenes(DEMO / "scenes")
+    build_scenes(DEMO / "scenes", broken=[BROKEN])
     (DEMO / "bulk").mkdir()
     for name in ("juice", "citrus"):
         shutil.copy(DEMO / "scenes" / f"{name}.blend", DEMO / "bulk")
@@ -109,12 +111,16 @@ def look_at_everything(looker: Looker, airflow: LocalAirflow, emulator: LocalEmu
     for dag, conf in confs.items():  # one by one, or the last is over before it is looked at
         runs[dag] = airflow.trigger(dag, conf)
         look_at_run(looker, airflow, dag, runs[dag])
-    narrator.title("Failed")
+        if dag == NIGHTLY:
+            look_at_shots(looker, airflow)
+    narrator.title("Over")
     until(lambda: airflow.run_state(NIGHTLY, runs[NIGHTLY]) in STATES_AT_END)
     look_at_failure(looker, runs[NIGHTLY])
-    (night,) = (DEMO / "deliveries" / "nights").iterdir()  # before noon it has the date of the day before
-    repair = airflow.trigger(RERENDER, {"date": night.name})
-    look_at_run(looker, airflow, RERENDER, repair)
+    looker.visit(f"/dags/{SHOT}/runs")
+    looker.take("shots-over", LAYERED_SHOT, REJECTED_SHOT, FAILED_SHOT, "Failed")
+    (report,) = (DEMO / "deliveries" / "nights").glob("*/report.html")
+    looker.visit(report.as_uri())
+    looker.take("report", LAYERED_SHOT, REJECTED_SHOT, FAILED_SHOT, page=True)
     looker.visit("/dags")
     looker.take("dags", *FORMS)
 
@@ -159,7 +165,7 @@ def help_texts() -> list[str]:
 
 def look_at_run(looker: Looker, airflow: LocalAirflow, dag: str, run: str) -> None:
     """Grid and graph of a run, with all groups open, while a render of it is waited for."""
-    until(lambda: any("render" in task["task_id"] for task in airflow.tasks(dag, run, "deferred")))
+    until(lambda: WAITING & {task["task_id"] for task in airflow.tasks(dag, run, "deferred")})
     looker.visit(f"/dags/{dag}/runs/{run}")
     looker.open_groups()
     looker.take(f"{dag}-grid", TASKS[dag], "Running")
@@ -170,22 +176,28 @@ def look_at_run(looker: Looker, airflow: LocalAirflow, dag: str, run: str) -> No
     looker.page.get_by_role("button", name="Show Grid").click()
 
 
+def look_at_shots(looker: Looker, airflow: LocalAirflow) -> None:
+    """The runs of the shots, each with its name; and the one of a shot of two layers."""
+    runs = [run["dag_run_id"] for run in airflow.api("GET", f"/dags/{SHOT}/dagRuns")["dag_runs"]]
+    (layered,) = [run for run in runs if run.startswith(f"{LAYERED_SHOT}__")]
+    looker.visit(f"/dags/{SHOT}/runs")
+    looker.take("shots-running", LAYERED_SHOT, FAILED_SHOT)
+    look_at_run(looker, airflow, SHOT, layered)
+
+
 def look_at_failure(looker: Looker, run: str) -> None:
     """Why a shot failed, in at most two clicks, from the page of the run and of the DAG."""
     looker.visit(f"/dags/{NIGHTLY}/runs/{run}")
     looker.take("failed-run", "Failed")
     looker.clicks = 0
-    looker.click(looker.page.locator(f"a[href$='/runs/{run}/tasks/summarize']").first)
-    looker.take("failed-run-summary", FAILED_SHOT, "RENDER_ERROR")
+    looker.click(looker.page.locator(f"a[href$='/runs/{run}/tasks/report']").first)
+    looker.take("failed-run-report", FAILED_SHOT, "RENDER_ERROR")
     looker.at_most_two_clicks("from the page of the run to the reasons of all shots that failed")
 
-    looker.visit(f"/dags/{NIGHTLY}")
+    looker.visit(f"/dags/{SHOT}")
     looker.take("failed-dag", "Recent Failed Task Logs")
     looker.clicks = 0
-    row = looker.page.get_by_text("render_economical").locator(
-        "xpath=ancestor::*[.//a[contains(., 'View full logs')]][1]"
-    )
-    looker.click(row.get_by_text("View full logs").first)
+    looker.click(looker.page.get_by_text("View full logs").first)
     looker.take("failed-task-log", FAILED_SHOT, "RENDER_ERROR")
     looker.at_most_two_clicks("from the page of the DAG to the log of the task that failed")
 

@@ -74,7 +74,7 @@ class Looker:
         if button.count() and button.is_enabled():
             button.click()
 
-    def take(self, name: str, *words: str, dialog: bool = False) -> None:
+    def take(self, name: str, *words: str, dialog: bool = False, page: bool = False) -> None:
         """A picture of the page, which has to show these words.
 
         Args:
@@ -82,6 +82,7 @@ class Looker:
             words: each has to be somewhere on the page.
             dialog: whether it is about a dialog, of which all is to be seen, also what is scrolled
                 out of sight.
+            page: whether all of the page is to be seen, also what is scrolled out of sight.
         """
         self._settle()
         problems: list[str] = []
@@ -90,7 +91,7 @@ class Looker:
             problems += [] if self._shows(word, patience) else [f"does not show {word!r}"]
         if dialog:
             self._make_room(self.page.get_by_role("dialog").last)
-        self.page.screenshot(path=self._folder / f"{name}.png")
+        self.page.screenshot(path=self._folder / f"{name}.png", full_page=page)
         if dialog:
             self.page.set_viewport_size(SIZE)
         if len(self.page.locator("body").inner_text().strip()) < 50:

@@ -11,7 +11,6 @@ from typing import Any
 from renderjuice_provider.api._flow import Flow, Step
 from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api.errors import (
-    Bill,
     RenderjuiceError,
     RenderjuiceJobError,
     RenderjuiceJobOverError,
@@ -30,6 +29,7 @@ from renderjuice_provider.lifecycle.salvage import Salvage, scene_hash
 from renderjuice_provider.lifecycle.steps import Found, Save, performed
 
 CLEAR = "clear this task, which then orders only the frames that are missing"
+_IS_OR_WILL_BE_ORDERED = (RENDER_STARTED | {JobStatus.VALIDATED}) - {JobStatus.FAILED, JobStatus.CANCELED}
 _MOST_RANGES = 20
 """Ranges that a message names."""
 
@@ -73,7 +73,7 @@ class Round:
         """The newest job of the folder; None where there was none."""
         if self.done:
             return self.done[-1].job_id
-        return self._salvage.noted[-1] if self._salvage.noted else None
+        return next(reversed(self._salvage.noted), None)
 
     # What there is
 
@@ -104,7 +104,8 @@ class Round:
         if cleared and record.job_id and not record.over:
             job = yield from self._salvage.read(record.job_id)
             if job is not None and job.is_over:  # a kill has cancelled it: that was before the clear
-                record = yield from self._note_end(record, job)
+                was_ordered = yield from self._salvage.was_ordered(job.id)
+                record = yield from self._note_end(record, job, was_ordered=was_ordered)
         changes: dict[str, Any] = {"max_tries": self._past.max_tries}
         if cleared:
             changes["round"] = 0 if record.over else 1
@@ -175,19 +176,19 @@ class Round:
             if error.job is None or not error.job.is_over or isinstance(error, RenderjuiceOtherOrderError):
                 raise
             job, ended = error.job, error
-        record = yield from self._note_end(self.record or record, job)
+        was_ordered = ended is None or (yield from self._salvage.was_ordered(job.id))
+        record = yield from self._note_end(self.record or record, job, was_ordered=was_ordered)
         self.failure = ended.what if ended else ""
         if ended is None:
             return
-        never_rendered = ended.bill is Bill.NOTHING_RENDERED
         in_time = self._operations.now().timestamp() < record.deadline
-        if job.status == JobStatus.FAILED and not never_rendered and in_time:
+        if job.status == JobStatus.FAILED and was_ordered and in_time:
             self._log.warning("%s. What it has rendered is kept (job %s)", ended.what, job.id)
             return
         with suppress(RenderjuiceError):
             yield from self._salvage.fetch()
             yield from self._salvage.write_manifest(self.last_job, (yield from self._salvage.count()))
-        if job.status == JobStatus.FAILED and never_rendered:
+        if job.status == JobStatus.FAILED and not was_ordered:
             raise ended
         raise RenderjuiceJobOverError(ended.what, job=job, bill=ended.bill, next_step=CLEAR)
 
@@ -196,7 +197,7 @@ class Round:
         if isinstance(step, Save) and self.record is not None:
             return (yield from self._keep(self.record.model_copy(update=step.record.model_dump())))
         outcome = yield from step
-        if isinstance(step, Found) and (step.job.status == JobStatus.VALIDATED or step.job.status in RENDER_STARTED):
+        if isinstance(step, Found) and step.job.status in _IS_OR_WILL_BE_ORDERED:
             yield from self._note(step.job)
         return outcome
 
@@ -213,12 +214,12 @@ class Round:
             again = " again" if record.round > 1 else ""
             self._log.info("Round %d of %d: %s%s, job %s", record.round, self._rounds, which, again, job.id)
 
-    def _note_end(self, record: RoundRecord, job: Job) -> Flow[RoundRecord]:
+    def _note_end(self, record: RoundRecord, job: Job, *, was_ordered: bool) -> Flow[RoundRecord]:
         frames, requested = ordered_frames(record.render_config), record.requested
         if frames is None:
             frames = count_frames([job.final_config], [], analysis=job.analysis).requested
             requested = frame_ranges(frames) if frames else None
-        count = None if frames is None else len(frames)
+        count = (None if frames is None else len(frames)) if was_ordered else 0
         done = DoneRound(job_id=job.id, normalized_seconds=job.normalized_seconds, frames=count)
         self.done = (*self.done, done)
         self._salvage.requested = requested

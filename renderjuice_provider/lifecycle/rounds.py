@@ -129,8 +129,8 @@ class Rounds:
         """Begin again the round of a job that is waited for, where Airflow keeps no record."""
         if self._round.record is not None:
             return
-        running = yield from self._salvage.fetch()
-        config = next((noted.render_config for noted, job in running if job.id == job_id), None)
+        yield from self._salvage.fetch()
+        config = self._salvage.noted.get(job_id)
         if config is None:
             count = yield from self._salvage.count()
             config = self._salvage.config_of(count, (yield from self._salvage.lacking(count)))
@@ -196,7 +196,10 @@ class Rounds:
         job_id = self._order.job_id
         if job_id is None or job_id in {*self._salvage.noted, *(each.job_id for each in self._round.done)}:
             return None
-        job = yield from self._operations.get_job(job_id)
+        read = self._salvage.read if self._round.done else self._operations.get_job
+        job = yield from read(job_id)
+        if job is None:
+            return None
         if job.status in RENDER_STARTED:
             self._log.info("Job %s is %s already, and was not ordered here: making another", job.id, job.status)
             return None

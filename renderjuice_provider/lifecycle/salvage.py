@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from renderjuice_provider.api._flow import Flow, RunInThread
 from renderjuice_provider.api._operations import Operations
@@ -12,6 +13,7 @@ from renderjuice_provider.api.errors import (
     RenderjuiceError,
     RenderjuiceInputError,
     RenderjuiceNotFoundError,
+    RenderjuiceTransferError,
     RetryEffect,
 )
 from renderjuice_provider.api.models import Job, JobStatus
@@ -21,6 +23,7 @@ from renderjuice_provider.lifecycle.order import frame_ranges
 from renderjuice_provider.lifecycle.record import Order
 from renderjuice_provider.lifecycle.round_record import pixels_of
 
+T = TypeVar("T")
 _NOT_ORDERED = frozenset({JobStatus.CREATED, JobStatus.VALIDATING, JobStatus.VALIDATED})
 
 
@@ -37,14 +40,14 @@ class Salvage:
         order: as given; the scene's fingerprint may become known later.
         requested: frame ranges of the scene, where the order names none and a job has said which.
         analysis: of the scene, of the job that was read last; None while there was none.
-        noted: the ids of the folder's jobs, oldest first.
+        noted: what each job of the folder was ordered, by its id, oldest first.
     """
 
     def __init__(self, order: Order, folder: FrameFolder, operations: Operations, log: Any) -> None:
         self.order = order
         self.requested: list[str] | None = None
         self.analysis: Any = None
-        self.noted: list[str] = []
+        self.noted: dict[str, dict[str, Any]] = {}
         self._folder = folder
         self._operations = operations
         self._log = log
@@ -63,7 +66,7 @@ class Salvage:
         Returns:
             The jobs that are not over.
         """
-        noted = yield from RunInThread(self._jobs)
+        noted = yield from self._on_disk(self._jobs)
         running = []
         for each in reversed(noted):
             job = None if each.job_id in self._fetched else (yield from self.read(each.job_id))
@@ -80,6 +83,10 @@ class Salvage:
             self.analysis = given and given.analysis
         return running
 
+    def was_ordered(self, job_id: str) -> Flow[bool]:
+        """Whether the render of a job was ordered: one that failed in validation was not."""
+        return any(each.job_id == job_id for each in (yield from self._on_disk(self._folder.jobs)))
+
     def read(self, job_id: str) -> Flow[Job | None]:
         """The job; None where Renderjuice does not know it."""
         try:
@@ -91,7 +98,7 @@ class Salvage:
     def count(self) -> Flow[FrameCount]:
         """What is there and whole, and what is missing."""
         orders = (self.order.config, {"frameRanges": self.requested})
-        return (yield from RunInThread(partial(self._folder.count, orders, self.analysis)))
+        return (yield from self._on_disk(partial(self._folder.count, orders, self.analysis)))
 
     def lacking(self, count: FrameCount) -> Flow[frozenset[int] | None]:
         """The frames to render; None for all, where nobody knows which those are.
@@ -101,7 +108,7 @@ class Salvage:
         Raises:
             RenderjuiceInputError: where nobody can know what of the folder belongs to the order.
         """
-        if not (yield from RunInThread(self._folder.has_frames)):
+        if not (yield from self._on_disk(self._folder.has_frames)):
             return count.requested
         if count.requested is None and not self._fetched and ordered_frames(self.order.config) is None:
             raise RenderjuiceInputError(
@@ -119,13 +126,23 @@ class Salvage:
         """Write a job into the folder. False when it is there already."""
         if job.job_id in self.noted:
             return False
-        is_new = yield from RunInThread(partial(self._folder.note, job))
-        self.noted.append(job.job_id)
+        is_new = yield from self._on_disk(partial(self._folder.note, job))
+        self.noted[job.job_id] = job.render_config
         return is_new
 
     def write_manifest(self, job_id: str | None, count: FrameCount) -> Flow[str]:
         """Describe the whole folder. Returns the path of the manifest."""
-        return (yield from RunInThread(partial(self._folder.write_manifest, job_id, count)))
+        return (yield from self._on_disk(partial(self._folder.write_manifest, job_id, count)))
+
+    def _on_disk(self, work: Callable[[], T]) -> Flow[T]:
+        def performed() -> T:
+            try:
+                return work()
+            except OSError as error:
+                reason = error.strerror or error
+                raise RenderjuiceTransferError(f"Cannot read or write {self.where}: {reason}") from error
+
+        return (yield from RunInThread(performed))
 
     def _jobs(self) -> list[OrderedJob]:
         noted = self._folder.jobs()
@@ -140,7 +157,7 @@ class Salvage:
                     f"{self.where} is for frames of another order (job {each.job_id}, which differs in: "
                     f"{', '.join(differ)}). Give this one a destination of its own, or remove that folder."
                 )
-        self.noted = [each.job_id for each in noted]
+        self.noted = {each.job_id: each.render_config for each in noted}
         return noted
 
     def _fetch(self, job: Job) -> Flow[None]:
@@ -152,7 +169,7 @@ class Salvage:
                 raise
             self._log.info("Job %s has left nothing: %s", job.id, error.what)
             return
-        yield from RunInThread(partial(folder.add, report))
+        yield from self._on_disk(partial(folder.add, report))
         if report.files:
             self._log.info("Downloaded %d files of job %s", len(report.files), job.id)
 

@@ -23,7 +23,7 @@ async def log_missed_deadline(context: Mapping[str, Any] | None = None) -> None:
     run, deadline = ((context or {}).get(name) or {} for name in ("dag_run", "deadline"))
     _log.warning(
         "Run %s of %s has missed its deadline (%s)",
-        run.get("run_id", "?"),
+        run.get("dag_run_id", "?"),
         run.get("dag_id", "?"),
         deadline.get("deadline_time", "?"),
     )

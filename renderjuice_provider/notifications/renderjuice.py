@@ -126,6 +126,7 @@ def _quiet(text: Any) -> str:
 
 
 def _of(run: Any, name: str) -> str:
-    """A field of a DAG run, which in a deadline's callback is a mapping."""
-    value = run.get(name) if isinstance(run, Mapping) else getattr(run, name, None)
+    """A field of a DAG run, which in a deadline's callback is what Airflow's API says of it."""
+    names_of_api = {"run_id": "dag_run_id"}
+    value = run.get(names_of_api.get(name, name)) if isinstance(run, Mapping) else getattr(run, name, None)
     return str(value or "?")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,8 @@ from renderjuice_provider.lifecycle.frame_folder import OrderedJob
 from renderjuice_provider.operators._manifest import MANIFEST, write_manifest
 
 JOBS = PurePosixPath("jobs.json")
+_AT_ONCE = 4
+"""Files that are checked side by side."""
 _KINDS = {"frames": "frame", "composites": "composite"}
 
 
@@ -89,6 +92,9 @@ class FilesOfFrames:
         place = str(planned.place)
         self._labels[place] = (planned.view, planned.node)
         file = self._files().get(place)
+        if file is not None and not self._whole(file):
+            self._hashes.pop(place, None)
+            self._remove_manifest()
         return file is not None and self._whole(file)
 
     def add(self, report: DownloadReport) -> None:
@@ -100,12 +106,12 @@ class FilesOfFrames:
 
     def count(self, orders: Iterable[Any], analysis: Any) -> FrameCount:
         """See `FrameFolder`."""
-        there = [self._described(file, "") for file in self._files().values() if self._whole(file)]
+        there = [self._described(file, "") for file in self._whole_files()]
         return count_outputs(orders, there, analysis=analysis)
 
     def has_frames(self) -> bool:
         """See `FrameFolder`."""
-        return any(file.kind == "frame" and self._whole(file) for file in self._files().values())
+        return any(file.kind == "frame" for file in self._whole_files())
 
     def write_manifest(self, job_id: str | None, count: FrameCount) -> str:
         """See `FrameFolder`."""
@@ -153,6 +159,12 @@ class FilesOfFrames:
         remote: Any = self.target
         return remote.root.fs, str(remote.root.fs._strip_protocol(remote.root.path)).rstrip("/")  # noqa: SLF001
 
+    def _whole_files(self) -> list[_File]:
+        """Side by side, since each may have to be read, or even fetched."""
+        files = list(self._files().values())
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return [file for file, whole in zip(files, pool.map(self._whole, files), strict=True) if whole]
+
     def _whole(self, file: _File) -> bool:
         """Frames are asked about; of anything else it is enough that it is not empty."""
         if self._is_whole is None or file.kind != "frame" or not file.size:
@@ -190,6 +202,11 @@ class FilesOfFrames:
             return str((root / str(name)).read_text())
         except (FileNotFoundError, NotADirectoryError):
             return None
+
+    def _remove_manifest(self) -> None:
+        """Before a file is replaced: the hash of the old one must not stand for the new one."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            (self.target.root / str(MANIFEST)).unlink()  # type: ignore[attr-defined]
 
     def _read_manifest(self) -> None:
         """What an earlier process knew of the files. A manifest that is not ours says nothing."""

@@ -20,7 +20,7 @@ from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.lifecycle.outcome import Outcome
 from renderjuice_provider.lifecycle.record import Order
 from renderjuice_provider.lifecycle.rounds import Finished, Rounds, check_frames
-from renderjuice_provider.operators._base import scene_path, storage_path
+from renderjuice_provider.operators._base import RenderjuiceOperator, scene_path, storage_path
 from renderjuice_provider.operators._driver import Driver, shot_name
 from renderjuice_provider.operators._frame_folder import FilesOfFrames
 from renderjuice_provider.operators._job_operator import JobOperator
@@ -39,6 +39,12 @@ KEY = "renderjuice_rounds"
 ROUNDS = 3
 """One for the frames, and two for what a farm loses now and then. What a third job does not bring
 is no accident."""
+
+
+def _folder(value: Any, name: str) -> Any:
+    if value is None or value in ("", "None"):
+        raise RenderjuiceInputError(f"{name} must be a folder; got {value!r}.")
+    return plain_path(value, name)
 
 
 class RenderjuiceRenderFramesOperator(JobOperator):
@@ -111,13 +117,14 @@ class RenderjuiceRenderFramesOperator(JobOperator):
     """
 
     template_fields = (
-        *(name for name in JobOperator.template_fields if name != "wait"),
-        *("file_path", "render_config", "destination", "job_id", "rounds", "cancel_on_kill", "cancel_on_timeout"),
+        *RenderjuiceOperator.template_fields,
+        *("file_path", "render_config", "destination", "job_id", "rounds"),
+        *("poll_interval", "timeout", "cancel_on_kill", "cancel_on_timeout"),
     )
     template_fields_renderers = {"render_config": "json"}  # noqa: RUF012
     file_path = Argument(plain_path)
     render_config = Argument(plain_config)
-    destination = Argument(plain_path)
+    destination = Argument(_folder)
     rounds = Argument(count)
     cancel_on_kill = Argument(truth)
     cancel_on_timeout = Argument(truth)
@@ -159,7 +166,7 @@ class RenderjuiceRenderFramesOperator(JobOperator):
         return Order(
             JobStatus.COMPLETED,
             self.timeout,
-            job_id=None if self.job_id in {None, "", "None"} else read_job_id(self.job_id),
+            job_id=None if self.job_id is None or self.job_id in ("", "None") else read_job_id(self.job_id),
             render_config=self.render_config,
             scene=scene_path(self.file_path),
             source=str(self.file_path),

@@ -25,7 +25,7 @@ SHOTS = {
 when they are sorted, and what is added or multiplied may be opaque."""
 ONE_STEP = 4 / 65535
 """A step of 16 bits is 1/65535; the display transform works in single precision."""
-PATIENCE = 150
+PATIENCE = 300
 
 
 def shot_list(folder):

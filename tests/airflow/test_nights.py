@@ -199,7 +199,7 @@ def test_a_failed_run_that_is_cleared_renders_what_is_missing_and_a_cleared_repo
     assert Path(ice["movie"]).exists()
 
 
-def test_a_paused_shot_dag_is_told_at_once_and_not_waited_for(studio, night):
+def test_a_paused_shot_dag_is_reported_at_once_and_not_waited_for(studio, night):
     write_scene(studio.folder / "juice.blend", frame_end=3, resolution=(64, 36))
     studio.airflow.api("PATCH", f"/dags/{SHOT}", json={"is_paused": True})
     try:

@@ -16,7 +16,7 @@ from tests.support.until import until
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
-DAGS = ("renderjuice_quickstart", "renderjuice_nightly", "renderjuice_bulk", "renderjuice_rerender_failed")
+DAGS = ("renderjuice_quickstart", "renderjuice_nightly", "renderjuice_shot", "renderjuice_bulk")
 OF_ALL_DAGS = (
     "/ui/auth/menus",
     "/ui/auth/me",
@@ -90,21 +90,17 @@ def scenes(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def runs(airflow, scenes) -> dict[str, str]:
-    """A run of each DAG, brought so far that tasks wait for Renderjuice.
-
-    The one that repairs a night finds none to repair.
-    """
+    """A run of each DAG, brought so far that tasks wait: for Renderjuice, or for a shot's run."""
     destination = str(scenes / "out")
     confs = {
         "renderjuice_quickstart": {"scene": str(scenes / "first.blend"), "destination": destination},
         "renderjuice_nightly": {"shot_list": str(scenes / "shots.yaml"), "destination": destination},
         "renderjuice_bulk": {"scenes": str(scenes), "destination": destination},
-        "renderjuice_rerender_failed": {"date": "2026-11-23", "destination": destination},
+        "renderjuice_shot": {"file": str(scenes / "second.blend"), "destination": destination},
     }
     runs = {dag: airflow.trigger(dag, confs[dag]) for dag in DAGS}
     for dag, run in runs.items():
-        wanted = "failed" if dag == "renderjuice_rerender_failed" else "deferred"
-        until(partial(airflow.tasks, dag, run, wanted), 180, f"a {wanted} task of {dag}")
+        until(partial(airflow.tasks, dag, run, "deferred"), 180, f"a deferred task of {dag}")
     return runs
 
 

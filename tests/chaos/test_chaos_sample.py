@@ -37,6 +37,7 @@ SIDE_BY_SIDE = [
         "render-deferred-cleared",
         "run-deferred-DAG-deleted",
         "run-deferred-a-note-that-each-try-changes",
+        "frames-deferred-start_render-2-kill-after",
         "render-deferred-already-renders-with-another-configuration",
     )
 ]

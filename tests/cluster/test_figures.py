@@ -14,8 +14,8 @@ def job(name: str, renders: int = 1) -> dict[str, object]:
     return {"file_name": f"{name}.blend", "renders_started": renders}
 
 
-def task(name: str, index: int, *, tries: int = 1, state: str = "success") -> dict[str, object]:
-    return {"task_id": name, "map_index": index, "try_number": tries, "state": state}
+def task(name: str, shot: str, *, tries: int = 1, state: str = "success") -> dict[str, object]:
+    return {"dag_run_id": shot, "task_id": name, "map_index": -1, "try_number": tries, "state": state}
 
 
 @pytest.fixture
@@ -30,10 +30,13 @@ def night(tmp_path):
     return {
         "shots": 2,
         "ledger": {"jobs": [job("one"), job("two")], "rendersStarted": 2, "jobsLeftRunning": []},
-        "tasks": [task("render", 0), task("download", 1, tries=2)],
+        "tasks": [task("render", "one"), task("render", "two"), task("composite", "two", tries=2)],
         "folder": tmp_path,
         "deliveries": {"/shots/one/v1": {}, "/shots/two/v1": {}},
-        "kills": [Kill("worker-1", {("download", 1)}, 9.0), Kill("triggerer-2", {("render", 0)}, 9.0)],
+        "kills": [
+            Kill("worker-1", {("two", "composite", -1)}, 9.0),
+            Kill("triggerer-2", {("one", "render", -1)}, 9.0),
+        ],
     }
 
 
@@ -75,12 +78,12 @@ def test_a_second_version_is_reported(night):
 
 
 def test_a_kill_that_interrupted_nothing_proves_nothing(night):
-    night["tasks"] = [task("render", 0), task("download", 1)]
+    night["tasks"] = [task("render", "one"), task("composite", "two")]
     assert wrong(night) == {"tasks cut off and tried again"}
 
 
 def test_a_failed_task_is_reported(night):
-    night["tasks"].append(task("deliver", 1, state="upstream_failed"))
+    night["tasks"].append(task("deliver", "two", state="upstream_failed"))
     assert wrong(night) == {"tasks failed in the end"}
 
 
@@ -94,12 +97,12 @@ def test_the_table_says_what_is_wrong(capsys):
 
 
 def test_the_busiest_container_is_found():
-    running = [{"task_id": "a", "map_index": index, "state": "running", "hostname": "worker-2"} for index in (0, 1)]
-    other = {"task_id": "b", "map_index": 0, "state": "running", "hostname": "worker-1"}
-    waiting = {"task_id": "c", "map_index": 0, "state": "deferred", "hostname": "worker-1"}
+    running = [task("a", shot, state="running") | {"hostname": "worker-2"} for shot in ("one", "two")]
+    other = task("b", "three", state="running") | {"hostname": "worker-1"}
+    waiting = task("c", "four", state="deferred") | {"hostname": "worker-1"}
     waiting |= {"triggerer_job": {"hostname": "triggerer-1"}}
-    unclaimed = waiting | {"map_index": 1, "triggerer_job": None}
+    unclaimed = waiting | {"dag_run_id": "five", "triggerer_job": None}
     active = [other, *running, waiting, unclaimed]
-    assert busiest("worker", active) == ("worker-2", {("a", 0), ("a", 1)})
-    assert busiest("triggerer", active) == ("triggerer-1", {("c", 0)})
+    assert busiest("worker", active) == ("worker-2", {("one", "a", -1), ("two", "a", -1)})
+    assert busiest("triggerer", active) == ("triggerer-1", {("four", "c", -1)})
     assert busiest("triggerer", running) == ("triggerer", set())

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FILES = ("renderjuice_nightly.py", "renderjuice_shot.py", "stages/defaults.py")
 PAGE = (ROOT / "docs" / "pipelines.md").read_text()
 
 

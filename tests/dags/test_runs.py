@@ -201,7 +201,7 @@ def test_a_repair_renders_only_the_missing_frames_of_only_the_failed_shots_and_d
     assert repair["renders"] == 2
     assert [config["frameRanges"] for config in orders(repair, "ice.blend")] == [["1-6"], ["4-6"], ["4-6"]]
     assert [config["frameRanges"] for config in orders(repair, "holes.blend")] == [["1-6"], *[["2", "5"]] * 3]
-    assert {run_id.count("__") for run_id in repair["shots"]} == {3}  # a mark tells them from the first
+    assert {run_id.count("__") for run_id in repair["shots"]} == {3}  # a mark distinguishes them from the first
     assert repair["state"] == "success"
     assert sorted(body["shot"] for _, body in repair["reported"]) == ["holes", "ice"]
     assert outcome(repair) == outcome(runs["night"]) | {"ice": "delivered", "holes": "delivered"}

@@ -37,11 +37,12 @@ def test_all_dags_import_without_a_warning_and_without_heavy_libraries(airflow_h
     """
     code = f"""
 import sys, warnings
+from airflow.dag_processing.dagbag import DagBag  # first: Airflow sends warnings to its log from here on
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    from airflow.dag_processing.dagbag import DagBag
+    warnings.filterwarnings("ignore", "GitWildMatchPattern")
     bag = DagBag({str(DAGS)!r})
-ours = [str(each.message) for each in caught if {str(DAGS.parent)!r} in each.filename and "/site-" not in each.filename]
+ours = [str(each.message) for each in caught]
 captured = [warning for warnings in bag.captured_warnings.values() for warning in warnings]
 heavy = sorted(set(sys.modules) & {{"OpenImageIO", "av", "numpy"}})
 print(bag.import_errors, sorted(bag.dags), ours, captured, heavy, sep="|")

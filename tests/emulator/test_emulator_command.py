@@ -74,6 +74,12 @@ def test_a_key_of_ones_own_is_not_shown(tmp_path: Path) -> None:
     assert "moved by hand" in out
 
 
+def test_mishaps_are_an_option(tmp_path: Path) -> None:
+    with serving(tmp_path / "ready.json", "--mishaps", "drop=5% seed=7") as (_, ready):
+        switches = httpx.get(f"{ready['control_url']}/switches").json()
+    assert switches["mishaps"] == "drop=5% seed=7"
+
+
 def test_a_taken_port_is_passed_over_and_that_is_said(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -103,6 +109,7 @@ def test_a_scene_is_written_from_the_shell(tmp_path: Path) -> None:
             "there is no Blender at /nowhere/blender",
         ),
         (["serve", "--speed", "-1"], "speed"),
+        (["serve", "--mishaps", "drop=many"], "written like 'drop=5% damage=1% fail=3% seed=7'"),
         (["serve", "--webhook-url", "http://studio.example/x"], "https"),
         (["serve", "--webhook-secret-env", "NOT_SET_ANYWHERE"], "NOT_SET_ANYWHERE"),
     ],

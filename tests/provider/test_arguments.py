@@ -15,6 +15,7 @@ from renderjuice_provider.api.config import OutputSettings, RenderConfig
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.operators.renderjuice import (
     RenderjuiceDownloadOperator,
+    RenderjuiceRenderFramesOperator,
     RenderjuiceRenderJobOperator,
     RenderjuiceRunJobOperator,
     RenderjuiceUploadOperator,
@@ -192,6 +193,7 @@ def test_every_argument_may_be_the_output_of_another_task():
         (RenderjuiceValidateJobOperator, True),
         (RenderjuiceRenderJobOperator, True),
         (RenderjuiceRunJobOperator, True),
+        (RenderjuiceRenderFramesOperator, True),
         (RenderjuiceDownloadOperator, True),
         (RenderjuiceUploadOperator, False),
     ],

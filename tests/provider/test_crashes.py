@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-import httpx
 import pytest
 
 from renderjuice_emulator.scenes import write_scene
@@ -16,53 +15,12 @@ from renderjuice_provider.operators.renderjuice import (
     RenderjuiceRunJobOperator,
     RenderjuiceUploadOperator,
 )
+from tests.support.crash import Crash, Died
 from tests.support.runner import CONFIG, needs_store
 
 pytestmark = needs_store
 FAST = {"poll_interval": 0.02}
 both_modes = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "on the worker"])
-
-
-class Died(BaseException):
-    """The process is gone."""
-
-
-class Crash:
-    """Ends the process at the nth HTTP call.
-
-    Before it is sent, or after its answer came and before anyone saw it.
-    """
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.at, self.after, self.calls = 0, False, 0
-        send, send_async = httpx.Client.send, httpx.AsyncClient.send
-
-        def crashing(client, *args, **kwargs):
-            self._before()
-            response = send(client, *args, **kwargs)
-            self._after()
-            return response
-
-        async def crashing_async(client, *args, **kwargs):
-            self._before()
-            response = await send_async(client, *args, **kwargs)
-            self._after()
-            return response
-
-        monkeypatch.setattr(httpx.Client, "send", crashing)
-        monkeypatch.setattr(httpx.AsyncClient, "send", crashing_async)
-
-    def arm(self, at: int, *, after: bool) -> None:
-        self.at, self.after, self.calls = at, after, 0
-
-    def _before(self) -> None:
-        self.calls += 1
-        if self.calls == self.at and not self.after:
-            raise Died
-
-    def _after(self) -> None:
-        if self.calls == self.at and self.after:
-            raise Died
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from renderjuice_provider.operators.renderjuice import (
     RenderjuiceCancelJobOperator,
     RenderjuiceCreateJobOperator,
     RenderjuiceDownloadOperator,
+    RenderjuiceRenderFramesOperator,
     RenderjuiceRenderJobOperator,
     RenderjuiceRunJobOperator,
     RenderjuiceUploadOperator,
@@ -113,6 +114,8 @@ def everyone(scene: Any, folder: Any) -> Iterator[Any]:
         yield RenderjuiceValidateJobOperator(task_id="task", job_id=JOB_ID, **how)
         yield RenderjuiceRenderJobOperator(task_id="task", job_id=JOB_ID, render_config=CONFIG, **how)
         yield RenderjuiceRunJobOperator(task_id="task", file_path=str(scene), render_config=CONFIG, **how)
+        where = {"file_path": str(scene), "destination": f"{folder}-{deferrable}"}
+        yield RenderjuiceRenderFramesOperator(task_id="task", render_config=CONFIG, **where, **how)
         yield RenderjuiceJobSensor(task_id="task", job_id=JOB_ID, **how)
     yield RenderjuiceUploadOperator(task_id="task", file_path=str(scene))
     yield RenderjuiceCreateJobOperator(task_id="task", slug="slug-1")

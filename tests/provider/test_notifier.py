@@ -34,7 +34,10 @@ def context(found=FOUND):
         assert task_ids == "report"
         return found
 
-    return {"ti": SimpleNamespace(xcom_pull=xcom_pull), "dag_run": {"dag_id": "renderjuice_nightly", "run_id": "r1"}}
+    return {
+        "ti": SimpleNamespace(xcom_pull=xcom_pull),
+        "dag_run": {"dag_id": "renderjuice_nightly", "dag_run_id": "r1"},
+    }
 
 
 @pytest.fixture
@@ -94,7 +97,7 @@ def test_by_default_it_is_the_report_in_a_few_lines(send):
 
 def test_a_message_of_ones_own_is_a_template(send):
     with serving(lambda _: Reply(204)) as server:
-        send(server.url + PATH, message="Not delivered by 07:00: {{ dag_run.run_id }}")
+        send(server.url + PATH, message="Not delivered by 07:00: {{ dag_run.dag_run_id }}")
 
     assert texts(server) == ["Not delivered by 07:00: r1"]
     assert "Authorization" not in server.requests[0].headers

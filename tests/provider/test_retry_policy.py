@@ -135,7 +135,7 @@ def test_where_airflow_cannot_reschedule_waiting_is_a_retry(policy):
 @pytest.mark.skipif(not RESCHEDULES, reason="this Airflow retries instead")
 def test_where_airflow_can_reschedule_waiting_uses_up_no_retry_and_ends_after_the_patience_over_all_tries(policy):
     found = policy.evaluate(WORTH_WAITING["402"], try_number=1, max_tries=4)
-    assert found.action is airflow.sdk.RetryAction.RESCHEDULE
+    assert found.action.value == "reschedule"
     assert found.reschedule_timeout * 5 == timedelta(hours=6)
 
 
@@ -148,11 +148,7 @@ def test_the_policy_survives_being_stored(policy):
 @needs_policies
 def test_a_dag_with_the_policy_can_be_stored(policy):
     from airflow.sdk import DAG
-
-    try:
-        from airflow.serialization.serialized_objects import DagSerialization
-    except ImportError:  # before Airflow 3.2
-        from airflow.serialization.serialized_objects import SerializedDAG as DagSerialization
+    from airflow.serialization.serialized_objects import DagSerialization
 
     with DAG("with_policy", schedule=None, default_args={"retry_policy": policy, "retries": 4}) as dag:
         RenderjuiceRenderJobOperator(task_id="one", job_id="job", render_config=CONFIG)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -130,7 +131,7 @@ def test_where_the_share_has_no_hard_links_a_claim_is_exclusive_all_the_same(tmp
     def no_links(_source, _target):
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(claims.os, "link", no_links)
+    monkeypatch.setattr(os, "link", no_links)
     claim(str(tmp_path), run("one"), nothing_is_over)
 
     with pytest.raises(ClaimedError):

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from stages.entries import about, present_entry, read_entry, render_facts, write_entry
+from stages.entries import about, joined, present_entry, read_entry, render_facts, write_entry
 
 NIGHT, RUN = "2026-11-23", "juice__0a1b2c3d__2026-11-23"
 CONFIG = {"frameRanges": ["1-6"]}
@@ -78,6 +78,10 @@ def test_what_earlier_runs_of_the_night_spent_is_kept_beside_what_this_one_did(o
     assert (entry["spent"], entry["spent_before"]) == ({"2": 5.0, "3": 1.0}, {"1": 3.0})
 
 
+def test_what_a_job_cost_is_not_forgotten_when_it_cannot_be_read_again():
+    assert joined({"1": 3.0, "2": None}, {"1": None, "2": 4.0, "3": None}) == {"1": 3.0, "2": 4.0, "3": None}
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"shot": "juice"}'])
 def test_half_an_entry_is_none(order, content):
     Path(order["entry"]).parent.mkdir(parents=True)
@@ -140,7 +144,7 @@ def test_a_run_that_is_not_over_is_not_called_anything_else(order, state):
     assert present(order, entry, {RUN: state})["reason"] == f"its run {RUN} is not over yet"
 
 
-def test_a_run_that_never_began_is_told_by_its_row(order):
+def test_a_run_that_never_began_is_in_the_log_of_its_row(order):
     assert present(order, {}, {})["reason"] == "it was not started; see the log of its row"
 
 

@@ -7,7 +7,7 @@ import pytest
 from stages import shot_list
 from stages.orders import make_order, order_by_hand
 from stages.shot_list import load_shot_list
-from stages.storage import sha256
+from stages.storage import sha256, storage
 
 NIGHT = "2026-11-23"
 LIST = """\
@@ -105,7 +105,7 @@ def test_the_order_of_one_shot_looks_at_its_own_files_only_and_is_cheap_in_a_lon
     shots = [f"  - {{name: cit_{number:03}, file: a{number}.blend}}\n" for number in range(200)]
     (tmp_path / "shots.yaml").write_text(LIST.partition("  - ")[0] + "".join(shots))
     (tmp_path / "a7.blend").touch()
-    seen, look = [], shot_list.storage
+    seen, look = [], storage
     monkeypatch.setattr(shot_list, "storage", lambda path: seen.append(path) or look(path))
 
     started = time.process_time()

@@ -215,7 +215,7 @@ def test_failed_only_starts_the_failed_shots_of_that_night_again_and_no_others(j
     assert found["entries"] == []
 
 
-def test_failed_only_goes_on_with_the_quality_of_the_night_and_also_tells_the_tracker_what_was_delivered(juice, params):
+def test_failed_only_goes_on_with_the_quality_of_the_night_and_reports_what_the_tracker_missed(juice, params):
     (order,), _ = planned([juice], params | {"quality": "final"})
     keep(params["destination"], NIGHT, [failed(order, task="tell_tracker", decision={"jobs": {}})])
     delivered(order)
@@ -257,7 +257,7 @@ def test_failed_only_refuses_a_night_without_a_summary_and_a_shot_that_the_night
     assert len(plan_night([juice], [], again(params, shots=[" juice ", ""]), NIGHT, NIGHTLY)["shots"]) == 1
 
 
-def test_a_quality_that_is_none_is_refused_before_anything_is_hashed(juice, params):
+def test_a_misspelt_quality_is_refused_before_anything_is_hashed(juice, params):
     with pytest.raises(ValueError, match="There is no quality 'great': write auto, economical or final"):
         plan_night([replace(juice, files={"base": "/no/file"})], [], params | {"quality": "great"}, NIGHT, NIGHTLY)
 

@@ -14,8 +14,7 @@ import pytest
 from stages.composite import composite
 from stages.decisions import decide, frame_numbers
 from stages.delivery import current_delivery, deliver
-from stages.planning import plan_night
-from stages.shot_list import load_shot_list
+from stages.orders import order_by_hand
 
 from renderjuice_emulator.blender import BlenderRenderer, find_blender
 from renderjuice_emulator.testing import Emulator
@@ -59,8 +58,9 @@ def test_the_start_up_scene_of_blender_goes_all_the_way(tmp_path, saved_by, rend
         timeout=120,
     )
     (tmp_path / "shots.yaml").write_text(SHOTS)
-    params = {"shots": [], "quality": "auto", "destination": str(tmp_path / "out"), "work": str(tmp_path / "work")}
-    (order,) = plan_night(*load_shot_list(str(tmp_path / "shots.yaml")), params, "2026-11-26")["orders"]
+    places = {name: str(tmp_path / name) for name in ("destination", "work")}
+    params = {"shot": "cube", "shot_list": str(tmp_path / "shots.yaml"), "quality": "auto"}
+    order = order_by_hand(params | places, "2026-11-26")
     command = find_blender(PYTHONS[rendered_by])
     assert command is not None
 

@@ -84,6 +84,15 @@ def test_the_cost_of_a_killed_render_and_why_its_job_ended_are_read_for_its_entr
     assert "still_rendering" not in found
 
 
+def test_what_an_earlier_run_of_the_night_spent_is_read_too_and_gives_no_reason(farm, failed_job):
+    repaired = entry("ice", {"2": 1.0}, spent_before={failed_job: None}, state="failed", reason="x")
+
+    (found,) = add_costs([repaired], CONNECTION)
+
+    assert found["spent_before"][failed_job] == pytest.approx(farm.jobs[failed_job].normalized_seconds)
+    assert (found["spent"], found["render_seconds"], found["reason"]) == ({"2": 1.0}, 1.0, "x")
+
+
 def test_a_reason_that_says_it_already_is_left_as_it_is(farm, failed_job):
     said = "ice failed: RENDER_ERROR: frame 3 could not be rendered. Nothing is running."
 

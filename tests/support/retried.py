@@ -41,7 +41,7 @@ with DAG("retried", schedule=None, default_args=default_args):
 
 
 def main(folder: Path, result: Path) -> None:
-    """Two tasks: one that nobody can pay for at first, one with a scene that is none."""
+    """Two tasks: one that nobody can pay for at first, one with a file of text as its scene."""
     dags = folder / "dags"
     dags.mkdir()
     (dags / "retried.py").write_text(DAG.replace("FOLDER", str(folder)))

@@ -19,6 +19,7 @@ from renderjuice_provider.operators.renderjuice import (
     RenderjuiceCancelJobOperator,
     RenderjuiceCreateJobOperator,
     RenderjuiceDownloadOperator,
+    RenderjuiceRenderFramesOperator,
     RenderjuiceRenderJobOperator,
     RenderjuiceRunJobOperator,
     RenderjuiceUploadOperator,
@@ -83,6 +84,23 @@ with DAG("all_forms", schedule=None):
         default_args={"retries": 2},
     )
     RenderjuiceRunJobOperator.partial(task_id="mapped", render_config=LEAST).expand_kwargs(shots())
+    RenderjuiceRenderFramesOperator(task_id="frames", file_path="shot.blend", render_config=LEAST, destination="out")
+    RenderjuiceRenderFramesOperator(
+        task_id="frames_all_said",
+        file_path=Path("shot.blend"),
+        render_config=RenderConfig(color_management_preset="default"),
+        destination=ObjectStoragePath("s3://shots/sh010"),
+        job_id=create.output,
+        rounds=2,
+        is_whole=Path.is_file,
+        deferrable=True,
+        poll_interval=timedelta(seconds=10),
+        timeout=3600,
+        cancel_on_kill=False,
+        cancel_on_timeout=validate.output["flag"],
+        renderjuice_conn_id="farm",
+    )
+    RenderjuiceRenderFramesOperator.partial(task_id="layers", render_config=LEAST).expand_kwargs(shots())
     RenderjuiceDownloadOperator(task_id="download", job_id=run.output["job_id"], destination="{{ params.destination }}")
     RenderjuiceDownloadOperator(
         task_id="download_all_said",

@@ -10,6 +10,7 @@ from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.operators.renderjuice import RenderjuiceCancelJobOperator as Cancel
 from renderjuice_provider.operators.renderjuice import RenderjuiceCreateJobOperator as Create
 from renderjuice_provider.operators.renderjuice import RenderjuiceDownloadOperator as Download
+from renderjuice_provider.operators.renderjuice import RenderjuiceRenderFramesOperator as Frames
 from renderjuice_provider.operators.renderjuice import RenderjuiceRenderJobOperator as Render
 from renderjuice_provider.operators.renderjuice import RenderjuiceRunJobOperator as Run
 from renderjuice_provider.operators.renderjuice import RenderjuiceUploadOperator as Upload
@@ -47,6 +48,11 @@ Run(task_id="x", file_path="y", render_config=LEAST, poll_interval="soon")  # ar
 Run(task_id="x", file_path="y", render_config=LEAST, on_clear="again")  # arg-type
 Run(task_id="x", file_path="y", render_config=LEAST, deferrable="yes")  # arg-type
 Run(task_id="x", file_path=["y"], render_config=LEAST)  # arg-type
+Frames(task_id="x", file_path="y", render_config=LEAST)  # call-arg
+Frames(task_id="x", file_path="y", destination="out")  # call-arg
+Frames(task_id="x", file_path="y", render_config=LEAST, destination="out", wait=True)  # call-arg
+Frames(task_id="x", file_path="y", render_config=LEAST, destination="out", rounds="three")  # arg-type
+Frames(task_id="x", file_path="y", render_config=LEAST, destination="out", is_whole="whole")  # arg-type
 Cancel(task_id="x")  # call-arg
 Cancel(task_id="x", job_id=7)  # arg-type
 Cancel(task_id="x", job_id="id", wait=True)  # call-arg

@@ -16,6 +16,7 @@ from airflow.sdk import DAG, XComArg, task
 
 from renderjuice_provider.operators.renderjuice import (
     RenderjuiceCancelJobOperator,
+    RenderjuiceRenderFramesOperator,
     RenderjuiceRenderJobOperator,
     RenderjuiceRunJobOperator,
 )
@@ -24,6 +25,10 @@ from renderjuice_provider.xcom_keys import JOB_ID
 OPERATORS: dict[str, Any] = {
     "run": (RenderjuiceRunJobOperator, {"file_path": "{{ dag_run.conf['scene'] }}"}),
     "render": (RenderjuiceRenderJobOperator, {"job_id": "{{ dag_run.conf['job_id'] }}"}),
+    "frames": (
+        RenderjuiceRenderFramesOperator,
+        {"file_path": "{{ dag_run.conf['scene'] }}", "destination": "{{ dag_run.conf['destination'] }}"},
+    ),
 }
 MODES = {"deferred": True, "sync": False}
 SHORT = timedelta(seconds=60)

@@ -1,0 +1,44 @@
+"""When a night is late, and to whom that is reported."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import pytest
+from stages.alerts import late
+from stages.compat import DeadlineReference
+
+from renderjuice_provider.notifications.deadline import log_missed_deadline
+
+
+def test_a_night_is_late_nine_hours_after_its_start():
+    alert = late()
+    assert alert.interval == timedelta(hours=9)
+    starts = (DeadlineReference.DAGRUN_QUEUED_AT, DeadlineReference.DAGRUN_LOGICAL_DATE)
+    assert type(alert.reference) in map(type, starts)
+
+
+def test_without_hours_there_is_no_alert():
+    assert late(0) is None
+
+
+@pytest.mark.parametrize(
+    ("connection", "callback"),
+    [("", "deadline.log_missed_deadline"), ("chat", "renderjuice.RenderjuiceNotifier")],
+)
+def test_the_callback_is_where_the_triggerer_finds_it(connection, callback):
+    assert late(9, connection).callback.path == f"renderjuice_provider.notifications.{callback}"
+
+
+async def test_a_late_run_is_logged_by_its_id(caplog):
+    context = {"dag_run": {"dag_id": "renderjuice_nightly", "dag_run_id": "r1"}, "deadline": {"deadline_time": "07:00"}}
+    with caplog.at_level(logging.WARNING):
+        await log_missed_deadline(context=context)
+    assert caplog.messages == ["Run r1 of renderjuice_nightly has missed its deadline (07:00)"]
+
+
+async def test_a_late_run_of_which_nothing_is_known_is_logged_all_the_same(caplog):
+    with caplog.at_level(logging.WARNING):
+        await log_missed_deadline()
+    assert caplog.messages == ["Run ? of ? has missed its deadline (?)"]
