@@ -50,5 +50,7 @@ with DAG(
         trigger_dag_id=SHOT_DAG,
         map_index_template="{{ task.conf['shot'] }}",
         poke_interval=POLL_INTERVAL,
+        weight_rule="absolute",
+        priority_weight=0,  # the tasks of shots that have started go first
     ).expand_kwargs(plan())
     shots >> report.override(**reported())()

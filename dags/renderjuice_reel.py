@@ -33,6 +33,9 @@ with DAG(
         shots = newest(triggering_asset_events[DELIVERED])
         for shot, delivered in shots.items():
             reel = join(delivered["destination"], "reel")
+            entries = read_json(join(reel, "reel.json")) or {}
+            if entries.get(shot, {}).get("version") == delivered["version"]:
+                continue  # a delivery may be announced twice
             with (
                 storage(delivered["movie"]).open("rb") as movie,
                 whole_file(folder(storage(reel)), f"{shot}.mp4") as path,
@@ -40,8 +43,7 @@ with DAG(
             ):
                 shutil.copyfileobj(movie, file)
             entry = {"version": delivered["version"], "frames": delivered["frames"], "run_id": run_id}
-            entries = (read_json(join(reel, "reel.json")) or {}) | {shot: entry}
-            put_json(reel, "reel.json", dict(sorted(entries.items())))
+            put_json(reel, "reel.json", dict(sorted((entries | {shot: entry}).items())))
         return {shot: delivered["version"] for shot, delivered in shots.items()}
 
     update()

@@ -23,17 +23,19 @@ PUBLISHED = Asset(name="renderjuice_shots", uri="renderjuice://shots")
 
 
 def announce(delivered: Mapping[str, Any], destination: str, context: Any) -> None:
-    """Make an event of the delivery; none where this version was delivered before.
+    """Make an event of the delivery; none where an earlier run has delivered this version.
 
-    Called in a task with the outlet `DELIVERED`. The event's `extra` has `shot`, `version`,
-    `frames` (a count), `movie` (its path) and `destination`.
+    A retry, or a clear, may announce the same again. Called in a task with the outlet `DELIVERED`.
+    The event's `extra` has `shot`, `version`, `frames` (a count), `movie` (its path) and
+    `destination`.
 
     Args:
         delivered: what `stages.delivery.deliver` returned.
         destination: of all deliveries.
         context: of the task.
     """
-    if not delivered["new"]:
+    # A try that died after it had delivered has announced nothing: only a success makes events.
+    if not delivered["new"] and context["ti"].try_number == 1:
         # When a task succeeds, Airflow makes an event of each of its outlets, announced or not.
         context["task"].outlets = []
         return

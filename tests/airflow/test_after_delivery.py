@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -83,6 +84,7 @@ def studio(tmp_path_factory):
     studio = LocalAirflow(home / "airflow", dags, environment)
     try:
         studio.start()
+        until(lambda: studio.api("GET", "/dags")["total_entries"] == 4, what="reading the DAGs")
         yield studio
     finally:
         studio.stop()
@@ -108,7 +110,7 @@ def test_a_dag_after_the_delivery_runs_for_just_the_shots_that_changed(studio, t
         except (FileNotFoundError, ValueError):
             return {}
 
-    until(lambda: studio.api("PATCH", "/dags/renderjuice_reel", json={"is_paused": False}), what="the reel")
+    studio.api("PATCH", "/dags/renderjuice_reel", json={"is_paused": False})
     deliver("juice", "v1")
     deliver("still", "v1")
     deliver("ice", "v1", new=False)
@@ -137,7 +139,10 @@ def test_a_dag_after_the_delivery_runs_for_just_the_shots_that_changed(studio, t
 @pytest.mark.parametrize("kind", ["chat", "log"])
 def test_a_run_that_is_not_over_in_time_is_reported_while_it_goes_on(studio, tmp_path, kind):
     dag_id, done = f"late_{kind}", tmp_path / "done"
-    run_id = studio.trigger(dag_id, {"until": str(done)})
+    now = datetime.now(UTC).isoformat()
+    studio.api("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
+    body = {"logical_date": now, "dag_run_id": f"{kind}_{now}", "conf": {"until": str(done)}}
+    run_id = studio.api("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"]
 
     def reported():
         if kind == "chat":

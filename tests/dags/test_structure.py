@@ -163,7 +163,9 @@ def test_what_is_begun_goes_before_what_is_not(dags):
 
     All shots would be uploaded before the first is rendered.
     """
-    assert {str(task.weight_rule) for task in dags["renderjuice_shot"].tasks} == {"upstream"}
+    shot, row = dags["renderjuice_shot"].tasks, dags["renderjuice_nightly"].get_task("shot")
+    assert {str(task.weight_rule) for task in shot} == {"upstream"}
+    assert (str(row.weight_rule), row.partial_kwargs["priority_weight"]) == ("absolute", 0)
 
 
 def test_the_report_always_runs_and_alone_decides_the_state_of_the_night(dags):

@@ -24,7 +24,11 @@ KEYS = hasattr(airflow.sdk, "PartitionedAtRuntime")
 def context():
     from airflow.sdk.execution_time.context import OutletEventAccessors
 
-    return {"task": SimpleNamespace(outlets=[DELIVERED]), "outlet_events": OutletEventAccessors()}
+    return {
+        "task": SimpleNamespace(outlets=[DELIVERED]),
+        "ti": SimpleNamespace(try_number=1),
+        "outlet_events": OutletEventAccessors(),
+    }
 
 
 def test_a_delivery_is_announced_with_its_version_and_movie(context):
@@ -50,6 +54,13 @@ def test_the_key_of_the_event_is_the_shot(context):
 def test_what_was_delivered_before_is_not_announced(context):
     announce(DELIVERY | {"new": False}, "/out", context)
     assert context["task"].outlets == []
+
+
+def test_what_a_try_has_delivered_before_it_died_is_announced_by_the_next(context):
+    context["ti"].try_number = 2
+    announce(DELIVERY | {"new": False}, "/out", context)
+    assert context["task"].outlets == [DELIVERED]
+    assert context["outlet_events"][DELIVERED].extra["shot"] == "juice"
 
 
 def test_no_key_of_a_signed_url_is_announced(context):
