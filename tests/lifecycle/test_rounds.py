@@ -306,6 +306,18 @@ def test_without_a_store_there_is_one_job_in_a_try(shot, tmp_path):
     assert ordered(task.farm) == [["1-6"], ["2"]]
 
 
+def test_a_process_that_is_resumed_a_second_time_goes_on_in_the_present_round(shot, tmp_path):
+    for cut in range(1, 120, 4):
+        task = RoundsTask(FramesFarm(tmp_path / str(cut), lost={(0, 2)}), deferred=True)
+        with suppress(Died):
+            task.run(shot, cut)
+        for wait in range(len(task.waits)):
+            assert task.resume(shot, wait).count.complete
+        assert task.run(shot).count.complete
+        assert ordered(task.farm) == [["1-6"], ["2"]]
+        assert [each.job_id for each in task.run(shot).done] == task.farm.renders
+
+
 # What an earlier run has left
 
 
@@ -353,13 +365,25 @@ def test_more_frames_of_the_same_order_are_ordered_into_the_same_folder(shot, tm
 
 
 def test_an_edited_order_stops_the_job_of_the_one_before(shot, tmp_path):
-    task = RoundsTask(FramesFarm(tmp_path, renders_for_ever=True))
+    farm = FramesFarm(tmp_path, renders_for_ever=True)
+    task = RoundsTask(farm)
     with pytest.raises(Died):
         task.run(shot, 40)
-    assert task.farm.paid()
+    assert farm.paid()
+    farm.renders_for_ever = False
+    edited = replace(shot, render_config=CONFIG | {"sampleCount": 4})
+    assert task.run(edited).count.complete
+    assert [farm.jobs[job_id]["status"] for job_id in farm.renders] == ["canceled", "completed"]
+    assert [each["job_id"] for each in json.loads((tmp_path / "jobs.json").read_text())] == farm.renders[1:]
+    assert [each.job_id for each in task.run(edited).done] == farm.renders
+
+
+def test_a_job_of_another_order_that_still_renders_for_this_folder_is_in_the_way(shot, tmp_path):
+    farm = FramesFarm(tmp_path)
+    died_while_rendering(shot, farm)
     with pytest.raises(RenderjuiceInputError, match="another order"):
-        task.run(replace(shot, render_config=CONFIG | {"sampleCount": 4}))
-    assert task.farm.paid() == []
+        RoundsTask(farm).run(replace(shot, render_config=CONFIG | {"sampleCount": 4}))
+    assert len(farm.renders) == 1
 
 
 @pytest.mark.parametrize("text", ["[{", "5", '[{"job_id"', "[5]"])
