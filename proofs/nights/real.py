@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -25,6 +26,7 @@ PATIENCE = 30 * 60
 
 def nights(planned: Sequence[Night], folder: Path, right: Pictures) -> Iterator[Outcome]:
     """Run the nights, and judge each by what shots have to show."""
+    sys.path.append(str(DAGS))  # the stages, with which pictures are compared
     with ExitStack() as cleanup:
         emulator = cleanup.enter_context(Emulator(speed=SPEED))
         variables = studio.environment(emulator) | {
