@@ -173,18 +173,15 @@ class Rounds:
         record = self._round.record
         if record is None:
             return
-        why = ""
         if record.round >= self._rounds:
-            pass
+            why = ""
         elif self._operations.now().timestamp() >= record.deadline:
             why = ", and its time is up (timeout)"
-        elif self._round.done:
+        else:
             content = yield from RunInThread(partial(content_fingerprint, self._order.scene))
             if content in {record.content, None if record.slug else record.content} or record.content is None:
                 return
             why = ", and the scene has changed or is gone since"
-        else:
-            return
         raise (yield from self._incomplete(count, lacking, record.round, why))
 
     def _incomplete(

@@ -25,7 +25,7 @@ from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.lifecycle.one_round import shown
 from renderjuice_provider.lifecycle.record import Order
 from tests.support.farm import Died
-from tests.support.frames_farm import FramesFarm, RoundsTask
+from tests.support.frames_farm import ANALYSIS, FramesFarm, RoundsTask
 
 CONFIG = {"colorManagementPreset": "default", "frameRanges": ["1-6"]}
 GIVEN = "3c90c3cc-0d44-4b50-8888-000000000000"
@@ -240,6 +240,15 @@ def test_without_frame_ranges_frames_that_nobody_knows_are_refused(shot, tmp_pat
     assert task.farm.jobs == {}
 
 
+def test_without_frame_ranges_a_given_job_names_the_frames_of_a_folder_that_has_some(shot, tmp_path):
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "0002.png").write_bytes(b"whole")
+    farm = FramesFarm(tmp_path)
+    farm.jobs[GIVEN] = {"id": GIVEN, "status": "validated", "analysis": ANALYSIS}
+    found = RoundsTask(farm).run(replace(shot, job_id=GIVEN, render_config={"colorManagementPreset": "default"}))
+    assert (found.count.complete, ordered(farm)) == (True, [["1", "3-6"]])
+
+
 # What ends it
 
 
@@ -400,3 +409,49 @@ def test_frames_that_cannot_be_counted_are_refused(shot, tmp_path):
     with pytest.raises(RenderjuiceInputError, match="cannot be counted"):
         task.run(replace(shot, render_config=CONFIG | {"frameRanges": ["all"]}))
     assert task.farm.jobs == {}
+
+
+def test_a_job_that_a_dead_run_had_not_ordered_yet_is_used_and_nothing_is_uploaded_again(shot, tmp_path):
+    farm = FramesFarm(tmp_path)
+    cut = 0
+    while not farm.jobs or not (tmp_path / "jobs.json").exists():
+        cut += 1
+        with pytest.raises(Died):
+            RoundsTask(farm, run_id="the night before").run(shot, cut, after=True)
+    assert farm.renders == []
+    uploads, jobs = farm.uploads, len(farm.jobs)
+    assert RoundsTask(farm).run(shot).count.complete
+    assert (farm.uploads, len(farm.jobs), len(farm.renders)) == (uploads, jobs, 1)
+
+
+@pytest.mark.parametrize("gone", ["the job", "its outputs"])
+def test_what_a_job_has_left_and_renderjuice_has_deleted_is_rendered_again(shot, tmp_path, gone):
+    farm = FramesFarm(tmp_path)
+    RoundsTask(farm).run(shot)
+    (tmp_path / "frames" / "0004.png").unlink()
+    if gone == "the job":
+        del farm.jobs[farm.renders[0]]
+    else:
+        farm.jobs[farm.renders[0]]["output"] = {"isDeletedForClient": True}
+        farm.lost |= {(0, frame) for frame in FRAMES}
+    task = RoundsTask(farm)
+    assert task.run(shot).count.complete
+    assert farm.jobs[farm.renders[1]]["requestedConfig"]["frameRanges"] == ["4"]
+    assert any(word in line for line in task.log.lines for word in ("unknown to this connection", "has left nothing"))
+
+
+def test_a_wait_that_was_lost_stops_the_job_of_the_round_that_waits(shot, tmp_path):
+    task = RoundsTask(FramesFarm(tmp_path, renders_for_ever=True), deferred=True)
+    with pytest.raises(Died):
+        task.run(shot, 40)
+    job_id = task.stored["job_id"]
+    task.farm.renders_for_ever = False
+    with pytest.raises(RenderjuiceJobOverError, match="its trigger did not answer in time"):
+        task.lose(shot, job_id)
+    assert task.farm.paid() == []
+
+
+def test_a_wait_that_was_lost_after_its_job_was_over_ends_nothing(shot, tmp_path):
+    task = RoundsTask(FramesFarm(tmp_path), deferred=True)
+    task.run(shot)
+    assert task.lose(shot, task.farm.renders[0]).count.complete

@@ -144,6 +144,11 @@ class RoundsTask:
         self._cut = (0, False)
         return self._walk(order, lambda rounds: rounds.resumed(*self.waits[wait]))
 
+    def lose(self, order: Order, job_id: str) -> Finished:
+        """A process after Airflow itself has ended the wait for a job."""
+        self._cut = (0, False)
+        return self._walk(order, lambda rounds: rounds.lost(job_id))
+
     def process(self, order: Order) -> Rounds:
         """A new process of the task."""
         past = Past(self.stored, self.is_kept, self.max_tries)
