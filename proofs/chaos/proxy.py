@@ -47,7 +47,7 @@ class Proxy:
         self._http.close()
 
     def add(self, request: str, death: Death) -> None:
-        """The process that sends the next request that this pattern matches dies; such as `POST .*`."""
+        """The process that sends the next request that matches, such as `POST .*`, dies."""
         self._deaths.append((re.compile(request), death))
 
     def left(self) -> list[str]:
