@@ -1,7 +1,7 @@
 """A night of the example DAGs, in which workers die and people get in the way.
 
 The nightly starts a run for each shot. In the end there is one run for each, every shot is
-delivered and paid once, and who wanted a shot that another run has was told so.
+delivered and paid once, and the run that wanted a shot that another run has says so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A proxy before the API that tasks speak to: workers die at requests that it is told of."""
+"""A proxy before the API that tasks speak to: workers die at requests of a given form."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Proxy:
         self._http.close()
 
     def add(self, request: str, death: Death) -> None:
-        """Whoever sends the next request that this pattern matches, such as `POST .*`, dies."""
+        """The process that sends the next request that matches, such as `POST .*`, dies."""
         self._deaths.append((re.compile(request), death))
 
     def left(self) -> list[str]:
@@ -97,7 +97,7 @@ class Proxy:
             def answer(self) -> None:
                 try:
                     serve(self)
-                except (httpx.HTTPError, OSError):  # whoever asks finds nobody there, and asks again
+                except (httpx.HTTPError, OSError):  # the worker finds nobody there, and asks again
                     self.close_connection = True
 
             do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815

@@ -65,7 +65,7 @@ def test_requests_are_handed_on_and_answered(proxy, server):
 
 
 @pytest.mark.parametrize(("death", "asked"), [("kill-before", []), ("kill-after", [("/runs/b", b"body", "worker")])])
-def test_whoever_sends_such_a_request_dies_once(proxy, server, death, asked):
+def test_the_process_that_sends_such_a_request_dies_once(proxy, server, death, asked):
     proxy.add("POST /runs/b", death)
 
     assert ask(proxy, "/runs/a").returncode == 0
