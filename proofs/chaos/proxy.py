@@ -17,6 +17,13 @@ Death = Literal["kill-before", "kill-after"]
 _NOT_HANDED_ON = {"connection", "content-length", "content-encoding", "host", "transfer-encoding", "date", "server"}
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: connections end with the workers that had them."""
+
+
 class Proxy:
     """Hands requests on to `target`. A context manager.
 
@@ -32,7 +39,7 @@ class Proxy:
         self._deaths: list[tuple[re.Pattern[str], Death]] = []
         self._lock = threading.Lock()
         self._http = httpx.Client(timeout=120, limits=httpx.Limits(max_connections=None))
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, name="proxy")
 
