@@ -43,15 +43,15 @@ def log(tmp_path: Path) -> Path:
     return path
 
 
-def test_rounds_of_the_scheduler_are_read_from_its_log(log):
+def test_rounds_of_the_scheduler_are_read_from_its_log(log: Path) -> None:
     assert scheduler_rounds(log) == [0.8125, 25.301]
 
 
-def test_a_task_that_is_taken_for_dead_is_found_once(log):
+def test_a_task_that_is_taken_for_dead_is_found_once(log: Path) -> None:
     assert [line.split()[1] for line in tasks_taken_for_dead(log)] == ["Detected", "Executor"]
 
 
-def test_a_night_in_which_all_went_well_has_no_problems():
+def test_a_night_in_which_all_went_well_has_no_problems() -> None:
     assert WELL.problems(2) == []
 
 
@@ -65,12 +65,12 @@ def test_a_night_in_which_all_went_well_has_no_problems():
         (replace(WELL, dead=["a line"]), "1 tasks were taken for dead: a line"),
     ],
 )
-def test_each_thing_that_is_wrong_is_a_problem(found, problem):
+def test_each_thing_that_is_wrong_is_a_problem(found: Outcome, problem: str) -> None:
     (text,) = found.problems(2)
     assert problem in text
 
 
-def test_the_times_of_a_task_are_shown(capsys):
+def test_the_times_of_a_task_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     WELL.show_times()
     assert capsys.readouterr().out.splitlines()[1].split() == ["shot.render", "2", "3.0", "1.0", "2.0", "4"]
 
@@ -101,7 +101,7 @@ def slow() -> Iterator[str]:
 
 
 @pytest.mark.slow
-def test_the_longest_wait_for_an_answer_is_kept(slow):
+def test_the_longest_wait_for_an_answer_is_kept(slow: str) -> None:
     with Asking(slow) as asking:
         deadline = time.monotonic() + 20
         while asking.asked < 2 and time.monotonic() < deadline:
@@ -109,7 +109,7 @@ def test_the_longest_wait_for_an_answer_is_kept(slow):
     assert 0.6 <= asking.longest < 10
 
 
-def test_the_old_nightly_comes_from_the_history_where_there_is_one(tmp_path):
+def test_the_old_nightly_comes_from_the_history_where_there_is_one(tmp_path: Path) -> None:
     there = subprocess.run(["git", "cat-file", "-e", before.OLD], cwd=before.ROOT, capture_output=True, check=False)
     if there.returncode:
         assert before.old_dags(tmp_path) is None

@@ -33,6 +33,8 @@ MAY_IMPORT = {
     "triggers": BELOW,
     "links": BELOW,
     "notifications": {"api"},
+    "_retry_decision": {"api"},
+    "retry_policy": {"_retry_decision"},
     "xcom_keys": set(),
     "_operator_arguments": set(),
     "_arguments": {"api"},

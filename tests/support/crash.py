@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -20,13 +22,13 @@ class Crash:
         self.at, self.after, self.calls = 0, False, 0
         send, send_async = httpx.Client.send, httpx.AsyncClient.send
 
-        def crashing(client, *args, **kwargs):
+        def crashing(client: Any, *args: Any, **kwargs: Any) -> Any:
             self._before()
             response = send(client, *args, **kwargs)
             self._after()
             return response
 
-        async def crashing_async(client, *args, **kwargs):
+        async def crashing_async(client: Any, *args: Any, **kwargs: Any) -> Any:
             self._before()
             response = await send_async(client, *args, **kwargs)
             self._after()

@@ -10,9 +10,10 @@ from typing import Any
 
 from renderjuice_provider.api._flow import Call, FetchFile, Gather, Pause, PutFile, Received, Response, RunInThread
 from renderjuice_provider.frames import ordered_frames
+from renderjuice_provider.lifecycle.course import Past
 from renderjuice_provider.lifecycle.job_poller import JobPoller, watch
 from renderjuice_provider.lifecycle.record import Order
-from renderjuice_provider.lifecycle.rounds import Finished, Past, Rounds
+from renderjuice_provider.lifecycle.rounds import Finished, Rounds
 from renderjuice_provider.lifecycle.steps import Found, Save, WaitFor
 from renderjuice_provider.operators._frame_folder import FilesOfFrames
 from tests.support.farm import Died, Farm, Log
