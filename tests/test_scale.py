@@ -120,7 +120,7 @@ def test_the_old_nightly_comes_from_the_history_where_there_is_one(tmp_path: Pat
     assert (dags / "stages" / "tasks.py").exists()
 
 
-def test_where_there_is_no_history_that_is_no_error(tmp_path, monkeypatch):
+def test_where_there_is_no_history_that_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(before, "ROOT", tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert before.old_dags(tmp_path / "old") is None

@@ -36,7 +36,8 @@ class AirflowApi:
     def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         """Ask Airflow for anything, as the user.
 
-        An answer that does not come is asked for again, for `PATIENCE`.
+        An answer that does not come is asked for again, for `PATIENCE`, and so is a GET that meets an
+        error of the server.
 
         A POST whose answer was lost may have been carried out: if it makes something of a given
         name, let a 409 be a success.
@@ -51,11 +52,15 @@ class AirflowApi:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                return self._http.request(method, path, **arguments)
+                response = self._http.request(method, path, **arguments)
             except httpx.TransportError:  # a busy machine may take longer than any time-out that is not an hour
                 if time.monotonic() > deadline:
                     raise
-                time.sleep(0.5)
+            else:
+                waited_in_vain = method == "GET" and response.is_server_error  # for SQLite, or a connection to it
+                if not waited_in_vain or time.monotonic() > deadline:
+                    return response
+            time.sleep(0.5)
 
     def make(self, path: str, content: Mapping[str, Any]) -> None:
         """Make something that has a name of its own, such as a connection or a pool.
