@@ -60,3 +60,11 @@ def task_defaults() -> dict[str, Any]:
         return defaults | {"retries": 0}
     # Where Airflow cannot reschedule, each wait is a retry: four make about an hour.
     return defaults | {"retries": 4, "retry_delay": timedelta(minutes=1), "retry_policy": RenderjuiceRetryPolicy()}
+
+
+def round_defaults() -> dict[str, Any]:
+    """For the task `render`: before Airflow 3.3, a round of its rendering is a try.
+
+    A retry then orders only the frames that are still missing: the folder knows its jobs.
+    """
+    return {"retries": 2} if task_defaults()["retries"] == 0 else {}

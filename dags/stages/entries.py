@@ -119,7 +119,7 @@ def present_entry(
             gone = {"state": "delivered", "reason": None, "task": None} if entry["state"] == "failed" else {}
             return {name: value for name, value in (dict(entry) | gone).items() if value is not None}
         if state is None or (state == "failed" and entry["state"] != "delivered"):
-            return dict(entry)
+            return _with_all_jobs(entry, order)
     else:
         entry = about(order, run_id)
     wrong = ", ".join(tasks(run_id))
@@ -129,4 +129,12 @@ def present_entry(
         None: "it was not started; see the log of its row",
     }.get(state, f"its run {run_id} is not over yet")
     facts = render_facts(order, run_id) if not entry.get("spent") else {}
-    return {**entry, **facts, "state": "failed", "reason": reason, "task": wrong.partition(",")[0]}
+    now = _with_all_jobs({**entry, **facts}, order)
+    return now | {"state": "failed", "reason": reason, "task": wrong.partition(",")[0]}
+
+
+def _with_all_jobs(entry: Mapping[str, Any], order: Mapping[str, Any]) -> dict[str, Any]:
+    """With the jobs that layers ordered after another layer had failed and left the entry."""
+    spent = entry.get("spent", {})
+    facts = render_facts(order, entry["run_id"], [{"jobs": spent}])
+    return {**entry, **facts} if facts["spent"].keys() - spent.keys() else dict(entry)

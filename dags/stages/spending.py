@@ -44,9 +44,11 @@ def _with_costs(entry: Mapping[str, Any], outcomes: Mapping[str, Mapping[str, An
     found["render_seconds"] = total(found.get("spent", {}))
     if running := [job_id for job_id, outcome in outcomes.items() if outcome["running"]]:
         found["still_rendering"] = running
-    own = [outcome for job_id, outcome in outcomes.items() if job_id in entry.get("spent", {})]
-    if entry["state"] == "failed":
-        found["reason"] = _reason(entry.get("reason") or "", own)
+    own = {job_id: outcome for job_id, outcome in outcomes.items() if job_id in entry.get("spent", {})}
+    reason = entry.get("reason") or ""
+    # A reason that names a job is the render's own. What earlier rounds met is no part of it.
+    if entry["state"] == "failed" and not any(job_id in reason for job_id in own):
+        found["reason"] = _reason(reason, list(own.values()))
     return found
 
 

@@ -111,7 +111,7 @@ def short_of_shot(entry: Mapping[str, Any]) -> str:
         facts += [f"{rounds} rounds" if rounds != 1 else "1 round"] if rounds is not None else []
         facts += ["not complete"] if entry.get("missing") else []
     else:
-        facts = [f"{state}: {_clip(_line(entry | {'still_rendering': ()}), _LONGEST_NOTE)}"]
+        facts = [f"{state}: {_clip(_line({**entry, 'still_rendering': ()}), _LONGEST_NOTE)}"]
     spent = entry.get("spent") or {}
     facts += [f"{_sum(spent):,.0f} s"] if any(seconds is not None for seconds in spent.values()) else []
     unknown = sum(seconds is None for seconds in spent.values())

@@ -48,7 +48,7 @@ def _entry(destination: Path, rnd: random.Random, number: int, shots: int, *, no
     shot = f"{sequence}_{10 * (number + 1):04}_{NAMES[number % len(NAMES)]}"
     layers = ["sky", "base", "over"][: 1 + number % 3]
     frames = rnd.choice((24, 48, 120, 250))
-    entry = {
+    entry: dict[str, Any] = {
         "shot": shot,
         "show": "citrus",
         "sequence": sequence,

@@ -17,15 +17,14 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
 
 from proofs.nights import real, table
-from proofs.nights.night import Outcome, run, start
-from proofs.nights.studio import Night, plan
+from proofs.nights.night import Outcome, right, run, start
+from proofs.nights.studio import MISHAPS, plan
 from tools.tracker import LocalTracker
 
 NIGHTS, REAL_NIGHTS, SHOTS = 50, 3, 20
@@ -37,12 +36,14 @@ def main() -> None:
     parser.add_argument("--nights", type=int, help=f"{NIGHTS} by default, {REAL_NIGHTS} with --real")
     parser.add_argument("--shots", type=int, default=SHOTS, help="of a night (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: %(default)s)")
+    parser.add_argument("--mishaps", default=MISHAPS, help="of the emulator (default: %(default)s)")
     parser.add_argument("--real", action="store_true", help="through renderjuice_nightly and a real scheduler")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = Path(mkdtemp(prefix="renderjuice-nights-"))
     nights = [
-        plan(number + 1, options.shots) for number in range(options.nights or (NIGHTS, REAL_NIGHTS)[options.real])
+        plan(number + 1, options.shots, options.mishaps)
+        for number in range(options.nights or (NIGHTS, REAL_NIGHTS)[options.real])
     ]
     outcomes: list[Outcome] = []
     began = time.monotonic()
@@ -51,9 +52,10 @@ def main() -> None:
         cleanup.callback(tracker.program.stop)
         os.environ["AIRFLOW_CONN_PRODUCTION_TRACKER"] = json.dumps({"conn_type": "http", "host": tracker.url})
         print(table.head(), flush=True)
-        for outcome in (
-            real.nights(nights, folder) if options.real else in_processes(nights, folder, cleanup, options.workers)
-        ):
+        pool = processes(1 if options.real else min(options.workers, len(nights)), folder)
+        cleanup.callback(pool.shutdown, cancel_futures=True)
+        by_airflow = options.real and real.nights(nights, folder, pool.submit(right).result())
+        for outcome in by_airflow or pool.map(run, nights):
             outcomes.append(outcome)
             print(table.line(outcome), flush=True)
     print(table.total(outcomes, time.monotonic() - began), flush=True)
@@ -62,13 +64,11 @@ def main() -> None:
     shutil.rmtree(folder)
 
 
-def in_processes(nights: Sequence[Night], folder: Path, cleanup: ExitStack, workers: int) -> Iterator[Outcome]:
-    """Run the nights side by side, each process an Airflow and an emulator of its own."""
+def processes(number: int, folder: Path) -> ProcessPoolExecutor:
+    """Processes that walk nights, each with an emulator of its own."""
     # A fresh interpreter each: Airflow reads its settings when it is imported.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(nights)), context, initializer=start, initargs=(folder,))
-    cleanup.callback(pool.shutdown, cancel_futures=True)
-    return pool.map(run, nights)
+    return ProcessPoolExecutor(number, context, initializer=start, initargs=(folder,))
 
 
 if __name__ == "__main__":

@@ -53,6 +53,9 @@ class Studio:
 
     Args:
         folder: for everything.
+
+    Attributes:
+        right: what shots have to show.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -63,8 +66,8 @@ class Studio:
         self._folder = folder
         self._emulator = Emulator(speed=SPEED)
         self._emulator.start()
-        walk.prepare(studio.environment(self._emulator))
-        self._right = pictures.references(self._run(pictures.REFERENCES))
+        walk.prepare(folder / "airflow", studio.environment(self._emulator))
+        self.right = pictures.references(self._run(pictures.REFERENCES))
 
     def night(self, night: Night) -> Outcome:
         """Run a night, and once again, which has to change nothing; and judge it."""
@@ -74,7 +77,7 @@ class Studio:
         first = self._run(night)
         renders = self._emulator.ledger.renders_started()
         entries = self._run(night)
-        outcome = judge(night, self._emulator, entries, self._right, began)
+        outcome = judge(night, self._emulator, entries, self.right, began)
         if more := self._emulator.ledger.renders_started() - renders:
             outcome.complaints.append(f"a second run of the night started {more} renders")
         outcome.complaints.extend(evidence.differences(first, entries))
@@ -97,6 +100,11 @@ def start(folder: Path) -> None:
     """Make the studio of this process, in a folder of its own below `folder`."""
     global _studio  # noqa: PLW0603 - a pool of processes hands nothing else from its start to its work
     _studio = Studio(folder / str(os.getpid()))
+
+
+def right() -> Pictures:
+    """`Studio.right`, of the studio of this process."""
+    return _studio.right
 
 
 def run(night: Night) -> Outcome:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from proofs.nights import pictures, studio
+from proofs.nights import studio
 from proofs.nights.evidence import Entries
 from proofs.nights.night import Outcome, judge
+from proofs.nights.pictures import Pictures
 from proofs.nights.studio import DAG, DAGS, Night
 from renderjuice_emulator.testing import Emulator
 from tools.airflow_api import STATES_AT_END
@@ -22,8 +24,9 @@ PATIENCE = 30 * 60
 """Seconds for a night: far more than it takes."""
 
 
-def nights(planned: Sequence[Night], folder: Path) -> Iterator[Outcome]:
-    """Run the nights, and judge each."""
+def nights(planned: Sequence[Night], folder: Path, right: Pictures) -> Iterator[Outcome]:
+    """Run the nights, and judge each by what shots have to show."""
+    sys.path.append(str(DAGS))  # the stages, with which pictures are compared
     with ExitStack() as cleanup:
         emulator = cleanup.enter_context(Emulator(speed=SPEED))
         variables = studio.environment(emulator) | {
@@ -33,17 +36,16 @@ def nights(planned: Sequence[Night], folder: Path) -> Iterator[Outcome]:
         airflow = LocalAirflow(folder / "airflow", DAGS, variables)
         cleanup.callback(airflow.stop)
         airflow.start()
-        right = pictures.references(_run(airflow, emulator, pictures.REFERENCES, folder, ""))
         for night in planned:
             began = time.monotonic()
-            entries = _run(airflow, emulator, night, folder, night.mishaps)
+            entries = _run(airflow, emulator, night, folder)
             yield judge(night, emulator, entries, right, began)
 
 
-def _run(airflow: LocalAirflow, emulator: Emulator, night: Night, parent: Path, mishaps: str) -> Entries:
+def _run(airflow: LocalAirflow, emulator: Emulator, night: Night, parent: Path) -> Entries:
     """One run of the nightly DAG to its end; the entries of its summary."""
     emulator.reset()
-    emulator.switches.mishaps = mishaps
+    emulator.switches.mishaps = night.mishaps
     folder = parent / night.date
     shot_list = studio.write(night, folder / "scenes", seconds_per_frame=SECONDS_PER_FRAME)
     run_id = airflow.trigger(DAG, studio.params(shot_list, night))

@@ -13,7 +13,7 @@ from renderjuice_emulator.testing import Emulator, write_scene
 
 DAGS = Path(__file__).parents[2] / "dags"
 DAG, SHOT_DAG = "renderjuice_nightly", "renderjuice_shot"
-MISHAPS = "drop=5% damage=1% fail=3% seed={seed}"
+MISHAPS = "drop=5% damage=1% fail=3%"
 SIZE = (32, 18)
 FEWEST, MOST = 8, 24
 """Frames of a shot."""
@@ -37,10 +37,12 @@ class Shot:
 
 @dataclass(frozen=True)
 class Night:
-    """One night: its number, counted from 1, is its luck."""
+    """One night: its number, counted from 1, is the seed of its luck."""
 
     number: int
     shots: tuple[Shot, ...]
+    shares: str = MISHAPS
+    """Of the emulator's mishaps."""
 
     @property
     def date(self) -> str:
@@ -50,10 +52,10 @@ class Night:
     @property
     def mishaps(self) -> str:
         """For the emulator."""
-        return MISHAPS.format(seed=self.number)
+        return f"{self.shares} seed={self.number}"
 
 
-def plan(number: int, shots: int) -> Night:
+def plan(number: int, shots: int, shares: str = MISHAPS) -> Night:
     """The same shots each time."""
     chance = Random(number)
     return Night(
@@ -66,6 +68,7 @@ def plan(number: int, shots: int) -> Night:
             )
             for shot in range(1, shots + 1)
         ),
+        shares,
     )
 
 

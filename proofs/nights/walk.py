@@ -9,8 +9,10 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -109,11 +111,9 @@ class _Run:
         return returned
 
 
-def prepare(environment: Mapping[str, str]) -> None:
-    """Make the tasks ready; before Airflow is imported."""
-    import sys
-
-    os.environ |= environment
+def prepare(home: Path, environment: Mapping[str, str]) -> None:
+    """Make the tasks ready; before Airflow is imported, which writes its settings into `home`."""
+    os.environ |= {"AIRFLOW_HOME": str(home), **environment}
     sys.path.append(str(DAGS))
     from stages import contact_sheet
 
@@ -123,6 +123,7 @@ def prepare(environment: Mapping[str, str]) -> None:
 def walk_night(params: Mapping[str, Any]) -> None:
     """Plan a night, make each of its shots, report."""
     from stages import night
+    from stages.compat import AirflowFailException
 
     states: dict[str, str] = {}
     nightly = _Run(DAG, f"night of {params['date']}", params, states)
@@ -136,8 +137,8 @@ def walk_night(params: Mapping[str, Any]) -> None:
             states[run_id] = "failed"
     try:
         nightly.call(night.report)
-    except _FailedError:
-        if "failed" not in states.values():  # else it is red because a shot failed
+    except _FailedError as error:
+        if not isinstance(error.__cause__, AirflowFailException):  # else it is red because a shot failed
             raise
 
 

@@ -112,7 +112,7 @@ def download(
     job_id: str,
     destination: Folder,
     *,
-    is_there: Callable[[PlannedFile], bool] = lambda _: False,
+    is_there: Callable[[PlannedFile], bool] | None = None,
 ) -> Flow[DownloadReport]:
     """Fetch the outputs of a job that is over, each to its own place below `destination`.
 
@@ -120,7 +120,8 @@ def download(
         operations: of the client that performs this.
         job_id: the job.
         destination: where its files go.
-        is_there: whether an output need not be fetched. The report is about the others.
+        is_there: whether an output need not be fetched; None to fetch all. The report is about what
+            was fetched.
 
     Raises:
         RenderjuiceTransferError: when the job is not over, its outputs were deleted, or a file did
@@ -129,9 +130,10 @@ def download(
     job = yield from operations.get_job(job_id)
     # With 100,000 outputs this takes a second, so it is a step, done in a thread.
     wanted, urls = yield from _planned((yield from _outputs(operations, job)))
-    left: Sequence[int] = yield from RunInThread(
-        lambda: [number for number, planned in enumerate(wanted) if not is_there(planned)]
-    )
+    left: Sequence[int] = range(len(wanted))
+    if is_there is not None:
+        left = yield from RunInThread(partial(_not_there, wanted, is_there))
+    fetched = left
     renewals = 0
     arrived: dict[int, DownloadedFile] = {}
     while left:
@@ -149,9 +151,11 @@ def download(
                 )
             _, urls = yield from _planned((yield from operations.get_downloads(job_id)))
         left = missing
-    return (
-        yield from RunInThread(lambda: DownloadReport(job_id, tuple(arrived[number] for number in sorted(arrived))))
-    )
+    return (yield from RunInThread(lambda: DownloadReport(job_id, tuple(arrived[number] for number in fetched))))
+
+
+def _not_there(wanted: Sequence[PlannedFile], is_there: Callable[[PlannedFile], bool]) -> list[int]:
+    return [number for number, planned in enumerate(wanted) if not is_there(planned)]
 
 
 def _planned(downloads: Downloads) -> Flow[tuple[Sequence[PlannedFile], dict[str, str]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -48,6 +48,10 @@ class FrameFolder(Protocol):
 
     def note(self, job: OrderedJob) -> bool:
         """Add a job. False when it was there already."""
+        ...
+
+    def forget(self, job_ids: Collection[str]) -> None:
+        """Remove jobs that have brought nothing into this folder, and never will."""
         ...
 
     def is_there(self, planned: PlannedFile) -> bool:

@@ -92,6 +92,7 @@ class Round:
             with suppress(RenderjuiceNotFoundError):
                 job = yield from self._operations.cancel_job(record.job_id)
                 self._log.info("Job %s of an earlier try is not wanted any more; it is %s", job.id, job.status)
+            self._salvage.stopped.add(record.job_id)
             self.done = (*self.done, DoneRound(job_id=record.job_id))
         self.record = None
 

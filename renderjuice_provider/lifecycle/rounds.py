@@ -115,15 +115,25 @@ class Rounds:
 
     def resumed(self, outcome: Outcome, waited_for: Mapping[str, Any] | None = None) -> Flow[Finished]:
         """Go on after a wait in another process: see `Course.resumed`."""
-        yield from self._recover(waited_for["job_id"] if waited_for else outcome.job_id)
+        job_id = waited_for["job_id"] if waited_for else outcome.job_id
+        if self._is_past(job_id):
+            return (yield from self.run())
+        yield from self._recover(job_id)
         yield from self._round.resumed(outcome, waited_for)
         return (yield from self._go_on())
 
     def lost(self, job_id: str) -> Flow[Finished]:
         """The wait of another process was lost, and its time is over."""
+        if self._is_past(job_id):
+            return (yield from self.run())
         yield from self._recover(job_id)
         yield from self._round.lost(job_id)
         return (yield from self._go_on())
+
+    def _is_past(self, job_id: str) -> bool:
+        """Whether a process that has died since has gone on already after the wait for this job."""
+        record = self._round.record
+        return record is not None and (record.over or record.job_id != job_id)
 
     def _recover(self, job_id: str) -> Flow[None]:
         """Begin again the round of a job that is waited for, where Airflow keeps no record."""
@@ -163,18 +173,15 @@ class Rounds:
         record = self._round.record
         if record is None:
             return
-        why = ""
         if record.round >= self._rounds:
-            pass
+            why = ""
         elif self._operations.now().timestamp() >= record.deadline:
             why = ", and its time is up (timeout)"
-        elif self._round.done:
+        else:
             content = yield from RunInThread(partial(content_fingerprint, self._order.scene))
             if content in {record.content, None if record.slug else record.content} or record.content is None:
                 return
             why = ", and the scene has changed or is gone since"
-        else:
-            return
         raise (yield from self._incomplete(count, lacking, record.round, why))
 
     def _incomplete(
@@ -208,6 +215,8 @@ class Rounds:
     def _finish(self, count: FrameCount) -> Flow[Finished]:
         if count.gaps:
             self._log.warning("Not all of the compositor's outputs are there: %s", count)
+        if count.complete:
+            self._log.info("All frames are there and whole, in %s", self._salvage.where)
         if count.complete is None:
             self._log.warning("Whether all frames are there is not known: neither the order nor the scene names them.")
         manifest = yield from self._salvage.write_manifest(self._round.last_job, count)

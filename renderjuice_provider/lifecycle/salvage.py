@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from renderjuice_provider.api.errors import (
     RenderjuiceTransferError,
     RetryEffect,
 )
-from renderjuice_provider.api.models import Job, JobStatus
+from renderjuice_provider.api.models import RENDER_STARTED, Job, JobStatus
 from renderjuice_provider.frames import FrameCount, ordered_frames
 from renderjuice_provider.lifecycle.frame_folder import FrameFolder, OrderedJob
 from renderjuice_provider.lifecycle.order import frame_ranges
@@ -41,6 +41,7 @@ class Salvage:
         requested: frame ranges of the scene, where the order names none and a job has said which.
         analysis: of the scene, of the job that was read last; None while there was none.
         noted: what each job of the folder was ordered, by its id, oldest first.
+        stopped: jobs of another order that were cancelled a moment ago, and may not be over yet.
     """
 
     def __init__(self, order: Order, folder: FrameFolder, operations: Operations, log: Any) -> None:
@@ -48,6 +49,7 @@ class Salvage:
         self.requested: list[str] | None = None
         self.analysis: Any = None
         self.noted: dict[str, dict[str, Any]] = {}
+        self.stopped: set[str] = set()
         self._folder = folder
         self._operations = operations
         self._log = log
@@ -66,7 +68,7 @@ class Salvage:
         Returns:
             The jobs that are not over.
         """
-        noted = yield from self._on_disk(self._jobs)
+        noted = yield from self._jobs()
         running = []
         for each in reversed(noted):
             job = None if each.job_id in self._fetched else (yield from self.read(each.job_id))
@@ -144,21 +146,37 @@ class Salvage:
 
         return (yield from RunInThread(performed))
 
-    def _jobs(self) -> list[OrderedJob]:
-        noted = self._folder.jobs()
-        wanted = pixels_of(self.order.config)
-        for each in noted:
-            found = pixels_of(each.render_config)
-            differ = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
-            scene = scene_hash(self.order)
-            differ += ["the scene"] if each.scene and scene and each.scene != scene else []
-            if differ:
-                raise RenderjuiceInputError(
-                    f"{self.where} is for frames of another order (job {each.job_id}, which differs in: "
-                    f"{', '.join(differ)}). Give this one a destination of its own, or remove that folder."
-                )
+    def _jobs(self) -> Flow[list[OrderedJob]]:
+        """The folder's jobs. Those of another order are forgotten, if nothing of theirs is there.
+
+        Raises:
+            RenderjuiceInputError: if it is, or if one of them may bring it yet.
+        """
+        noted = yield from self._on_disk(self._folder.jobs)
+        others = {job.job_id: differs for job in noted if (differs := self._differences(job))}
+        if others:
+            yield from self._check_that_nothing_is_there(others)
+            yield from self._on_disk(partial(self._folder.forget, others))
+            noted = [job for job in noted if job.job_id not in others]
         self.noted = {each.job_id: each.render_config for each in noted}
         return noted
+
+    def _check_that_nothing_is_there(self, others: Mapping[str, list[str]]) -> Flow[None]:
+        has_frames = yield from self._on_disk(self._folder.has_frames)
+        for job_id, differs in others.items():
+            job = None if has_frames or job_id in self.stopped else (yield from self.read(job_id))
+            if has_frames or (job is not None and job.status in RENDER_STARTED and not job.is_over):
+                raise RenderjuiceInputError(
+                    f"{self.where} is for frames of another order (job {job_id}, which differs in: "
+                    f"{', '.join(differs)}). Give this one a destination of its own, or remove that folder."
+                )
+
+    def _differences(self, noted: OrderedJob) -> list[str]:
+        """In what a job differs from the order, but for the frames."""
+        wanted, found = pixels_of(self.order.config), pixels_of(noted.render_config)
+        differs = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+        scene = scene_hash(self.order)
+        return [*differs, "the scene"] if noted.scene and scene and noted.scene != scene else differs
 
     def _fetch(self, job: Job) -> Flow[None]:
         folder = self._folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -82,10 +82,12 @@ class FilesOfFrames:
         noted = self.jobs()
         if job.job_id in {each.job_id for each in noted}:
             return False
-        content = [{name: value for name, value in asdict(each).items() if value is not None} for each in [*noted, job]]
-        with whole_file(self.target, JOBS) as path:
-            path.write_text(json.dumps(content, indent=2) + "\n")
+        self._write_jobs([*noted, job])
         return True
+
+    def forget(self, job_ids: Collection[str]) -> None:
+        """See `FrameFolder`."""
+        self._write_jobs([job for job in self.jobs() if job.job_id not in job_ids])
 
     def is_there(self, planned: PlannedFile) -> bool:
         """See `FrameFolder`."""
@@ -127,6 +129,11 @@ class FilesOfFrames:
         return write_manifest(self.target, self.where, report, count, found)
 
     # Files
+
+    def _write_jobs(self, jobs: Iterable[OrderedJob]) -> None:
+        content = [{name: value for name, value in asdict(job).items() if value is not None} for job in jobs]
+        with whole_file(self.target, JOBS) as path:
+            path.write_text(json.dumps(content, indent=2) + "\n")
 
     _listed: dict[str, _File] | None = None
 

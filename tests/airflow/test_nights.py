@@ -195,7 +195,7 @@ def test_a_failed_run_that_is_cleared_renders_what_is_missing_and_a_cleared_repo
     assert studio.ends(NIGHTLY, night) == "success"
     ice = studio.summary()["ice"]
     assert (ice["state"], ice["run_id"]) == ("delivered", run)
-    assert len(ice["spent"]) == 3  # two rounds that failed, and the one that did not
+    assert len(ice["spent"]) == 4  # three rounds that failed, and the one that did not
     assert None not in ice["spent"].values()
     assert Path(ice["movie"]).exists()
 

@@ -168,6 +168,15 @@ def test_what_is_begun_goes_before_what_is_not(dags):
     assert (str(row.weight_rule), row.partial_kwargs["priority_weight"]) == ("absolute", 0)
 
 
+def test_where_a_round_is_a_try_a_render_has_three_of_them(monkeypatch):
+    """Before Airflow 3.3, where nothing else is tried again."""
+    from stages.defaults import round_defaults, task_defaults
+
+    assert round_defaults() == ({} if task_defaults()["retries"] else {"retries": 2})
+    monkeypatch.setitem(sys.modules, "renderjuice_provider.retry_policy", None)
+    assert (task_defaults()["retries"], round_defaults()) == (0, {"retries": 2})
+
+
 def test_the_report_always_runs_and_alone_decides_the_state_of_the_night(dags):
     (leaf,) = dags["renderjuice_nightly"].leaves
     assert (leaf.task_id, leaf.trigger_rule.value) == ("report", "all_done")

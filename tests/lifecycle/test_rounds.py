@@ -25,7 +25,7 @@ from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.lifecycle.one_round import shown
 from renderjuice_provider.lifecycle.record import Order
 from tests.support.farm import Died
-from tests.support.frames_farm import FramesFarm, RoundsTask
+from tests.support.frames_farm import ANALYSIS, FramesFarm, RoundsTask
 
 CONFIG = {"colorManagementPreset": "default", "frameRanges": ["1-6"]}
 GIVEN = "3c90c3cc-0d44-4b50-8888-000000000000"
@@ -240,6 +240,15 @@ def test_without_frame_ranges_frames_that_nobody_knows_are_refused(shot, tmp_pat
     assert task.farm.jobs == {}
 
 
+def test_without_frame_ranges_a_given_job_names_the_frames_of_a_folder_that_has_some(shot, tmp_path):
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "0002.png").write_bytes(b"whole")
+    farm = FramesFarm(tmp_path)
+    farm.jobs[GIVEN] = {"id": GIVEN, "status": "validated", "analysis": ANALYSIS}
+    found = RoundsTask(farm).run(replace(shot, job_id=GIVEN, render_config={"colorManagementPreset": "default"}))
+    assert (found.count.complete, ordered(farm)) == (True, [["1", "3-6"]])
+
+
 # What ends it
 
 
@@ -306,6 +315,18 @@ def test_without_a_store_there_is_one_job_in_a_try(shot, tmp_path):
     assert ordered(task.farm) == [["1-6"], ["2"]]
 
 
+def test_a_process_that_is_resumed_a_second_time_goes_on_in_the_present_round(shot, tmp_path):
+    for cut in range(1, 120, 4):
+        task = RoundsTask(FramesFarm(tmp_path / str(cut), lost={(0, 2)}), deferred=True)
+        with suppress(Died):
+            task.run(shot, cut)
+        for wait in range(len(task.waits)):
+            assert task.resume(shot, wait).count.complete
+        assert task.run(shot).count.complete
+        assert ordered(task.farm) == [["1-6"], ["2"]]
+        assert [each.job_id for each in task.run(shot).done] == task.farm.renders
+
+
 # What an earlier run has left
 
 
@@ -353,13 +374,25 @@ def test_more_frames_of_the_same_order_are_ordered_into_the_same_folder(shot, tm
 
 
 def test_an_edited_order_stops_the_job_of_the_one_before(shot, tmp_path):
-    task = RoundsTask(FramesFarm(tmp_path, renders_for_ever=True))
+    farm = FramesFarm(tmp_path, renders_for_ever=True)
+    task = RoundsTask(farm)
     with pytest.raises(Died):
         task.run(shot, 40)
-    assert task.farm.paid()
+    assert farm.paid()
+    farm.renders_for_ever = False
+    edited = replace(shot, render_config=CONFIG | {"sampleCount": 4})
+    assert task.run(edited).count.complete
+    assert [farm.jobs[job_id]["status"] for job_id in farm.renders] == ["canceled", "completed"]
+    assert [each["job_id"] for each in json.loads((tmp_path / "jobs.json").read_text())] == farm.renders[1:]
+    assert [each.job_id for each in task.run(edited).done] == farm.renders
+
+
+def test_a_job_of_another_order_that_still_renders_for_this_folder_is_in_the_way(shot, tmp_path):
+    farm = FramesFarm(tmp_path)
+    died_while_rendering(shot, farm)
     with pytest.raises(RenderjuiceInputError, match="another order"):
-        task.run(replace(shot, render_config=CONFIG | {"sampleCount": 4}))
-    assert task.farm.paid() == []
+        RoundsTask(farm).run(replace(shot, render_config=CONFIG | {"sampleCount": 4}))
+    assert len(farm.renders) == 1
 
 
 @pytest.mark.parametrize("text", ["[{", "5", '[{"job_id"', "[5]"])
@@ -376,3 +409,49 @@ def test_frames_that_cannot_be_counted_are_refused(shot, tmp_path):
     with pytest.raises(RenderjuiceInputError, match="cannot be counted"):
         task.run(replace(shot, render_config=CONFIG | {"frameRanges": ["all"]}))
     assert task.farm.jobs == {}
+
+
+def test_a_job_that_a_dead_run_had_not_ordered_yet_is_used_and_nothing_is_uploaded_again(shot, tmp_path):
+    farm = FramesFarm(tmp_path)
+    cut = 0
+    while not farm.jobs or not (tmp_path / "jobs.json").exists():
+        cut += 1
+        with pytest.raises(Died):
+            RoundsTask(farm, run_id="the night before").run(shot, cut, after=True)
+    assert farm.renders == []
+    uploads, jobs = farm.uploads, len(farm.jobs)
+    assert RoundsTask(farm).run(shot).count.complete
+    assert (farm.uploads, len(farm.jobs), len(farm.renders)) == (uploads, jobs, 1)
+
+
+@pytest.mark.parametrize("gone", ["the job", "its outputs"])
+def test_what_a_job_has_left_and_renderjuice_has_deleted_is_rendered_again(shot, tmp_path, gone):
+    farm = FramesFarm(tmp_path)
+    RoundsTask(farm).run(shot)
+    (tmp_path / "frames" / "0004.png").unlink()
+    if gone == "the job":
+        del farm.jobs[farm.renders[0]]
+    else:
+        farm.jobs[farm.renders[0]]["output"] = {"isDeletedForClient": True}
+        farm.lost |= {(0, frame) for frame in FRAMES}
+    task = RoundsTask(farm)
+    assert task.run(shot).count.complete
+    assert farm.jobs[farm.renders[1]]["requestedConfig"]["frameRanges"] == ["4"]
+    assert any(word in line for line in task.log.lines for word in ("unknown to this connection", "has left nothing"))
+
+
+def test_a_wait_that_was_lost_stops_the_job_of_the_round_that_waits(shot, tmp_path):
+    task = RoundsTask(FramesFarm(tmp_path, renders_for_ever=True), deferred=True)
+    with pytest.raises(Died):
+        task.run(shot, 40)
+    job_id = task.stored["job_id"]
+    task.farm.renders_for_ever = False
+    with pytest.raises(RenderjuiceJobOverError, match="its trigger did not answer in time"):
+        task.lose(shot, job_id)
+    assert task.farm.paid() == []
+
+
+def test_a_wait_that_was_lost_after_its_job_was_over_ends_nothing(shot, tmp_path):
+    task = RoundsTask(FramesFarm(tmp_path), deferred=True)
+    task.run(shot)
+    assert task.lose(shot, task.farm.renders[0]).count.complete

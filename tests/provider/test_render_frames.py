@@ -353,7 +353,7 @@ def test_without_a_store_a_try_is_one_round_and_a_retry_orders_the_rest(
 @both_modes
 @needs_store
 def test_frames_go_to_any_object_store(emulator, runner, scene, losses, tmp_path, deferrable):
-    losses.lost = {1: {2}}
+    losses.lost, losses.empty = {1: {2}}, {1: {3}, 2: {3}}
     attach("memory", fs=fsspec.filesystem("memory"))
     out = f"memory://{tmp_path.name}-{deferrable}/out"
     seen: list[Path] = []
@@ -364,12 +364,23 @@ def test_frames_go_to_any_object_store(emulator, runner, scene, losses, tmp_path
 
     found = runner.run(render(scene, out, deferrable=deferrable, is_whole=is_whole))
     assert (found["complete"], found["destination"], found["manifest"]) == (True, out, f"{out}/manifest.json")
-    assert ordered(emulator) == [["1-3"], ["2"]]
+    assert ordered(emulator) == [["1-3"], ["2-3"], ["3"]]
     assert {path.name for path in seen} == {"0001.png", "0002.png", "0003.png"}
     manifest = json.loads(ObjectStoragePath(f"{out}/manifest.json").read_text())
     assert [file["place"] for file in manifest["files"]] == [f"frames/000{frame}.png" for frame in (1, 2, 3)]
     runner.store.values.clear()
     assert runner.run(render(scene, out, deferrable=deferrable))["jobs"] == {}
+    ObjectStoragePath(f"{out}/frames/0002.png").write_bytes(b"")
+    runner.run(render(scene, out, deferrable=deferrable))
+    assert ordered(emulator) == [["1-3"], ["2-3"], ["3"]]  # it was fetched again, which is free
+    assert json.loads(ObjectStoragePath(f"{out}/manifest.json").read_text())["files"] == manifest["files"]
+
+
+def test_a_folder_that_cannot_be_written_says_so_and_nothing_is_ordered(emulator, runner, scene, out):
+    out.write_text("a file, and not a folder")
+    with pytest.raises(RenderjuiceError, match=r"Cannot read or write .+out"):
+        runner.run(render(scene, out))
+    assert emulator.ledger.renders_started() == 0
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,10 @@ def nothing_is_over(_dag_id, _run_id):
     return False
 
 
+def no_links(_source, _target):
+    raise PermissionError(1, "Operation not permitted")
+
+
 def owner(place):
     return max((path.name, read_json(str(path))["run_id"]) for path in storage(place).iterdir())
 
@@ -118,6 +122,25 @@ def test_of_many_threads_that_claim_at_once_one_gets_it(place):
         assert owner(where) == ("0002.json", got[0])
 
 
+@pytest.mark.parametrize("hard_links", [True, False])
+def test_of_many_that_create_the_same_claim_at_once_one_does(tmp_path, monkeypatch, hard_links):
+    if not hard_links:
+        monkeypatch.setattr(os, "link", no_links)
+    for attempt in range(50):
+        barrier = threading.Barrier(AT_ONCE)
+
+        def create(_number, where=str(tmp_path / str(attempt)), barrier=barrier):
+            barrier.wait()
+            try:
+                claims._create(where, "0001.json", b"{}")
+            except FileExistsError:
+                return 0
+            return 1
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            assert sum(pool.map(create, range(AT_ONCE))) == 1
+
+
 def test_of_many_processes_that_claim_at_once_one_gets_it(tmp_path):
     context = multiprocessing.get_context("spawn")
     with context.Pool(4) as pool:
@@ -128,9 +151,6 @@ def test_of_many_processes_that_claim_at_once_one_gets_it(tmp_path):
 
 
 def test_where_the_share_has_no_hard_links_a_claim_is_exclusive_all_the_same(tmp_path, monkeypatch):
-    def no_links(_source, _target):
-        raise PermissionError(1, "Operation not permitted")
-
     monkeypatch.setattr(os, "link", no_links)
     claim(str(tmp_path), run("one"), nothing_is_over)
 

@@ -112,6 +112,18 @@ def test_the_reason_of_a_failed_run_is_the_one_that_it_left(order):
     assert present(order, entry, {RUN: "failed"}) == entry
 
 
+def test_what_a_layer_ordered_after_another_had_failed_is_counted(order):
+    leave_jobs(order, "base", job("1", ["1-6"]), job("2", ["4"]), job("3", ["4"]))
+    leave_jobs(order, "over", job("4", ["1-6"]), job("5", ["1-6"], "yesterday"))
+    spent = {"1": 12.0, "2": None, "3": None}
+    entry = about(order, RUN) | {"state": "failed", "reason": "frame 4", "task": "render", "spent": spent}
+
+    now = present(order, entry, {RUN: "failed"})
+
+    assert now["spent"] == spent | {"4": None}
+    assert (now["reason"], now["render_seconds"], now["frames_ordered"], now["rounds"]) == ("frame 4", 12.0, 14, 3)
+
+
 def test_a_scene_that_cannot_be_opened_stays_rejected_though_its_run_failed(order):
     entry = about(order, RUN) | {"state": "rejected", "reason": "not a scene", "task": "validate"}
 

@@ -6,6 +6,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import OpenImageIO as oiio
@@ -106,7 +107,7 @@ def test_the_page_needs_nothing_but_itself(tmp_path, shots):
 
 
 def test_what_comes_from_outside_is_text_and_nothing_else(tmp_path):
-    entry = dict.fromkeys(
+    entry: dict[str, Any] = dict.fromkeys(
         ("reason", "task", "run_id", "show", "sequence", "settings", "version", "movie", "manifest"), HOSTILE
     )
     entries = [

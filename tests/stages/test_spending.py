@@ -99,6 +99,12 @@ def test_a_reason_that_says_it_already_is_left_as_it_is(farm, failed_job):
     assert add_costs([entry("ice", {failed_job: None}, reason=said)], CONNECTION)[0]["reason"] == said
 
 
+def test_what_an_earlier_round_met_is_no_part_of_the_reason_that_a_render_gives(farm, failed_job):
+    said = f"Frames 5 of ice.blend are missing after 3 rounds. (job {GONE})"
+
+    assert add_costs([entry("ice", {failed_job: None, GONE: None}, reason=said)], CONNECTION)[0]["reason"] == said
+
+
 def test_a_job_that_still_renders_or_was_canceled_is_named(farm, tmp_path):
     scene = write_scene(tmp_path / "slow.blend", frame_end=500, resolution=(1920, 1080), samples=4096)
     with RenderjuiceClient(farm.api_key, base_url=farm.base_url) as client:

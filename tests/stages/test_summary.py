@@ -62,6 +62,17 @@ def test_what_earlier_jobs_of_the_night_cost_is_not_forgotten_and_not_counted_tw
     assert report(NIGHT, [repaired])["render_seconds"] == 7.0
 
 
+def test_what_is_known_of_a_job_is_not_forgotten_by_an_entry_that_does_not_know_it(tmp_path):
+    failed = {"shot": "a", "state": "failed", "reason": "frame 4", "spent": {"1": 183.0, "2": None}}
+    keep(str(tmp_path), NIGHT, [failed])
+
+    path = keep(str(tmp_path), NIGHT, [failed | {"spent": {"1": None, "2": 7.0, "3": None}}])
+
+    kept = json.loads(Path(path).read_text())["shots"]["a"]
+    assert kept["spent"] == {"1": 183.0, "2": 7.0, "3": None}
+    assert kept["render_seconds"] == 190.0
+
+
 def test_the_alarm_begins_with_shot_and_reason_and_ends_with_what_to_do():
     one = {
         "shot": "ice",

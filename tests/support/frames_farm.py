@@ -129,6 +129,7 @@ class RoundsTask:
         self.max_tries = 0
         self.clock = Clock()
         self.log = Log()
+        self.waits: list[tuple[Any, Any]] = []
         self.found: list[str] = []
         self.steps = 0
         self._cut: tuple[int, bool] = (0, False)
@@ -137,6 +138,16 @@ class RoundsTask:
         """One try, to its end; see `tests.support.farm.Task`."""
         self.steps, self._cut = 0, (cut, after)
         return self._walk(order, lambda rounds: rounds.run())
+
+    def resume(self, order: Order, wait: int) -> Finished:
+        """A process that is resumed after a deferral, by its number; perhaps not the first one."""
+        self._cut = (0, False)
+        return self._walk(order, lambda rounds: rounds.resumed(*self.waits[wait]))
+
+    def lose(self, order: Order, job_id: str) -> Finished:
+        """A process after Airflow itself has ended the wait for a job."""
+        self._cut = (0, False)
+        return self._walk(order, lambda rounds: rounds.lost(job_id))
 
     def process(self, order: Order) -> Rounds:
         """A new process of the task."""
@@ -158,6 +169,7 @@ class RoundsTask:
                 waited_for = {
                     name: getattr(wait, name) for name in ("job_id", "target", "started", "deadline", "limit")
                 }
+                self.waits.append((ended, waited_for))
                 flow, outcome = self.process(order).resumed(ended, waited_for), None
             else:
                 outcome = self._perform(step)

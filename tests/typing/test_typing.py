@@ -48,7 +48,7 @@ def errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[int, set[
 
 def test_there_are_wrong_constructions_of_everything_that_is_constructed():
     made = {construction.partition("(")[0] for _, construction, _ in ROWS}
-    operators = {"Upload", "Create", "Validate", "Render", "Run", "Cancel", "Download"}
+    operators = {"Upload", "Create", "Validate", "Render", "Frames", "Run", "Cancel", "Download"}
     assert made == operators | {"Sensor", "Trigger", "RenderjuiceHook", "RenderjuiceClient", "AsyncRenderjuiceClient"}
     assert len(ROWS) >= 20
 
