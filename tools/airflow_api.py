@@ -36,8 +36,8 @@ class AirflowApi:
     def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         """Ask Airflow for anything, as the user.
 
-        An answer that does not come is asked for again, for `PATIENCE`, and so is a GET that meets an
-        error of the server.
+        An answer that does not come is asked for again, for `PATIENCE`, and so is a GET that meets
+        an error of the server.
 
         A POST whose answer was lost may have been carried out: if it makes something of a given
         name, let a 409 be a success.

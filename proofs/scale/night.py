@@ -166,7 +166,7 @@ def perform(
         with Asking(airflow.url) as asking:
             began, cpu = time.monotonic(), cpu_seconds(sessions)
             run_id = airflow.trigger(dag_id, conf)
-            while (state := _state(airflow, dag_id, run_id)) not in STATES_AT_END:
+            while (state := airflow.run_state(dag_id, run_id)) not in STATES_AT_END:
                 if time.monotonic() - began > PATIENCE:
                     break
                 time.sleep(2)
@@ -183,15 +183,6 @@ def perform(
             cpu,
             asking.longest,
         )
-
-
-def _state(airflow: LocalAirflow, dag_id: str, run_id: str) -> str:
-    """Of the run; nothing, where a busy API server answers with an error of its database."""
-    try:
-        return airflow.run_state(dag_id, run_id)
-    except RuntimeError as error:
-        print(f"  {error}", flush=True)
-        return ""
 
 
 def _environment(folder: Path, scenes: Path, emulator: LocalEmulator, tracker: LocalTracker) -> dict[str, str]:
