@@ -10,6 +10,7 @@ the entry of a run before it, so a reader looks at the runs as well: see `presen
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from renderjuice_provider.frames import ordered_frames
@@ -85,7 +86,8 @@ def write_entry(entry: Mapping[str, Any], place: str) -> str:
     if before and before.get("run_id") != entry["run_id"]:
         earlier = joined(earlier, before.get("spent", {}))
     folder, _, name = place.rpartition("/")
-    return put_json(folder, name, dict(entry) | ({"spent_before": earlier} if earlier else {}))
+    now = {"written": datetime.now(UTC).isoformat()} | ({"spent_before": earlier} if earlier else {})
+    return put_json(folder, name, dict(entry) | now)
 
 
 def read_entry(place: str) -> dict[str, Any]:
@@ -100,8 +102,8 @@ def present_entry(
     """The entry of a shot as it is now, whatever was killed, or run again by hand, since.
 
     Args:
-        planned: `run_id` of the run that the nightly started, `order` of its shot, and `replaces`,
-            the run whose entry was there before.
+        planned: `run_id` of the run that the nightly started, `order` of its shot, and `replaces`:
+            when the entry was written that was there before it, None where there was none.
         entry: what is there now; empty for nothing.
         run_state: see `RunState`.
         tasks: the tasks of a run that did not end well.
@@ -110,8 +112,9 @@ def present_entry(
         The entry. A run that failed and left none of its own gets one that says `failed`.
     """
     order, run_id = planned["order"], planned["run_id"]
-    if entry.get("run_id") not in {None, run_id, planned.get("replaces")}:
-        run_id = entry["run_id"]  # another run came after ours, such as one by hand
+    before = planned.get("replaces")
+    if entry and (before is None or entry.get("written") != before):
+        run_id = entry.get("run_id", run_id)  # or another run came after ours, such as one by hand
     state = run_state(run_id)
     if entry.get("run_id") == run_id:
         if state == "success":

@@ -35,8 +35,9 @@ def plan_night(
             has a mark made from it.
 
     Returns:
-        `night`, `shots` (each with the `order`, `run_id`, `why` it is rendered, and `replaces`, the
-        run that it had before this night), and `entries`, the summary's entries of all other shots:
+        `night`, `shots` (each with the `order`, `run_id`, `why` it is rendered, and `replaces`: when
+        the entry was written that it has from an earlier run this night), and `entries`, the
+        summary's entries of all other shots:
         `skipped` when content and settings equal those of the last delivery, `rejected`, and
         `failed` for a shot that already failed this very night with the same content. To render
         that again would cost the same and fail the same, so only `failed_only` does.
@@ -87,7 +88,7 @@ def was_paid_in_vain(entry: Mapping[str, Any], order: Mapping[str, Any]) -> bool
 
 def _run(order: Mapping[str, Any], before: Mapping[str, Any], run_id: str) -> dict[str, Any]:
     same = (before.get("order") or {}).get("fingerprint") == order["fingerprint"]
-    return {"run_id": run_id_of(order, mark_of(run_id) if same else ""), "replaces": before.get("run_id")}
+    return {"run_id": run_id_of(order, mark_of(run_id) if same else ""), "replaces": before.get("written")}
 
 
 def _rejections(problems: Sequence[Problem]) -> list[dict[str, Any]]:

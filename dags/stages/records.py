@@ -73,6 +73,8 @@ class Entry(_Record):
     """The task that failed."""
     run_id: str | None = None
     """The run of `renderjuice_shot`. To clear it renders only what is missing."""
+    written: str | None = None
+    """When its run wrote this, in ISO 8601."""
     show: str | None = None
     """Of the shot list."""
     sequence: str | None = None

@@ -130,15 +130,24 @@ def test_a_scene_that_cannot_be_opened_stays_rejected_though_its_run_failed(orde
     assert present(order, entry, {RUN: "failed"}) == entry
 
 
-@pytest.mark.parametrize("old", [{}, {"run_id": "before", "state": "rejected", "reason": "no camera"}])
+@pytest.mark.parametrize("old", [{}, {"run_id": "before", "written": "then", "state": "rejected", "reason": "x"}])
 def test_a_killed_run_left_nothing_or_the_entry_of_the_run_before(order, old):
     leave_jobs(order, "base", job("1", ["1-6"]))
 
-    now = present(order, old, {RUN: "failed", "before": "success"}, replaces="before", wrong=["render", "composite"])
+    now = present(order, old, {RUN: "failed", "before": "success"}, replaces="then", wrong=["render", "composite"])
 
     assert (now["state"], now["task"], now["run_id"]) == ("failed", "render", RUN)
     assert now["reason"] == f"its run {RUN} failed; see the log of render, composite"
     assert now["spent"] == {"1": None}  # what it cost is asked of Renderjuice
+
+
+@pytest.mark.parametrize("ours", ["success", "failed", None])
+def test_the_run_before_may_be_cleared_and_have_the_last_word(order, ours):
+    later = about(order, "before") | {"state": "delivered", "movie": "m", "written": "later"}
+
+    now = present(order, later, {RUN: ours, "before": "success"}, replaces="then")
+
+    assert (now["state"], now["run_id"], now["movie"]) == ("delivered", "before", "m")
 
 
 def test_a_run_that_was_killed_after_the_delivery_is_not_called_delivered(order):
