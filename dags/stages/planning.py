@@ -35,12 +35,12 @@ def plan_night(
             has a mark made from it.
 
     Returns:
-        `night`, `shots` (each with the `order`, `run_id`, `why` it is rendered, and `replaces`: when
-        the entry was written that it has from an earlier run this night), and `entries`, the
-        summary's entries of all other shots:
-        `skipped` when content and settings equal those of the last delivery, `rejected`, and
-        `failed` for a shot that already failed this very night with the same content. To render
-        that again would cost the same and fail the same, so only `failed_only` does.
+        `night`, `shots` (each with the `order`, `run_id`, `why` it is rendered, and `replaces`:
+        when the entry was written that an earlier run of the night has left), and `entries`, the
+        summary's entries of all other shots: `skipped` when content and settings equal those of the
+        last delivery, `rejected`, and `failed` for a shot that already failed this very night with
+        the same content. To render that again would cost the same and fail the same, so only
+        `failed_only` does.
 
     Raises:
         ValueError: when `params["shots"]` names one that is not in the list (with `failed_only`, in
