@@ -160,7 +160,8 @@ def run_id_of(order: Mapping[str, Any], mark: str = "") -> str:
         order: of the shot.
         mark: distinguishes a further run of the same version in the same night from the first.
     """
-    parts = [order["shot"], order["fingerprint"][:8], order["night"], *([mark] if mark else [])]
+    shot = order["shot"].replace("..", ".~")  # Airflow takes no id with two dots
+    parts = [shot, order["fingerprint"][:8], order["night"], *([mark] if mark else [])]
     return "__".join(parts)
 
 
