@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from renderjuice_provider.api.redact import redact
 from stages.delivery import current_delivery
 from stages.entries import read_entry
 from stages.orders import content_of, date_of, hashes_of, make_order, mark_of, quality_of, run_id_of
@@ -13,6 +14,8 @@ from stages.records import Summary, read_record
 from stages.shot_list import ListedShot
 from stages.shot_text import Problem
 from stages.storage import join
+
+_LONGEST_REASON = 1000
 
 
 def names_of(shots: Iterable[str] | None) -> set[str]:
@@ -97,7 +100,11 @@ def _rejections(problems: Sequence[Problem]) -> list[dict[str, Any]]:
     reasons: dict[str, list[str]] = {}
     for problem in problems:
         reasons.setdefault(str(problem.shot), []).append(f"line {problem.line}: {problem.message}")
-    return [{"shot": shot, "state": "rejected", "reason": "; ".join(found)} for shot, found in reasons.items()]
+    return [_rejection(shot, "; ".join(found)) for shot, found in reasons.items()]
+
+
+def _rejection(shot: str, reason: str) -> dict[str, Any]:
+    return {"shot": shot, "state": "rejected", "reason": redact(reason, longest=_LONGEST_REASON)}
 
 
 def _orders(
@@ -118,7 +125,7 @@ def _orders(
         try:
             content = content_of(shot, hashes)
         except ValueError as error:
-            unread.append({"shot": shot.name, "state": "rejected", "reason": str(error)})
+            unread.append(_rejection(shot.name, str(error)))
         else:
             orders.append(make_order(shot, content, {**params, "quality": quality}, night))
     with ThreadPoolExecutor(max_workers=8) as pool:

@@ -229,6 +229,15 @@ def test_failed_only_takes_up_a_night_of_the_release_before(juice, params):
     assert plan_night([juice], [], params, NIGHT, NIGHTLY)["entries"] == [entry | {"carried_over": True}]
 
 
+def test_a_reason_is_bounded_and_shows_no_signature(juice, params):
+    problem = Problem(4, "there is no file https://x.test/a.blend?sig=s3cr3t " + "x" * 10_000, "ice")
+
+    _, (entry,) = planned([], params, [problem])
+
+    assert len(entry["reason"]) <= 1000
+    assert "s3cr3t" not in entry["reason"]
+
+
 def again(params, **more):
     return params | {"failed_only": True} | more
 
