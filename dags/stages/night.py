@@ -42,7 +42,10 @@ def plan(**context: Any) -> list[dict[str, Any]]:
 def _plan(params: Mapping[str, Any], night: str, run_id: str) -> dict[str, Any]:
     from stages import planning
     from stages.shot_list import load_shot_list
+    from stages.storage import check_places
 
+    if not params["dry_run"]:
+        check_places(params)
     shots, problems = load_shot_list(params["shot_list"])
     for problem in problems:
         _log.error("%s, %s", redact(params["shot_list"]), redact(str(problem)))

@@ -33,12 +33,16 @@ def take_order(**context: Any) -> list[dict[str, str]]:
     """
     from stages import entries, orders
     from stages.claims import claim
+    from stages.delivery import check_not_anothers
     from stages.runs import OVER, run_state
+    from stages.storage import check_places
 
     params, ti = context["params"], context["ti"]
     with no_use_to_retry(then="Nothing was sent, and nothing was spent."):
         night = params["date"] or orders.night_of(context["dag_run"].run_after, TIMEZONE)
         order = storable(orders.order_by_hand(params, night), most=float("inf"), urls=False)
+        check_not_anothers(order)
+        check_places(params)
 
         def is_over(dag_id: str, run_id: str) -> bool:
             return run_state(ti, dag_id, run_id) in {None, *OVER}
@@ -168,8 +172,11 @@ def note_failure(context: Any) -> None:
 
     ti, error = context["ti"], context.get("exception")
     order = ti.xcom_pull(task_ids="take_order", key="order")
-    if not order:
-        return  # this run never had the shot
+    reason = redact(str(error or "it was killed"), longest=1000)
+    if not order:  # this run never had the shot, and the entry is another run's
+        ti.xcom_push("refused", reason)  # for the night's report
+        write_note(context, f"failed: {reason}")
+        return
     final = getattr(error, "retry", None) in {RetryEffect.AFTER_CORRECTION, RetryEffect.CANNOT_HELP}
     free = getattr(error, "bill", None) in {Bill.NOTHING_SPENT, Bill.NOTHING_RENDERED}
     # A scene that cannot be opened has to be fixed by the artist, like one without a camera.
