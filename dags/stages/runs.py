@@ -28,3 +28,9 @@ def tasks_not_well(ti: Any, dag_id: str, run_id: str) -> list[str]:
     states = found.get(run_id, {})
     wrong = [task for task, state in states.items() if state == "failed"]
     return wrong or [task for task, state in states.items() if state not in _WELL]
+
+
+def refusal(ti: Any, dag_id: str, run_id: str) -> str:
+    """Why a shot's run did not take its order; empty when that is not known."""
+    found = ti.xcom_pull(task_ids="take_order", dag_id=dag_id, run_id=run_id, key="refused")
+    return found if isinstance(found, str) else ""

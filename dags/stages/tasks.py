@@ -188,7 +188,7 @@ def note_failure(context: Any) -> None:
     entry |= entries.about(order, ti.run_id) | entries.render_facts(order, ti.run_id, renders)
     entry |= {
         "state": "rejected" if rejects else "failed",
-        "reason": redact(str(error or "it was killed"), longest=1000),
+        "reason": reason,
         "task": ti.task_id,
         "decision": ti.xcom_pull(task_ids="decide", key="decision"),
     }
