@@ -57,7 +57,9 @@ def render_facts(order: Mapping[str, Any], run_id: str, renders: Iterable[Mappin
     return {
         "spent": spent,
         "render_seconds": total(spent),
-        "frames_ordered": sum(len(ordered_frames(job["render_config"]) or ()) for of_layer in jobs for job in of_layer),
+        "frames_ordered": sum(
+            len(ordered_frames(job.get("render_config")) or ()) for of_layer in jobs for job in of_layer
+        ),
         "rounds": max(map(len, jobs), default=0),
     }
 
@@ -73,7 +75,9 @@ def joined(before: Mapping[str, float | None], now: Mapping[str, float | None]) 
 
 
 def _jobs_on_record(place: str, run_id: str) -> list[dict[str, Any]]:
-    return [job for job in read_json(place) or () if job.get("run_id") == run_id and job.get("job_id")]
+    found = read_json(place)
+    jobs = [job for job in found if isinstance(job, dict)] if isinstance(found, list) else []
+    return [job for job in jobs if job.get("run_id") == run_id and isinstance(job.get("job_id"), str)]
 
 
 def write_entry(entry: Mapping[str, Any], place: str) -> str:

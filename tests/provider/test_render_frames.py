@@ -67,6 +67,15 @@ def test_a_folder_that_is_whole_orders_nothing(emulator, runner, scene, out, def
     assert emulator.ledger.renders_started() == 1
 
 
+def test_frames_of_a_release_that_kept_no_list_of_jobs_are_not_ordered_again(emulator, runner, scene, out):
+    runner.run(render(scene, out))
+    for name in ("jobs.json", "frames/0002.png"):
+        (out / name).unlink()
+    runner.store.values.clear()
+    found = runner.run(render(scene, out, render_config=CONFIG | {"frameRanges": ["1-3"]}))
+    assert (found["complete"], found["frames_ordered"]) == (True, 1)
+
+
 class Losses:
     """What the emulator's renders lose and damage: by the number of a render, from 1, its frames.
 

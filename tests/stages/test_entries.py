@@ -66,6 +66,17 @@ def test_the_facts_of_a_failed_render_come_from_the_jobs_that_its_folders_name(o
     }
 
 
+@pytest.mark.parametrize(
+    "content", ["{", "7", '{"job_id": "1"}', f'["1", null, {{"job_id": 7}}, {{"run_id": "{RUN}"}}]']
+)
+def test_a_list_of_jobs_that_somebody_has_damaged_fails_no_report(order, content):
+    folder = Path(order["work"], "base")
+    folder.mkdir(parents=True)
+    (folder / "jobs.json").write_text(content)
+
+    assert render_facts(order, RUN)["spent"] == {}
+
+
 def test_nothing_ordered_is_nothing_spent(order):
     assert render_facts(order, RUN) == {"spent": {}, "render_seconds": 0, "frames_ordered": 0, "rounds": 0}
 
