@@ -221,7 +221,7 @@ def _listed(shot_list: str, name: str) -> ListedShot:
 def _of_file(file: str) -> ListedShot:
     """A shot that is in no list, as its scene has it."""
     if problem := scene_problem(file):
-        raise ValueError(problem[0].upper() + problem[1:])
+        raise ValueError(problem if problem.startswith(file) else problem[0].upper() + problem[1:])
     name = _NOT_IN_NAMES.sub("_", file.rpartition("/")[2].rpartition(".")[0]).lstrip("_.-")[:100]
     if not name:
         raise ValueError(f"No shot can be named after {file}: rename it, or put it into the shot list")
