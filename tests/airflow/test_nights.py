@@ -210,3 +210,29 @@ def test_a_paused_shot_dag_is_reported_at_once_and_not_waited_for(studio, night)
         assert studio.states()["juice"] == "failed"
     finally:
         studio.airflow.api("PATCH", f"/dags/{SHOT}", json={"is_paused": False})
+
+
+def test_a_shot_that_is_refused_when_its_run_begins_is_reported_with_the_reason(studio):
+    """Its scene is removed after the plan. And two dots are no part of a run's id in Airflow."""
+    scene = studio.folder / "leaves.blend"
+    write_scene(scene, frame_end=1)
+    content = {"show": "citrus", "defaults": {"render": {"colorManagementPreset": "default"}}}
+    content["shots"] = [{"name": "leaves..early", "file": scene.name}]
+    (studio.folder / "leaves.json").write_text(json.dumps(content))
+    places = studio.places | {"date": "2026-11-27", "shot_list": str(studio.folder / "leaves.json")}
+
+    run_id = studio.airflow.trigger(NIGHTLY, places)
+    studio.until(
+        lambda: any(
+            (task["task_id"], task["state"]) == ("plan", "success") for task in studio.airflow.tasks(NIGHTLY, run_id)
+        ),
+        "the plan",
+    )
+    scene.unlink()
+
+    assert studio.ends(NIGHTLY, run_id) == "failed"
+    summary = json.loads((studio.folder / "out/nights/2026-11-27/summary.json").read_text())
+    entry = summary["shots"]["leaves..early"]
+    assert entry["run_id"].startswith("leaves.~early__")
+    assert "there is no file" in entry["reason"]
+    assert "Nothing was sent, and nothing was spent." in entry["reason"]
