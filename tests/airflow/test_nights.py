@@ -216,8 +216,8 @@ def test_a_shot_that_is_refused_when_its_run_begins_is_reported_with_the_reason(
     """Its scene is removed after the plan. And two dots are no part of a run's id in Airflow."""
     scene = studio.folder / "leaves.blend"
     write_scene(scene, frame_end=1)
-    content = {"show": "citrus", "defaults": {"render": {"colorManagementPreset": "default"}}}
-    content["shots"] = [{"name": "leaves..early", "file": scene.name}]
+    shots = [{"name": "leaves..early", "file": scene.name}]
+    content = {"show": "citrus", "defaults": {"render": {"colorManagementPreset": "default"}}, "shots": shots}
     (studio.folder / "leaves.json").write_text(json.dumps(content))
     places = studio.places | {"date": "2026-11-27", "shot_list": str(studio.folder / "leaves.json")}
 
