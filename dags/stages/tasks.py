@@ -116,7 +116,7 @@ def is_whole(path: Path) -> bool:
     return pictures.is_whole(path)
 
 
-@task
+@task(weight_rule="absolute", priority_weight=-3)
 def composite(order: dict[str, Any], decision: dict[str, Any]) -> dict[str, Any]:
     """Lay the layers on each other, ready for display; see `stages.composite`."""
     from stages.composite import composite as composite_layers
@@ -136,7 +136,7 @@ def composite(order: dict[str, Any], decision: dict[str, Any]) -> dict[str, Any]
     return found | {"folder": folder}
 
 
-@task(outlets=[DELIVERED])
+@task(outlets=[DELIVERED], weight_rule="absolute", priority_weight=-2)
 def deliver(
     order: dict[str, Any], decision: dict[str, Any], composited: dict[str, Any], renders: Any, **context: Any
 ) -> dict[str, Any]:
