@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 from stages.defaults import DELIVERIES, POOL, QUALITIES, SHOT_DAG, SHOT_LIST, WORK, round_defaults, task_defaults
-from stages.tasks import LAYER, composite, decide, deliver, is_whole, note_failure, reject, take_order
+from stages.tasks import LAYER, composite, decide, deliver, is_whole, keep_claim, note_failure, reject, take_order
 from stages.tracker import tracker_task
 
 from renderjuice_provider.operators.renderjuice import (
@@ -66,6 +66,7 @@ with DAG(
         job_id="{{ ti.xcom_pull(task_ids='create', map_indexes=ti.map_index) }}",
         render_config="{{ ti.xcom_pull(task_ids='decide', key='configs')[ti.map_index] | tojson }}",
         is_whole=is_whole,
+        pre_execute=keep_claim,
         pool=POOL,
         timeout=decided["timeout"],
         **round_defaults(),

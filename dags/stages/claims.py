@@ -84,7 +84,7 @@ def _create(folder: str, name: str, content: bytes) -> None:
     """
     where: Any = storage(folder)
     if where.protocol not in {"", "file", "local"}:
-        where.fs.pipe_file(join(where.path, name), content, mode="create")
+        _create_object(where.fs, join(where.path, name), content)
         return
     path = Path(where.path)
     path.mkdir(parents=True, exist_ok=True)
@@ -98,3 +98,15 @@ def _create(folder: str, name: str, content: bytes) -> None:
         except OSError:  # a share without hard links
             with (path / name).open("xb") as file:
                 file.write(content)
+
+
+def _create_object(store: Any, place: str, content: bytes) -> None:
+    try:
+        store.pipe_file(place, content, mode="create")
+    except FileExistsError:
+        raise
+    except OSError as error:  # s3fs has no word of its own for an object that is there already
+        store.invalidate_cache()
+        if store.exists(place):
+            raise FileExistsError(place) from error
+        raise

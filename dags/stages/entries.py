@@ -79,12 +79,14 @@ def _jobs_on_record(place: str, run_id: str) -> list[dict[str, Any]]:
 def write_entry(entry: Mapping[str, Any], place: str) -> str:
     """Write an entry in place of the one before it, and return where it is.
 
-    What earlier runs of the same night spent on this shot was paid, and is kept as `spent_before`.
+    What was spent on this shot the same night before was paid, and is kept as `spent_before`: by
+    earlier runs, or by this one until it was cleared and its order was another.
     """
     before = read_entry(place)
-    earlier = before.get("spent_before", {})
-    if before and before.get("run_id") != entry["run_id"]:
-        earlier = joined(earlier, before.get("spent", {}))
+    spent = before.get("spent", {})
+    if before.get("run_id") == entry["run_id"]:
+        spent = {job: seconds for job, seconds in spent.items() if job not in entry.get("spent", {})}
+    earlier = joined(before.get("spent_before", {}), spent)
     folder, _, name = place.rpartition("/")
     now = {"written": datetime.now(UTC).isoformat()} | ({"spent_before": earlier} if earlier else {})
     return put_json(folder, name, dict(entry) | now)

@@ -102,7 +102,8 @@ def outcome_of(job: Job) -> dict[str, Any]:
 
     A job that was never ordered to render cost nothing. Else `seconds` None means "not known".
     """
-    idle = job.status in _BEFORE_RENDERING or (job.is_over and job.requested_config is None)
+    unordered = job.requested_config is None and job.final_config is None and job.status != JobStatus.COMPLETED
+    idle = job.status in _BEFORE_RENDERING or (job.is_over and unordered)
     seconds = job.normalized_seconds
     return {
         "status": job.status,

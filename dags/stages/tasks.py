@@ -6,6 +6,7 @@ Nothing heavy is imported here at the top: every task of a DAG reads this file w
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -32,18 +33,12 @@ def take_order(**context: Any) -> list[dict[str, str]]:
     Pushes the `order`. What is delivered already is skipped, with all tasks after this one.
     """
     from stages import entries, orders
-    from stages.claims import claim
-    from stages.runs import OVER, run_state
 
     params, ti = context["params"], context["ti"]
     with no_use_to_retry(then="Nothing was sent, and nothing was spent."):
         night = params["date"] or orders.night_of(context["dag_run"].run_after, TIMEZONE)
         order = storable(orders.order_by_hand(params, night), most=float("inf"), urls=False)
-
-        def is_over(dag_id: str, run_id: str) -> bool:
-            return run_state(ti, dag_id, run_id) in {None, *OVER}
-
-        claim(order["claims"], {"run_id": ti.run_id, "dag_id": ti.dag_id}, is_over)
+        _claim(order, ti)
     entry = entries.read_entry(order["entry"])
     if reason := _no_use(ti, order, entry):
         if not entry:
@@ -73,6 +68,28 @@ def _no_use(ti: Any, order: dict[str, Any], entry: dict[str, Any]) -> str:
     if entry.get("run_id") and run_state(ti, ti.dag_id, entry["run_id"]) == "failed":
         return ""  # it was killed, perhaps before the tracker knew
     return f"unchanged since its delivery of {delivered.get('night', 'an unknown night')}"
+
+
+def keep_claim(context: Any) -> None:
+    """`pre_execute` of a task that pays: only the run that has the shot may go on.
+
+    A run that was over, and is cleared, may have lost it to another run meanwhile. If that one is
+    over as well, the shot is claimed again.
+    """
+    ti = context["ti"]
+    order = ti.xcom_pull(task_ids="take_order", key="order")
+    with no_use_to_retry(order["shot"], "This run has ordered nothing more."):
+        _claim(order, ti)
+
+
+def _claim(order: Mapping[str, Any], ti: Any) -> None:
+    from stages.claims import claim
+    from stages.runs import OVER, run_state
+
+    def is_over(dag_id: str, run_id: str) -> bool:
+        return run_state(ti, dag_id, run_id) in {None, *OVER}
+
+    claim(order["claims"], {"run_id": ti.run_id, "dag_id": ti.dag_id}, is_over)
 
 
 @task.branch
@@ -163,13 +180,14 @@ def deliver(
 def note_failure(context: Any) -> None:
     """`on_failure_callback` of every task of a shot: leaves its entry, for the night's report."""
     from stages import entries
+    from stages.claims import ClaimedError
     from stages.note import write_note
     from stages.summary import short_of_shot
 
     ti, error = context["ti"], context.get("exception")
     order = ti.xcom_pull(task_ids="take_order", key="order")
-    if not order:
-        return  # this run never had the shot
+    if not order or isinstance(getattr(error, "__cause__", None), ClaimedError):
+        return  # this run never had the shot, or does not have it any more
     final = getattr(error, "retry", None) in {RetryEffect.AFTER_CORRECTION, RetryEffect.CANNOT_HELP}
     free = getattr(error, "bill", None) in {Bill.NOTHING_SPENT, Bill.NOTHING_RENDERED}
     # A scene that cannot be opened has to be fixed by the artist, like one without a camera.

@@ -70,6 +70,10 @@ class FrameFolder(Protocol):
         """Whether any frame is there and whole."""
         ...
 
+    def has_numbers(self) -> bool:
+        """Whether the names of the frames that are there say which ones they are."""
+        ...
+
     def write_manifest(self, job_id: str | None, count: FrameCount) -> str:
         """Describe the whole folder. Returns the path of the manifest."""
         ...

@@ -105,7 +105,7 @@ class Round:
         if cleared and record.job_id and not record.over:
             job = yield from self._salvage.read(record.job_id)
             if job is not None and job.is_over:  # a kill has cancelled it: that was before the clear
-                was_ordered = yield from self._salvage.was_ordered(job.id)
+                was_ordered = yield from self._salvage.was_ordered(job)
                 record = yield from self._note_end(record, job, was_ordered=was_ordered)
         changes: dict[str, Any] = {"max_tries": self._past.max_tries}
         if cleared:
@@ -177,7 +177,7 @@ class Round:
             if error.job is None or not error.job.is_over or isinstance(error, RenderjuiceOtherOrderError):
                 raise
             job, ended = error.job, error
-        was_ordered = ended is None or (yield from self._salvage.was_ordered(job.id))
+        was_ordered = ended is None or (yield from self._salvage.was_ordered(job))
         record = yield from self._note_end(self.record or record, job, was_ordered=was_ordered)
         self.failure = ended.what if ended else ""
         if ended is None:
@@ -199,23 +199,30 @@ class Round:
             return (yield from self._keep(self.record.model_copy(update=step.record.model_dump())))
         outcome = yield from step
         if isinstance(step, Found) and step.job.status in _IS_OR_WILL_BE_ORDERED:
-            yield from self._note(step.job)
+            try:
+                yield from self._note(self.record, step.job)
+            except RenderjuiceError as error:
+                if step.job.status not in RENDER_STARTED:
+                    raise
+                self._log.warning("%s. Job %s is paid, and goes on", error.what, step.job.id)
         return outcome
 
-    def _note(self, job: Job) -> Flow[None]:
-        """Write the job into the folder, before its render is ordered."""
-        record = self.record
+    def _note(self, record: RoundRecord | None, job: Job) -> Flow[None]:
+        """Write the job into the folder before its render is ordered; again where it is gone."""
         if record is None:
             return
         now = self._operations.now().astimezone(UTC).isoformat(timespec="seconds")
         scene = scene_hash(replace(self._order, content=record.content))
-        if (yield from self._salvage.note(OrderedJob(job.id, self._run_id, record.render_config, now, scene))):
+        noted = OrderedJob(job.id, self._run_id, record.render_config, now, scene)
+        if (yield from self._salvage.note(noted)) and not job.is_over:
             frames = ordered_frames(record.render_config)
             which = f"frames {shown(frames)}" if frames else "the frames of the scene"
             again = " again" if record.round > 1 else ""
             self._log.info("Round %d of %d: %s%s, job %s", record.round, self._rounds, which, again, job.id)
 
     def _note_end(self, record: RoundRecord, job: Job, *, was_ordered: bool) -> Flow[RoundRecord]:
+        if was_ordered:
+            yield from self._note(record, job)  # else what it has rendered would be ordered again
         frames, requested = ordered_frames(record.render_config), record.requested
         if frames is None:
             frames = count_frames([job.final_config], [], analysis=job.analysis).requested

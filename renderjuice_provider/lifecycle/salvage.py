@@ -16,7 +16,8 @@ from renderjuice_provider.api.errors import (
     RenderjuiceTransferError,
     RetryEffect,
 )
-from renderjuice_provider.api.models import RENDER_STARTED, Job, JobStatus
+from renderjuice_provider.api.models import Job, JobStatus
+from renderjuice_provider.api.redact import without_url_secrets
 from renderjuice_provider.frames import FrameCount, ordered_frames
 from renderjuice_provider.lifecycle.frame_folder import FrameFolder, OrderedJob
 from renderjuice_provider.lifecycle.order import frame_ranges
@@ -58,7 +59,7 @@ class Salvage:
     @property
     def where(self) -> str:
         """The folder, for messages."""
-        return self._folder.where
+        return without_url_secrets(self._folder.where)
 
     def fetch(self) -> Flow[list[tuple[OrderedJob, Job]]]:
         """Download what is not there and whole, from the newest job to the oldest.
@@ -85,16 +86,21 @@ class Salvage:
             self.analysis = given and given.analysis
         return running
 
-    def was_ordered(self, job_id: str) -> Flow[bool]:
+    def was_ordered(self, job: Job) -> Flow[bool]:
         """Whether the render of a job was ordered: one that failed in validation was not."""
-        return any(each.job_id == job_id for each in (yield from self._on_disk(self._folder.jobs)))
+        if job.requested_config is not None:
+            return True
+        return any(each.job_id == job.id for each in (yield from self._on_disk(self._folder.jobs)))
 
     def read(self, job_id: str) -> Flow[Job | None]:
         """The job; None where Renderjuice does not know it."""
         try:
             return (yield from self._operations.get_job(job_id))
         except RenderjuiceNotFoundError:
-            self._log.info("Job %s is unknown to this connection", job_id)
+            self._log.warning(
+                "Job %s is unknown to this connection. If it belongs to another account, look there whether it runs.",
+                job_id,
+            )
             return None
 
     def count(self) -> Flow[FrameCount]:
@@ -108,7 +114,8 @@ class Salvage:
         What only a node of the compositor lacks is reported, and not rendered again.
 
         Raises:
-            RenderjuiceInputError: where nobody can know what of the folder belongs to the order.
+            RenderjuiceInputError: where nobody can know what of the folder belongs to the order, or
+                which frames its files are. To order them again and again would help nobody.
         """
         if not (yield from self._on_disk(self._folder.has_frames)):
             return count.requested
@@ -117,7 +124,13 @@ class Salvage:
                 f"There are frames in {self.where}, and nobody knows which ones belong to the order: "
                 "say frameRanges in render_config."
             )
-        return frozenset(frame for gap in count.gaps if gap.node is None for frame in gap.frames)
+        lacking = frozenset(frame for gap in count.gaps if gap.node is None for frame in gap.frames)
+        if lacking and self._fetched and not (yield from self._on_disk(self._folder.has_numbers)):
+            raise RenderjuiceInputError(
+                f"The names of the frames in {self.where} do not say which ones they are, so what is missing is not known "
+                "and not ordered."
+            )
+        return lacking
 
     def config_of(self, count: FrameCount, lacking: frozenset[int] | None) -> dict[str, Any]:
         """What renders only what is lacking."""
@@ -126,8 +139,6 @@ class Salvage:
 
     def note(self, job: OrderedJob) -> Flow[bool]:
         """Write a job into the folder. False when it is there already."""
-        if job.job_id in self.noted:
-            return False
         is_new = yield from self._on_disk(partial(self._folder.note, job))
         self.noted[job.job_id] = job.render_config
         return is_new
@@ -165,7 +176,7 @@ class Salvage:
         has_frames = yield from self._on_disk(self._folder.has_frames)
         for job_id, differs in others.items():
             job = None if has_frames or job_id in self.stopped else (yield from self.read(job_id))
-            if has_frames or (job is not None and job.status in RENDER_STARTED and not job.is_over):
+            if has_frames or (job is not None and _may_render(job)):
                 raise RenderjuiceInputError(
                     f"{self.where} is for frames of another order (job {job_id}, which differs in: "
                     f"{', '.join(differs)}). Give this one a destination of its own, or remove that folder."
@@ -197,10 +208,15 @@ def is_taken_up(noted: OrderedJob, job: Job, lacking: frozenset[int] | None) -> 
 
     One that may render is. One that nobody has ordered is, if it would render nothing in vain.
     """
-    if job.status not in _NOT_ORDERED:
+    if _may_render(job):
         return True
     frames = ordered_frames(noted.render_config)
     return lacking is None or (frames is not None and frames <= lacking)
+
+
+def _may_render(job: Job) -> bool:
+    """Also one that is suspended, or in a status that nobody here knows."""
+    return job.status not in _NOT_ORDERED and not job.is_over
 
 
 def scene_hash(order: Order) -> str | None:

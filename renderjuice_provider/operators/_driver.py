@@ -126,7 +126,11 @@ class Driver:
         return record.job_id if record is not None else None
 
     def _published_id(self) -> str | None:
-        job_id: str | None = self._ti.xcom_pull(task_ids=self._task.task_id, key=xcom_keys.JOB_ID)
+        job_id: str | None = self._ti.xcom_pull(
+            task_ids=self._task.task_id,
+            key=xcom_keys.JOB_ID,
+            map_indexes=self._ti.map_index,  # else those of all tasks of the same mapping
+        )
         return job_id
 
     def _perform(self, step: Step[Any], order: Order) -> Flow[Any]:

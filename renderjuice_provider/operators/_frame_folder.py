@@ -16,7 +16,7 @@ from renderjuice_provider.api._folders import LocalFolder, folder, whole_file
 from renderjuice_provider.api._paths import PlannedFile
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.api.report import DownloadedFile, DownloadReport
-from renderjuice_provider.frames import FrameCount, count_outputs
+from renderjuice_provider.frames import FrameCount, count_outputs, read_numbers
 from renderjuice_provider.lifecycle.frame_folder import OrderedJob
 from renderjuice_provider.operators._manifest import MANIFEST, write_manifest
 
@@ -114,6 +114,11 @@ class FilesOfFrames:
     def has_frames(self) -> bool:
         """See `FrameFolder`."""
         return any(file.kind == "frame" for file in self._whole_files())
+
+    def has_numbers(self) -> bool:
+        """See `FrameFolder`."""
+        names = [PurePosixPath(file.place).name for file in self._whole_files() if file.kind == "frame"]
+        return bool(read_numbers(names))
 
     def write_manifest(self, job_id: str | None, count: FrameCount) -> str:
         """See `FrameFolder`."""

@@ -103,6 +103,13 @@ def test_every_render_stops_the_bill_when_its_task_is_ended(dags):
         assert kept(render, "wait") is kept(render, "cancel_on_kill") is kept(render, "cancel_on_timeout") is True
 
 
+def test_a_shots_render_asks_whether_its_run_still_has_the_shot(dags):
+    """A run whose render is cleared may have lost it to another one."""
+    from stages.tasks import keep_claim
+
+    assert kept(dags["renderjuice_shot"].get_task("render"), "pre_execute") is keep_claim
+
+
 def test_every_dag_runs_in_an_airflow_that_nobody_has_prepared(dags):
     """A pool that does not exist lets nothing run, and says nothing."""
     assert {task.pool for dag in dags.values() for task in dag.tasks} == {"default_pool"}

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -22,8 +23,10 @@ from renderjuice_provider.api.errors import (
 )
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.api.scene_file import content_fingerprint
+from renderjuice_provider.frames import ordered_frames
 from renderjuice_provider.lifecycle.one_round import shown
 from renderjuice_provider.lifecycle.record import Order
+from renderjuice_provider.lifecycle.salvage import Salvage
 from tests.support.farm import Died
 from tests.support.frames_farm import ANALYSIS, FramesFarm, RoundsTask
 
@@ -315,6 +318,23 @@ def test_without_a_store_there_is_one_job_in_a_try(shot, tmp_path):
     assert ordered(task.farm) == [["1-6"], ["2"]]
 
 
+@both_ways
+def test_without_a_store_a_cut_at_any_step_pays_no_whole_frame_and_no_running_job_again(shot, tmp_path, deferred):
+    for cut in range(1, 90):
+        for after in (False, True):
+            farm = FramesFarm(tmp_path / f"{cut}-{after}", lost={(0, 2)}, is_slow_to_show=True)
+            task = RoundsTask(farm, deferred=deferred)
+            task.is_kept = False
+            with suppress(Died, RenderjuiceIncompleteError):
+                task.run(shot, cut, after=after)
+            for _ in range(2):
+                task.stored = None
+                with suppress(RenderjuiceIncompleteError):
+                    task.run(shot)
+            assert ordered(farm) == [["1-6"], ["2"]]
+            assert (farm.most_at_once, farm.in_vain) == (1, [])
+
+
 def test_a_process_that_is_resumed_a_second_time_goes_on_in_the_present_round(shot, tmp_path):
     for cut in range(1, 120, 4):
         task = RoundsTask(FramesFarm(tmp_path / str(cut), lost={(0, 2)}), deferred=True)
@@ -455,3 +475,101 @@ def test_a_wait_that_was_lost_after_its_job_was_over_ends_nothing(shot, tmp_path
     task = RoundsTask(FramesFarm(tmp_path), deferred=True)
     task.run(shot)
     assert task.lose(shot, task.farm.renders[0]).count.complete
+
+
+# A list of jobs that is gone, or cannot be read
+
+
+@both_ways
+@pytest.mark.parametrize("failing", [set(), {0}], ids=["completes", "fails half-way"])
+@pytest.mark.parametrize("is_kept", [True, False], ids=["with a store", "without"])
+def test_a_list_of_jobs_that_is_lost_while_a_job_renders_orders_no_frame_again(
+    shot, tmp_path, deferred, failing, is_kept
+):
+    farm = FramesFarm(tmp_path, lost={(0, 2)}, failing=failing)
+    task = RoundsTask(farm, deferred=deferred)
+    task.is_kept = is_kept
+    advanced = farm._advanced
+
+    def lost(job_id):
+        if farm.renders:
+            (tmp_path / "jobs.json").unlink(missing_ok=True)
+        return advanced(job_id)
+
+    farm._advanced = lost
+    for _ in range(3):
+        with suppress(RenderjuiceIncompleteError, RenderjuiceJobOverError):
+            task.run(shot)
+        task.stored = task.stored if is_kept else None
+    assert whole_frames(farm) == set(FRAMES)
+    assert farm.in_vain == []
+
+
+@both_ways
+def test_a_list_of_jobs_that_is_damaged_while_a_job_renders_leaves_no_job_alone(shot, tmp_path, deferred):
+    farm = FramesFarm(tmp_path, lost={(0, 2)}, renders_for_ever=True)
+    task = RoundsTask(farm, deferred=deferred)
+    with pytest.raises(Died):
+        task.run(shot, 40)
+    farm.jobs[farm.renders[0]]["status"] = "booting"  # so that it is not over when it is read
+    farm.renders_for_ever = False
+    (tmp_path / "jobs.json").write_text("[{")
+    with pytest.raises(RenderjuiceInputError, match=r"jobs\.json cannot be read"):
+        task.run(shot)
+    assert (farm.paid(), len(farm.renders)) == ([], 1)
+    (tmp_path / "jobs.json").unlink()
+    task.max_tries += 1
+    assert task.run(shot).count.complete
+    assert ordered(farm) == [["1-6"], ["2"]]
+    assert farm.in_vain == []
+
+
+def test_files_whose_names_are_no_numbers_are_paid_once(shot, tmp_path):
+    farm = FramesFarm(tmp_path)
+    save = farm._downloads
+
+    def unnamed(job_id):
+        found = save(job_id)
+        for letter, output in zip("abcdef", found["frameOutputs"], strict=False):
+            output["fileName"] = f"{letter}.png"
+        return found
+
+    farm._downloads = unnamed
+    task = RoundsTask(farm)
+    for clears in range(2):
+        task.max_tries = clears
+        with pytest.raises(RenderjuiceInputError, match="do not say which ones they are"):
+            task.run(shot)
+    assert len(farm.renders) == 1
+
+
+@pytest.mark.parametrize("name", ["{:d}.exr", "{:06d}.exr", "juice_v2_{:05d}_2k.exr"])
+def test_frames_are_found_however_their_numbers_are_padded(shot, tmp_path, name):
+    farm = FramesFarm(tmp_path, lost={(0, 3)})
+    save = farm._downloads
+
+    def named(job_id):
+        found = save(job_id)
+        for output in found["frameOutputs"]:
+            output["fileName"] = name.format(int(output["url"].rsplit("/", 1)[1]) - 3)
+        return found
+
+    farm.frames_of = lambda job: [frame + 3 for frame in sorted(ordered_frames(job["requestedConfig"]))]
+    farm._downloads = named
+    order = replace(shot, render_config=CONFIG | {"frameRanges": ["-2-3"]})
+    assert RoundsTask(farm).run(order).count.complete
+    assert ordered(farm) == [["-2-3"], ["0"]]
+
+
+def test_a_job_of_another_order_that_is_suspended_is_in_the_way_too(shot, tmp_path):
+    farm = FramesFarm(tmp_path)
+    died_while_rendering(shot, farm)
+    farm.jobs[farm.renders[0]]["status"] = "suspended"
+    with pytest.raises(RenderjuiceInputError, match="another order"):
+        RoundsTask(farm).run(replace(shot, render_config=CONFIG | {"sampleCount": 4}))
+    assert [each["job_id"] for each in json.loads((tmp_path / "jobs.json").read_text())] == farm.renders
+
+
+def test_a_folder_is_named_without_the_secrets_of_its_address(shot):
+    folder = SimpleNamespace(where="https://me:s3cr3t@dav.example/out?sig=s3cr3t")
+    assert Salvage(shot, folder, None, None).where == "https://***@dav.example/out?***"

@@ -314,6 +314,15 @@ def test_a_deferral_that_airflow_itself_has_ended_stops_the_job_of_the_round(emu
     assert emulator.ledger.jobs_left_running() == []
 
 
+def test_without_a_store_a_mapped_deferral_that_airflow_has_ended_stops_its_own_job(emulator, runner, out, tmp_path):
+    runner.context.pop("task_state_store", None)
+    runner.ti.map_index = 1
+    operator, _ = rendering(emulator, runner, slow_scene(tmp_path), out)
+    with pytest.raises(RenderjuiceJobOverError, match="its trigger did not answer in time"):
+        operator.resume_execution("__fail__", {"error": "Trigger timeout"}, runner.context)
+    assert emulator.ledger.jobs_left_running() == []
+
+
 @needs_store
 @pytest.mark.parametrize(("state", "running"), [("failed", 0), ("restarting", 1)])
 def test_a_kill_is_about_the_job_of_the_round(emulator, runner, out, tmp_path, monkeypatch, state, running):

@@ -158,3 +158,19 @@ def test_where_the_share_has_no_hard_links_a_claim_is_exclusive_all_the_same(tmp
         claim(str(tmp_path), run("two"), nothing_is_over)
     with pytest.raises(FileExistsError):
         claims._create(str(tmp_path), "0001.json", b"{}")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_store_without_a_word_for_what_is_there_already_is_asked_whether_it_is(tmp_path, monkeypatch, there):
+    """As s3fs: it says EINVAL."""
+    place = f"memory://{tmp_path.name}/claims"
+    if there:
+        claim(place, run("one"), nothing_is_over)
+
+    def fails(*_args, **_kwargs):
+        raise OSError(22, "At least one of the pre-conditions you specified did not hold")
+
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", fails)
+    with pytest.raises(FileExistsError if there else OSError) as refused:
+        claims._create(place, "0001.json", b"{}")
+    assert isinstance(refused.value, FileExistsError) == there

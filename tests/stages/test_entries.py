@@ -78,6 +78,15 @@ def test_what_earlier_runs_of_the_night_spent_is_kept_beside_what_this_one_did(o
     assert (entry["spent"], entry["spent_before"]) == ({"2": 5.0, "3": 1.0}, {"1": 3.0})
 
 
+@pytest.mark.parametrize("now", [{"spent": {"2": 5.0}}, {}])
+def test_what_a_run_spent_before_it_was_cleared_and_its_order_was_another_is_kept(order, now):
+    write_entry(about(order, RUN) | {"state": "failed", "spent": {"1": 3.0}}, order["entry"])
+    for _ in range(2):
+        write_entry(about(order, RUN) | {"state": "rejected"} | now, order["entry"])
+
+    assert read_entry(order["entry"])["spent_before"] == {"1": 3.0}
+
+
 def test_what_a_job_cost_is_not_forgotten_when_it_cannot_be_read_again():
     assert joined({"1": 3.0, "2": None}, {"1": None, "2": 4.0, "3": None}) == {"1": 3.0, "2": 4.0, "3": None}
 

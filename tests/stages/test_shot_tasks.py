@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from stages import tasks
 from stages.delivery import publish
 from stages.entries import about, read_entry, write_entry
-from stages.tasks import note_failure, take_order
+from stages.tasks import keep_claim, note_failure, take_order
 
 from renderjuice_provider.api.errors import RenderjuiceAuthenticationError, RenderjuiceInputError
 
@@ -101,6 +101,34 @@ def test_a_second_run_while_the_first_goes_on_is_refused_and_leaves_no_entry(par
 
     assert not (tmp_path / "out").exists()
     take(params, Ti("third", first="failed"))
+
+
+def test_a_run_that_is_cleared_while_another_has_its_shot_renders_nothing_and_leaves_that_ones_entry(params):
+    first, second = Ti("first"), Ti("second", first="failed")
+    take(params, first)
+    take(params, second)
+    write_entry(about(second.xcoms["order"], "second") | {"state": "rejected"}, second.xcoms["order"]["entry"])
+
+    first.runs = {"second": "running"}
+    with pytest.raises(AirflowFailException, match=r"^juice: The run second .+ has this shot.+nothing more\.$") as lost:
+        keep_claim({"ti": first})
+    note_failure({"ti": first, "exception": lost.value})
+
+    assert read_entry(first.xcoms["order"]["entry"])["run_id"] == "second"
+    keep_claim({"ti": second})
+
+
+def test_a_run_that_is_cleared_after_another_claims_its_shot_again(params):
+    first, second = Ti("first"), Ti("second", first="failed")
+    take(params, first)
+    take(params, second)
+
+    first.runs = {"second": "success"}
+    keep_claim({"ti": first})
+
+    second.runs = {"first": "running"}
+    with pytest.raises(AirflowFailException, match="The run first"):
+        keep_claim({"ti": second})
 
 
 def test_what_is_delivered_is_skipped_and_its_entry_says_so(params, delivered):

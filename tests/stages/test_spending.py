@@ -4,10 +4,11 @@ import json
 import time
 
 import pytest
-from stages.spending import UNKNOWN, add_costs, job_outcomes
+from stages.spending import UNKNOWN, add_costs, job_outcomes, outcome_of
 
 from renderjuice_emulator.testing import write_scene
 from renderjuice_provider.api.client import RenderjuiceClient
+from renderjuice_provider.api.models import Job
 
 CONNECTION = "farm"
 GONE = "00000000-0000-4000-8000-000000000000"
@@ -128,3 +129,18 @@ def test_entries_of_known_cost_ask_for_nothing_and_what_cannot_be_asked_stays_un
     unknown = entry("c", {GONE: None}, reason="x")
 
     assert add_costs([rejected, delivered, unknown], "no_such_connection") == [rejected, delivered, unknown]
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "seconds"),
+    [
+        ("validated", {}, 0.0),
+        ("failed", {}, 0.0),
+        ("failed", {"finalConfig": {"samples": 4}}, None),
+        ("canceled", {"requestedConfig": {}}, None),
+        ("completed", {}, None),
+        ("completed", {"normalizedSeconds": 0.0}, 0.0),
+    ],
+)
+def test_what_a_job_that_may_have_rendered_cost_is_never_said_to_be_nothing(status, said, seconds):
+    assert outcome_of(Job.model_validate({"id": GONE, "status": status} | said))["seconds"] == seconds

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from renderjuice_provider.api._flow import Call, FetchFile, Gather, Pause, PutFile, Received, Response, RunInThread
+from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.frames import ordered_frames
 from renderjuice_provider.lifecycle.course import Past
 from renderjuice_provider.lifecycle.job_poller import JobPoller, watch
@@ -160,7 +161,7 @@ class RoundsTask:
         flow, outcome = enter(self.process(order)), None
         while True:
             try:
-                step = flow.send(outcome)
+                step = flow.throw(outcome) if isinstance(outcome, RenderjuiceError) else flow.send(outcome)
             except StopIteration as stop:
                 finished: Finished = stop.value
                 return finished
@@ -190,7 +191,7 @@ class RoundsTask:
         outcome = None
         while True:
             try:
-                step = flow.send(outcome)
+                step = flow.throw(outcome) if isinstance(outcome, RenderjuiceError) else flow.send(outcome)
             except StopIteration as stop:
                 return stop.value
             outcome = self._perform(step)
@@ -220,7 +221,10 @@ class RoundsTask:
             case Pause():
                 self.clock.now += timedelta(seconds=step.seconds)
             case RunInThread():
-                return step.work()
+                try:
+                    return step.work()
+                except RenderjuiceError as error:  # it is thrown into the flow, as by a client
+                    return error
             case Gather():
                 return [self._perform_all(flow) for flow in step.flows]
             case _:

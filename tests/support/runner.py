@@ -31,7 +31,10 @@ class FakeTaskInstance:
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcoms[key] = json.loads(json.dumps(value))
 
-    def xcom_pull(self, *, key: str, **_: Any) -> Any:
+    def xcom_pull(self, *, key: str, map_indexes: int | None = None, **_: Any) -> Any:
+        """Its own; without `map_indexes` a list with those of the other tasks of its mapping."""
+        if self.map_index >= 0 and map_indexes is None:
+            return [self.xcoms.get(key), self.xcoms.get(key)]
         return self.xcoms.get(key)
 
 
