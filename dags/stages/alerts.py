@@ -12,7 +12,7 @@ from renderjuice_provider.notifications.deadline import log_missed_deadline
 from renderjuice_provider.notifications.renderjuice import RenderjuiceNotifier
 from stages.compat import AsyncCallback, DeadlineAlert, DeadlineReference
 
-HOURS = float(os.environ.get("RENDERJUICE_DEADLINE_HOURS", "9"))
+HOURS = float(os.environ.get("RENDERJUICE_DEADLINE_HOURS") or "9")
 """Hours after which a night is late: see `_counted_from`. Nine, because the night
 starts at 22:00 and people come at 07:00. 0 for no alert, as `dag.test()` needs it: it fails where a
 DAG has a deadline (https://github.com/apache/airflow/issues/73428)."""

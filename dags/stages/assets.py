@@ -21,6 +21,9 @@ PUBLISHED = Asset(name="renderjuice_shots", uri="renderjuice://shots")
 """For `if_published`. What publishes a shot makes an event of it: a DAG with this outlet, or
 `POST /api/v2/assets/events`."""
 
+_SAID = ("shot", "version", "movie", "destination")
+"""What a delivery's event says at least."""
+
 
 def announce(delivered: Mapping[str, Any], destination: str, context: Any) -> None:
     """Make an event of the delivery; none where an earlier run has delivered this version.
@@ -57,9 +60,16 @@ def each_delivered_shot() -> Any:
 
 
 def newest(events: Iterable[Any]) -> dict[str, dict[str, Any]]:
-    """By shot, the `extra` of its newest event; the `events` are those that started a run."""
+    """By shot, the `extra` of its newest event; the `events` are those that started a run.
+
+    What is not an event of `announce`, such as one that somebody made by hand, is left out.
+    """
     ordered = sorted(events, key=lambda event: event.timestamp)
-    return {event.extra["shot"]: dict(event.extra) for event in ordered if event.extra.get("shot")}
+    return {event.extra["shot"]: dict(event.extra) for event in ordered if _is_delivery(event.extra)}
+
+
+def _is_delivery(extra: Any) -> bool:
+    return isinstance(extra, Mapping) and all(isinstance(extra.get(name), str) for name in _SAID)
 
 
 def if_published(timetable: Any) -> Any:

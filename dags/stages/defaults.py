@@ -7,12 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-DELIVERIES = os.environ.get("RENDERJUICE_DELIVERIES", "/srv/renderjuice/deliveries")
+DELIVERIES = os.environ.get("RENDERJUICE_DELIVERIES") or "/srv/renderjuice/deliveries"
 """Where deliveries and summaries go: a folder that all workers share, or any ObjectStoragePath
 URL."""
-WORK = os.environ.get("RENDERJUICE_WORK", "/srv/renderjuice/work")
+WORK = os.environ.get("RENDERJUICE_WORK") or "/srv/renderjuice/work"
 """Where rendered frames wait for compositing; the same kinds of places."""
-SHOT_LIST = os.environ.get("RENDERJUICE_SHOT_LIST", str(Path(__file__).parents[1] / "shots.yaml"))
+SHOT_LIST = os.environ.get("RENDERJUICE_SHOT_LIST") or str(Path(__file__).parents[1] / "shots.yaml")
 """The shot list; the same kinds of places."""
 TIMEZONE = "Europe/Berlin"
 """In which a night is a night."""
@@ -21,9 +21,9 @@ CONNECTION = "renderjuice_default"
 """The Airflow connection to Renderjuice."""
 SHOT_DAG = "renderjuice_shot"
 """The DAG of which the nightly starts a run for each shot."""
-POLL_INTERVAL = float(os.environ.get("RENDERJUICE_POLL_INTERVAL", "30"))
+POLL_INTERVAL = float(os.environ.get("RENDERJUICE_POLL_INTERVAL") or "30")
 """Seconds between two polls of a job."""
-POOL = os.environ.get("RENDERJUICE_POOL", "default_pool")
+POOL = os.environ.get("RENDERJUICE_POOL") or "default_pool"
 """The pool of the renders. Airflow's default pool does not limit them: a render is deferred while
 it runs, and that pool does not count deferred tasks. To limit how many run, and are paid, at once,
 make a pool that counts them: `airflow pools set renderjuice 8 "Renders at once"

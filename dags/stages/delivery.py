@@ -17,12 +17,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from renderjuice_provider.api.redact import storable
 from renderjuice_provider.frames import numbers, padded
 from renderjuice_provider.storage import folder, whole_file
 from stages.contact_sheet import make_contact_sheet
 from stages.decisions import frame_numbers
 from stages.movie import make_movie
 from stages.records import DeliveryManifest, DownloadManifest, read_record
+from stages.shot_models import ONE_LAYER
 from stages.storage import join, put_json, read_json, sha256, storage
 
 POINTER = "current.json"
@@ -95,6 +97,8 @@ def deliver(
             "frame_ranges": decision["frames"],
             "jobs": decision["jobs"],
         }
+        if not order["show"]:  # a shot of no list is known by its file
+            details["scene_paths"] = storable(order["files"])
         publish(order["delivery"], about | details | {"scenes": order["content"]}, files)
     return short | {"new": True}
 
@@ -163,6 +167,29 @@ def current_delivery(delivery: str) -> dict[str, Any] | None:
         return None  # not written by us; the next delivery replaces it
     manifest = read_json(join(delivery, place))
     return manifest if isinstance(manifest, dict) and isinstance(manifest.get("fingerprint"), str) else None
+
+
+def check_not_anothers(order: Mapping[str, Any]) -> None:
+    """Refuse a scene started by hand that is named like another one, and would take its place.
+
+    Raises:
+        ValueError: when what is delivered under this name is a shot of a list, or of another file.
+    """
+    there = None if order["show"] else current_delivery(order["delivery"])
+    if there is None:
+        return
+    elsewhere = f"Rename {order['files'][ONE_LAYER]}, or choose another `destination`"
+    if show := there.get("show"):
+        raise ValueError(
+            f"{order['shot']} is a shot of {show}, whose delivery this would replace. Start it by its name "
+            f"(`shot`) if it is meant. {elsewhere} if not"
+        )
+    paths = there.get("scene_paths")
+    if paths and paths != storable(order["files"]):
+        raise ValueError(
+            f"{order['shot']} was delivered from {', '.join(map(str, paths.values()))}, whose delivery this would "
+            f"replace. {elsewhere}; or move that delivery away"
+        )
 
 
 def version_of(fingerprint: str) -> str:

@@ -29,6 +29,7 @@ def plan(**context: Any) -> list[dict[str, Any]]:
             planned = _plan(params, night, ti.run_id)
         except ValueError as error:
             if not params["dry_run"]:
+                ti.xcom_push("refused", redact(str(error), longest=1000))  # for `report`
                 raise
             _log.warning("%s", error)
             planned = {"night": night, "shots": [], "entries": [], "refused": str(error)}
@@ -42,7 +43,10 @@ def plan(**context: Any) -> list[dict[str, Any]]:
 def _plan(params: Mapping[str, Any], night: str, run_id: str) -> dict[str, Any]:
     from stages import planning
     from stages.shot_list import load_shot_list
+    from stages.storage import check_places
 
+    if not params["dry_run"]:
+        check_places(params)
     shots, problems = load_shot_list(params["shot_list"])
     for problem in problems:
         _log.error("%s, %s", redact(params["shot_list"]), redact(str(problem)))
@@ -75,7 +79,10 @@ def report(renderjuice_conn_id: str = CONNECTION, **context: Any) -> dict[str, A
     ti, params = context["ti"], context["params"]
     planned = ti.xcom_pull(task_ids="plan", key="night", map_indexes=-1)
     if planned is None:
-        raise AirflowFailException("Nothing was planned; the log of `plan` says why")
+        refused = ti.xcom_pull(task_ids="plan", key="refused", map_indexes=-1)
+        why = f"Nothing was planned: {refused}" if refused else "Nothing was planned; the log of `plan` says why"
+        write_note(context, why)
+        raise AirflowFailException(why)
     entries = _entries(ti, planned, renderjuice_conn_id)
     found = summary.report(
         planned["night"], entries, dry_run=planned.get("would_render"), refused=planned.get("refused")
@@ -97,16 +104,18 @@ def report(renderjuice_conn_id: str = CONNECTION, **context: Any) -> dict[str, A
 def _entries(ti: Any, planned: Mapping[str, Any], renderjuice_conn_id: str) -> list[dict[str, Any]]:
     """The entries of all shots as they are now, with what their renders cost."""
     from stages.entries import present_entry, read_entry
-    from stages.runs import run_state, tasks_not_well
+    from stages.runs import refusal, run_state, tasks_not_well
     from stages.spending import add_costs
 
     def present(shot: Mapping[str, Any]) -> dict[str, Any]:
-        return present_entry(
+        found = present_entry(
             shot,
             read_entry(shot["order"]["entry"]),
             lambda run_id: run_state(ti, SHOT_DAG, run_id),
             lambda run_id: tasks_not_well(ti, SHOT_DAG, run_id),
         )
+        refused = found.get("task") == "take_order" and refusal(ti, SHOT_DAG, found["run_id"])
+        return found | {"reason": refused} if refused else found
 
     entries = []
     for entry in planned["entries"]:

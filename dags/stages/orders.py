@@ -21,9 +21,9 @@ from stages.colour_spaces import COLOUR_CONFIG
 from stages.composite import VIEWS
 from stages.decisions import CAPS, SETTINGS, frame_numbers, frame_ranges
 from stages.defaults import QUALITIES
-from stages.shot_list import ListedShot, load_shot_list
+from stages.shot_list import ListedShot, load_shot_list, scene_problem
 from stages.shot_models import ONE_LAYER, Frames, sequence_of
-from stages.storage import join, sha256, storage
+from stages.storage import join, sha256
 
 PIPELINE = 1
 """Raise it when a change of these stages should deliver every shot again."""
@@ -80,7 +80,7 @@ def order_by_hand(params: Mapping[str, Any], night: str) -> dict[str, Any]:
         raise ValueError(f"Which shot? Fill in `shot`, a name of the shot list, or `file`, a scene; {said}")
     frames = _frames(params["frames"]) if params.get("frames") else None
     shot = _listed(params["shot_list"], name) if name else _of_file(file)
-    content = {layer: sha256(path) for layer, path in shot.files.items()}
+    content = content_of(shot, hashes_of({*shot.files.values()}))
     return make_order(shot, content, params, night, frames=frames)
 
 
@@ -160,7 +160,8 @@ def run_id_of(order: Mapping[str, Any], mark: str = "") -> str:
         order: of the shot.
         mark: distinguishes a further run of the same version in the same night from the first.
     """
-    parts = [order["shot"], order["fingerprint"][:8], order["night"], *([mark] if mark else [])]
+    shot = order["shot"].replace("..", ".~")  # Airflow takes no id with two dots
+    parts = [shot, order["fingerprint"][:8], order["night"], *([mark] if mark else [])]
     return "__".join(parts)
 
 
@@ -169,11 +170,31 @@ def mark_of(run_id: str) -> str:
     return hashlib.sha256(run_id.encode()).hexdigest()[:8]
 
 
-def hashes_of(files: set[str]) -> dict[str, str]:
-    """The SHA-256 of each file."""
+def hashes_of(files: set[str]) -> dict[str, str | ValueError]:
+    """The SHA-256 of each scene; or, of one that cannot be read, the error that says so."""
     names = sorted(files)
     with ThreadPoolExecutor(max_workers=4) as pool:  # hashing and reading both release Python's lock
-        return dict(zip(names, pool.map(sha256, names), strict=True))
+        return dict(zip(names, pool.map(_hash_or_error, names), strict=True))
+
+
+def content_of(shot: ListedShot, hashes: Mapping[str, str | ValueError]) -> dict[str, str]:
+    """The SHA-256 of each layer's scene, out of `hashes_of`.
+
+    Raises:
+        ValueError: when one of them cannot be read.
+    """
+    found = {layer: hashes[file] for layer, file in shot.files.items()}
+    for error in found.values():
+        if isinstance(error, ValueError):
+            raise error
+    return {layer: str(sha) for layer, sha in found.items()}
+
+
+def _hash_or_error(file: str) -> str | ValueError:
+    try:
+        return sha256(file)
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        return ValueError(f"{file} cannot be read: {error.strerror or error}")
 
 
 def _text(value: Any) -> str:
@@ -199,8 +220,8 @@ def _listed(shot_list: str, name: str) -> ListedShot:
 
 def _of_file(file: str) -> ListedShot:
     """A shot that is in no list, as its scene has it."""
-    if not storage(file).is_file():
-        raise ValueError(f"There is no file {file}")
+    if problem := scene_problem(file):
+        raise ValueError(problem[0].upper() + problem[1:])
     name = _NOT_IN_NAMES.sub("_", file.rpartition("/")[2].rpartition(".")[0]).lstrip("_.-")[:100]
     if not name:
         raise ValueError(f"No shot can be named after {file}: rename it, or put it into the shot list")

@@ -6,13 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from renderjuice_provider.api.redact import redact
 from stages.delivery import current_delivery
 from stages.entries import read_entry
-from stages.orders import date_of, hashes_of, make_order, mark_of, quality_of, run_id_of
+from stages.orders import content_of, date_of, hashes_of, make_order, mark_of, quality_of, run_id_of
 from stages.records import Summary, read_record
 from stages.shot_list import ListedShot
 from stages.shot_text import Problem
 from stages.storage import join
+
+_LONGEST_REASON = 1000
 
 
 def names_of(shots: Iterable[str] | None) -> set[str]:
@@ -67,7 +70,9 @@ def plan_night(
     gone = "the shot list does not have it any more, so it was not started again"
     entries += [earlier[name] | {"carried_over": True, "reason": gone} for name in sorted(wanted - known)]
     planned = []
-    for order, before in _orders([shot for shot in shots if shot.name in wanted], params, night, earlier):
+    orders, unread = _orders([shot for shot in shots if shot.name in wanted], params, night, earlier)
+    entries += unread
+    for order, before in orders:
         delivered = current_delivery(order["delivery"])
         if not again and was_paid_in_vain(before, order):
             entries.append({**before, "carried_over": True})
@@ -95,24 +100,35 @@ def _rejections(problems: Sequence[Problem]) -> list[dict[str, Any]]:
     reasons: dict[str, list[str]] = {}
     for problem in problems:
         reasons.setdefault(str(problem.shot), []).append(f"line {problem.line}: {problem.message}")
-    return [{"shot": shot, "state": "rejected", "reason": "; ".join(found)} for shot, found in reasons.items()]
+    return [_rejection(shot, "; ".join(found)) for shot, found in reasons.items()]
+
+
+def _rejection(shot: str, reason: str) -> dict[str, Any]:
+    return {"shot": shot, "state": "rejected", "reason": redact(reason, longest=_LONGEST_REASON)}
 
 
 def _orders(
     shots: Sequence[ListedShot], params: Mapping[str, Any], night: str, earlier: Mapping[str, Any]
-) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+) -> tuple[list[tuple[dict[str, Any], dict[str, Any]]], list[dict[str, Any]]]:
     """The order of each shot, and what became of it earlier this night: its entry, or empty.
 
-    An entry of its own is newer than what the night's last summary says.
+    An entry of its own is newer than what the night's last summary says. Beside them the entries of
+    shots whose scenes cannot be read.
     """
     hashes = hashes_of({file for shot in shots for file in shot.files.values()})
-    orders = []
+    orders: list[dict[str, Any]] = []
+    unread = []
     for shot in shots:
         quality = params["quality"]
         if params.get("failed_only") and quality == "auto":  # what is there has that of the night
             quality = (earlier.get(shot.name, {}).get("order") or {}).get("quality", quality)
-        content = {layer: hashes[file] for layer, file in shot.files.items()}
-        orders.append(make_order(shot, content, {**params, "quality": quality}, night))
+        try:
+            content = content_of(shot, hashes)
+        except ValueError as error:
+            unread.append(_rejection(shot.name, str(error)))
+        else:
+            orders.append(make_order(shot, content, {**params, "quality": quality}, night))
     with ThreadPoolExecutor(max_workers=8) as pool:
         entries = list(pool.map(read_entry, [order["entry"] for order in orders]))
-    return [(order, entry or earlier.get(order["shot"], {})) for order, entry in zip(orders, entries, strict=True)]
+    before = [entry or earlier.get(order["shot"], {}) for order, entry in zip(orders, entries, strict=True)]
+    return list(zip(orders, before, strict=True)), unread

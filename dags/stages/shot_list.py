@@ -60,10 +60,12 @@ def load_shot_list(path: str, only: str | None = None) -> tuple[list[ListedShot]
         ShotListError: when the list as a whole is wrong: it is not YAML, it has an unknown key
             outside its shots, or it has no shot `only`.
     """
+    from stages.compat import AirflowNotFoundException
+
     try:
         with storage(path).open("rb") as file:
             text = file.read(LONGEST + 1).decode()  # one byte more shows that it is too long
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, ImportError, AirflowNotFoundException) as error:  # as in `scene_problem`
         raise ShotListError(f"The shot list {path} cannot be read: {error}") from error
     shots, problems = check_shot_list(text, path.rpartition("/")[0], only)
     if any(problem.shot is None for problem in problems):
@@ -122,12 +124,22 @@ def _missing_files(source: ShotText, folder: str, only: str | None) -> Iterator[
     for place, shot, name in source.files():
         if shot != (only or shot):
             continue
-        file = _resolve(folder, name)
-        try:
-            if not storage(file).is_file():
-                yield Problem(source.line(*place), f"there is no file {file}", shot)
-        except (OSError, ValueError, ImportError) as error:  # such as a URL scheme without its package
-            yield Problem(source.line(*place), f"{file} cannot be accessed: {error}", shot)
+        if problem := scene_problem(_resolve(folder, name)):
+            yield Problem(source.line(*place), problem, shot)
+
+
+def scene_problem(file: str) -> str:
+    """Why there is no scene to be read in `file`; empty when nothing speaks against it."""
+    from stages.compat import AirflowNotFoundException
+
+    try:
+        found = storage(file)
+        if found.is_file():
+            return ""
+        return f"{file} is a folder" if found.is_dir() else f"there is no file {file}"
+    # Such as a URL with a scheme that nobody knows, without its package, or without its connection.
+    except (OSError, ValueError, ImportError, AirflowNotFoundException) as error:
+        return f"{file} cannot be accessed: {error}"
 
 
 def _layer_problems(source: ShotText) -> Iterator[Problem]:

@@ -25,6 +25,7 @@ DEEPEST = 16
 MOST_VALUES = 100_000
 """Values in a list. An alias counts as all that it stands for: nine lines of aliases can stand for
 a billion values."""
+_NO_NAME = "cannot be a name: write at most 100 letters, digits, `_`, `-` and `.`, a letter or digit first"
 _HOW_TO_RAISE = " (the limit is {} in stages.shot_text)"
 
 
@@ -214,10 +215,12 @@ class ShotText:
         except ValidationError as error:
             for detail in error.errors():
                 yield Problem(self.line(*detail["loc"]), _sentence(detail), self._shot(detail["loc"]))
-        names = Counter(self.name(index) for index in range(len(self.shots)))
-        for index in range(len(self.shots)):
-            if names[self.name(index)] > 1:
-                yield Problem(self.line("shots", index, "name"), "another shot has the same name", self.name(index))
+        names = [self.name(index) for index in range(len(self.shots))]
+        often, folders = Counter(names), Counter(map(str.casefold, names))
+        for index, name in enumerate(names):
+            if folders[name.casefold()] > 1:  # on many shares `FX` and `fx` are one folder
+                message = "another shot has the same name" + (", but for capitals" if often[name] == 1 else "")
+                yield Problem(self.line("shots", index, "name"), message, name)
 
     def _shot(self, path: tuple[Any, ...]) -> str | None:
         inside = len(path) > 1 and path[0] == "shots" and isinstance(path[1], int)
@@ -228,7 +231,11 @@ def _sentence(detail: Any) -> str:
     path = detail["loc"][2:] if len(detail["loc"]) > 1 and detail["loc"][0] == "shots" else detail["loc"]
     field = ".".join(map(str, path))
     if path[-1:] == ("[key]",):
-        return f"{'.'.join(path[:-2])}: {path[-2]!r} cannot be a name: write letters, digits, `_`, `-` and `.`"
+        return f"{'.'.join(path[:-2])}: {path[-2]!r} {_NO_NAME}"
+    if detail["type"] == "string_pattern_mismatch":
+        return f"{field}: {detail['input']!r} {_NO_NAME}"
+    if detail["type"] in {"dict_type", "model_type"}:
+        return f"{f'{field}: ' if field else ''}write it as a mapping, with `key: value`"
     if detail["type"] == "extra_forbidden":
         return f"unknown key {field!r}"
     if detail["type"] == "missing":

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from renderjuice_provider.api.redact import storable
 from renderjuice_provider.storage import folder, whole_file
+
+_TRIAL = ".renderjuice-trial"
+"""An empty file, for a moment."""
+_LASTING = (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
+_LASTING_NUMBERS = frozenset({errno.EROFS, errno.ENAMETOOLONG})
+"""Of errors that have no class."""
 
 
 def storage(path: Any) -> Any:
@@ -51,6 +58,28 @@ def put_json(root: str, name: str, content: Any) -> str:
     """`put_text` for JSON, indented for people."""
     content = storable(content, most=float("inf"), urls=False)
     return put_text(root, name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def check_places(params: Mapping[str, Any]) -> None:
+    """Look whether a run can write where its `destination` and `work` say, before money is spent.
+
+    Raises:
+        ValueError: when one of them is no whole path or URL, or nothing can be written there.
+    """
+    from stages.compat import AirflowNotFoundException
+
+    for name in ("destination", "work"):
+        place = str(params[name])
+        if not place.startswith("/") and "://" not in place:  # each worker would begin elsewhere
+            raise ValueError(f"`{name}` is {place!r}: write a whole path, such as /srv/renderjuice, or a URL")
+        try:
+            trial = storage(put_text(place, _TRIAL, ""))
+        except (OSError, ValueError, ImportError, NotImplementedError, AirflowNotFoundException) as error:
+            if isinstance(error, OSError) and not isinstance(error, _LASTING) and error.errno not in _LASTING_NUMBERS:
+                raise  # it may pass, such as a store that is away
+            raise ValueError(f"Nothing can be written to `{name}`, {place}: {error}") from error
+        with suppress(OSError):  # another run had the same in mind, or may not remove
+            trial.unlink()
 
 
 @contextmanager

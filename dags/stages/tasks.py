@@ -33,11 +33,15 @@ def take_order(**context: Any) -> list[dict[str, str]]:
     Pushes the `order`. What is delivered already is skipped, with all tasks after this one.
     """
     from stages import entries, orders
+    from stages.delivery import check_not_anothers
+    from stages.storage import check_places
 
     params, ti = context["params"], context["ti"]
     with no_use_to_retry(then="Nothing was sent, and nothing was spent."):
         night = params["date"] or orders.night_of(context["dag_run"].run_after, TIMEZONE)
         order = storable(orders.order_by_hand(params, night), most=float("inf"), urls=False)
+        check_not_anothers(order)
+        check_places(params)
         _claim(order, ti)
     entry = entries.read_entry(order["entry"])
     if reason := _no_use(ti, order, entry):
@@ -133,6 +137,7 @@ def is_whole(path: Path) -> bool:
     return pictures.is_whole(path)
 
 
+# A farm renders while the workers composite, so renders are ordered first, of all shots.
 @task(weight_rule="absolute", priority_weight=-3)
 def composite(order: dict[str, Any], decision: dict[str, Any]) -> dict[str, Any]:
     """Lay the layers on each other, ready for display; see `stages.composite`."""
@@ -186,8 +191,12 @@ def note_failure(context: Any) -> None:
 
     ti, error = context["ti"], context.get("exception")
     order = ti.xcom_pull(task_ids="take_order", key="order")
+    reason = redact(str(error or "it was killed"), longest=1000)
     if not order or isinstance(getattr(error, "__cause__", None), ClaimedError):
-        return  # this run never had the shot, or does not have it any more
+        # This run never had the shot, or does not have it any more: the entry is another run's.
+        ti.xcom_push("refused", reason)  # for the night's report
+        write_note(context, f"failed: {reason}")
+        return
     final = getattr(error, "retry", None) in {RetryEffect.AFTER_CORRECTION, RetryEffect.CANNOT_HELP}
     free = getattr(error, "bill", None) in {Bill.NOTHING_SPENT, Bill.NOTHING_RENDERED}
     # A scene that cannot be opened has to be fixed by the artist, like one without a camera.
@@ -199,7 +208,7 @@ def note_failure(context: Any) -> None:
     entry |= entries.about(order, ti.run_id) | entries.render_facts(order, ti.run_id, renders)
     entry |= {
         "state": "rejected" if rejects else "failed",
-        "reason": redact(str(error or "it was killed"), longest=1000),
+        "reason": reason,
         "task": ti.task_id,
         "decision": ti.xcom_pull(task_ids="decide", key="decision"),
     }

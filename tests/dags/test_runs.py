@@ -246,6 +246,16 @@ def test_a_shot_that_the_list_does_not_have_is_refused_before_anything_is_sent(r
     assert "Nothing was sent, and nothing was spent." in runs["log"]
 
 
+def test_a_scene_that_is_removed_before_its_turn_fails_its_shot_alone_and_the_report_says_why(runs):
+    night = runs["a scene leaves"]
+
+    assert rows(night) == {"juice": "success", "leaves": "failed"}
+    assert night["report"]["delivered"].keys() == {"juice"}
+    (reason,) = night["report"]["failed"].values()
+    assert "leaves cannot be rendered: line 4: there is no file" in reason
+    assert "Nothing was sent, and nothing was spent." in reason
+
+
 def test_bulk_renders_every_scene_once_names_its_tasks_by_file_and_reports_which_failed(runs):
     bulk = runs["bulk"]
 

@@ -70,14 +70,17 @@ def test_no_key_of_a_signed_url_is_announced(context):
 
 def test_of_several_events_of_a_shot_the_newest_counts():
     def event(at, shot, version):
-        return SimpleNamespace(timestamp=at, extra={"shot": shot, "version": version})
+        return SimpleNamespace(
+            timestamp=at, extra={"shot": shot, "version": version, "movie": "m", "destination": "/out"}
+        )
 
     found = newest([event(3, "juice", "new"), event(1, "juice", "old"), event(2, "still", "only")])
     assert {shot: extra["version"] for shot, extra in found.items()} == {"juice": "new", "still": "only"}
 
 
-def test_an_event_that_somebody_else_has_made_is_no_delivery():
-    assert newest([SimpleNamespace(timestamp=1, extra={})]) == {}
+@pytest.mark.parametrize("extra", [{}, None, {"shot": "juice"}, {"shot": ["juice"], "version": "v"}])
+def test_an_event_that_somebody_else_has_made_is_no_delivery(extra):
+    assert newest([SimpleNamespace(timestamp=1, extra=extra)]) == {}
 
 
 def test_a_dag_after_the_delivery_is_scheduled_by_shot_where_airflow_can():

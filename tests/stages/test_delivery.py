@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import pytest
 from stages import delivery
-from stages.delivery import current_delivery, deliver, publish
+from stages.delivery import check_not_anothers, current_delivery, deliver, publish
 from stages.storage import storage
 from stages.summary import report
 
@@ -205,3 +205,24 @@ def test_passes_that_the_compositor_did_not_write_are_reported_in_manifest_and_s
     assert (again["new"], again["complete"], again["missing"]) == (False, False, lost)
     found = report("2026-11-23", [reported | {"state": "delivered"}])
     assert found["delivered"]["juice"].endswith("(not complete: frames 2, 3 of node Depth (base) are missing)")
+
+
+def by_hand(shots, file, content="1"):
+    return order(shots, content) | {"show": "", "files": {"base": file}}
+
+
+def test_a_scene_by_hand_replaces_its_own_delivery_and_not_that_of_another_file_of_its_name(shots, frames):
+    check_not_anothers(by_hand(shots, "/a/juice.blend"))
+    deliver(by_hand(shots, "/a/juice.blend"), DECISION, COMPOSITED, frames)
+
+    check_not_anothers(by_hand(shots, "/a/juice.blend", "corrected"))
+    with pytest.raises(ValueError, match=r"juice was delivered from /a/juice.blend, .* Rename /b/juice.blend"):
+        check_not_anothers(by_hand(shots, "/b/juice.blend", "another"))
+    check_not_anothers(order(shots, "the list's"))  # the list is the studio's own
+
+
+def test_a_scene_by_hand_does_not_replace_the_delivery_of_a_shot_of_the_list(shots, frames):
+    deliver(order(shots), DECISION, COMPOSITED, frames)
+
+    with pytest.raises(ValueError, match=r"^juice is a shot of citrus, .* Start it by its name \(`shot`\)"):
+        check_not_anothers(by_hand(shots, "/a/juice.blend", "another"))

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from stages import shot_list
-from stages.orders import make_order, order_by_hand
+from stages.orders import make_order, order_by_hand, run_id_of
 from stages.shot_list import load_shot_list
 from stages.storage import sha256, storage
 
@@ -87,6 +87,16 @@ def test_other_frames_or_another_quality_are_another_version(params):
 def test_what_was_filled_in_and_cannot_be_right_is_refused_with_what_to_do(params, filled_in, refusal):
     with pytest.raises(ValueError, match=refusal):
         order_by_hand(params | filled_in, NIGHT)
+
+
+@pytest.mark.parametrize("shot", ["juice", "a..b", "a...", "x" * 100])
+def test_the_run_of_every_shot_has_an_id_that_airflow_takes(shot):
+    from airflow.models.dagrun import DagRun
+
+    run_id = run_id_of({"shot": shot, "fingerprint": "0a1b2c3d" * 8, "night": NIGHT}, "12345678")
+
+    assert DagRun(dag_id="renderjuice_shot", run_id=run_id, run_type="manual").run_id == run_id
+    assert len(run_id) <= 250
 
 
 def test_a_date_is_refused_too(params):

@@ -11,6 +11,7 @@ from stages.orders import fingerprint, mark_of, night_of
 from stages.planning import plan_night
 from stages.shot_list import ListedShot
 from stages.shot_text import Problem
+from stages.storage import put_json
 from stages.summary import keep
 
 NIGHT, NIGHTLY = "2026-11-23", "scheduled__2026-11-23T21:00:00+00:00"
@@ -196,6 +197,45 @@ def test_what_failed_by_hand_is_known_to_the_nightly_before_any_summary(juice, p
     orders, (entry,) = planned([juice], params)
 
     assert (orders, entry["carried_over"]) == ([], True)
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), FileNotFoundError(2, "No such file")])
+def test_a_scene_that_cannot_be_read_rejects_its_shot_and_no_other(juice, params, studio, monkeypatch, error):
+    locked = str(studio / "locked.blend")
+
+    def read(path):
+        if path == locked:
+            raise error
+        return "0" * 64
+
+    monkeypatch.setattr(orders, "sha256", read)
+
+    found, (entry,) = planned([replace(juice, name="ice", files={"base": locked}), juice], params)
+
+    assert [order["shot"] for order in found] == ["juice"]
+    assert entry == {"shot": "ice", "state": "rejected", "reason": f"{locked} cannot be read: {error.strerror}"}
+
+
+def test_failed_only_takes_up_a_night_of_the_release_before(juice, params):
+    """Its orders named no layers and no place for an entry, and its entries no run."""
+    (order,), _ = planned([juice], params)
+    old = {name: order[name] for name in order if name not in {"layers", "blends", "sequence", "claims", "entry"}}
+    entry = failed(old, decision={"jobs": {"base": "1"}, "configs": {"base": {}}}, task="render", spent={"1": 7.0})
+    put_json(f"{params['destination']}/nights/{NIGHT}", "summary.json", {"night": NIGHT, "shots": {"juice": entry}})
+
+    (shot,) = plan_night([juice], [], again(params), NIGHT, NIGHTLY)["shots"]
+
+    assert (shot["order"]["work"], shot["why"], shot["replaces"]) == (old["work"], "started again", None)
+    assert plan_night([juice], [], params, NIGHT, NIGHTLY)["entries"] == [entry | {"carried_over": True}]
+
+
+def test_a_reason_is_bounded_and_shows_no_signature(juice, params):
+    problem = Problem(4, "there is no file https://x.test/a.blend?sig=s3cr3t " + "x" * 10_000, "ice")
+
+    _, (entry,) = planned([], params, [problem])
+
+    assert len(entry["reason"]) <= 1000
+    assert "s3cr3t" not in entry["reason"]
 
 
 def again(params, **more):

@@ -66,7 +66,7 @@ def test_a_layer_that_the_show_does_not_have_is_a_mistake_that_names_those_it_ha
         ("layers: []", "layers: list should have at least 1 item"),
         ("layers: {sky: a.blend}", "layers: input should be a valid list"),
         ("layers: [sky, sky]", "layers 'sky' and 'sky' would share a folder"),
-        ("layers: [sky, a/b]", "layers.1: string should match pattern"),
+        ("layers: [sky, a/b]", "layers.1: 'a/b' cannot be a name"),
         ("layers: [Composite]", "a layer cannot be called 'Composite'"),
     ],
 )
@@ -101,8 +101,8 @@ def test_layers_and_sequences_keep_the_names_that_are_written(listed, word, form
     ("layers", "reported"),
     [
         ("{}", "layers: dictionary should have at least 1 item"),
-        ("[a.blend]", "layers: input should be a valid dictionary"),
-        ("a.blend", "layers: input should be a valid dictionary"),
+        ("[a.blend]", "layers: write it as a mapping, with `key: value`"),
+        ("a.blend", "layers: write it as a mapping, with `key: value`"),
         ("{sky: [a.blend]}", "write a layer as its scene"),
         ("{sky: }", "write a layer as its scene"),
         ("{sky: {blend: add}}", "'layers.sky.file' is missing"),

@@ -46,7 +46,11 @@ shots:
         (9, "thr33", "'name' is written twice"),
         (10, "thr33", "there is no file /no/such/gone_too.blend"),
         (10, "thr33", "layers.base: the layer at the bottom has no blend, since nothing is below it"),
-        (10, "thr33", "layers: 'fx/1' cannot be a name: write letters, digits, `_`, `-` and `.`"),
+        (
+            10,
+            "thr33",
+            "layers: 'fx/1' cannot be a name: write at most 100 letters, digits, `_`, `-` and `.`, a letter or digit first",
+        ),
         (10, "thr33", "unknown key 'layers.fx/1.flie'"),
         (10, "thr33", "layers.fx/1.blend: input should be 'over', 'add' or 'multiply'"),
         (10, "thr33", "a layer cannot be called 'composite': that folder is for the composited frames"),
@@ -74,13 +78,43 @@ def test_a_shot_with_a_mistake_does_not_keep_the_others_from_being_rendered(list
     assert [(problem.line, problem.shot) for problem in problems] == [(5, "bad")]
 
 
+def test_shots_that_differ_in_capitals_would_share_their_folders_on_many_shares(listed):
+    shots, problems = listed(
+        "show: s\ndefaults: {render: {colorManagementPreset: default}}\n"
+        "shots:\n- {name: Juice, file: a.blend}\n- {name: juice, file: b.blend}\n- {name: still, file: a.blend}\n"
+    )
+
+    assert [shot.name for shot in shots] == ["still"]
+    assert [(problem.line, problem.shot) for problem in problems] == [(4, "Juice"), (5, "juice")]
+    assert {problem.message for problem in problems} == {"another shot has the same name, but for capitals"}
+
+
+@pytest.mark.parametrize(
+    ("file", "reported"),
+    [
+        (".", "is a folder"),
+        ("gopher://x/a.blend", "gopher://x/a.blend cannot be accessed: "),
+        ("s3://no_such_connection@x/a.blend", "s3://no_such_connection@x/a.blend cannot be accessed: "),
+    ],
+)
+def test_a_scene_that_cannot_be_read_is_a_mistake_of_its_shot_alone(listed, file, reported):
+    shots, problems = listed(
+        "show: s\ndefaults: {render: {colorManagementPreset: default}}\n"
+        f"shots:\n- {{name: good, file: a.blend}}\n- {{name: bad, file: '{file}'}}\n"
+    )
+
+    assert [shot.name for shot in shots] == ["good"]
+    assert [(problem.line, problem.shot) for problem in problems] == [(5, "bad")]
+    assert reported in problems[0].message
+
+
 @pytest.mark.parametrize(
     ("text", "line", "reported"),
     [
         ("show: s\nshots: []\n", 2, "shots: list should have at least 1 item"),
         ("show: s\nshot:\n- {name: a}\n", 2, "unknown key 'shot'"),
         ("show: s\nshots:\n- {name: [}\n", 3, "not YAML"),
-        ("", 1, "valid dictionary"),
+        ("", 1, "write it as a mapping"),
         ("show: s\ndefaults: {fpss: 3}\nshots: [{name: x, file: gone}]\n", 2, "unknown key 'defaults.fpss'"),
     ],
 )
@@ -145,9 +179,10 @@ def test_json_is_read_as_well_tabs_included(listed):
     assert ([shot.name for shot in shots], problems) == (["a"], [])
 
 
-def test_a_list_that_is_not_there_is_reported(tmp_path):
-    with pytest.raises(ShotListError, match=r"no\.yaml cannot be read"):
-        load_shot_list(str(tmp_path / "no.yaml"))
+@pytest.mark.parametrize("place", ["{}/no.yaml", "gopher://x/no.yaml", "s3://no_such_connection@x/no.yaml"])
+def test_a_list_that_is_not_there_is_reported(tmp_path, place):
+    with pytest.raises(ShotListError, match=r"^The shot list .*no\.yaml cannot be read: "):
+        load_shot_list(place.format(tmp_path))
 
 
 def test_the_schema_in_the_repository_is_that_of_the_models():

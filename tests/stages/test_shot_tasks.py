@@ -83,7 +83,11 @@ def test_the_night_is_that_of_the_start_unless_it_is_said(params):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"file": None}, {"shot": "x"}, {"file": "/no/file"}, {"quality": "great"}, {"date": "tomorrow"}]
+    "wrong",
+    [
+        *({"file": None}, {"shot": "x"}, {"file": "/no/file"}, {"file": "/"}, {"quality": "great"}),
+        *({"date": "tomorrow"}, {"destination": ""}, {"destination": "/dev/null/out"}),
+    ],
 )
 def test_what_cannot_be_right_is_refused_once_and_claims_nothing(params, wrong, tmp_path):
     with pytest.raises(AirflowFailException, match=r"Nothing was sent, and nothing was spent\.$"):
@@ -99,7 +103,8 @@ def test_a_second_run_while_the_first_goes_on_is_refused_and_leaves_no_entry(par
         take(params, second)
     note_failure({"ti": second, "exception": refused.value})
 
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out" / "nights").exists()
+    assert second.xcoms["refused"] == str(refused.value)  # for the night's report
     take(params, Ti("third", first="failed"))
 
 
@@ -129,6 +134,13 @@ def test_a_run_that_is_cleared_after_another_claims_its_shot_again(params):
     second.runs = {"first": "running"}
     with pytest.raises(AirflowFailException, match="The run first"):
         keep_claim({"ti": second})
+
+
+def test_a_scene_named_like_a_shot_of_the_list_is_refused_before_it_takes_that_ones_place(params, delivered):
+    publish(delivered["delivery"], {"version": "v", "fingerprint": "f", "show": "citrus"}, {})
+
+    with pytest.raises(AirflowFailException, match="juice is a shot of citrus"):
+        take(params, Ti("second"))
 
 
 def test_what_is_delivered_is_skipped_and_its_entry_says_so(params, delivered):

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import DagRunTriggerException
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError, ErrorType, TaskDeferred
 from stages.start_shot import StartShotOperator
 
 RUN = "juice__0a1b2c3d__2026-11-23"
@@ -97,6 +97,24 @@ def test_a_run_that_was_deleted_while_it_was_waited_for_is_no_success(row):
 def test_a_paused_dag_is_reported_and_not_waited_for(row, state):
     with pytest.raises(AirflowFailException, match="juice: renderjuice_shot is paused, so its run would never begin"):
         execute(row, Airflow(state, paused=True))
+
+
+@pytest.mark.parametrize(
+    ("status", "raised", "sentence"),
+    [
+        (404, AirflowFailException, "^Airflow has no DAG renderjuice_shot: put its file into the DAG folder"),
+        (503, AirflowRuntimeError, "503"),
+    ],
+)
+def test_a_dag_that_is_not_there_is_reported_at_once_and_an_airflow_that_is_busy_is_asked_again(
+    row, status, raised, sentence
+):
+    class Without(Airflow):
+        def get_dag(self, _dag_id):
+            raise AirflowRuntimeError(SimpleNamespace(error=ErrorType.API_SERVER_ERROR, detail={"status_code": status}))
+
+    with pytest.raises(raised, match=sentence):
+        execute(row, Without())
 
 
 def test_what_is_over_needs_no_dag_that_runs(row):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from stages.storage import join, local_copy, local_result, put_json, read_json, sha256, storage
+from stages.storage import check_places, join, local_copy, local_result, put_json, read_json, sha256, storage
 
 
 @pytest.fixture(params=["folder", "object store"])
@@ -38,3 +38,24 @@ def test_the_hash_is_that_of_the_content(place):
 
 def test_parts_are_joined_to_paths_and_urls_alike():
     assert join("s3://bucket/a/", "b", "c") == "s3://bucket/a/b/c"
+
+
+def test_places_that_can_be_written_are_left_as_they_were(place):
+    check_places({"destination": f"{place}/out", "work": f"{place}/out"})
+
+    assert [path for path in storage(place).rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("wrong", ["", "deliveries", " /srv/deliveries", "~/deliveries"])
+def test_a_place_that_each_worker_would_find_elsewhere_is_refused(tmp_path, wrong):
+    with pytest.raises(ValueError, match=r"^`destination` is '.*': write a whole path"):
+        check_places({"destination": wrong, "work": str(tmp_path)})
+
+
+@pytest.mark.parametrize("wrong", ["/file/work", "/file", "s3://no_such_connection@x/work", "gopher://x/work"])
+def test_a_place_that_cannot_be_written_is_refused_by_its_name(tmp_path, wrong):
+    (tmp_path / "file").touch()
+    place = wrong if "://" in wrong else f"{tmp_path}{wrong}"
+
+    with pytest.raises(ValueError, match=f"^Nothing can be written to `work`, {place}: "):
+        check_places({"destination": str(tmp_path), "work": place})

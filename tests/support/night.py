@@ -39,14 +39,19 @@ shots:
   - {name: label, layers: {base: label_base.blend, over: label_over.blend}, frames: 1-4}
   - {name: typo, file: typo.blend, heros: true}
 """
+JUICE = "  - {name: juice, file: juice.blend, hero: true, priority: 90, frames: 1-2}\n"
 
 
 class MoodyRenderer(FastRenderer):
     """Scenes with 13 samples fail at frame 4, those with 14 come without frames 2 and 5."""
 
     bad_night = True
+    removes: ClassVar[Path | None] = None
+    """A scene that somebody removes while another one is rendered."""
 
     async def render(self, order: RenderOrder) -> AsyncIterator[RenderedFile]:
+        if self.removes:
+            self.removes.unlink(missing_ok=True)
         async for file in super().render(order):
             if self.bad_night and order.report.samples == 13 and file.frame == 4:
                 raise RenderFailedError(f"frame {file.frame} could not be rendered", "RENDER_ERROR")
@@ -200,6 +205,14 @@ def main(folder: Path, result: Path) -> None:
     loose = write_scene(folder / "loose end.blend", **SCENE)
     done["just a file"] = studio.run("renderjuice_shot", **shot | {"file": str(loose), "frames": "2-3"})
     done["not in the list"] = studio.run("renderjuice_shot", **shot | {"shot": "juce"})
+    studio.scene("leaves")
+    MoodyRenderer.removes = folder / "leaves.blend"
+    (folder / "leaves.yaml").write_text(
+        f"{LIST.partition('  - ')[0]}  - {{name: leaves, file: leaves.blend}}\n" + JUICE
+    )
+    elsewhere = {"destination": str(folder / "elsewhere"), "shot_list": str(folder / "leaves.yaml")}
+    done["a scene leaves"] = studio.run("renderjuice_nightly", **nightly | elsewhere)
+    MoodyRenderer.removes = None
     bulk = folder / "bulk"
     (bulk / "more").mkdir(parents=True)
     for name in ("one", "two", "more/three"):
