@@ -137,7 +137,8 @@ def is_whole(path: Path) -> bool:
     return pictures.is_whole(path)
 
 
-@task
+# A farm renders while the workers composite, so renders are ordered first, of all shots.
+@task(weight_rule="absolute", priority_weight=-3)
 def composite(order: dict[str, Any], decision: dict[str, Any]) -> dict[str, Any]:
     """Lay the layers on each other, ready for display; see `stages.composite`."""
     from stages.composite import composite as composite_layers
@@ -157,7 +158,7 @@ def composite(order: dict[str, Any], decision: dict[str, Any]) -> dict[str, Any]
     return found | {"folder": folder}
 
 
-@task(outlets=[DELIVERED])
+@task(outlets=[DELIVERED], weight_rule="absolute", priority_weight=-2)
 def deliver(
     order: dict[str, Any], decision: dict[str, Any], composited: dict[str, Any], renders: Any, **context: Any
 ) -> dict[str, Any]:
@@ -192,7 +193,7 @@ def note_failure(context: Any) -> None:
     order = ti.xcom_pull(task_ids="take_order", key="order")
     reason = redact(str(error or "it was killed"), longest=1000)
     if not order or isinstance(getattr(error, "__cause__", None), ClaimedError):
-        # This run never had the shot, or does not have it any more, and the entry is another run's.
+        # This run never had the shot, or does not have it any more: the entry is another run's.
         ti.xcom_push("refused", reason)  # for the night's report
         write_note(context, f"failed: {reason}")
         return

@@ -11,7 +11,7 @@ CONNECTION = "production_tracker"
 """An Airflow connection of type `http`. For another tracker, change what `tracker_task` sends."""
 
 
-@task(task_id="tell_tracker", retries=3)
+@task(task_id="tell_tracker", retries=3, weight_rule="absolute", priority_weight=-1)
 def tracker_task(delivered: dict[str, Any]) -> None:
     """PUT what `deliver` returned, as JSON, to `/shots/<shot>/deliveries/<version>`.
 

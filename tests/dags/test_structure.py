@@ -165,13 +165,16 @@ def test_nothing_is_rendered_before_all_layers_are_valid_nor_after_a_rejection(d
     assert {task.trigger_rule.value for task in shot.tasks} == {"all_success"}  # so all else is skipped after it
 
 
-def test_what_is_begun_goes_before_what_is_not(dags):
+def test_what_is_begun_goes_before_what_is_not_until_its_render_is_ordered(dags):
     """By Airflow's default the first tasks weigh most.
 
-    All shots would be uploaded before the first is rendered.
+    All shots would be uploaded before the first is rendered. What comes after a render waits: a
+    worker that composites orders no render.
     """
-    shot, row = dags["renderjuice_shot"].tasks, dags["renderjuice_nightly"].get_task("shot")
-    assert {str(task.weight_rule) for task in shot} == {"upstream"}
+    shot, row = dags["renderjuice_shot"], dags["renderjuice_nightly"].get_task("shot")
+    after = {"composite": -3, "deliver": -2, "tell_tracker": -1}
+    assert {task.task_id for task in shot.tasks if str(task.weight_rule) == "upstream"} == shot.task_ids - after.keys()
+    assert {name: shot.get_task(name).priority_weight for name in after} == after
     assert (str(row.weight_rule), row.partial_kwargs["priority_weight"]) == ("absolute", 0)
 
 

@@ -108,13 +108,6 @@ def test_a_second_run_while_the_first_goes_on_is_refused_and_leaves_no_entry(par
     take(params, Ti("third", first="failed"))
 
 
-def test_a_scene_named_like_a_shot_of_the_list_is_refused_before_it_takes_that_ones_place(params, delivered):
-    publish(delivered["delivery"], {"version": "v", "fingerprint": "f", "show": "citrus"}, {})
-
-    with pytest.raises(AirflowFailException, match="juice is a shot of citrus"):
-        take(params, Ti("second"))
-
-
 def test_a_run_that_is_cleared_while_another_has_its_shot_renders_nothing_and_leaves_that_ones_entry(params):
     first, second = Ti("first"), Ti("second", first="failed")
     take(params, first)
@@ -141,6 +134,13 @@ def test_a_run_that_is_cleared_after_another_claims_its_shot_again(params):
     second.runs = {"first": "running"}
     with pytest.raises(AirflowFailException, match="The run first"):
         keep_claim({"ti": second})
+
+
+def test_a_scene_named_like_a_shot_of_the_list_is_refused_before_it_takes_that_ones_place(params, delivered):
+    publish(delivered["delivery"], {"version": "v", "fingerprint": "f", "show": "citrus"}, {})
+
+    with pytest.raises(AirflowFailException, match="juice is a shot of citrus"):
+        take(params, Ti("second"))
 
 
 def test_what_is_delivered_is_skipped_and_its_entry_says_so(params, delivered):
