@@ -524,6 +524,19 @@ def test_a_list_of_jobs_that_is_damaged_while_a_job_renders_leaves_no_job_alone(
     assert farm.in_vain == []
 
 
+@both_ways
+@pytest.mark.parametrize("failing", [set(), {0}], ids=["completes", "fails half-way"])
+def test_a_list_of_jobs_that_is_lost_between_two_tries_orders_no_frame_again(shot, tmp_path, deferred, failing):
+    for cut in range(10, 60, 3):
+        farm = FramesFarm(tmp_path / str(cut), lost={(0, 2)}, failing=failing)
+        task = RoundsTask(farm, deferred=deferred)
+        with suppress(Died):
+            task.run(shot, cut)
+        (farm.folder / "jobs.json").unlink(missing_ok=True)
+        assert task.run(shot).count.complete
+        assert ordered(farm) == [["1-6"], ["2", "4-6"] if failing else ["2"]]
+
+
 def test_files_whose_names_are_no_numbers_are_paid_once(shot, tmp_path):
     farm = FramesFarm(tmp_path)
     save = farm._downloads
