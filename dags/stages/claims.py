@@ -29,7 +29,7 @@ class ClaimedError(ValueError):
     """Another run has the shot."""
 
 
-def claim(folder: str, run: Mapping[str, str], is_over: Callable[[str, str], bool]) -> None:
+def claim(folder: str, run: Mapping[str, str], is_over: Callable[[str, str], bool]) -> bool:
     """Claim a shot for a run. To claim it twice for the same run is harmless.
 
     Args:
@@ -37,13 +37,16 @@ def claim(folder: str, run: Mapping[str, str], is_over: Callable[[str, str], boo
         run: `run_id` and `dag_id`.
         is_over: whether a run (its `dag_id`, its `run_id`) is over, or unknown.
 
+    Returns:
+        Whether it had the shot already.
+
     Raises:
         ClaimedError: another run has the shot. The message says which.
     """
     while True:
         number, owner = _highest(folder)
         if owner == run:
-            return
+            return True
         if number and owner and not is_over(owner["dag_id"], owner["run_id"]):
             raise ClaimedError(
                 f"The run {owner['run_id']} of {owner['dag_id']} has this shot and is not over yet: wait for it, or mark it "
@@ -51,6 +54,7 @@ def claim(folder: str, run: Mapping[str, str], is_over: Callable[[str, str], boo
             )
         with suppress(FileExistsError):  # another run was faster: look again
             _create(folder, f"{number + 1:04d}.json", json.dumps(dict(run), indent=2).encode())
+            return False
 
 
 def _highest(folder: str) -> tuple[int, dict[str, str] | None]:

@@ -50,8 +50,9 @@ def render_facts(order: Mapping[str, Any], run_id: str, renders: Iterable[Mappin
         `spent` (the seconds of each job; None where not known yet), `render_seconds` (their sum),
         `frames_ordered` (over all layers and rounds) and `rounds` (the most of a layer).
     """
-    jobs = [_jobs_on_record(join(order["work"], layer, JOBS), run_id) for layer in layers_of(order)]
-    spent: dict[str, float | None] = {job["job_id"]: None for of_layer in jobs for job in of_layer}
+    jobs = [jobs_on_record(join(order["work"], layer, JOBS), run_id) for layer in layers_of(order)]
+    spent: dict[str, float | None] = dict.fromkeys(order.get("stopped", ()))
+    spent |= {job["job_id"]: None for of_layer in jobs for job in of_layer}
     for render in renders:
         spent |= render["jobs"]
     return {
@@ -64,6 +65,11 @@ def render_facts(order: Mapping[str, Any], run_id: str, renders: Iterable[Mappin
     }
 
 
+def of_stopped(order: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run has `spent` that renders nothing now, but did before it was cleared."""
+    return {"spent": dict.fromkeys(order["stopped"])} if "stopped" in order else {}
+
+
 def total(spent: Mapping[str, float | None]) -> float:
     """Seconds in all, without those that are not known."""
     return round(sum(seconds or 0.0 for seconds in spent.values()), 3)
@@ -74,7 +80,8 @@ def joined(before: Mapping[str, float | None], now: Mapping[str, float | None]) 
     return {**before, **{job: before.get(job) if seconds is None else seconds for job, seconds in now.items()}}
 
 
-def _jobs_on_record(place: str, run_id: str) -> list[dict[str, Any]]:
+def jobs_on_record(place: str, run_id: str) -> list[dict[str, Any]]:
+    """The jobs that a run has ordered into the folder of a layer, by its `jobs.json`."""
     found = read_json(place)
     jobs = [job for job in found if isinstance(job, dict)] if isinstance(found, list) else []
     return [job for job in jobs if job.get("run_id") == run_id and isinstance(job.get("job_id"), str)]

@@ -34,6 +34,7 @@ def take_order(**context: Any) -> list[dict[str, str]]:
     """
     from stages import entries, orders
     from stages.delivery import check_not_anothers
+    from stages.leftovers import stop_other_versions
     from stages.storage import check_places
 
     params, ti = context["params"], context["ti"]
@@ -42,12 +43,15 @@ def take_order(**context: Any) -> list[dict[str, str]]:
         order = storable(orders.order_by_hand(params, night), most=float("inf"), urls=False)
         check_not_anothers(order)
         check_places(params)
-        _claim(order, ti)
+        had_it = _claim(order, ti)
+    if had_it and (stopped := stop_other_versions(order, ti.run_id)):
+        order["stopped"] = stopped
     entry = entries.read_entry(order["entry"])
     if reason := _no_use(ti, order, entry):
         if not entry:
             entries.write_entry(
-                entries.about(order, ti.run_id) | {"state": "skipped", "reason": reason}, order["entry"]
+                entries.about(order, ti.run_id) | {"state": "skipped", "reason": reason, **entries.of_stopped(order)},
+                order["entry"],
             )
         raise AirflowSkipException(f"{order['shot']} is {reason}")
     if note := pool_note():
@@ -86,14 +90,14 @@ def keep_claim(context: Any) -> None:
         _claim(order, ti)
 
 
-def _claim(order: Mapping[str, Any], ti: Any) -> None:
+def _claim(order: Mapping[str, Any], ti: Any) -> bool:
     from stages.claims import claim
     from stages.runs import OVER, run_state
 
     def is_over(dag_id: str, run_id: str) -> bool:
         return run_state(ti, dag_id, run_id) in {None, *OVER}
 
-    claim(order["claims"], {"run_id": ti.run_id, "dag_id": ti.dag_id}, is_over)
+    return claim(order["claims"], {"run_id": ti.run_id, "dag_id": ti.dag_id}, is_over)
 
 
 @task.branch
@@ -119,13 +123,14 @@ def decide(order: dict[str, Any], found: Any, **context: Any) -> str:
 @task
 def reject(order: dict[str, Any], decision: dict[str, Any], **context: Any) -> None:
     """Note why a shot is not rendered."""
-    from stages.entries import about, write_entry
+    from stages.entries import about, of_stopped, write_entry
     from stages.note import write_note
     from stages.summary import short_of_shot
 
     reason = "; ".join(decision["reasons"])
     _log.warning("%s is rejected: %s", order["shot"], reason)
-    entry = about(order, context["ti"].run_id) | {"state": "rejected", "reason": reason}
+    run_id = context["ti"].run_id
+    entry = about(order, run_id) | {"state": "rejected", "reason": reason, **of_stopped(order)}
     write_entry(entry, order["entry"])
     write_note(context, short_of_shot(entry))
 

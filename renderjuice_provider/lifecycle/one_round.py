@@ -107,6 +107,8 @@ class Round:
             if job is not None and job.is_over:  # a kill has cancelled it: that was before the clear
                 was_ordered = yield from self._salvage.was_ordered(job)
                 record = yield from self._note_end(record, job, was_ordered=was_ordered)
+        elif record.over and record.job_id and self.done[-1].frames != 0:
+            yield from self._note(record, record.job_id)  # it may not have been downloaded yet
         changes: dict[str, Any] = {"max_tries": self._past.max_tries}
         if cleared:
             changes["round"] = 0 if record.over else 1
@@ -200,29 +202,29 @@ class Round:
         outcome = yield from step
         if isinstance(step, Found) and step.job.status in _IS_OR_WILL_BE_ORDERED:
             try:
-                yield from self._note(self.record, step.job)
+                yield from self._note(self.record, step.job.id, is_over=step.job.is_over)
             except RenderjuiceError as error:
                 if step.job.status not in RENDER_STARTED:
                     raise
                 self._log.warning("%s. Job %s is paid, and goes on", error.what, step.job.id)
         return outcome
 
-    def _note(self, record: RoundRecord | None, job: Job) -> Flow[None]:
+    def _note(self, record: RoundRecord | None, job_id: str, *, is_over: bool = True) -> Flow[None]:
         """Write the job into the folder before its render is ordered; again where it is gone."""
         if record is None:
             return
         now = self._operations.now().astimezone(UTC).isoformat(timespec="seconds")
         scene = scene_hash(replace(self._order, content=record.content))
-        noted = OrderedJob(job.id, self._run_id, record.render_config, now, scene)
-        if (yield from self._salvage.note(noted)) and not job.is_over:
+        noted = OrderedJob(job_id, self._run_id, record.render_config, now, scene)
+        if (yield from self._salvage.note(noted)) and not is_over:
             frames = ordered_frames(record.render_config)
             which = f"frames {shown(frames)}" if frames else "the frames of the scene"
             again = " again" if record.round > 1 else ""
-            self._log.info("Round %d of %d: %s%s, job %s", record.round, self._rounds, which, again, job.id)
+            self._log.info("Round %d of %d: %s%s, job %s", record.round, self._rounds, which, again, job_id)
 
     def _note_end(self, record: RoundRecord, job: Job, *, was_ordered: bool) -> Flow[RoundRecord]:
         if was_ordered:
-            yield from self._note(record, job)  # else what it has rendered would be ordered again
+            yield from self._note(record, job.id)  # else what it has rendered would be ordered again
         frames, requested = ordered_frames(record.render_config), record.requested
         if frames is None:
             frames = count_frames([job.final_config], [], analysis=job.analysis).requested

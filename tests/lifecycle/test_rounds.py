@@ -150,6 +150,50 @@ def test_clears_and_new_runs_never_pay_two_renders_at_once_nor_a_whole_frame(sho
         assert len(farm.renders) <= budgets * task.rounds
 
 
+def delivered_again(farm: FramesFarm) -> list[tuple[int, int]]:
+    """Jobs and frames that were ordered although an earlier job had delivered the frame whole."""
+    there: set[int] = set()
+    found = []
+    for number, job in enumerate(farm.jobs[job_id] for job_id in farm.renders):
+        frames = farm.frames_of(job)
+        found += [(number, frame) for frame in frames if frame in there]
+        rendered = frames if job["status"] == "completed" else frames[: len(frames) // 2]
+        there |= {frame for frame in rendered if (number, frame) not in farm.lost | farm.damaged}
+    return found
+
+
+@settings(max_examples=60)
+@given(
+    walk=st.lists(st.tuples(st.sampled_from(["nothing", "clear", "time", "lose", "cancel"]), cuts), max_size=7),
+    lost=faults,
+    damaged=faults,
+    failing=st.sets(st.integers(0, 2), max_size=2),
+    deferred=st.booleans(),
+    is_given=st.booleans(),
+)
+def test_one_record_of_the_two_is_enough_to_pay_no_frame_again(shot, walk, lost, damaged, failing, deferred, is_given):
+    with TemporaryDirectory() as folder:
+        farm = FramesFarm(Path(folder), lost=lost, damaged=damaged, failing=failing)
+        if is_given:
+            farm.jobs[GIVEN] = {"id": GIVEN, "status": "validated"}
+        task, order = RoundsTask(farm, deferred=deferred), replace(shot, job_id=GIVEN if is_given else None)
+        for change, (cut, after) in walk:
+            if change == "clear":
+                task.max_tries += 1
+            elif change == "time":
+                task.clock.now += timedelta(seconds=shot.timeout + 1)
+            elif change == "lose":
+                Path(folder, "jobs.json").unlink(missing_ok=True)
+            elif change == "cancel":
+                for job_id in farm.paid():
+                    farm.jobs[job_id]["status"] = "canceled"
+            with suppress(Died, RenderjuiceJobError, RenderjuiceIncompleteError):
+                task.run(order, cut, after=after)
+            assert farm.most_at_once <= 1
+        assert farm.in_vain == []
+        assert delivered_again(farm) == []
+
+
 # What a round orders
 
 
@@ -522,6 +566,19 @@ def test_a_list_of_jobs_that_is_damaged_while_a_job_renders_leaves_no_job_alone(
     assert task.run(shot).count.complete
     assert ordered(farm) == [["1-6"], ["2"]]
     assert farm.in_vain == []
+
+
+@both_ways
+@pytest.mark.parametrize("failing", [set(), {0}], ids=["completes", "fails half-way"])
+def test_a_list_of_jobs_that_is_lost_between_two_tries_orders_no_frame_again(shot, tmp_path, deferred, failing):
+    for cut in range(10, 60, 3):
+        farm = FramesFarm(tmp_path / str(cut), lost={(0, 2)}, failing=failing)
+        task = RoundsTask(farm, deferred=deferred)
+        with suppress(Died):
+            task.run(shot, cut)
+        (farm.folder / "jobs.json").unlink(missing_ok=True)
+        assert task.run(shot).count.complete
+        assert ordered(farm) == [["1-6"], ["2", "4-6"] if failing else ["2"]]
 
 
 def test_files_whose_names_are_no_numbers_are_paid_once(shot, tmp_path):
