@@ -7,7 +7,7 @@ from typing import Any
 
 from renderjuice_provider.api.redact import storable
 from renderjuice_provider.frames import MOST_FRAMES, ordered_frames
-from stages.shot_list import merged
+from stages.settings import merged
 
 HEAVY = 1e10
 """Samples in a shot (frames x pixels x samples per pixel) from which it counts as heavy: 50 frames

@@ -17,6 +17,8 @@ SHOT_LIST = os.environ.get("RENDERJUICE_SHOT_LIST") or str(Path(__file__).parent
 TIMEZONE = "Europe/Berlin"
 """In which a night is a night."""
 QUALITIES = ("auto", "economical", "final")
+ONE_LAYER = "base"
+"""The layer's name in a shot of one scene."""
 CONNECTION = "renderjuice_default"
 """The Airflow connection to Renderjuice."""
 SHOT_DAG = "renderjuice_shot"

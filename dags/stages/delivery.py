@@ -22,9 +22,9 @@ from renderjuice_provider.frames import numbers, padded
 from renderjuice_provider.storage import folder, whole_file
 from stages.contact_sheet import make_contact_sheet
 from stages.decisions import frame_numbers
+from stages.defaults import ONE_LAYER
 from stages.movie import make_movie
 from stages.records import DeliveryManifest, DownloadManifest, read_record
-from stages.shot_models import ONE_LAYER
 from stages.storage import join, put_json, read_json, sha256, storage
 
 POINTER = "current.json"

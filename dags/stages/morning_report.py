@@ -18,8 +18,9 @@ from renderjuice_provider.api.redact import redact
 from renderjuice_provider.frames import numbers
 from stages import morning_figures as figures
 from stages.morning_figures import Comparison, Cost, Entry, Nights
-from stages.records import RecordError, Summary, read_record
+from stages.records import RecordError, read_record
 from stages.storage import join, put_text, storage
+from stages.summary_record import Summary
 from stages.thumbnails import Picture, pictures
 
 MOST_NIGHTS = 5

@@ -20,9 +20,9 @@ from renderjuice_provider.api.config import CHANGES_NO_PIXEL
 from stages.colour_spaces import COLOUR_CONFIG
 from stages.composite import VIEWS
 from stages.decisions import CAPS, SETTINGS, frame_numbers, frame_ranges
-from stages.defaults import QUALITIES
+from stages.defaults import ONE_LAYER, QUALITIES
 from stages.shot_list import ListedShot, load_shot_list, scene_problem
-from stages.shot_models import ONE_LAYER, Frames, sequence_of
+from stages.shot_models import Frames, sequence_of
 from stages.storage import join, sha256
 
 PIPELINE = 1

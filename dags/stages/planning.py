@@ -10,10 +10,11 @@ from renderjuice_provider.api.redact import redact
 from stages.delivery import current_delivery
 from stages.entries import read_entry
 from stages.orders import content_of, date_of, hashes_of, make_order, mark_of, quality_of, run_id_of
-from stages.records import Summary, read_record
+from stages.records import read_record
 from stages.shot_list import ListedShot
 from stages.shot_text import Problem
 from stages.storage import join
+from stages.summary_record import Summary
 
 _LONGEST_REASON = 1000
 

@@ -18,6 +18,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from stages.settings import merged
 from stages.shot_models import RESERVED, Defaults, Shot, ShotList, bottom_up, sequence_of
 from stages.shot_text import LONGEST, NotYamlError, Problem, ShotText
 from stages.storage import join, storage
@@ -178,17 +179,6 @@ def _not_there(source: ShotText, name: str) -> Iterator[Problem]:
     if name not in names:
         near = get_close_matches(name, names, n=1)
         yield Problem(source.line("shots"), f"it has no shot {name!r}{f': is it {near[0]}?' if near else ''}")
-
-
-def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`under` with the settings in `over`, also inside nested ones such as `outputSettings`."""
-    both = {
-        name: merged(under[name], value)
-        if isinstance(value, Mapping) and isinstance(under.get(name), Mapping)
-        else value
-        for name, value in over.items()
-    }
-    return {**under, **both}
 
 
 def _resolve(folder: str, file: str) -> str:

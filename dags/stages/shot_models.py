@@ -10,11 +10,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from renderjuice_provider.api.config import RenderConfig, Text
 from renderjuice_provider.frames import MOST_FRAMES, expand
+from stages.defaults import ONE_LAYER
 
 Blend = Literal["over", "add", "multiply"]
 """How a layer meets what is below it; the formulas are in `stages.composite`."""
-ONE_LAYER = "base"
-"""The layer's name in a shot that has a `file`."""
 TWO_LAYERS = (ONE_LAYER, "over")
 """Lists that know only these two may have them in either order, and `base` is below."""
 MOST_LAYERS = 100

@@ -7,7 +7,7 @@ from typing import Any
 
 from renderjuice_provider.frames import numbers
 from stages.entries import joined
-from stages.records import Summary, check_record, read_record
+from stages.records import check_record, read_record
 from stages.storage import join, put_json, put_text
 
 STATES = ("delivered", "skipped", "rejected", "failed")
@@ -143,6 +143,8 @@ def keep(destination: str, night: str, entries: Sequence[Mapping[str, Any]]) -> 
         RecordError: when the summary that is there, or an entry, was not written by these DAGs.
             Then nothing is written.
     """
+    from stages.summary_record import Summary  # here: the tasks of a shot import this module, too
+
     where = join(destination, "nights", night)
     shots = dict((read_record(join(where, "summary.json"), Summary) or {"shots": {}})["shots"])
     for entry in entries:

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
-from stages import records
+from stages import summary_record
 from stages.spending import outcome_of
 from stages.summary import alarm, as_text, keep, report, short, short_of_shot
 
 from proofs.look.sample_night import sample_night
 from renderjuice_provider.api.models import Job
 
-DAGS = Path(records.__file__).parents[1]
+DAGS = Path(summary_record.__file__).parents[1]
 NIGHT = "2026-11-23"
 
 
@@ -136,7 +136,7 @@ def test_a_dry_run_names_what_it_would_render():
 def test_the_schema_in_the_repository_is_that_of_the_models():
     kept = json.loads((DAGS / "summary.schema.json").read_text())
 
-    assert kept == records.schema(), "cd dags && python -m stages.records > summary.schema.json"
+    assert kept == summary_record.schema(), "cd dags && python -m stages.summary_record > summary.schema.json"
 
 
 def test_what_is_kept_of_a_night_is_as_the_schema_says(tmp_path):
