@@ -67,6 +67,7 @@ def task_defaults() -> dict[str, Any]:
 def round_defaults() -> dict[str, Any]:
     """For the task `render`: before Airflow 3.3, a round of its rendering is a try.
 
-    A retry then orders only the frames that are still missing: the folder knows its jobs.
+    A retry then orders only the frames that are still missing: the folder knows its jobs. It comes
+    soon, as a round does: Airflow's own delay is five minutes.
     """
-    return {"retries": 2} if task_defaults()["retries"] == 0 else {}
+    return {"retries": 2, "retry_delay": timedelta(seconds=15)} if task_defaults()["retries"] == 0 else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -182,9 +183,10 @@ def test_where_a_round_is_a_try_a_render_has_three_of_them(monkeypatch):
     """Before Airflow 3.3, where nothing else is tried again."""
     from stages.defaults import round_defaults, task_defaults
 
-    assert round_defaults() == ({} if task_defaults()["retries"] else {"retries": 2})
+    soon = {"retries": 2, "retry_delay": timedelta(seconds=15)}
+    assert round_defaults() == ({} if task_defaults()["retries"] else soon)
     monkeypatch.setitem(sys.modules, "renderjuice_provider.retry_policy", None)
-    assert (task_defaults()["retries"], round_defaults()) == (0, {"retries": 2})
+    assert (task_defaults()["retries"], round_defaults()) == (0, soon)
 
 
 def test_the_report_always_runs_and_alone_decides_the_state_of_the_night(dags):
