@@ -2,40 +2,16 @@ from __future__ import annotations
 
 import subprocess
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from renderjuice_emulator.blender import BlenderRenderer
-from renderjuice_emulator.testing import Emulator
 from tests.support.blender_renders import BUILD_SCENE, COMMAND, TINY
-from tests.support.raw_client import RawClient
+from tests.support.raw_fixtures import emulator, manual_emulator, manual_raw_client, raw_client
 
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with Emulator() as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def raw_client(emulator: Emulator, tmp_path: Path) -> Iterator[RawClient]:
-    with RawClient(emulator, tmp_path) as raw_client:
-        yield raw_client
-
-
-@pytest.fixture
-def manual_emulator() -> Iterator[Emulator]:
-    """An emulator whose time the test moves by hand."""
-    with Emulator(manual_clock=True) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def manual_raw_client(manual_emulator: Emulator, tmp_path: Path) -> Iterator[RawClient]:
-    with RawClient(manual_emulator, tmp_path) as raw_client:
-        yield raw_client
+__all__ = ["emulator", "manual_emulator", "manual_raw_client", "raw_client"]
 
 
 @pytest.fixture(scope="module")

@@ -1,21 +1,3 @@
-from __future__ import annotations
+from tests.support.raw_fixtures import emulator, raw_client
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from renderjuice_emulator.testing import Emulator
-from tests.support.raw_client import RawClient
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with Emulator() as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def raw_client(emulator: Emulator, tmp_path: Path) -> Iterator[RawClient]:
-    with RawClient(emulator, tmp_path) as raw_client:
-        yield raw_client
+__all__ = ["emulator", "raw_client"]
