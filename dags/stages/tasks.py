@@ -123,16 +123,12 @@ def decide(order: dict[str, Any], found: Any, **context: Any) -> str:
 @task
 def reject(order: dict[str, Any], decision: dict[str, Any], **context: Any) -> None:
     """Note why a shot is not rendered."""
-    from stages.entries import about, of_stopped, write_entry
-    from stages.note import write_note
-    from stages.summary import short_of_shot
+    from stages.entries import about, of_stopped
 
     reason = "; ".join(decision["reasons"])
     _log.warning("%s is rejected: %s", order["shot"], reason)
     run_id = context["ti"].run_id
-    entry = about(order, run_id) | {"state": "rejected", "reason": reason, **of_stopped(order)}
-    write_entry(entry, order["entry"])
-    write_note(context, short_of_shot(entry))
+    _leave(about(order, run_id) | {"state": "rejected", "reason": reason, **of_stopped(order)}, context)
 
 
 def is_whole(path: Path) -> bool:
@@ -170,9 +166,7 @@ def deliver(
     """Publish movie, frames, contact sheet and manifest, all or nothing; see `stages.delivery`."""
     from stages import entries
     from stages.delivery import deliver as deliver_shot
-    from stages.note import write_note
     from stages.storage import local_copy
-    from stages.summary import short_of_shot
 
     run_id, renders = context["ti"].run_id, list(renders)
     with local_copy(composited["folder"]) as frames, no_use_to_retry(order["shot"], "Its frames are paid and kept"):
@@ -180,10 +174,8 @@ def deliver(
     facts = entries.render_facts(order, run_id, renders)
     whole = sum(render["frames_requested"] or 0 for render in renders)
     facts |= {"state": "delivered", "decision": decision, "frames_rendered": min(facts["frames_ordered"], whole)}
-    entry = entries.about(order, run_id) | facts | delivered
-    entries.write_entry(entry, order["entry"])
+    _leave(entries.about(order, run_id) | facts | delivered, context)
     announce(delivered, context["params"]["destination"], context)
-    write_note(context, short_of_shot(entry))
     return delivered
 
 
@@ -192,7 +184,6 @@ def note_failure(context: Any) -> None:
     from stages import entries
     from stages.claims import ClaimedError
     from stages.note import write_note
-    from stages.summary import short_of_shot
 
     ti, error = context["ti"], context.get("exception")
     order = ti.xcom_pull(task_ids="take_order", key="order")
@@ -217,5 +208,14 @@ def note_failure(context: Any) -> None:
         "task": ti.task_id,
         "decision": ti.xcom_pull(task_ids="decide", key="decision"),
     }
-    entries.write_entry(entry, order["entry"])
+    _leave(entry, context)
+
+
+def _leave(entry: dict[str, Any], context: Any) -> None:
+    """Leave what became of the shot: its entry for the night's report, and the note of its run."""
+    from stages.entries import write_entry
+    from stages.note import write_note
+    from stages.summary import short_of_shot
+
+    write_entry(entry, entry["order"]["entry"])
     write_note(context, short_of_shot(entry))
