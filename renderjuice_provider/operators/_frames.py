@@ -15,15 +15,15 @@ from renderjuice_provider._job_errors import RenderjuiceIncompleteError
 from renderjuice_provider.api import errors
 from renderjuice_provider.api.config import RenderConfig
 from renderjuice_provider.api.errors import RenderjuiceInputError, RetryEffect
-from renderjuice_provider.api.models import Job, JobStatus
+from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.lifecycle.outcome import Outcome
 from renderjuice_provider.lifecycle.record import Order
 from renderjuice_provider.lifecycle.rounds import Finished, Rounds, check_frames
 from renderjuice_provider.operators._base import RenderjuiceOperator, scene_path, storage_path
-from renderjuice_provider.operators._driver import Driver, shot_name
+from renderjuice_provider.operators._driver import shot_name
 from renderjuice_provider.operators._frame_folder import FilesOfFrames
-from renderjuice_provider.operators._job_operator import JobOperator
+from renderjuice_provider.operators._job_operator import WaitingOperator
 from renderjuice_provider.operators._rendering import RENDER_TIMEOUT
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from renderjuice_provider._operator_arguments import OperatorArguments
     from renderjuice_provider.api._flow import Flow
 
-KEY = "renderjuice_rounds"
 ROUNDS = 3
 """One for the frames, and two for what a farm loses now and then. What a third job does not bring
 is no accident."""
@@ -47,7 +46,7 @@ def _folder(value: Any, name: str) -> Any:
     return plain_path(value, name)
 
 
-class RenderjuiceRenderFramesOperator(JobOperator):
+class RenderjuiceRenderFramesOperator(WaitingOperator):
     """Render what a folder of frames lacks, download it, and go on until the folder is whole.
 
     Each round is a job that is ordered only the frames that are missing or not whole. Before it,
@@ -122,6 +121,7 @@ class RenderjuiceRenderFramesOperator(JobOperator):
         *("poll_interval", "timeout", "cancel_on_kill", "cancel_on_timeout"),
     )
     template_fields_renderers = {"render_config": "json"}  # noqa: RUF012
+    store_key = "renderjuice_rounds"
     file_path = Argument(plain_path)
     render_config = Argument(plain_config)
     destination = Argument(_folder)
@@ -178,19 +178,6 @@ class RenderjuiceRenderFramesOperator(JobOperator):
             name=shot_name(context, self.file_path),
         )
 
-    def driver(self, context: Context) -> Driver:
-        """The driver for this process of the task; its record is that of a round."""
-        return Driver(
-            self,
-            context,
-            self.client,
-            self._kill_switch,
-            conn_id=self.renderjuice_conn_id,
-            deferrable=self.deferrable,
-            poll_interval=self.poll_interval,
-            key=KEY,
-        )
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Render what is missing, or go on with what an earlier try has left."""
         order = self.order(context)
@@ -212,16 +199,12 @@ class RenderjuiceRenderFramesOperator(JobOperator):
         from renderjuice_provider.compat import TaskDeferralTimeout
 
         try:
-            return super(JobOperator, self).resume_execution(next_method, next_kwargs, context)
+            return super().resume_execution(next_method, next_kwargs, context)
         except TaskDeferralTimeout:
             job_id = self.driver(context).last_job_id()
             if job_id is None:
                 raise
             return self._walk(context, self.order(context), lambda rounds: rounds.lost(job_id), job_id)
-
-    def summary(self, job: Job) -> dict[str, Any]:
-        """Of one job: see `_summary` for that of all."""
-        raise NotImplementedError
 
     def _walk(
         self, context: Context, order: Order, enter: Callable[[Rounds], Flow[Finished]], job_id: str = ""

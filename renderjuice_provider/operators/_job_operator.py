@@ -1,4 +1,4 @@
-"""What Airflow asks of an operator that takes one job to a goal. The driver does it."""
+"""What Airflow asks of an operator that waits for jobs. The driver does it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink
 from renderjuice_provider.operators._base import RenderjuiceOperator
 from renderjuice_provider.operators._driver import Driver
 from renderjuice_provider.operators._kills import KillSwitch
+from renderjuice_provider.operators._task_store import KEY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,32 +23,26 @@ if TYPE_CHECKING:
     from renderjuice_provider.lifecycle.record import Order
 
 
-class JobOperator(RenderjuiceOperator):
-    """An operator that takes one job to a goal and waits for it, on the worker or deferred.
-
-    A subclass says what it takes, what it orders, and what it returns. How a job gets there is
-    decided in `renderjuice_provider.lifecycle.course`.
+class WaitingOperator(RenderjuiceOperator):
+    """An operator that waits for jobs, on the worker or deferred, and stops them when it is killed.
 
     Attributes:
         deferrable: whether to wait in the triggerer: see `is_deferrable`.
+        store_key: of its record in the task's state store.
     """
 
     operator_extra_links = (RenderjuicePreviewLink(),)
-    template_fields = (*RenderjuiceOperator.template_fields, "wait", "poll_interval", "timeout")
+    template_fields = (*RenderjuiceOperator.template_fields, "poll_interval", "timeout")
     multiple_outputs = True
-    wait = Argument(truth)
     poll_interval = Argument(seconds)
     timeout = Argument(seconds)
 
     deferrable: bool
+    store_key = KEY
 
     @abstractmethod
     def order(self, context: Context) -> Order:
         """What this task orders."""
-
-    @abstractmethod
-    def summary(self, job: Job) -> dict[str, Any]:
-        """What the task returns for a job at its goal, or on its way with `wait=False`."""
 
     @cached_property
     def _kill_switch(self) -> KillSwitch:
@@ -63,7 +58,27 @@ class JobOperator(RenderjuiceOperator):
             conn_id=self.renderjuice_conn_id,
             deferrable=self.deferrable,
             poll_interval=self.poll_interval,
+            key=self.store_key,
         )
+
+    def on_kill(self) -> None:
+        """Stop the bill when the task is killed, unless its next try takes the job up."""
+        self._kill_switch.kill()
+
+
+class JobOperator(WaitingOperator):
+    """An operator that takes one job to a goal and waits for it.
+
+    A subclass says what it takes, what it orders, and what it returns. How a job gets there is
+    decided in `renderjuice_provider.lifecycle.course`.
+    """
+
+    template_fields = (*RenderjuiceOperator.template_fields, "wait", "poll_interval", "timeout")
+    wait = Argument(truth)
+
+    @abstractmethod
+    def summary(self, job: Job) -> dict[str, Any]:
+        """What the task returns for a job at its goal, or on its way with `wait=False`."""
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Take the job to its goal; a retry goes on where the try before it stopped."""
@@ -99,7 +114,3 @@ class JobOperator(RenderjuiceOperator):
             if job is None:
                 raise
             return self.summary(job)
-
-    def on_kill(self) -> None:
-        """Stop the bill when the task is killed, unless its next try takes the job up."""
-        self._kill_switch.kill()
