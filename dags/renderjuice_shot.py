@@ -28,14 +28,18 @@ with DAG(
     doc_md=__doc__,
     default_args=task_defaults() | {"on_failure_callback": note_failure},
     params={
-        "shot": Param(None, type=["null", "string"], description="A name of the shot list; or leave it empty, and say"),
+        "shot": Param(
+            None, type=["null", "string"], description="A name of the shot list; or leave it empty, and fill in file"
+        ),
         "file": Param(
-            None, type=["null", "string"], description="a .blend or .zip: a path, or any ObjectStoragePath URL"
+            None,
+            type=["null", "string"],
+            description="In place of shot: a .blend or .zip, by path or any ObjectStoragePath URL",
         ),
         "frames": Param(
             None, type=["null", "string"], description="Such as 1-24; by default as the list, then the scene says"
         ),
-        "shot_list": Param(SHOT_LIST, type="string", description="The shot list: a path, or any such URL"),
+        "shot_list": Param(SHOT_LIST, type="string", description="The shot list: a path, or any ObjectStoragePath URL"),
         "quality": Param("auto", type="string", enum=[*QUALITIES], description="auto: by shot"),
         "date": Param(
             None, type=["null", "string"], format="date", description="The night; by default that of the start"
@@ -43,7 +47,7 @@ with DAG(
         "destination": Param(
             DELIVERIES,
             type="string",
-            description="Where deliveries go: a folder that all workers share, or any such URL",
+            description="Where deliveries go: a folder that all workers share, or any ObjectStoragePath URL",
         ),
         "work": Param(WORK, type="string", description="Where rendered frames wait for compositing: likewise"),
     },
