@@ -14,6 +14,7 @@ from pathlib import Path
 
 from proofs.chaos.accidents import accidents
 from proofs.chaos.driver import Report, judge, perform
+from proofs.chaos.events import events_on_their_way, receivers_that_fail
 from proofs.chaos.harness import Harness
 from proofs.chaos.kill_points import kill_points
 from proofs.chaos.network import outages, storm
@@ -77,6 +78,8 @@ def _phases(only: str, seed: int) -> list[Phase]:
     phases: list[Phase] = [
         ("Kill points", list(kill_points()), 24),
         ("User actions, deadlines, accidents and outages", [*outages(), *accidents(), *trials(), *user_actions()], 28),
+        ("Events of renders", list(events_on_their_way()), 12),
+        ("Receivers that fail", list(receivers_that_fail()), 1),
         ("Failures of processes", list(process_failures()), 1),
         ("Failures of processes, with tasks of both modes", list(failures_of_both_modes()), 2),
         ("The storm", list(storm(seed)), 100),

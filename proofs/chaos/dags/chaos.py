@@ -46,6 +46,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "resubmit": {"on_clear": "resubmit"},
     "once": {"retries": 0},
     "noted": {"render_config": PLAIN | {"notes": "{{ run_id }}, try {{ ti.try_number }}"}},
+    # An event is what ends the wait, or it takes this long.
+    "rare": {"poll_interval": 45},
     # DAGs of their own: what happens to one would happen to everyone's.
     "paused": {"timeout": SHORT, "retries": 0},
     "resting": {},
