@@ -1,4 +1,4 @@
-"""From a render that completes to the task that goes on: a real Airflow, told by events.
+"""From a render that completes to the task that goes on: a real Airflow with a receiver.
 
 Every task would be polled only every 300 seconds. The renders complete one after the other, some
 seconds apart, so that a task does not wait for another one's worker. The time counts from the

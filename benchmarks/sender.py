@@ -83,7 +83,7 @@ FORGERIES: dict[str, Callable[[str], Request]] = {
 ODDITIES: dict[str, Callable[[str], Request]] = {
     "genuine, not JSON": lambda secret: signed(b"onRenderComplete", secret),
     "genuine, no job": lambda secret: signed(b'{"event": "onRenderComplete"}', secret),
-    "genuine, a job that is none": lambda secret: signed(event("../../etc"), secret),
+    "genuine, no job id": lambda secret: signed(event("../../etc"), secret),
     "genuine, a list": lambda secret: signed(b"[]", secret),
     "genuine, very deep": lambda secret: signed(b"[" * 20_000, secret),
 }

@@ -144,7 +144,7 @@ class Renders:
         self._emulator.stop()
 
     def have(self, count: int) -> None:
-        """Make renders until there are so many."""
+        """Make renders until there are that many."""
         scene = write_scene(self._folder / "shot.blend", frame_end=10, seconds_per_frame=1e7)
         with RenderjuiceClient(self._emulator.api_key, self._emulator.base_url) as client:
             slug = client.upload(scene).slug
