@@ -78,11 +78,11 @@ def _phases(only: str, seed: int) -> list[Phase]:
     phases: list[Phase] = [
         ("Kill points", list(kill_points()), 24),
         ("User actions, deadlines, accidents and outages", [*outages(), *accidents(), *trials(), *user_actions()], 28),
-        ("Events of renders", list(events_on_their_way()), 12),
-        ("Receivers that fail", list(receivers_that_fail()), 1),
         ("Failures of processes", list(process_failures()), 1),
         ("Failures of processes, with tasks of both modes", list(failures_of_both_modes()), 2),
         ("The storm", list(storm(seed)), 100),
+        ("Events of renders", list(events_on_their_way()), 12),
+        ("Receivers that fail", list(receivers_that_fail()), 1),
     ]
     wanted = [(name, [one for one in scenarios if only in one.name], at_once) for name, scenarios, at_once in phases]
     return [phase for phase in wanted if phase[1]]

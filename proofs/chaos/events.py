@@ -17,7 +17,7 @@ from functools import partial
 import httpx
 
 from proofs.chaos.case import WEBHOOKED
-from proofs.chaos.harness import ANOTHER_KEY, RECEIVERS, RECEIVES, Harness
+from proofs.chaos.harness import ANOTHER_KEY, RECEIVERS, Harness
 from proofs.chaos.moves import for_seconds, send, until_job_is, until_over, until_task_is
 from proofs.chaos.proxy import Death
 from proofs.chaos.scenario import Move, Scenario
@@ -117,8 +117,9 @@ def _post(harness: Harness, job_id: str, *, genuine: bool = True) -> int:
     """An event about a job, as Renderjuice sends it or not quite."""
     body = json.dumps({"event": RENDER_COMPLETE, "status": "completed", "jobId": job_id}).encode()
     headers = harness.emulator.webhooks.signature(body)
-    url = f"http://127.0.0.1:{harness.doorway.port}{RECEIVES}{WEBHOOKED}"
-    return httpx.post(url, content=body if genuine else body + b" ", headers=headers, timeout=30).status_code
+    return httpx.post(
+        harness.webhooks_url, content=body if genuine else body + b" ", headers=headers, timeout=30
+    ).status_code
 
 
 def _job_of(shot: Shot) -> str:

@@ -40,7 +40,6 @@ COMPONENTS = {
     "api-server-2": "api-server --apps core --port {second_port}",
 }
 """Names, and what `airflow` is asked to run."""
-RECEIVES = "/renderjuice/webhooks/"
 RECEIVERS = ("api-server", "api-server-2")
 """Those that take Renderjuice's events, in turn."""
 RARELY = 45
@@ -116,9 +115,7 @@ class Harness:
                 self._start(name)
             self.until(self._is_ready, 180, "a healthy Airflow")
             self.connect(DIRECT, relayed=False)
-            self.connect(WEBHOOKED, relayed=False)
             stack.enter_context(self.doorway)
-            self.emulator.webhooks.url = f"http://127.0.0.1:{self.doorway.port}{RECEIVES}{WEBHOOKED}"
             stack.callback(self._keeper.join)
             stack.callback(self.give_up)
             self._keeper.start()
@@ -239,11 +236,18 @@ class Harness:
         if name in self._connections:
             return
         self._connections.add(name)
+        if name == WEBHOOKED:  # from now on: the receiver reads jobs, too, and would meet what workers are to meet
+            self.emulator.webhooks.url = self.webhooks_url
         if not relayed:
             self._connect(name, self.emulator.base_url)
             return
         relay = self.relays[name] = self._stack.enter_context(Relay(_address(self.emulator.base_url)))
         self._connect(name, f"http://127.0.0.1:{relay.port}{urlsplit(self.emulator.base_url).path}", timeout=10)
+
+    @property
+    def webhooks_url(self) -> str:
+        """Where Renderjuice's events go."""
+        return f"http://127.0.0.1:{self.doorway.port}/renderjuice/webhooks/{WEBHOOKED}"
 
     def _connect(self, name: str, host: str, timeout: float = 30) -> None:
         """As an administrator does it: in Airflow's database."""
