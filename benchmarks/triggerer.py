@@ -77,7 +77,9 @@ async def wait(trigger: BaseTrigger) -> None:
         return
 
 
-async def cost(triggers: Sequence[BaseTrigger], after: float, seconds: float, begin: Callable[[], object]) -> dict:
+async def cost(
+    triggers: Sequence[BaseTrigger], after: float, seconds: float, begin: Callable[[], object]
+) -> dict[str, float]:
     """Processor time and the longest stall, both in seconds, while these triggers wait."""
     tasks = [asyncio.create_task(wait(trigger)) for trigger in triggers]
     await asyncio.sleep(after)

@@ -68,10 +68,10 @@ def rows(pairs: int) -> Iterator[Row]:
         few = [(count, renders.load("together", count), renders.load("stock", count)) for count in COUNTS[:-1]]
         points = [*few, (MANY, _typical(together), _typical(stock))]
         renders.have(MANY * TRIGGERERS)
-        several = [renders.loads(kind, MANY, TRIGGERERS) for kind in ("together", "stock")]
-        points.append((MANY * TRIGGERERS, *map(_sum, several)))
+        several, alone = (renders.loads(kind, MANY, TRIGGERERS) for kind in ("together", "stock"))
+        points.append((MANY * TRIGGERERS, _sum(several), _sum(alone)))
         FIGURES.write_text(json.dumps(_figures(points, idle, median(one.requests for one in events)), indent=1))
-        yield _several(idle, several[0])
+        yield _several(idle, several)
 
 
 def _requests(how: str, values: list[float], limit: float) -> Row:
