@@ -134,7 +134,7 @@ class SharedPoller:
         self._began = time.monotonic()
         self._changed = asyncio.Event()
         self.is_over = False
-        self._inbox = InboxReader(renderjuice_conn_id, self._on_events)
+        self._inbox = InboxReader(renderjuice_conn_id, self._on_news)
         # Not in the context of the trigger that happens to come first: its log is for its own job.
         self._loop = asyncio.create_task(self._poll_for_ever(), context=Context())
         self._reading = asyncio.create_task(self._inbox.read_for_ever(), context=Context())
@@ -195,8 +195,8 @@ class SharedPoller:
     def _pace(self) -> Pace:
         return Pace(self._silent_until, self._inbox.poll_interval(), self._began)
 
-    def _on_events(self, job_ids: frozenset[str] | None) -> None:
-        """Poll these jobs at once, or all; and see to it that none is polled too rarely."""
+    def _on_news(self, job_ids: frozenset[str] | None) -> None:
+        """Poll these jobs at once, all for None; and see again when a poll is due."""
         for subscription in self._subscriptions:
             if job_ids is None:
                 subscription.hasten()
