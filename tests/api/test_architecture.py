@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "assets": {"api", "lifecycle"},
     "hooks": BELOW,
     "triggers": BELOW,
+    "plugin": BELOW,
     "links": BELOW,
     "notifications": {"api"},
     "_retry_decision": {"api"},
