@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider.api._ids import check_job_id
 from renderjuice_provider.api.errors import RenderjuiceInputError
-from renderjuice_provider.lifecycle.completion import EVENT, CompletedRender, asset_key, notes_with_shot, render_of_job
+from renderjuice_provider.lifecycle.completion import CompletedRender, asset_key, notes_with_shot, render_of_job
+from renderjuice_provider.lifecycle.inbox import RENDER_COMPLETE
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset, AssetWatcher
@@ -85,5 +86,5 @@ def _render(extra: Any) -> CompletedRender | None:
         "shot": shot if isinstance(shot, str) else None,
         "scene": scene if isinstance(scene, str) else None,
         "normalized_seconds": float(seconds) if isinstance(seconds, (int, float)) else None,
-        "event": str(extra.get("event") or EVENT),
+        "event": str(extra.get("event") or RENDER_COMPLETE),
     }

@@ -18,9 +18,8 @@ from renderjuice_provider.api._listing import JobListing
 from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.redact import redact
+from renderjuice_provider.lifecycle.inbox import RENDER_COMPLETE
 
-EVENT = "onRenderComplete"
-"""The documented name of what has happened."""
 LONGEST_NAME = 100
 """Characters of a shot's name."""
 _SHOT = re.compile(r"^[ \t]*shot:[ \t]*(\S.*?)[ \t]*$", re.IGNORECASE | re.MULTILINE)
@@ -65,7 +64,7 @@ def render_of_job(job: Job) -> CompletedRender:
         "shot": shot_of(job),
         "scene": _scene_of(job),
         "normalized_seconds": job.normalized_seconds,
-        "event": EVENT,
+        "event": RENDER_COMPLETE,
     }
 
 
