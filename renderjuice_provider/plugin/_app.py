@@ -37,7 +37,7 @@ def make_app() -> FastAPI:
             asset_events.noted(renderjuice_conn_id)
         return new
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     receiver = Receiver(Secrets(), GroupCommit(note))
 
     # Airflow's ids may hold a slash.
