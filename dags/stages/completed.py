@@ -47,7 +47,7 @@ def rows_of(renders: Iterable[CompletedRender], destination: str) -> list[dict[s
 
 
 def _folder(render: CompletedRender) -> str:
-    """A name that is safe: shots and scenes are named by whoever ordered the render."""
+    """A name that is safe: those of shots and scenes come from outside."""
     scene = (render["scene"] or "").rpartition(".")[0] or render["scene"]
     name = _NOT_IN_NAMES.sub("_", render["shot"] or scene or "").lstrip("_.-")[:100]
     return name or "unnamed"

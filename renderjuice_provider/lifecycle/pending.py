@@ -1,8 +1,8 @@
 """Pending jobs: Renderjuice has reported their completion, and their asset event is not made yet.
 
 Pure. The event is a hint and the job is the truth, so each job is read, and only one that is
-completed gets its asset event. What a webhook brings a moment too early, or about a job that is
-none of ours, leaves the inbox after some tries.
+completed gets its asset event. What a webhook brings a moment too early, or about a job of
+another workspace, leaves the inbox after some tries.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Asset events for completed renders: made beside the receiver, which must answer at once.
 
 Every process of an API server has a thread for it. They need not know of each other: an asset event
-is made in the transaction that takes its job out of the inbox, and whoever changes an inbox waits
-for its turn. So each completed render gets one event, whoever of them is killed, and when.
+is made in the transaction that takes its job out of the inbox, and each change of an inbox waits
+for its turn. So each completed render gets one event, whichever of them is killed, and when.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 INTERVAL = 10.0
-"""Seconds between two looks at the inboxes. What this process has noted comes at once: this is for
+"""Seconds between two reads of the inboxes. What this process has noted comes at once: this is for
 what another one has left."""
 SOON = 2.0
 """The same while jobs are pending."""

@@ -335,11 +335,11 @@ def test_no_key_and_no_url_is_in_an_asset_event_or_the_log(
         job = completed(client, tmp_path)
         note(job.id)
         work(AssetEvents())
-    told = json.dumps(events(scheduled)) + "".join(
+    shown = json.dumps(events(scheduled)) + "".join(
         record.getMessage() for record in caplog.records if record.name.startswith("renderjuice_provider")
     )
-    assert job.id in told
-    assert [secret for secret in ("://", farm.api_key, "whsec") if secret in told] == []
+    assert job.id in shown
+    assert [secret for secret in ("://", farm.api_key, "whsec") if secret in shown] == []
 
 
 def test_the_client_of_a_worker_is_closed_and_impatient(
