@@ -167,6 +167,10 @@ class Gather(Step[list[Result]]):
 
     Attributes:
         flows: each is taken from here when its turn comes, so there may be very many.
+        files: whether each of them moves a file. How many are performed at once is then found out
+            (see `renderjuice_provider.api._lanes`), and an asynchronous client performs them in
+            threads, from the first step to the last.
     """
 
     flows: Iterable[Flow[Result]]
+    files: bool = False
