@@ -67,6 +67,7 @@ def test_a_constructor_names_its_arguments(kind):
     assert {name for name, parameter in parameters.items() if parameter.kind is parameter.KEYWORD_ONLY} == {
         "allow_http",
         "retry",
+        "max_transfers",
     }
 
 
