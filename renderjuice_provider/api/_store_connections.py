@@ -252,7 +252,7 @@ def _new(route: Route, timeout: float) -> HTTPConnection:
 
 def _by_socks(route: Route, proxy: Proxy, given: dict[str, Any]) -> HTTPConnection:
     try:
-        import socks
+        import socks  # type: ignore[import-untyped, unused-ignore]
         from urllib3.contrib.socks import SOCKSConnection, SOCKSHTTPSConnection
     except ImportError:
         raise socks_missing(proxy) from None
