@@ -148,7 +148,9 @@ def certificates() -> ssl.SSLContext:
         return httpx.create_ssl_context()
     place = os.environ[variable]
     try:
-        return ssl.create_default_context(**{"capath" if Path(place).is_dir() else "cafile": place})
+        if Path(place).is_dir():
+            return ssl.create_default_context(capath=place)
+        return ssl.create_default_context(cafile=place)
     except OSError as error:  # ssl.SSLError is one
         raise RenderjuiceInputError(
             f"The environment variable {variable} of this machine names no file of certificates that can be read: "

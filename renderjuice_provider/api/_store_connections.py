@@ -106,7 +106,7 @@ class Connections:
                     return connection
                 connection.close()
         connection = _new(route, min(self._timeout, 10, max(current.left, 0.001)))
-        connection.response_class = partial(_Response, current=current)  # for what a proxy says
+        _read_within(current, connection)  # for what a proxy says
         try:
             connection.connect()
         except (OSError, HTTPError, http.client.HTTPException, ValueError) as error:
@@ -145,7 +145,7 @@ class Exchange:
 
     def response(self) -> http.client.HTTPResponse:
         """The response; its body has not been read."""
-        self._connection.response_class = partial(_Response, current=self._current)
+        _read_within(self._current, self._connection)
         # Not urllib3's own, which wraps it.
         self._response = http.client.HTTPConnection.getresponse(self._connection)
         return self._response
@@ -167,6 +167,10 @@ def headers_of(response: http.client.HTTPResponse) -> dict[str, str]:
         key = name.lower()
         headers[key] = f"{headers[key]}, {value}" if key in headers else value
     return headers
+
+
+def _read_within(current: Breakable, connection: HTTPConnection) -> None:
+    connection.response_class = partial(_Response, current=current)  # type: ignore[assignment]
 
 
 class _Response(http.client.HTTPResponse):
@@ -203,7 +207,7 @@ class _Bounded(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         self._current.bound(self._socket)
-        return self._raw.readinto(buffer)  # type: ignore[attr-defined, no-any-return]
+        return self._raw.readinto(buffer)
 
     def close(self) -> None:
         self._raw.close()
@@ -227,28 +231,28 @@ def _as_httpx_errors(current: Breakable) -> Iterator[None]:
 
 def _new(route: Route, timeout: float) -> HTTPConnection:
     """A connection that is not open yet."""
-    secure: dict[str, Any] = {"ssl_context": certificates(), "timeout": timeout}
-    if route.proxy is None:
-        if route.scheme == "https":
-            return HTTPSConnection(route.host, route.port, **secure)
-        return HTTPConnection(route.host, route.port, timeout=timeout)
-    address = address_of(route.proxy)
-    host, port = address.url.host, address.url.port or _PORTS[address.url.scheme]
-    if address.url.scheme.startswith("socks"):
-        return _by_socks(route, route.proxy, secure)
-    given: dict[str, Any] = {"timeout": timeout, "proxy": Url(address.url.scheme, host=host, port=port)}
-    given["proxy_config"] = ProxyConfig(certificates(), False, None, None)  # noqa: FBT003 - a tuple of urllib3
-    if "https" not in {route.scheme, address.url.scheme}:
-        return HTTPConnection(host, port, **given)
-    connection = HTTPSConnection(host, port, **secure | given)
+    given: dict[str, Any] = {"timeout": timeout}
     if route.scheme == "https":
-        connection.set_tunnel(route.host, route.port, _password(route.proxy), address.url.scheme)
+        given["ssl_context"] = certificates()
+    if route.proxy is None:
+        return (HTTPSConnection if route.scheme == "https" else HTTPConnection)(route.host, route.port, **given)
+    address = address_of(route.proxy)
+    scheme, host, port = address.url.scheme, address.url.host, address.url.port or _PORTS[address.url.scheme]
+    if scheme.startswith("socks"):
+        return _by_socks(route, route.proxy, given)
+    given["proxy"] = Url(scheme, host=host, port=port)
+    if "https" not in {route.scheme, scheme}:
+        return HTTPConnection(host, port, **given)
+    given["proxy_config"] = ProxyConfig(certificates(), False, None, None)  # noqa: FBT003 - a tuple of urllib3
+    connection = HTTPSConnection(host, port, **given)
+    if route.scheme == "https":
+        connection.set_tunnel(route.host, route.port, _password(route.proxy), scheme)
     return connection
 
 
-def _by_socks(route: Route, proxy: Proxy, secure: dict[str, Any]) -> HTTPConnection:
+def _by_socks(route: Route, proxy: Proxy, given: dict[str, Any]) -> HTTPConnection:
     try:
-        import socks
+        import socks  # type: ignore[import-untyped, unused-ignore]
         from urllib3.contrib.socks import SOCKSConnection, SOCKSHTTPSConnection
     except ImportError:
         raise socks_missing(proxy) from None
@@ -262,9 +266,8 @@ def _by_socks(route: Route, proxy: Proxy, secure: dict[str, Any]) -> HTTPConnect
         "password": password,
         "rdns": True,  # names of stores are looked up where the proxy is, as httpx does
     }
-    if route.scheme == "https":
-        return SOCKSHTTPSConnection(options, route.host, route.port, **secure)
-    return SOCKSConnection(options, route.host, route.port, timeout=secure["timeout"])
+    kind = SOCKSHTTPSConnection if route.scheme == "https" else SOCKSConnection
+    return kind(options, route.host, route.port, **given)
 
 
 def _password(proxy: Proxy | None) -> dict[str, str]:
@@ -280,7 +283,7 @@ def _netloc(route: Route) -> str:
 
 def _plain(sock: Any) -> socket.socket:
     """The socket itself; with TLS inside TLS, urllib3 puts something around it."""
-    return sock if isinstance(sock, socket.socket) else sock.socket  # type: ignore[no-any-return]
+    return sock if isinstance(sock, socket.socket) else sock.socket
 
 
 def _close(idle: dict[Route, list[tuple[HTTPConnection, float]]]) -> None:
