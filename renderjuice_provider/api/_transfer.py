@@ -138,7 +138,7 @@ def download(
     arrived: dict[int, DownloadedFile] = {}
     while left:
         fetching = _Fetching(operations, destination, urls)
-        files = yield from Gather(fetching.fetch(wanted[number]) for number in left)
+        files = yield from Gather((fetching.fetch(wanted[number]) for number in left), files=True)
         missing = yield from RunInThread(partial(_keep, arrived, left, files))
         if missing:
             renewals = 1 if len(missing) < len(left) else renewals + 1
