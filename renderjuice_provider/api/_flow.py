@@ -124,16 +124,35 @@ class PutFile(Step[Response | NoResponse]):
     scene: SceneFile
 
 
+Progress = Callable[[Mapping[str, str], Received], None]
+"""Gets the headers of a response, and what is in the partial file so far."""
+
+
 @dataclass(frozen=True)
 class FetchFile(Step[Response | NoResponse]):
     """A signed URL to a local file. No key, no cookies. A redirect is a response.
 
+    Where not all of it arrives, what did stays in the partial file. It is for the flow to go on
+    with it, or to remove it.
+
     Attributes:
-        partial_file: where the bytes go. It is deleted again when not all of them arrive.
+        partial_file: where the bytes go.
+        resume_from: bytes of it that are there already. They are kept where the store sends exactly
+            the rest (206), and written again where it sends all (200).
+        validator: of these bytes, an `ETag` or `Last-Modified`, which is sent as `If-Range`.
+        progress: called every `NOTED` bytes, and once when the transfer breaks off, from the thread
+            that writes the file; it may block. None to call nothing.
     """
 
     url: str = field(repr=False)
     partial_file: Path
+    resume_from: int = 0
+    validator: str = ""
+    progress: Progress | None = None
+
+
+NOTED = 64 << 20
+"""Bytes between two calls of `FetchFile.progress`."""
 
 
 @dataclass(frozen=True)
