@@ -22,6 +22,7 @@ from renderjuice_provider.api._attempt import (
     loop_attempt,
     seconds_for_call,
 )
+from renderjuice_provider.api._blocking_wire import BlockingWire
 from renderjuice_provider.api._flow import (
     Call,
     FetchFile,
@@ -34,7 +35,7 @@ from renderjuice_provider.api._flow import (
     RunInThread,
     Step,
 )
-from renderjuice_provider.api._partial_file import PartialFileWriter, beside_the_loop
+from renderjuice_provider.api._partial_file import PartialFileWriter, beside_the_loop, until_done
 from renderjuice_provider.api._proxies import VARIABLES, proxy_for
 from renderjuice_provider.api._settings import WireSettings, open_client
 from renderjuice_provider.api._unpacking import Unpacker
@@ -61,6 +62,7 @@ class AsyncWire:
         keep_queries_out_of_logs()
         self._settings = settings
         self._clients: dict[Purpose, httpx.AsyncClient] = {}
+        self._in_threads = BlockingWire(settings)
 
     async def run(self, flow: Flow[T]) -> T:
         """The result. Failures of this machine are raised in the flow, which may catch them."""
@@ -94,7 +96,18 @@ class AsyncWire:
                 return await self._gather(step)
         return None
 
+    async def _gather_files(self, step: Gather[Any]) -> list[Any]:
+        lanes = self._in_threads.lanes(step)
+        done = asyncio.wrap_future(lanes.start())
+        try:
+            return await asyncio.shield(done)
+        finally:
+            lanes.stop()
+            await until_done(done)
+
     async def _gather(self, step: Gather[Any]) -> list[Any]:
+        if step.files:
+            return await self._gather_files(step)
         results: dict[int, Any] = {}
         left = iter(enumerate(step.flows))  # not a task each: 100,000 would block the loop
 
@@ -184,6 +197,7 @@ class AsyncWire:
         while self._clients:
             _, client = self._clients.popitem()
             await client.aclose()
+        await asyncio.to_thread(self._in_threads.close)
 
 
 async def _counted(scene: SceneFile, current: Attempt) -> AsyncIterator[bytes]:

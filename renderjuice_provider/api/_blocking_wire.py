@@ -11,8 +11,9 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
+from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -40,6 +41,8 @@ from renderjuice_provider.api._flow import (
     RunInThread,
     Step,
 )
+from renderjuice_provider.api._lane_threads import LaneThreads
+from renderjuice_provider.api._lanes import Lanes
 from renderjuice_provider.api._partial_file import PartialFileWriter
 from renderjuice_provider.api._proxies import VARIABLES, proxy_for
 from renderjuice_provider.api._settings import WireSettings, open_client
@@ -71,14 +74,19 @@ class BlockingWire:
         self._clients: dict[Purpose, httpx.Client] = {}
         self._opening = Lock()
 
-    def run(self, flow: Flow[T]) -> T:
-        """The result. Failures of this machine are raised in the flow, which may catch them."""
+    def run(self, flow: Flow[T], lanes: LaneThreads[Any] | None = None) -> T:
+        """The result. Failures of this machine are raised in the flow, which may catch them.
+
+        Args:
+            flow: to perform.
+            lanes: the gathering that it is a part of, if it moves a file.
+        """
         with closing(flow):
             try:
                 step = next(flow)
                 while True:
                     try:
-                        outcome = self._perform(step)
+                        outcome = self._perform(step, lanes)
                     except RenderjuiceError as error:
                         step = flow.throw(error)
                     else:
@@ -87,22 +95,38 @@ class BlockingWire:
                 result: T = stop.value
                 return result
 
-    def _perform(self, step: Step[Any]) -> Any:
+    def _perform(self, step: Step[Any], lanes: LaneThreads[Any] | None) -> Any:
         match step:
             case Call():
                 return self._call(step)
             case PutFile():
                 return unusable(step.url, self._settings) or self._put(step)
             case FetchFile():
-                return unusable(step.url, self._settings) or self._fetch(step)
+                transfer = partial(self._fetch, step)
+                return unusable(step.url, self._settings) or (lanes.transfer(transfer) if lanes else transfer())
             case Pause():
-                time.sleep(step.seconds)
+                lanes.pause(step.seconds) if lanes else time.sleep(step.seconds)
             case RunInThread():
                 return step.work()
             case Gather():
-                with ThreadPoolExecutor(AT_ONCE) as pool:
-                    return list(pool.map(self.run, step.flows))
+                return self._gather(step)
         return None
+
+    def _gather(self, step: Gather[Any]) -> list[Any]:
+        if not step.files:
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                return list(pool.map(self.run, step.flows))
+        lanes = self.lanes(step)
+        done = lanes.start()
+        try:
+            return done.result()
+        finally:
+            lanes.stop()
+            wait([done])
+
+    def lanes(self, step: Gather[T]) -> LaneThreads[T]:
+        """What performs a gathering of files, for the twin as well."""
+        return LaneThreads(step.flows, Lanes(self._settings.max_transfers), self.run)
 
     def _call(self, call: Call) -> Response | NoResponse:
         seconds = seconds_for_call(self._settings.timeout, call.within)

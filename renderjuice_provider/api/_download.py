@@ -104,7 +104,7 @@ def _fetch(
     renewals = 0
     while left:
         fetching = Fetching(operations, target, urls)
-        files = yield from Gather(fetching.fetch(wanted[number]) for number in left)
+        files = yield from Gather((fetching.fetch(wanted[number]) for number in left), files=True)
         missing = yield from RunInThread(partial(_keep, arrived, left, files))
         if missing:
             renewals = 1 if len(missing) < len(left) else renewals + 1

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Self, TypeVar
+from typing import IO, Any, Self, TypeVar
 
 from renderjuice_provider.api._flow import Received
 from renderjuice_provider.api.errors import Bill, RenderjuiceTransferError
@@ -97,6 +97,12 @@ async def beside_the_loop(work: Callable[[], T]) -> T:
     it is being written.
     """
     task = asyncio.ensure_future(asyncio.to_thread(work))
+    await until_done(task)
+    return task.result()
+
+
+async def until_done(task: asyncio.Future[Any]) -> None:
+    """Wait for `task`, even when the caller is cancelled meanwhile, which is raised at its end."""
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
@@ -106,4 +112,3 @@ async def beside_the_loop(work: Callable[[], T]) -> T:
     if cancelled is not None:
         task.exception()  # marks it as retrieved, else asyncio warns
         raise cancelled
-    return task.result()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -25,8 +24,7 @@ _LEAST = 1 << 20
 """Bytes that are worth going on with after a break. With fewer, the request costs as much."""
 _PIECE = 1 << 20
 _NOTHING = Received(0, "")
-_STRONG = re.compile(r'"[\x21\x23-\x7e]{1,200}"').fullmatch
-_DATE = re.compile(r"[A-Za-z0-9 ,:+-]{10,40}").fullmatch
+_PLAIN = re.compile(r"[\x20-\x7e]{1,200}").fullmatch
 
 
 class PartialFile:
@@ -54,7 +52,8 @@ class PartialFile:
     def fetch(self, url: str) -> FetchFile:
         """The step that fetches the file, or the rest of it."""
         rest = self.there.size if self.there.size >= _LEAST and self._validator else 0
-        return FetchFile(url, self.path, rest, self._validator if rest else "", self._progress)
+        validator = self._validator if rest else ""
+        return FetchFile(url, self.path, rest, validator, self._on_validator, self._on_progress)
 
     def begin_again(self) -> None:
         """Forget what is there: the store does not send the rest."""
@@ -84,8 +83,11 @@ class PartialFile:
             return True
         return False
 
-    def _progress(self, headers: Mapping[str, str], received: Received) -> None:
-        self.there, self._validator = received, _validator(headers)
+    def _on_validator(self, validator: str) -> None:
+        self._validator = validator if _PLAIN(validator) else ""
+
+    def _on_progress(self, received: Received) -> None:
+        self.there = received
         if received.size < WORTH or not self._validator:
             return
         if self._lock is None:
@@ -146,14 +148,6 @@ class PartialFiles:
                 if lock is not None:
                     path.unlink()
                     lock.close()
-
-
-def _validator(headers: Mapping[str, str]) -> str:
-    """What names this version of a file, where its length is known and nothing is packed."""
-    if "content-encoding" in headers or not ("content-length" in headers or "content-range" in headers):
-        return ""
-    etag, modified = headers.get("etag", ""), headers.get("last-modified", "")
-    return etag if _STRONG(etag) else modified if _DATE(modified) else ""
 
 
 def _locked(path: Path) -> IO[bytes] | None:

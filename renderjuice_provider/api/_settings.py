@@ -34,6 +34,7 @@ class WireSettings:
         base_url: of the API.
         timeout: seconds without a byte from the API.
         allow_http: whether plain http may leave this machine.
+        max_transfers: files on their way at once, at most.
         storage_timeout: seconds without a byte from a store, which may take minutes to acknowledge
             the last byte of 5 GiB.
     """
@@ -42,6 +43,7 @@ class WireSettings:
     base_url: str
     timeout: float
     allow_http: bool
+    max_transfers: int
     storage_timeout: float = 300.0
 
     def problem_of(self, url: str) -> str:

@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "_task_state": {"compat", "lifecycle"},
     "hooks": BELOW,
     "triggers": BELOW,
+    "plugin": BELOW,
     "links": BELOW,
     "notifications": {"api"},
     "_retry_decision": {"api"},

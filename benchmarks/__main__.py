@@ -1,0 +1,91 @@
+"""`make bench`: every measurement, and one table of them.
+
+    python -m benchmarks --only receiver latency --pairs 5
+
+The whole takes about an hour on two cores, which nothing else should use meanwhile. With `--only`,
+the rows of the other parts stay as they were last measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.table import Row, head, markdown
+
+PARTS = ("waiting", "latency", "receiver", "transfers", "import_time", "poll_path", "politeness")
+"""Modules with a function `rows`, in the order of the table."""
+RESULTS = Path(__file__).parent / "RESULTS.md"
+KEPT = Path(__file__).parents[1] / ".run" / "bench"
+"""The rows of each part, as they were last measured."""
+
+
+def main() -> None:
+    """The command line. Exits with 1 if a goal was missed, or a part has failed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and write one table.")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="these parts alone")
+    parser.add_argument("--pairs", type=int, default=5, help="how often each pair is measured (%(default)s)")
+    options = parser.parse_args()
+    KEPT.mkdir(parents=True, exist_ok=True)
+    failed = [part for part in PARTS if part in options.only and not _measure(part, options.pairs)]
+    if "waiting" in options.only and "waiting" not in failed:
+        from benchmarks.plots import draw
+
+        draw()
+    rows = list(_kept())
+    RESULTS.write_text(_page(rows, options.pairs))
+    print(f"\n{markdown(rows)}\n\n{RESULTS}")
+    missed = [row.work for row in rows if row.met is False]
+    print("\n".join([f"missed: {work}" for work in missed] + [f"failed: {part}" for part in failed]))
+    sys.exit(bool(missed or failed))
+
+
+def _measure(part: str, pairs: int) -> bool:
+    """Measure one part and keep its rows; those before an error are kept too."""
+    print(f"{datetime.now(UTC):%H:%M:%S}  {part}", flush=True)
+    rows: list[Row] = []
+    try:
+        for row in importlib.import_module(f"benchmarks.{part}").rows(pairs):
+            rows.append(row)
+            print(f"          {row.work}: {row.result} {row.goal and f'({row.goal})'}", flush=True)
+    except Exception:  # noqa: BLE001 - the other parts are still worth their time
+        traceback.print_exc()
+        return False
+    finally:
+        about = {"measured": time.time(), "load": os.getloadavg()[0], "rows": [asdict(row) for row in rows]}
+        (KEPT / f"{part}.json").write_text(json.dumps(about))
+    return True
+
+
+def _kept() -> Iterator[Row]:
+    for part in PARTS:
+        if (path := KEPT / f"{part}.json").exists():
+            yield from (Row(**row) for row in json.loads(path.read_text())["rows"])
+
+
+def _page(rows: list[Row], pairs: int) -> str:
+    return f"""\
+# Measured
+
+What `make bench` wrote. [Performance](../docs/performance.md) says how each row is measured, and
+what it means.
+
+{head()}
+- Each row is the median of {pairs} runs; where there is a peer, of {pairs} pairs, the two of a pair
+  one after the other.
+
+{markdown(rows)}
+"""
+
+
+if __name__ == "__main__":
+    main()

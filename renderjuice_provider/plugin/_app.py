@@ -1,0 +1,36 @@
+"""The app that Airflow's API server mounts at `/renderjuice`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request, Response
+
+from renderjuice_provider.plugin._group_commit import GroupCommit
+from renderjuice_provider.plugin._inbox_variable import note_events
+from renderjuice_provider.plugin._metrics import NOTED, count
+from renderjuice_provider.plugin._receiver import Receiver
+from renderjuice_provider.plugin._secrets import Secrets
+
+
+@asynccontextmanager
+async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+    """What runs as long as the API server does."""
+    # The first metric of a process reads files.
+    await asyncio.to_thread(count, NOTED, by=0)
+    yield
+
+
+def make_app() -> FastAPI:
+    """An app of its own, without pages that describe it: anyone may reach it."""
+    app = FastAPI(lifespan=_lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    receiver = Receiver(Secrets(), GroupCommit(note_events))
+
+    # Airflow's ids may hold a slash.
+    @app.post("/webhooks/{renderjuice_conn_id:path}")
+    async def webhook(request: Request, renderjuice_conn_id: str) -> Response:
+        return Response(status_code=await receiver.receive(request, renderjuice_conn_id))
+
+    return app
