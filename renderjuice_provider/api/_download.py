@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from renderjuice_provider.api import errors
 from renderjuice_provider.api._fetching import Fetching, Target, described, on_disk
 from renderjuice_provider.api._flow import Flow, Gather, Pause, RunInThread
 from renderjuice_provider.api._folders import Folder, folder
+from renderjuice_provider.api._frames_zip import FEWEST, PROBES, fetch_zip, is_worth_it, zip_url
 from renderjuice_provider.api._ids import check_job_id
 from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api._paths import PlannedFile, plan
@@ -29,6 +31,23 @@ _EMPTY_LISTS = 4
 seconds late."""
 _CHECKED_AT_ONCE = 4
 """Files that are read side by side, to see whether they are whole."""
+
+
+@dataclass(frozen=True)
+class _Offered:
+    """What Renderjuice offers for download.
+
+    Attributes:
+        files: the outputs in their places, the frames first.
+        urls: the signed URL of each place.
+        frames: how many of the files are frames.
+        zip_url: of all frames in one zip; "" where there is none.
+    """
+
+    files: Sequence[PlannedFile]
+    urls: dict[str, str] = field(repr=False)
+    frames: int
+    zip_url: str = field(repr=False)
 
 
 def download_outputs(
@@ -71,7 +90,8 @@ def download(
     """
     job = yield from operations.get_job(job_id)
     # With 100,000 outputs this takes a second, so it is a step, done in a thread.
-    wanted, urls = yield from _planned((yield from _outputs(operations, job)))
+    offered = yield from _offered((yield from _outputs(operations, job)))
+    wanted = offered.files
     target = yield from RunInThread(partial(on_disk, Target, destination, job_id))
     arrived: dict[int, DownloadedFile] = {}
     if is_there is None:
@@ -81,7 +101,7 @@ def download(
     else:
         left = reported = yield from RunInThread(partial(_not_there, wanted, is_there))
     try:
-        yield from _fetch(operations, target, wanted, urls, left, arrived)
+        yield from _fetch(operations, target, offered, left, arrived)
     except errors.RenderjuiceError:
         yield from RunInThread(target.journal.save)
         raise
@@ -93,31 +113,48 @@ def download(
 
 
 def _fetch(
-    operations: Operations,
-    target: Target,
-    wanted: Sequence[PlannedFile],
-    urls: dict[str, str],
-    left: Sequence[int],
-    arrived: dict[int, DownloadedFile],
+    operations: Operations, target: Target, offered: _Offered, left: Sequence[int], arrived: dict[int, DownloadedFile]
 ) -> Flow[None]:
     """Fetch those that are left, with fresh URLs when the first have expired."""
     renewals = 0
+    takes_zip = True
     while left:
-        fetching = Fetching(operations, target, urls)
-        files = yield from Gather((fetching.fetch(wanted[number]) for number in left), files=True)
-        missing = yield from RunInThread(partial(_keep, arrived, left, files))
-        if missing:
-            renewals = 1 if len(missing) < len(left) else renewals + 1
+        before = len(arrived)
+        fetching = Fetching(operations, target, offered.urls)
+        if takes_zip and offered.zip_url and left[0] < offered.frames:
+            takes_zip = yield from _fetch_zip(fetching, target, offered, left, arrived)
+            left = yield from RunInThread(partial(_keep, arrived, left, ()))
+        files = yield from Gather((fetching.fetch(offered.files[number]) for number in left), files=True)
+        left = yield from RunInThread(partial(_keep, arrived, left, files))
+        if left:
+            renewals = 1 if len(arrived) > before else renewals + 1
             if renewals > _RENEWALS:
-                outputs = f"{len(missing)} outputs of job {target.job_id}"
+                outputs = f"{len(left)} outputs of job {target.job_id}"
                 raise errors.RenderjuiceTransferError(
                     f"{outputs} could not be downloaded: {_RENEWALS} times, fresh URLs were refused",
                     bill=errors.Bill.KEPT,
                     next_step="download again",
                     job_id=target.job_id,
                 )
-            _, urls = yield from _planned((yield from operations.get_downloads(target.job_id)))
-        left = missing
+            fresh = yield from _offered((yield from operations.get_downloads(target.job_id)))
+            offered = replace(offered, urls=fresh.urls, zip_url=fresh.zip_url)
+
+
+def _fetch_zip(
+    fetching: Fetching, target: Target, offered: _Offered, left: Sequence[int], arrived: dict[int, DownloadedFile]
+) -> Flow[bool]:
+    """Fetch the frames in one zip, if that is faster. Whether to try again with a fresh URL."""
+    frames = [number for number in left if number < offered.frames]
+    if len(frames) < FEWEST:
+        return False
+    first = frames[:PROBES]
+    files = yield from Gather((fetching.fetch(offered.files[number]) for number in first), files=True)
+    frames = [*_keep(arrived, first, files), *frames[PROBES:]]
+    if not is_worth_it(len(frames), offered.frames, arrived):
+        return False
+    brought = yield from fetch_zip(fetching, target, offered.zip_url, offered.files[: offered.frames], arrived)
+    arrived |= brought or {}
+    return brought is None
 
 
 def _whole(wanted: Sequence[PlannedFile], target: Target) -> dict[int, DownloadedFile]:
@@ -139,20 +176,19 @@ def _not_there(wanted: Sequence[PlannedFile], is_there: Callable[[PlannedFile], 
     return [number for number, planned in enumerate(wanted) if not is_there(planned)]
 
 
-def _planned(downloads: Downloads) -> Flow[tuple[Sequence[PlannedFile], dict[str, str]]]:
-    """The outputs in their places, and the URL of each place."""
-
-    def work() -> tuple[Sequence[PlannedFile], dict[str, str]]:
+def _offered(downloads: Downloads) -> Flow[_Offered]:
+    def work() -> _Offered:
         files = plan(downloads)
-        return files, {str(item.place): item.source.url for item in files}
+        urls = {str(item.place): item.source.url for item in files}
+        return _Offered(files, urls, len(downloads.frame_files), zip_url(downloads.transforms))
 
     return (yield from RunInThread(work))
 
 
 def _keep(arrived: dict[int, DownloadedFile], left: Sequence[int], files: Sequence[DownloadedFile | None]) -> list[int]:
     """Note which of those that were left have arrived. Returns the rest."""
-    arrived |= {number: file for number, file in zip(left, files, strict=True) if file is not None}
-    return [number for number, file in zip(left, files, strict=True) if file is None]
+    arrived |= {number: file for number, file in zip(left, files, strict=False) if file is not None}
+    return [number for number in left if number not in arrived]
 
 
 def _outputs(operations: Operations, job: Job) -> Flow[Downloads]:

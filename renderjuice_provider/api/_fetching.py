@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from renderjuice_provider.api import errors
@@ -46,9 +46,9 @@ class Target:
         self.journal = Journal.of(folder, job_id)
         self.partial_files = PartialFiles(folder, self.journal)
 
-    def keep(self, partial_file: PartialFile, planned: PlannedFile, received: Received) -> DownloadedFile:
+    def keep(self, partial_file: Path, planned: PlannedFile, received: Received) -> DownloadedFile:
         """Put the file in its place, and note it."""
-        self.folder.keep(partial_file.path, planned.place)
+        self.folder.keep(partial_file, planned.place)
         self.journal.note(str(planned.place), received)
         return described(planned, received)
 
@@ -80,7 +80,7 @@ class Fetching:
             if received is None:
                 self._target.partial_files.wait(place, partial_file)
                 return None
-            keep = partial(on_disk, self._target.keep, partial_file, planned, received)
+            keep = partial(on_disk, self._target.keep, partial_file.path, planned, received)
             kept = yield from RunInThread(keep)
         except BaseException as error:
             # What this disk has refused is removed: it may be full.
