@@ -137,15 +137,25 @@ class RemoteFolder:
         sent = f"{parent}/.{name}.{secrets.token_hex(4)}.part"
         try:
             store.put_file(str(partial_file), sent)
-            try:
-                store.mv(sent, path)
-            except FileExistsError:  # where a rename does not replace
-                store.rm_file(path)
-                store.mv(sent, path)
+            _rename(store, sent, path)
         except BaseException:
             with suppress(Exception):  # whatever the store raises, the first error counts
                 store.rm_file(sent)
             raise
+
+
+def _rename(store: Any, before: str, after: str) -> None:
+    from fsspec import AbstractFileSystem
+
+    if type(store).mv is AbstractFileSystem.mv:  # which takes brackets in a name for a pattern
+        store.cp_file(before, after)
+        store.rm_file(before)
+        return
+    try:
+        store.mv(before, after)
+    except FileExistsError:  # where a rename does not replace
+        store.rm_file(after)
+        store.mv(before, after)
 
 
 def folder(destination: str | os.PathLike[str] | Any) -> LocalFolder | RemoteFolder:
