@@ -1,4 +1,4 @@
-"""What a download has left whole is not fetched again, by whoever downloads next."""
+"""What a download has left whole is not fetched again, in whatever process the next one runs."""
 
 from __future__ import annotations
 
