@@ -36,6 +36,7 @@ class Store:
 
     def __init__(self, files: int, size: int, delay: float, folder: Path) -> None:
         self.size, self.delay = size, delay
+        self.served = 0
         self.path = folder / "output"
         with self.path.open("wb") as output:
             piece = bytes(range(256)) * 4096
@@ -44,8 +45,8 @@ class Store:
         self.small = self.path.read_bytes() if size <= _AT_ONCE else b""
         self._names = [f"{number:04}.exr" for number in range(1, files + 1)]
 
-    def answer(self, method: str, path: str, host: str) -> bytes | None:
-        """The response to a call of the API, and to an upload; None for an output."""
+    def respond(self, method: str, path: str, host: str) -> bytes | None:
+        """The response to a call of the API, and to an upload; None for an output's bytes."""
         if method == "PUT":
             return _response(b"")
         if path == "/uploads":
@@ -56,6 +57,9 @@ class Store:
             return _json({"frameOutputs": frames, "compositeNodeOutputs": []})
         if path.startswith("/jobs/"):
             return _json({"id": JOB_ID, "status": "completed"})
+        if path == "/served":
+            return _json({"served": self.served})
+        self.served += 1
         return None
 
 
@@ -107,9 +111,9 @@ class _Connection(asyncio.BufferedProtocol):
             self._send()
 
     def _send(self) -> None:
-        answer = self._store.answer(*self._request)
-        if answer is not None:
-            self._transport.write(answer)
+        response = self._store.respond(*self._request)
+        if response is not None:
+            self._transport.write(response)
         elif self._store.small:
             self._transport.write(_response(self._store.small))
         else:
