@@ -138,6 +138,8 @@ class FetchFile(Step[Response | NoResponse]):
         on_validator: called before the first byte is written, with the store's name for this very
             copy of the file (a strong ETag, or else Last-Modified). Not called where the store
             gives none, and a rest could not be asked for.
+        on_progress: called every `NOTED` bytes, and once when the transfer breaks off, with all
+            that is in the file so far. It is the thread that writes that calls it, so it may block.
     """
 
     url: str = field(repr=False)
@@ -145,6 +147,11 @@ class FetchFile(Step[Response | NoResponse]):
     resume_from: int = 0
     validator: str = ""
     on_validator: Callable[[str], None] | None = None
+    on_progress: Callable[[Received], None] | None = None
+
+
+NOTED = 64 << 20
+"""Bytes between two calls of `FetchFile.on_progress`."""
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
+from renderjuice_provider.api import _download as downloading
 from renderjuice_provider.api import _listing as listing
-from renderjuice_provider.api import _transfer as transfer
+from renderjuice_provider.api import _upload as uploading
 from renderjuice_provider.api._flow import Flow
 from renderjuice_provider.api._lanes import MOST
 from renderjuice_provider.api._operations import Operations
@@ -196,7 +197,7 @@ class RenderjuiceClient(_Client):
         self._wire = BlockingWire(self._wire_settings)
 
     create_upload = blocking(Operations.create_upload)
-    upload = blocking(transfer.upload)
+    upload = blocking(uploading.upload)
     create_job = blocking(Operations.create_job)
     get_job = blocking(Operations.get_job)
     list_jobs = blocking_iterator(listing.list_jobs)
@@ -205,7 +206,7 @@ class RenderjuiceClient(_Client):
     cancel_job = blocking(Operations.cancel_job)
     get_progress = blocking(Operations.get_progress)
     get_downloads = blocking(Operations.get_downloads)
-    download_outputs = blocking(transfer.download_outputs)
+    download_outputs = blocking(downloading.download_outputs)
 
     def run(self, flow: Flow[T]) -> T:
         """Perform a flow that uses `operations`, such as waiting for a job."""
@@ -267,7 +268,7 @@ class AsyncRenderjuiceClient(_Client):
         self._wire = AsyncWire(self._wire_settings)
 
     create_upload = awaited(Operations.create_upload)
-    upload = awaited(transfer.upload)
+    upload = awaited(uploading.upload)
     create_job = awaited(Operations.create_job)
     get_job = awaited(Operations.get_job)
     list_jobs = async_iterator(listing.list_jobs)
@@ -276,7 +277,7 @@ class AsyncRenderjuiceClient(_Client):
     cancel_job = awaited(Operations.cancel_job)
     get_progress = awaited(Operations.get_progress)
     get_downloads = awaited(Operations.get_downloads)
-    download_outputs = awaited(transfer.download_outputs)
+    download_outputs = awaited(downloading.download_outputs)
 
     async def run(self, flow: Flow[T]) -> T:
         """Perform a flow that uses `operations`, such as waiting for a job."""
