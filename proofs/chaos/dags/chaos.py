@@ -1,6 +1,7 @@
 """The DAGs of the chaos run.
 
-One for each operator, mode and variant, with one task; one with a safety net; one to fill a pool.
+One for each operator, mode and variant, with one task; one with a safety net; one to fill a pool;
+one that completed renders start.
 
 What a task is about comes with its run: `conf` holds `scene` (or `job_id`) and `connection`.
 """
@@ -12,8 +13,10 @@ import time
 from datetime import timedelta
 from typing import Any
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, XComArg, task
 
+from renderjuice_provider.assets import completed_renders
 from renderjuice_provider.operators.renderjuice import (
     RenderjuiceCancelJobOperator,
     RenderjuiceRenderFramesOperator,
@@ -94,3 +97,7 @@ with DAG("chaos_netted", schedule=None, catchup=False) as netted:
         task_id="stop", job_id=XComArg(shot, key=JOB_ID), renderjuice_conn_id=DEFAULTS["renderjuice_conn_id"]
     )
     stop.as_teardown()
+
+# Its one task needs no worker; what counts is that somebody wants the asset's events.
+with DAG("chaos_on_complete", schedule=completed_renders("renderjuice_webhooks"), catchup=False):
+    EmptyOperator(task_id="seen")
