@@ -41,7 +41,8 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """A database with the tables of Airflow that the receiver needs."""
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "sqlite":
-        with tables(create_engine(f"sqlite:///{folder / 'airflow.db'}")) as engine:
+        # SQLite hands its one lock to whichever thread asks at the right moment.
+        with tables(create_engine(f"sqlite:///{folder / 'airflow.db'}?timeout=60")) as engine:
             yield engine
         return
     if not (postgres.programs() / "postgres").exists():
