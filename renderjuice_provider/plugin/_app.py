@@ -25,7 +25,7 @@ async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
 
 def make_app() -> FastAPI:
     """An app of its own, without pages that describe it: anyone may reach it."""
-    app = FastAPI(lifespan=_lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(lifespan=_lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     receiver = Receiver(Secrets(), GroupCommit(note_events))
 
     # Airflow's ids may hold a slash.
