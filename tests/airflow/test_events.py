@@ -74,7 +74,11 @@ def test_an_event_resumes_a_task_that_no_poll_would_have_for_an_hour(local_airfl
     polls = farm.ledger.count("get_job")
 
     farm.clock.advance(600)
-    until(lambda: local_airflow.run_state("rare", run_id) in {"success", "failed"}, patience=120, what="the end of the task")
+    until(
+        lambda: local_airflow.run_state("rare", run_id) in {"success", "failed"},
+        patience=120,
+        what="the end of the task",
+    )
     assert local_airflow.run_state("rare", run_id) == "success", log()
     assert f"Job {job_id} is completed" in log()
     assert farm.ledger.count("get_job") <= polls + 2, "the triggerer's poll, and that of the worker"
