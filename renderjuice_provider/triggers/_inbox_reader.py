@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from airflow.sdk import Variable
 from asgiref.sync import sync_to_async
@@ -24,9 +25,11 @@ from renderjuice_provider.lifecycle.events import Arrivals
 from renderjuice_provider.lifecycle.inbox import Inbox, variable_of
 
 log = logging.getLogger(__name__)
+_Response = TypeVar("_Response")
+
 READ_EVERY = 1.0
 """Seconds between two reads. An event is to resume its task within seconds."""
-_SLOWEST = 10.0
+_SLOWEST = 30.0
 """Seconds between two reads while there is no inbox, or it cannot be read."""
 _SHARE = 0.05
 """Of the time that may be spent on reading: a secrets backend that holds Variables may be slow."""
@@ -78,7 +81,7 @@ class InboxReader:
         """Whether Airflow gave the connection."""
         conn_id = self._hook.renderjuice_conn_id
         try:
-            options = webhook_options(await self._hook.aget_connection(conn_id))
+            options = webhook_options(await _to_its_end(self._hook.aget_connection(conn_id)))
         except Exception as error:  # noqa: BLE001 - polls report what is wrong with a connection
             log.debug("The webhook secret of connection %r is not known: %s", conn_id, redact(str(error)))
             return False
@@ -97,7 +100,7 @@ class InboxReader:
         began = time.monotonic()
         try:
             # Not in the one thread for what is thread-sensitive: other triggers may keep it busy.
-            text = await sync_to_async(Variable.get, thread_sensitive=False)(self._key, default=None)
+            text = await _to_its_end(sync_to_async(Variable.get, thread_sensitive=False)(self._key, default=None))
         except Exception as error:  # noqa: BLE001 - as without an inbox
             log.debug("Could not read the Variable %r: %s", self._key, redact(str(error)))
             text = None
@@ -114,3 +117,12 @@ class InboxReader:
         self._last_interval = interval
         if job_ids is None or job_ids or interval != before:
             self._on_news(job_ids)
+
+
+async def _to_its_end(request: Coroutine[Any, Any, _Response]) -> _Response:
+    """The response, without a cancellation on the way.
+
+    Before Airflow 3.3, a request to Airflow that is cancelled leaves its response to the next one,
+    and the triggerer has mixed up its messages from then on.
+    """
+    return await asyncio.shield(request)

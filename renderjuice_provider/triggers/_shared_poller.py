@@ -62,7 +62,7 @@ class Subscription:
     Attributes:
         decisions: those that the trigger has yet to read, or the error with which polling failed.
         was_running: whether a poll has found the job on its way to being completed.
-        has_hint: whether an event about the job has come since it was last polled.
+        has_hint: whether an event about the job has come since its last poll began.
     """
 
     def __init__(self, job_poller: JobPoller, first: PollAgain) -> None:
@@ -70,8 +70,13 @@ class Subscription:
         self.decisions: asyncio.Queue[PollDecision | BaseException] = asyncio.Queue()
         self.was_running = False
         self._had_hint = False
+        self.begin_poll()
         self.schedule(first)
         self._not_before = self._earliest
+
+    def begin_poll(self) -> None:
+        """What comes from now on is about another poll: this one may read the job too early."""
+        self.has_hint = self._is_urgent = False
 
     def schedule(self, decision: PollAgain) -> None:
         """Set when the next poll is due."""
@@ -79,13 +84,15 @@ class Subscription:
         self._deadline = self._polled + self.job_poller.deadline - time.time()
         self._due = self._polled + decision.pause
         self._earliest = self._due - decision.slack
-        self.has_hint = False
         self.was_running = self.was_running or decision.awaits_event
         # An event that has come does not come again, should it have been ahead of the job.
         self._awaits_event = decision.awaits_event and not self._had_hint
+        if self._is_urgent:
+            self.hasten()
 
     def hasten(self) -> None:
         """Poll the job at once, but not before its first poll may be."""
+        self._is_urgent = True
         self._due = self._earliest = min(self._earliest, max(time.monotonic(), self._not_before))
         self._awaits_event = False
 
@@ -209,6 +216,8 @@ class SharedPoller:
         try:
             client = self._client = self._client or await self._open()
             are_completed = all(subscription.has_hint for subscription in subscriptions)
+            for subscription in subscriptions:
+                subscription.begin_poll()
             for flow in poll_round(client.operations, list(by_job_poller), are_completed=are_completed):
                 for job_poller, decision in await client.run(flow):
                     self._deliver(by_job_poller[job_poller], decision)

@@ -174,6 +174,21 @@ def test_where_events_arrive_renders_are_polled_rarely(emulator, jobs, mailbox, 
     assert asyncio.run(work()) <= 3
 
 
+def test_hundreds_of_renders_whose_events_will_come_are_polled_in_one_round(emulator, jobs, mailbox, monkeypatch):
+    extra = {"webhook_secret": "whsec", "webhook_poll_interval": 1}
+    connect(monkeypatch, host=emulator.base_url, password=emulator.api_key, extra=extra)
+    mailbox.receive(ANOTHER)
+
+    async def work():
+        async with waiting(*(a_trigger(job_id, poll_interval=0.05) for job_id in jobs)):
+            await until_polled(emulator, "list_progress", 2)
+            before = len(emulator.ledger.entries)
+            await until_polled(emulator, "list_progress", 3)
+            return len(emulator.ledger.entries) - before
+
+    assert asyncio.run(work()) <= 3 * 2 + 1
+
+
 @pytest.mark.parametrize("target", ["canceled", "validated"])
 def test_what_no_event_reports_is_polled_as_ever(emulator, scene, mailbox, target):
     mailbox.receive(ANOTHER)
@@ -358,9 +373,22 @@ def test_rare_polls_keep_the_deadline_and_the_silence():
     assert a_subscription().due(silence) == silence.silent_until
 
 
+@pytest.mark.parametrize("news", [Subscription.hint, Subscription.hasten])
+def test_an_event_that_comes_while_its_job_is_polled_makes_another_poll(news):
+    subscription = a_subscription()
+    subscription.begin_poll()
+    news(subscription)
+    subscription.schedule(PollAgain(30, awaits_event=True))
+    assert subscription.due(a_pace(300)) <= time.monotonic()
+    subscription.begin_poll()
+    subscription.schedule(PollAgain(30, awaits_event=True))
+    assert subscription.due(a_pace(300)) - time.monotonic() > 20
+
+
 def test_a_job_that_had_an_event_is_not_polled_rarely_again():
     subscription = a_subscription()
     subscription.hint()
     assert subscription.due(a_pace(300)) <= time.monotonic()
+    subscription.begin_poll()
     subscription.schedule(PollAgain(30, awaits_event=True))
     assert subscription.due(a_pace(300)) - time.monotonic() == pytest.approx(30, abs=1)
