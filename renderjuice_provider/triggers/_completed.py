@@ -83,7 +83,8 @@ class RenderjuiceCompletedTrigger(BaseEventTrigger):
                         await self._remember(known)
                 except Exception as error:  # noqa: BLE001 - a watcher that fails would end, and nobody would hear of a render
                     self._warn(error)
-                    client = await _closed(client)  # the key may be another one by then
+                    await _close(client)
+                    client = None  # the key may be another one by then
                 for job in fresh:
                     yield TriggerEvent(render_of_job(job))
                 # Airflow takes events over within a second or two. What is remembered later comes
@@ -92,11 +93,11 @@ class RenderjuiceCompletedTrigger(BaseEventTrigger):
                 if known:
                     await self._remember(known)
         finally:
-            await _closed(client)
+            await _close(client)
 
     def _pause(self) -> float:
         pause = max(self.poll_interval, _SHORTEST_PAUSE)
-        return min(pause * 2 ** min(self._failures, 10), max(pause, _LONGEST_PAUSE))
+        return min(pause * 2.0 ** min(self._failures, 10), max(pause, _LONGEST_PAUSE))
 
     def _warn(self, error: Exception) -> None:
         self._failures += 1
@@ -134,7 +135,6 @@ class RenderjuiceCompletedTrigger(BaseEventTrigger):
             self._remembered = known.marks
 
 
-async def _closed(client: AsyncRenderjuiceClient | None) -> None:
-    """Close it, and stand for it from then on."""
+async def _close(client: AsyncRenderjuiceClient | None) -> None:
     if client:
         await client.close()
