@@ -44,6 +44,8 @@ GATHERING = 0.2
 AT_ONCE = 20
 """Asset events in one transaction: while it lasts, no event of the connection can be noted, and on
 SQLite nobody can write anything."""
+TURN = 0.1
+"""Seconds between two of them: SQLite gives its lock to whichever asks when it is free."""
 PATIENCE = 10.0
 """Seconds for an answer of Renderjuice, where the connection's own time-out is not shorter."""
 
@@ -177,8 +179,15 @@ def finish(renderjuice_conn_id: str, decided: Mapping[Pending, Job | None]) -> i
 
     What is not pending any more was announced, or dropped, by another process.
     """
-    rows = list(decided.items())
-    return sum(_finish(renderjuice_conn_id, dict(rows[at : at + AT_ONCE])) for at in range(0, len(rows), AT_ONCE))
+    dropped = {pending: None for pending, job in decided.items() if job is None}
+    if dropped:
+        _finish(renderjuice_conn_id, dropped)
+    made = 0
+    rows = [(pending, job) for pending, job in decided.items() if job]
+    for at in range(0, len(rows), AT_ONCE):
+        made += _finish(renderjuice_conn_id, dict(rows[at : at + AT_ONCE]))
+        time.sleep(TURN)
+    return made
 
 
 def _finish(renderjuice_conn_id: str, decided: Mapping[Pending, Job | None]) -> int:
