@@ -7,6 +7,8 @@ import logging
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, text
@@ -139,8 +141,15 @@ async def test_an_event_with_the_urls_of_5000_frames_is_taken(airflow: Sender, d
     ],
 )
 async def test_what_is_refused_has_a_reason_in_the_log_and_a_metric_and_never_in_the_answer(
-    reason, status, request_, airflow, database, counted, caplog, monkeypatch
-):
+    reason: str,
+    status: int,
+    request_: dict[str, Any],
+    airflow: Sender,
+    database: Engine,
+    counted: list[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     set_connection(monkeypatch, "keyed")
     set_connection(monkeypatch, "other", conn_type="http", webhook_secret=SECRET)
     set_connection(monkeypatch, "broken", webhook_secret=SECRET, webhook_poll_interval="soon")
@@ -252,7 +261,7 @@ async def test_it_only_takes_posts(method: str, airflow: Sender) -> None:
     assert (await airflow.client.request(method, f"/renderjuice/webhooks/{CONNECTION}")).status_code == 405
 
 
-def test_what_the_emulator_sends_over_the_wire_is_noted(database, tmp_path):
+def test_what_the_emulator_sends_over_the_wire_is_noted(database: Engine, tmp_path: Path) -> None:
     scene = write_scene(tmp_path / "shot.blend", frame_end=1)
     with served(mounted()) as url, Emulator(webhook_secret=SECRET) as emulator:
         emulator.webhooks.url = f"{url}/renderjuice/webhooks/{CONNECTION}"
