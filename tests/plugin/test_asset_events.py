@@ -154,6 +154,21 @@ def test_many_at_once_get_one_asset_event_each(scheduled: Engine, client: Blocki
     assert [event["job_id"] for event in events(scheduled)] == jobs
 
 
+@pytest.mark.skipif(hasattr(AssetDagRunQueue, "asset_event_id"), reason="each event has a place in the queue")
+def test_the_next_run_of_a_dag_gets_all_events_and_leaves_none_for_a_later_one(
+    scheduled: Engine, client: Blocking, tmp_path: Path
+) -> None:
+    """A run gets the events up to the time at which its DAG took its place in the queue."""
+    for _ in range(2):
+        note(*[completed(client, tmp_path).id for _ in range(3)])
+        work(AssetEvents())
+        with sessionmaker(bind=scheduled)() as session:
+            (place,) = session.scalars(select(AssetDagRunQueue.created_at))
+            times = list(session.scalars(select(AssetEvent.timestamp)))
+        assert max(times) <= place
+    assert len(times) == 6
+
+
 def test_several_api_servers_make_each_asset_event_once(scheduled: Engine, client: Blocking, tmp_path: Path) -> None:
     jobs = [completed(client, tmp_path).id for _ in range(6)]
     note(*jobs)
