@@ -224,6 +224,26 @@ async def test_a_body_that_does_not_arrive_holds_nobody_up(
     assert others == [200]
 
 
+async def test_a_sender_that_goes_away_is_no_error_of_the_server(
+    database: Engine, counted: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    sent: list[Any] = []
+    received = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive() -> Any:
+        return next(received)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    path = f"/renderjuice/webhooks/{CONNECTION}"
+    scope = {"type": "http", "method": "POST", "path": path, "root_path": "", "query_string": b"", "headers": []}
+    await mounted()(scope, receive, send)
+    assert sent[0]["status"] == 400
+    assert counted == ["cut_off"]
+    assert "Traceback" not in caplog.text
+
+
 async def test_large_bodies_take_turns_and_small_ones_do_not_wait(airflow: Sender, database: Engine) -> None:
     large = body_of(JOB, outputs={"frames": ["u" * 1000] * 200})
     finish = asyncio.Event()
