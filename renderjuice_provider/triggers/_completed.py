@@ -24,6 +24,8 @@ _LONGEST_PAUSE = 600.0
 """Seconds between two tries while the list cannot be read."""
 _WHOLE = 3600.0
 """Seconds after which all pages are read, whatever the list's count says."""
+SETTLED = 30.0
+"""Seconds after an event by which a scheduler has made the run of a DAG; a busy one takes ten."""
 _KEY = "renderjuice_completed"
 """Of the asset state store."""
 
@@ -43,8 +45,8 @@ class RenderjuiceCompletedTrigger(BaseEventTrigger):
     state store (3.3 and later), it remembers what it has seen, and what completes while no
     triggerer runs gets its event afterwards; before, it begins again with each start of a
     triggerer. After a crash an event may come twice. So does, before Airflow 3.4, the last of
-    several that completed between two lists: without it, a run would lack the others. Errors are
-    waited out, whatever they are.
+    several that come within half a minute, half a minute later: without it, no run would get the
+    others. Errors are waited out, whatever they are.
 
     Args:
         renderjuice_conn_id: the Airflow connection, of type `renderjuice`, looked up in the
@@ -71,7 +73,7 @@ class RenderjuiceCompletedTrigger(BaseEventTrigger):
         self._store = getattr(self, "asset_state_store", None)  # Airflow sets it, from 3.3 on
         known = client = None
         whole_until = 0.0
-        last: Sequence[Job] = ()
+        crowd = _Crowd(_may_leave_events_out())
         try:
             while True:
                 fresh: Sequence[Job] = ()
@@ -88,9 +90,9 @@ class RenderjuiceCompletedTrigger(BaseEventTrigger):
                     self._warn(error)
                     await _close(client)
                     client = None  # the key may be another one by then
-                for job in fresh or last:
+                for job in fresh or crowd.again(time.monotonic()):
+                    crowd.add(job, time.monotonic())
                     yield TriggerEvent(render_of_job(job))
-                last = fresh[-1:] if len(fresh) > 1 and _may_leave_events_out() else ()
                 # Airflow takes events over within a second or two. What is remembered later comes
                 # twice after a crash; what is remembered before would be lost.
                 await asyncio.sleep(self._pause())
@@ -143,11 +145,33 @@ def _may_leave_events_out() -> bool:
     """Whether a DAG's run may lack an event that came just before it was made.
 
     So it is before Airflow 3.4, where a DAG has one place in its queue for an asset: of events that
-    come at once the run gets the first, and the next event brings the others.
+    come at once the run gets the first, and the next event that comes later brings the others.
     """
     from airflow.models.asset import AssetDagRunQueue
 
     return not hasattr(AssetDagRunQueue, "asset_event_id")
+
+
+class _Crowd:
+    """Events that came too soon after each other: the last of them has to come again.
+
+    Args:
+        matters: whether Airflow is one that may leave events out.
+    """
+
+    def __init__(self, matters: bool) -> None:  # noqa: FBT001 - its only argument
+        self._matters = matters
+        self._last: Job | None = None
+        self._at = float("-inf")
+
+    def add(self, job: Job, now: float) -> None:
+        """Note an event that is fired now."""
+        self._last = job if self._matters and now - self._at < SETTLED else None
+        self._at = now
+
+    def again(self, now: float) -> Sequence[Job]:
+        """The event that has to come again, once it is late enough."""
+        return [self._last] if self._last and now - self._at >= SETTLED else []
 
 
 async def _close(client: AsyncRenderjuiceClient | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ from airflow.timetables.base import Timetable
 
 from renderjuice_emulator.testing import Emulator
 from renderjuice_provider.assets import notes_with_shot
+from renderjuice_provider.triggers._completed import SETTLED
 from tests.support.both_clients import CONFIG, Blocking, completed
 from tests.support.until import until
 from tools.local_airflow import LocalAirflow
@@ -140,7 +142,8 @@ def test_people_see_in_a_variable_what_has_arrived_and_neither_secrets_nor_urls(
 
 def test_where_no_webhook_arrives_a_watcher_starts_the_dag(studio, rendered):
     noted = studio.home.parent / "polled"
-    until(lambda: {path.name for path in noted.iterdir()} == set(rendered), what="the noted renders")
+    # Before Airflow 3.4 a run may lack some, which the last event brings when it comes again.
+    until(lambda: {path.name for path in noted.iterdir()} == set(rendered), 2 * SETTLED + 60, "the noted renders")
     events = asset_events(studio, "polled")
     assert {event["payload"]["job_id"] for event in events} == set(rendered)
     assert {event["payload"]["shot"] for event in events} == {"juice"}
@@ -149,8 +152,7 @@ def test_where_no_webhook_arrives_a_watcher_starts_the_dag(studio, rendered):
 
 def test_a_triggerer_that_starts_again_repeats_no_event(studio, farm, rendered):
     until(lambda: len(asset_events(studio, "polled")) >= RENDERS, what="the asset events")
-    lists = farm.ledger.count("list_jobs")
-    until(lambda: farm.ledger.count("list_jobs") > lists + 3, what="some more lists")
+    time.sleep(0 if hasattr(Timetable, "batch_asset_events") else SETTLED + 5)  # until what comes again has come
     events, lists = asset_events(studio, "polled"), farm.ledger.count("list_jobs")
     studio.programs["triggerer"].stop()
     studio.start_component("triggerer", "triggerer again")

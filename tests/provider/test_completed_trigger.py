@@ -117,12 +117,16 @@ async def test_what_completes_while_no_triggerer_runs_is_said_by_the_next_one(em
 @pytest.mark.parametrize("may", [True, False])
 async def test_the_last_of_several_comes_again_where_a_run_may_lack_the_others(emulator, render, monkeypatch, may):
     monkeypatch.setattr(_completed, "_may_leave_events_out", lambda: may)
+    monkeypatch.setattr(_completed, "SETTLED", 0.2)
     store = Store()
     async with running(store):
         await listed(emulator)
     jobs = [await asyncio.to_thread(render) for _ in range(3)]
     async with running(store) as said:
-        await listed(emulator, 5)
+        await listed(emulator, 3)
+        assert len(said) == 3
+        await asyncio.sleep(0.5)
+        await listed(emulator, 3)
     said = [event["job_id"] for event in said]
     assert (sorted(said[:3]), said[3:]) == (sorted(jobs), said[2:3] if may else [])
 
