@@ -35,7 +35,7 @@ def database() -> Database:
 
 @pytest.fixture
 def commit(database: Database) -> GroupCommit:
-    return GroupCommit(database.write)
+    return GroupCommit(database.write, gather=0.0)
 
 
 async def begin(commit: GroupCommit, *jobs: str, connection: str = "farm") -> list[asyncio.Task[None]]:
@@ -57,6 +57,15 @@ async def test_what_arrives_while_a_transaction_is_under_way_shares_the_next(
     assert database.groups == [("farm", ["1"]), ("farm", ["2", "3", "4"]), ("other farm", ["5"])]
     await asyncio.gather(*await begin(commit, "6"))
     assert database.groups[-1] == ("farm", ["6"])
+
+
+async def test_the_first_waits_a_moment_for_others(database: Database) -> None:
+    await asyncio.gather(*await begin(GroupCommit(database.write), "1"), *await begin(GroupCommit(database.write), "2"))
+    assert database.groups == [("farm", ["1"]), ("farm", ["2"])]
+    database.groups.clear()
+    commit = GroupCommit(database.write, gather=0.5)
+    await asyncio.gather(*await begin(commit, "1"), *await begin(commit, "2"))
+    assert database.groups == [("farm", ["1", "2"])]
 
 
 async def test_what_the_database_does_not_take_is_refused_and_the_next_is_tried(

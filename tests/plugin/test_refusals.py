@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from renderjuice_provider.plugin import _refusals
 from renderjuice_provider.plugin._refusals import QUIET, STATUS, RefusalLog, RefusedError
+from tests.support.pages import ROOT
 
 
 class Clock:
@@ -69,6 +72,11 @@ def test_no_id_can_forge_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> 
     (line,) = lines(caplog)
     assert line.isprintable()
     assert len(line) < 1000
+
+
+def test_the_page_lists_every_reason_with_its_answer() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \|", (ROOT / "docs" / "webhooks.md").read_text(), re.MULTILINE)
+    assert {reason: int(status) for reason, status in rows} == STATUS
 
 
 def test_nothing_that_is_refused_is_answered_with_success() -> None:
