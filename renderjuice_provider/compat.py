@@ -41,9 +41,9 @@ __all__ = [
 ]
 
 try:
-    from airflow.sdk.log import redact
+    from airflow.sdk.log import redact  # type: ignore[attr-defined]
 except ImportError:
-    from airflow.sdk.execution_time.secrets_masker import redact  # type: ignore[import-not-found, no-redef]
+    from airflow.sdk.execution_time.secrets_masker import redact  # type: ignore[no-redef]
 
 
 def is_masked(name: str) -> bool:

@@ -20,7 +20,7 @@ from renderjuice_provider.lifecycle.inbox import MOST_EVENTS, RENDER_COMPLETE, I
 from renderjuice_provider.lifecycle.job_poller import JobPoller, PollAgain
 from renderjuice_provider.triggers import _inbox_reader, renderjuice
 from renderjuice_provider.triggers._shared_poller import Pace, Subscription
-from tests.provider.test_shared_poller import a_trigger, cancel, jobs, payload, until_polled, waiting
+from tests.provider.test_shared_poller import MANY, a_trigger, cancel, jobs, payload, until_polled, waiting
 from tests.support.runner import CONFIG, connect
 
 __all__ = ["jobs"]
@@ -69,6 +69,21 @@ def reads(monkeypatch):
     return keys
 
 
+def short_renders(folder, count):
+    """Jobs that are completed about two seconds after the last one has begun to render."""
+    scene = write_scene(folder / "short.blend", frame_end=3, seconds_per_frame=500)
+    with RenderjuiceHook().client as client:
+        slug = client.upload(scene).slug
+        found = [client.create_job(slug).id for _ in range(count)]
+        for job_id in found:
+            client.validate_job(job_id)
+        for job_id in found:
+            while client.get_job(job_id).status != "validated":
+                time.sleep(0.01)
+            client.start_render(job_id, CONFIG)
+    return found
+
+
 async def until_read(reads, times=2):
     wanted = len(reads) + times
     async with asyncio.timeout(30):
@@ -89,6 +104,22 @@ def test_an_event_ends_the_wait_for_its_job_at_once(emulator, jobs, mailbox):
     assert (event["status"], other_done) == ("canceled", False)
     assert emulator.ledger.count("get_job") == before + 1
     assert emulator.ledger.count("list_jobs") == 0
+
+
+def test_many_events_at_once_cost_a_list_and_not_a_request_each(emulator, jobs, mailbox, reads, tmp_path):
+    found = short_renders(tmp_path, MANY)
+
+    async def work():
+        async with waiting(*(a_trigger(job_id, poll_interval=NEVER) for job_id in found)) as tasks:
+            await until_read(reads)
+            while any(emulator.jobs[job_id].status != "completed" for job_id in found):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            before = len(emulator.ledger.entries)
+            mailbox.receive(*found)
+            events = await asyncio.gather(*tasks)
+            return {event["ending"] for event in events}, len(emulator.ledger.entries) - before
+
+    assert asyncio.run(work()) == ({"reached"}, 1)
 
 
 def test_an_event_that_came_before_the_task_was_deferred_is_found(jobs, mailbox, reads):
@@ -224,13 +255,7 @@ def test_when_an_event_is_missing_renders_are_polled_as_ever(emulator, jobs, mai
     connect(monkeypatch, host=emulator.base_url, password=emulator.api_key, extra=extra)
     monkeypatch.setattr(events, "PATIENCE", 0.3)
     mailbox.receive(ANOTHER)
-    short = write_scene(tmp_path / "short.blend", frame_end=3, seconds_per_frame=500)
-    with RenderjuiceHook().client as client:
-        job_id = client.create_job(client.upload(short).slug).id
-        client.validate_job(job_id)
-        while client.get_job(job_id).status != "validated":
-            time.sleep(0.01)
-        client.start_render(job_id, CONFIG)
+    (job_id,) = short_renders(tmp_path, 1)
 
     async def work():
         renders = [job_id, *jobs[:2]]
