@@ -32,9 +32,10 @@ COUNTS = (10, 100, MANY)
 TRIGGERERS = 5
 INTERVAL = 30.0
 MINUTE = 60.0
-_AFTER = 15.0
-"""Seconds before measuring: the stock trigger has polled once, ours not yet. Two polls of each fall
-into the minute that follows."""
+_AFTER = 45.0
+"""Seconds before measuring: each render has been polled, and what is done once is done. Two polls
+of each fall into the minute that follows."""
+_NOTHING_TO_WAIT_FOR = 5.0
 _EVENT_INTERVAL = 300.0
 _AFTER_WITH_EVENTS = 45.0
 """The first poll after a deferral comes within the interval; from then on the longer one counts."""
@@ -56,9 +57,7 @@ def rows(pairs: int) -> Iterator[Row]:
     """The rows of the table, and the figures for the plots."""
     with tempfile.TemporaryDirectory(prefix="renderjuice-") as folder, Renders(Path(folder)) as renders:
         renders.have(MANY)
-        measured = [
-            (renders.load("idle", 0), renders.load("together", MANY), renders.load("stock", MANY)) for _ in range(pairs)
-        ]
+        measured = [renders.triple() for _ in range(pairs)]
         idle = median(one.cpu for one, _, _ in measured)
         together, stock = [ours for _, ours, _ in measured], [theirs for _, _, theirs in measured]
         yield _requests("without events", [one.requests for one in together], 12)
@@ -69,10 +68,10 @@ def rows(pairs: int) -> Iterator[Row]:
         few = [(count, renders.load("together", count), renders.load("stock", count)) for count in COUNTS[:-1]]
         points = [*few, (MANY, _typical(together), _typical(stock))]
         renders.have(MANY * TRIGGERERS)
-        several = [renders.loads(kind, MANY, TRIGGERERS) for kind in ("together", "stock")]
-        points.append((MANY * TRIGGERERS, *map(_sum, several)))
+        several, alone = (renders.loads(kind, MANY, TRIGGERERS) for kind in ("together", "stock"))
+        points.append((MANY * TRIGGERERS, _sum(several), _sum(alone)))
         FIGURES.write_text(json.dumps(_figures(points, idle, median(one.requests for one in events)), indent=1))
-        yield _several(idle, several[0])
+        yield _several(idle, several)
 
 
 def _requests(how: str, values: list[float], limit: float) -> Row:
@@ -145,7 +144,7 @@ class Renders:
         self._emulator.stop()
 
     def have(self, count: int) -> None:
-        """Make renders until there are so many."""
+        """Make renders until there are that many."""
         scene = write_scene(self._folder / "shot.blend", frame_end=10, seconds_per_frame=1e7)
         with RenderjuiceClient(self._emulator.api_key, self._emulator.base_url) as client:
             slug = client.upload(scene).slug
@@ -163,10 +162,14 @@ class Renders:
             while any(self._emulator.jobs[job_id].status != "rendering" for job_id in self.job_ids):
                 time.sleep(0.1)
 
-    def load(self, kind: str, count: int) -> Load:
+    def load(self, kind: str, count: int, after: float = _AFTER) -> Load:
         """One triggerer in which `count` renders are waited for."""
-        (load,) = self.loads(kind, count, 1)
+        (load,) = self.loads(kind, count, 1, after=after)
         return load
+
+    def triple(self) -> tuple[Load, Load, Load]:
+        """An idle loop, this provider, and the stock trigger, one after the other."""
+        return (self.load("idle", 0, _NOTHING_TO_WAIT_FOR), self.load("together", MANY), self.load("stock", MANY))
 
     def loads(
         self,

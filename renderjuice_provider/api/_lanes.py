@@ -52,20 +52,15 @@ class Lanes:
         """When a file began; to be given to `end`."""
         return self._clock()
 
-    def end(self, began: float, outcome: Response | NoResponse, size: int = 0) -> None:
-        """Note what became of a file, or of one attempt at it.
-
-        Args:
-            began: what `begin` gave.
-            outcome: how it ended.
-            size: its bytes.
-        """
+    def end(self, began: float, outcome: Response | NoResponse) -> None:
+        """Note what became of one attempt at a file that began at `began`."""
         if began < self._changed:
             return  # it tells of another number of lanes
         if _is_too_much(outcome):
             self._change(max(self._fewest, self.width // 2), _QUIET_ROUNDS)
-        elif isinstance(outcome, Response) and outcome.ok:
-            self._ended.append((self._clock() - began, size / max(self._clock() - began, 1e-9)))
+        elif isinstance(outcome, Response) and outcome.received:
+            seconds = max(self._clock() - began, 1e-6)
+            self._ended.append((seconds, outcome.received.size / seconds))
             if len(self._ended) >= self.width:
                 self._round()
 

@@ -16,9 +16,9 @@ import pytest
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api import scene_file
+from renderjuice_provider.api._beside import beside_the_loop
 from renderjuice_provider.api._download import download
 from renderjuice_provider.api._flow import Call, Response
-from renderjuice_provider.api._partial_file import beside_the_loop
 from renderjuice_provider.api.client import AsyncRenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceTransferError
 from renderjuice_provider.lifecycle.job_poller import JobPoller

@@ -31,7 +31,9 @@ class _Side:
         retry = options.pop("retry", replace(QUICK, max_attempts=options.pop("max_attempts", 5)))
         self.client = kind(key, base_url, timeout, retry=retry, **options)
         # A store gets 300 s, which no client takes as an argument, and no test has.
-        self.client._wire._settings = replace(self.client._wire._settings, storage_timeout=timeout)
+        wire = self.client._wire
+        for one in (wire, getattr(wire, "_in_threads", wire)):
+            one._settings = replace(one._settings, storage_timeout=timeout)
 
 
 class Blocking(_Side):
