@@ -17,7 +17,7 @@ from renderjuice_provider.api._journal import Journal
 from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api._paths import PlannedFile
 from renderjuice_provider.api._redirects import OF_A_GET, Way
-from renderjuice_provider.api._resuming import WORTH, PartialFile, PartialFiles
+from renderjuice_provider.api._resuming import PartialFile, PartialFiles
 from renderjuice_provider.api.report import DownloadedFile
 from renderjuice_provider.api.retry import Repeat
 
@@ -96,14 +96,12 @@ class Fetching:
             RenderjuiceTransferError: when it did not arrive.
         """
         way = Way(url, OF_A_GET)
-        attempt, most = 0, partial_file.there.size
+        attempt = 0
         while True:
             outcome = yield from partial_file.fetch(way.url)
             if way.leads_on(outcome):
                 continue
-            attempt += 1
-            if partial_file.there.size >= most + WORTH:  # it gets on
-                attempt, most = 1, partial_file.there.size
+            attempt = 1 if partial_file.has_got_on() else attempt + 1
             failure: errors.RenderjuiceError
             if isinstance(outcome, Response) and outcome.ok:
                 if outcome.received is not None and not _is_html(outcome):

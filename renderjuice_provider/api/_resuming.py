@@ -48,12 +48,19 @@ class PartialFile:
         self._validator = ""
         self._lock: IO[bytes] | None = None
         self._is_noted = False
+        self._most = 0
 
     def fetch(self, url: str) -> FetchFile:
         """The step that fetches the file, or the rest of it."""
         rest = self.there.size if self.there.size >= _LEAST and self._validator else 0
         validator = self._validator if rest else ""
         return FetchFile(url, self.path, rest, validator, self._on_validator, self._on_progress)
+
+    def has_got_on(self) -> bool:
+        """Whether a lot more is there than ever before: attempts then count from the start."""
+        has_got_on = self.there.size >= self._most + WORTH
+        self._most = max(self._most, self.there.size) if has_got_on else self._most
+        return has_got_on
 
     def begin_again(self) -> None:
         """Forget what is there: the store does not send the rest."""

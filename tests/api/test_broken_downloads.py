@@ -14,7 +14,7 @@ from fcntl import LOCK_EX, flock
 
 import pytest
 
-from renderjuice_provider.api import _bytes, _resuming
+from renderjuice_provider.api import _partial_file, _resuming
 from renderjuice_provider.api._journal import JOURNAL
 from renderjuice_provider.api.errors import RenderjuiceTransferError
 from tests.support.both_clients import completed, files_below
@@ -26,7 +26,7 @@ SIZE = 6 * MIB
 @pytest.fixture(autouse=True)
 def _small_is_large(monkeypatch):
     monkeypatch.setattr(_resuming, "WORTH", MIB)
-    monkeypatch.setattr(_bytes, "NOTED", MIB)
+    monkeypatch.setattr(_partial_file, "NOTED", MIB)
 
 
 @pytest.fixture
@@ -212,9 +212,9 @@ def test_in_a_store_nothing_is_left_of_a_file_that_failed(new_client, emulator, 
 
 CHILD = """
     import sys
-    from renderjuice_provider.api import _bytes, _resuming
+    from renderjuice_provider.api import _partial_file, _resuming
     from renderjuice_provider.api.client import RenderjuiceClient
-    _resuming.WORTH = _bytes.NOTED = 1 << 20
+    _resuming.WORTH = _partial_file.NOTED = 1 << 20
     RenderjuiceClient(*sys.argv[1:3]).download_outputs(*sys.argv[3:])
 """
 
