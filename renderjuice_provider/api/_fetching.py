@@ -86,7 +86,7 @@ class Fetching:
             # What this disk has refused is removed: it may be full.
             partial_file.end(keep=not isinstance(error.__cause__, OSError))
             raise
-        partial_file.end(keep=False)
+        partial_file.let_go()
         return kept
 
     def receive(self, place: PurePosixPath, url: str, partial_file: PartialFile) -> Flow[Received | None]:

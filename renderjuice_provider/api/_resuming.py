@@ -70,6 +70,10 @@ class PartialFile:
         """Remove the file, unless another process may go on with it and is to."""
         if not (keep and self._is_noted):
             self.path.unlink(missing_ok=True)
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Unlock the file, which has become the output or is left to another process."""
         if self._lock:
             self._lock.close()
 
