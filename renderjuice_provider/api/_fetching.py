@@ -46,6 +46,11 @@ class Target:
         self.journal = Journal.of(folder, job_id)
         self.partial_files = PartialFiles(folder, self.journal)
 
+    def end(self) -> None:
+        """All is there: nothing is left to go on with."""
+        self.partial_files.clean()
+        self.journal.save()
+
     def keep(self, partial_file: Path, planned: PlannedFile, received: Received) -> DownloadedFile:
         """Put the file in its place, and note it."""
         self.folder.keep(partial_file, planned.place)

@@ -87,6 +87,11 @@ class Journal:
         return entry, [other for other in noted if entry is None or other.partial != entry.partial]
 
     @property
+    def all_partials(self) -> list[Entry]:
+        """All partial files that other processes may have left."""
+        return [entry for noted in self._partials.values() for entry in noted]
+
+    @property
     def is_empty(self) -> bool:
         """Whether it names no output at all."""
         return not self._entries
