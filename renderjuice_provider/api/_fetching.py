@@ -46,6 +46,11 @@ class Target:
         self.journal = Journal.of(folder, job_id)
         self.partial_files = PartialFiles(folder, self.journal)
 
+    def end(self) -> None:
+        """All is there: nothing is left to go on with."""
+        self.partial_files.clean()
+        self.journal.save()
+
     def keep(self, partial_file: Path, planned: PlannedFile, received: Received) -> DownloadedFile:
         """Put the file in its place, and note it."""
         self.folder.keep(partial_file, planned.place)
@@ -86,7 +91,7 @@ class Fetching:
             # What this disk has refused is removed: it may be full.
             partial_file.end(keep=not isinstance(error.__cause__, OSError))
             raise
-        partial_file.end(keep=False)
+        partial_file.let_go()
         return kept
 
     def receive(self, place: PurePosixPath, url: str, partial_file: PartialFile) -> Flow[Received | None]:

@@ -70,6 +70,10 @@ class PartialFile:
         """Remove the file, unless another process may go on with it and is to."""
         if not (keep and self._is_noted):
             self.path.unlink(missing_ok=True)
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Unlock the file, which has become the output or is left to another process."""
         if self._lock:
             self._lock.close()
 
@@ -141,16 +145,24 @@ class PartialFiles:
         while self._waiting:
             self._waiting.popitem()[1].end(keep=True)
 
+    def clean(self) -> None:
+        """Remove all that other processes have left: nothing is missing any more."""
+        for entry in self._journal.all_partials:
+            self._remove(entry)
+
     def _left_by(self, entry: Entry) -> Path | None:
         """The partial file that an entry means; None for a name that is not one of ours."""
         place = PurePosixPath(entry.place)
-        if not isinstance(self._folder, LocalFolder) or not self._folder.is_partial_file(entry.partial, place):
+        leads_out = place.is_absolute() or ".." in place.parts or not place.name
+        if not isinstance(self._folder, LocalFolder) or leads_out:
+            return None
+        if not self._folder.is_partial_file(entry.partial, place):
             return None
         return self._folder.root.joinpath(place).with_name(entry.partial)
 
     def _remove(self, entry: Entry) -> None:
         if path := self._left_by(entry):
-            with suppress(OSError):
+            with suppress(OSError, ValueError):  # ValueError: no path at all
                 lock = _locked(path)
                 if lock is not None:
                     path.unlink()
