@@ -67,6 +67,12 @@ def _connection_fields() -> dict[str, Any]:
             "description": "How often one call is tried; pauses grow from half a second. 5 when empty.",
             "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 20},
         },
+        "max_transfers": {
+            "label": "Files at once",
+            "description": "How many files of a download may be on their way at once. 64 when empty: it begins with 4, "
+            "takes more while that is faster, and fewer when the store refuses.",
+            "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 256},
+        },
         "webhook_secret": {
             "label": "Webhook secret",
             "description": "With it, this Airflow believes what Renderjuice sends to "

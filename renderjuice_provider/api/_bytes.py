@@ -90,7 +90,8 @@ class Stores:
         if validator and step.on_validator:
             step.on_validator(validator)
         buffer = self._buffer()
-        with PartialFileWriter(step.partial_file, place, stays=bool(validator and step.on_validator)) as writer:
+        stays = bool(validator and step.on_validator)
+        with PartialFileWriter(step.partial_file, place, stays=stays, on_progress=step.on_progress) as writer:
             while size := response.readinto(buffer):
                 current.check()
                 for piece in unpacker.pieces(buffer[:size]):

@@ -107,7 +107,7 @@ def download(
         raise
     finally:
         target.partial_files.end()
-    yield from RunInThread(target.journal.save)
+    yield from RunInThread(target.end)
     files = tuple(arrived[number] for number in reported)
     return DownloadReport(job_id, files, already_there=len(files) - len(left))
 

@@ -17,7 +17,7 @@ from renderjuice_provider.api._journal import Journal
 from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api._paths import PlannedFile
 from renderjuice_provider.api._redirects import OF_A_GET, Way
-from renderjuice_provider.api._resuming import WORTH, PartialFile, PartialFiles
+from renderjuice_provider.api._resuming import PartialFile, PartialFiles
 from renderjuice_provider.api.report import DownloadedFile
 from renderjuice_provider.api.retry import Repeat
 
@@ -45,6 +45,11 @@ class Target:
         self.job_id = job_id
         self.journal = Journal.of(folder, job_id)
         self.partial_files = PartialFiles(folder, self.journal)
+
+    def end(self) -> None:
+        """All is there: nothing is left to go on with."""
+        self.partial_files.clean()
+        self.journal.save()
 
     def keep(self, partial_file: Path, planned: PlannedFile, received: Received) -> DownloadedFile:
         """Put the file in its place, and note it."""
@@ -86,7 +91,7 @@ class Fetching:
             # What this disk has refused is removed: it may be full.
             partial_file.end(keep=not isinstance(error.__cause__, OSError))
             raise
-        partial_file.end(keep=False)
+        partial_file.let_go()
         return kept
 
     def receive(self, place: PurePosixPath, url: str, partial_file: PartialFile) -> Flow[Received | None]:
@@ -96,14 +101,12 @@ class Fetching:
             RenderjuiceTransferError: when it did not arrive.
         """
         way = Way(url, OF_A_GET)
-        attempt, most = 0, partial_file.there.size
+        attempt = 0
         while True:
             outcome = yield from partial_file.fetch(way.url)
             if way.leads_on(outcome):
                 continue
-            attempt += 1
-            if partial_file.there.size >= most + WORTH:  # it gets on
-                attempt, most = 1, partial_file.there.size
+            attempt = 1 if partial_file.has_got_on() else attempt + 1
             failure: errors.RenderjuiceError
             if isinstance(outcome, Response) and outcome.ok:
                 if outcome.received is not None and not _is_html(outcome):

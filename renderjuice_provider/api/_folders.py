@@ -56,14 +56,17 @@ class LocalFolder:
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = Path(root)
+        self._made: set[Path] = set()
 
     def partial_file(self, place: PurePosixPath) -> Path:
         """See `Folder`."""
-        target = self.root / place
-        target.parent.mkdir(parents=True, exist_ok=True)
+        parent = self.root / place.parent
+        if parent not in self._made:
+            parent.mkdir(parents=True, exist_ok=True)
+            self._made.add(parent)
         # A new name each time: a second download to the same place, perhaps by a retry, must not
         # write into this file.
-        return target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+        return parent / f".{place.name}.{secrets.token_hex(4)}.part"
 
     def keep(self, partial_file: Path, place: PurePosixPath) -> None:
         """See `Folder`."""

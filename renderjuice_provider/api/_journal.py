@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from threading import Lock
 from typing import TypeVar
@@ -52,7 +52,7 @@ class Entry:
 
     def to_line(self) -> str:
         """One line of the journal."""
-        return json.dumps({name: value for name, value in asdict(self).items() if value != ""})
+        return json.dumps({name: value for name in _KINDS if (value := getattr(self, name)) != ""})
 
 
 class Journal:
@@ -87,6 +87,11 @@ class Journal:
         return entry, [other for other in noted if entry is None or other.partial != entry.partial]
 
     @property
+    def all_partials(self) -> list[Entry]:
+        """All partial files that other processes may have left."""
+        return [entry for noted in self._partials.values() for entry in noted]
+
+    @property
     def is_empty(self) -> bool:
         """Whether it names no output at all."""
         return not self._entries
@@ -118,7 +123,8 @@ class LocalJournal(Journal):
     def __init__(self, folder: LocalFolder, job_id: str) -> None:
         super().__init__(job_id)
         self._root = folder.root
-        with suppress(OSError), self._root.joinpath(JOURNAL).open(encoding="utf-8", errors="replace") as lines:
+        self._path = folder.root / JOURNAL
+        with suppress(OSError), self._path.open(encoding="utf-8", errors="replace") as lines:
             self._read(lines)
 
     def note(self, place: str, received: Received) -> None:
@@ -137,7 +143,7 @@ class LocalJournal(Journal):
     def _append(self, entry: Entry) -> None:
         # One write, which no other process comes between. It begins a line of its own, also after
         # one that was cut off.
-        place = os.open(self._root / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        place = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         try:
             os.write(place, f"\n{entry.to_line()}".encode())
         finally:

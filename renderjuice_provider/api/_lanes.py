@@ -20,9 +20,9 @@ MOST = 64
 """Lanes at most, unless the client says otherwise: 80 ms away, 16 reach a third of it."""
 _WIDER = 4
 """Times as many lanes, as long as they were worth it."""
-_WORTH = 1.4
-"""Times as much that must move for more lanes to stay."""
-_QUIET_ROUNDS = 16
+_WORTH = 0.1
+"""The part of what more lanes could move at best that they must move to stay."""
+_QUIET_ROUNDS = 32
 """Rounds without more lanes after more were of no use, or too many."""
 _TOO_MANY = frozenset({429, 503})
 
@@ -44,9 +44,9 @@ class Lanes:
         self.width = min(FEWEST, most)
         self._fewest, self._most, self._clock = self.width, most, clock
         self._changed = clock()
-        self._former = (self.width, 0.0, 0.0)
+        self._narrower = (self.width, 0.0, 0.0)  # fewer lanes, and what they moved in a second
         self._quiet = 0
-        self._ended: list[tuple[float, float]] = []
+        self._ended: list[tuple[float, int]] = []
 
     def begin(self) -> float:
         """When a file began; to be given to `end`."""
@@ -57,27 +57,29 @@ class Lanes:
         if began < self._changed:
             return  # it tells of another number of lanes
         if _is_too_much(outcome):
-            self._change(max(self._fewest, self.width // 2), _QUIET_ROUNDS)
+            fewer = max(self._fewest, self.width // 2)
+            self._narrower = (fewer, 0.0, 0.0)
+            self._change(fewer, _QUIET_ROUNDS)
         elif isinstance(outcome, Response) and outcome.received:
-            seconds = max(self._clock() - began, 1e-6)
-            self._ended.append((seconds, outcome.received.size / seconds))
+            self._ended.append((max(self._clock() - began, 1e-6), outcome.received.size))
             if len(self._ended) >= self.width:
                 self._round()
 
     def _round(self) -> None:
+        """Decide about the number, now that as many files have ended as there are lanes."""
         ended, self._ended = self._ended, []
-        fast = len(ended) // 8  # not the first ones of new connections, which shake hands
-        files = self.width / sorted(seconds for seconds, _ in ended)[fast]
-        moved = self.width * sorted((speed for _, speed in ended), reverse=True)[fast]
-        former, former_files, former_moved = self._former
+        seconds = sum(each for each, _ in ended)
+        files, size = self.width * len(ended) / seconds, self.width * sum(each for _, each in ended) / seconds
+        narrower, fewer_files, less = self._narrower
+        worth = 1 + _WORTH * (self.width / narrower - 1)
         if self._quiet:
             self._quiet -= 1
-        elif files >= _WORTH * former_files or moved >= _WORTH * former_moved:
-            self._former = (self.width, files, moved)
+        elif files < worth * fewer_files and size < worth * less:
+            self._narrower = (narrower, 0.0, 0.0)
+            self._change(narrower, _QUIET_ROUNDS)
+        elif self.width < self._most:
+            self._narrower = (self.width, files, size)
             self._change(min(self._most, _WIDER * self.width))
-        else:
-            self._change(former, _QUIET_ROUNDS)
-            self._former = (former, 0.0, 0.0)
 
     def _change(self, width: int, quiet: int = 0) -> None:
         if width != self.width:

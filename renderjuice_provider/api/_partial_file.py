@@ -10,11 +10,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Self, TypeVar
 
-from renderjuice_provider.api._flow import Received
+from renderjuice_provider.api._flow import NOTED, Received
 from renderjuice_provider.api.errors import Bill, RenderjuiceTransferError
 from renderjuice_provider.api.scene_file import CHUNK
 
 T = TypeVar("T")
+Progress = Callable[[Received], None]
 
 
 class PartialFileWriter:
@@ -27,15 +28,18 @@ class PartialFileWriter:
         kept: bytes that are there already; the next are written behind them.
         stays: whether what arrived stays when the rest does not, so that a later attempt can go on.
             When it cannot be written, as on a full disk, it is removed in any case.
+        on_progress: see `FetchFile`; only for a file that stays.
     """
 
-    def __init__(self, path: Path, kept: int = 0, *, stays: bool = False) -> None:
+    def __init__(self, path: Path, kept: int = 0, *, stays: bool = False, on_progress: Progress | None = None) -> None:
         self._path = path
         self._kept = kept
         self._stays = stays
         self._file: IO[bytes] = BytesIO()
         self._size = 0
         self._hash = hashlib.sha256()
+        self._on_progress = on_progress if stays else None
+        self._reported = kept
 
     @property
     def received(self) -> Received:
@@ -50,6 +54,13 @@ class PartialFileWriter:
         """
         self._on_disk(lambda: self._file.write(chunk))
         self._count(chunk)
+        if self._on_progress and self._size >= self._reported + NOTED:
+            self._on_disk(self._file.flush)  # what is noted must be there, whatever becomes of us
+            self._report(self._on_progress)
+
+    def _report(self, on_progress: Progress) -> None:
+        self._reported = self._size
+        on_progress(self.received)
 
     def _count(self, chunk: bytes | memoryview) -> None:
         self._hash.update(chunk)
@@ -93,5 +104,7 @@ class PartialFileWriter:
         if kind is None or (self._stays and not isinstance(error, RenderjuiceTransferError)):
             # Also what stays: a later attempt takes it for whole up to its end.
             self._on_disk(self._to_disk)
+            if kind is not None and self._on_progress:
+                self._report(self._on_progress)
         else:
             self._discard()

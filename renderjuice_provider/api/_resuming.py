@@ -48,12 +48,19 @@ class PartialFile:
         self._validator = ""
         self._lock: IO[bytes] | None = None
         self._is_noted = False
+        self._most = 0
 
     def fetch(self, url: str) -> FetchFile:
         """The step that fetches the file, or the rest of it."""
         rest = self.there.size if self.there.size >= _LEAST and self._validator else 0
         validator = self._validator if rest else ""
         return FetchFile(url, self.path, rest, validator, self._on_validator, self._on_progress)
+
+    def has_got_on(self) -> bool:
+        """Whether a lot more is there than ever before: attempts then count from the start."""
+        has_got_on = self.there.size >= self._most + WORTH
+        self._most = max(self._most, self.there.size) if has_got_on else self._most
+        return has_got_on
 
     def begin_again(self) -> None:
         """Forget what is there: the store does not send the rest."""
@@ -63,6 +70,10 @@ class PartialFile:
         """Remove the file, unless another process may go on with it and is to."""
         if not (keep and self._is_noted):
             self.path.unlink(missing_ok=True)
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Unlock the file, which has become the output or is left to another process."""
         if self._lock:
             self._lock.close()
 
@@ -134,16 +145,24 @@ class PartialFiles:
         while self._waiting:
             self._waiting.popitem()[1].end(keep=True)
 
+    def clean(self) -> None:
+        """Remove all that other processes have left: nothing is missing any more."""
+        for entry in self._journal.all_partials:
+            self._remove(entry)
+
     def _left_by(self, entry: Entry) -> Path | None:
         """The partial file that an entry means; None for a name that is not one of ours."""
         place = PurePosixPath(entry.place)
-        if not isinstance(self._folder, LocalFolder) or not self._folder.is_partial_file(entry.partial, place):
+        leads_out = place.is_absolute() or ".." in place.parts or not place.name
+        if not isinstance(self._folder, LocalFolder) or leads_out:
+            return None
+        if not self._folder.is_partial_file(entry.partial, place):
             return None
         return self._folder.root.joinpath(place).with_name(entry.partial)
 
     def _remove(self, entry: Entry) -> None:
         if path := self._left_by(entry):
-            with suppress(OSError):
+            with suppress(OSError, ValueError):  # ValueError: no path at all
                 lock = _locked(path)
                 if lock is not None:
                     path.unlink()

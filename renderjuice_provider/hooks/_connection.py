@@ -36,6 +36,7 @@ _OPTIONS: Mapping[str, tuple[TypeAdapter[Any], str]] = {
         "a number of seconds above 0, such as 60",
     ),
     "max_attempts": (TypeAdapter(Annotated[int, Field(ge=1)]), "a whole number from 1 on, such as 5"),
+    "max_transfers": (TypeAdapter(Annotated[int, Field(ge=1)]), "a whole number from 1 on, such as 64"),
     "allow_http": (TypeAdapter(bool), "true or false"),
 }
 """The extras that are arguments of a client: how each is read, and how to write it."""

@@ -14,7 +14,7 @@ from fcntl import LOCK_EX, flock
 
 import pytest
 
-from renderjuice_provider.api import _bytes, _resuming
+from renderjuice_provider.api import _partial_file, _resuming
 from renderjuice_provider.api._journal import JOURNAL
 from renderjuice_provider.api.errors import RenderjuiceTransferError
 from tests.support.both_clients import completed, files_below
@@ -26,7 +26,7 @@ SIZE = 6 * MIB
 @pytest.fixture(autouse=True)
 def _small_is_large(monkeypatch):
     monkeypatch.setattr(_resuming, "WORTH", MIB)
-    monkeypatch.setattr(_bytes, "NOTED", MIB)
+    monkeypatch.setattr(_partial_file, "NOTED", MIB)
 
 
 @pytest.fixture
@@ -163,16 +163,34 @@ def test_a_partial_file_of_another_job_is_removed(new_client, emulator, large, t
         assert not left.exists()
 
 
+def test_what_was_left_of_a_zip_goes_when_the_frames_have_come_alone(new_client, emulator, large, tmp_path):
+    job, content = large
+    left = tmp_path / "out/.frames.zip.00000000.part"
+    left.parent.mkdir()
+    left.write_bytes(b"half")
+    line = {"job": job.id, "place": "frames.zip", "size": 4, "sha256": "00", "partial": left.name, "validator": '"x"'}
+    (tmp_path / "out" / JOURNAL).write_text(json.dumps(line))
+    fetch(new_client(), job, tmp_path / "out", content)
+
+
 @pytest.mark.parametrize(
-    "name", ["../../victim.part", "/etc/passwd", ".victim.00000000.part", ".0001.png.00000000.party"]
+    ("place", "name"),
+    [
+        ("frames/0001.png", "../../.victim.00000000.part"),
+        ("frames/0001.png", "/etc/passwd"),
+        ("frames/0001.png", ".victim.00000000.part"),
+        ("../victim", ".victim.00000000.part"),
+        ("frames/../../victim", ".victim.00000000.part"),
+        ("frames/x", ".victim.00000000.part"),
+    ],
 )
-def test_a_journal_names_no_file_but_partial_ones_of_its_place(new_client, emulator, large, tmp_path, name):
+def test_a_journal_names_no_file_but_partial_ones_of_its_place(new_client, emulator, large, tmp_path, place, name):
     job, _ = large
-    victims = [tmp_path / "victim.part", tmp_path / "out/frames/.victim.00000000.part"]
+    victims = [tmp_path / ".victim.00000000.part", tmp_path / "out/frames/.victim.00000000.part"]
     victims[1].parent.mkdir(parents=True)
     for victim in victims:
         victim.write_bytes(b"mine")
-    line = {"job": job.id, "place": "frames/0001.png", "size": 4, "sha256": "00", "partial": name, "validator": '"x"'}
+    line = {"job": job.id, "place": place, "size": 4, "sha256": "00", "partial": name, "validator": '"x"'}
     (tmp_path / "out" / JOURNAL).write_text(json.dumps(line))
     new_client().download_outputs(job.id, tmp_path / "out")
     assert [victim.read_bytes() for victim in victims] == [b"mine", b"mine"]
@@ -212,9 +230,9 @@ def test_in_a_store_nothing_is_left_of_a_file_that_failed(new_client, emulator, 
 
 CHILD = """
     import sys
-    from renderjuice_provider.api import _bytes, _resuming
+    from renderjuice_provider.api import _partial_file, _resuming
     from renderjuice_provider.api.client import RenderjuiceClient
-    _resuming.WORTH = _bytes.NOTED = 1 << 20
+    _resuming.WORTH = _partial_file.NOTED = 1 << 20
     RenderjuiceClient(*sys.argv[1:3]).download_outputs(*sys.argv[3:])
 """
 

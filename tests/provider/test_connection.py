@@ -18,6 +18,7 @@ from renderjuice_provider.hooks._connection import WebhookOptions, client_argume
 
 KEY = "RJ-the-key-of-these-tests"
 PATH = "/api/external/v1"
+COUNTS = ("max_attempts", "max_transfers")
 
 
 def fields(**values):
@@ -124,10 +125,10 @@ def test_fields_that_contradict_each_other_or_mean_nothing_are_refused(written, 
         ({"timeout": value}, {"timeout": seconds})
         for value, seconds in [("60", 60), (60, 60), (60.5, 60.5), (" 60.0 ", 60), ("1e3", 1000), ("0.5", 0.5)]
     ]
-    + [({"max_attempts": value}, {"max_attempts": 3}) for value in ("3", 3, 3.0, "3.0", " 3")]
+    + [({name: value}, {name: 3}) for name in COUNTS for value in ("3", 3, 3.0, "3.0", " 3")]
     + [({"allow_http": value}, {"allow_http": True}) for value in (True, "true", "True", "on", "1", 1, "yes")]
     + [({"allow_http": value}, {"allow_http": False}) for value in (False, "false", "OFF", "0", 0, "no")]
-    + [({name: value}, {}) for name in ("timeout", "max_attempts", "allow_http") for value in (None, "", " ", "null")]
+    + [({name: value}, {}) for name in ("timeout", *COUNTS, "allow_http") for value in (None, "", " ", "null")]
     + [
         ({"extra__renderjuice__timeout": "60"}, {"timeout": 60}),
         ({"extra__renderjuice__timeout": "60", "timeout": ""}, {"timeout": 60}),
@@ -144,7 +145,7 @@ def test_extras_are_taken_for_what_they_say(extra, meant):
     ("name", "values", "how"),
     [
         ("timeout", ["soon", "60s", 0, -1, True, "true", [], {}, "nan", "inf", "1e999"], "a number of seconds above 0"),
-        ("max_attempts", ["many", 0, "-1", 2.5, "2.5", True, False, [3]], "a whole number from 1 on"),
+        *((name, ["many", 0, "-1", 2.5, "2.5", True, False, [3]], "a whole number from 1 on") for name in COUNTS),
         ("allow_http", ["perhaps", 2, "2", [], {}], "true or false"),
         ("webhook_poll_interval", ["soon", 0, 301, True, "nan", []], "a number of seconds from 1 to 300"),
     ],

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from renderjuice_provider.api.errors import RenderjuiceTransferError
+from renderjuice_provider.api.errors import RenderjuiceIncompleteError
 from renderjuice_provider.operators.renderjuice import RenderjuiceDownloadOperator, RenderjuiceRunJobOperator
 from tests.support.runner import CONFIG
 
@@ -34,10 +34,10 @@ def test_a_second_run_fetches_nothing_and_writes_the_same_manifest(emulator, run
 
 
 def test_a_next_try_fetches_only_what_the_one_before_has_not(emulator, runner, job_id, tmp_path):
-    emulator.faults.add("download_file", "ok", "ok", *["404"] * 3)
-    with pytest.raises(RenderjuiceTransferError):
+    outputs = emulator.jobs[job_id].outputs
+    late = outputs.pop()
+    with pytest.raises(RenderjuiceIncompleteError, match="3"):
         download(runner, job_id, tmp_path / "out")
-    emulator.faults.clear()
-    before = emulator.ledger.count("download_file")
+    outputs.append(late)
     assert download(runner, job_id, tmp_path / "out")["complete"]
-    assert emulator.ledger.count("download_file") - before == 1
+    assert emulator.ledger.count("download_file") == 3
