@@ -2,7 +2,7 @@
 
     python -m benchmarks --only receiver latency --pairs 5
 
-The whole takes about an hour on two cores, which nothing else should use meanwhile. With `--only`,
+The whole takes more than an hour on two cores, which nothing else should use meanwhile. With `--only`,
 the rows of the other parts stay as they were last measured.
 """
 
