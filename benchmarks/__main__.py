@@ -2,8 +2,8 @@
 
     python -m benchmarks --only receiver latency --pairs 5
 
-The whole takes more than an hour on two cores, which nothing else should use meanwhile. With `--only`,
-the rows of the other parts stay as they were last measured.
+The whole takes more than an hour on two cores, which nothing else should use meanwhile. With
+`--only`, the rows of the other parts stay as they were last measured.
 """
 
 from __future__ import annotations
