@@ -13,12 +13,12 @@ import importlib
 import json
 import os
 import sys
-import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from benchmarks.table import Row, head, markdown
 
@@ -41,8 +41,9 @@ def main() -> None:
         from benchmarks.plots import draw
 
         draw()
-    rows = list(_kept())
-    RESULTS.write_text(_page(rows, options.pairs))
+    parts = _kept()
+    rows = [Row(**row) for about in parts.values() for row in about["rows"]]
+    RESULTS.write_text(_page(rows, parts, options.pairs))
     print(f"\n{markdown(rows)}\n\n{RESULTS}")
     missed = [row.work for row in rows if row.met is False]
     print("\n".join([f"missed: {work}" for work in missed] + [f"failed: {part}" for part in failed]))
@@ -53,6 +54,7 @@ def _measure(part: str, pairs: int) -> bool:
     """Measure one part and keep its rows; those before an error are kept too."""
     print(f"{datetime.now(UTC):%H:%M:%S}  {part}", flush=True)
     rows: list[Row] = []
+    began, load = datetime.now(UTC), os.getloadavg()[0]
     try:
         for row in importlib.import_module(f"benchmarks.{part}").rows(pairs):
             rows.append(row)
@@ -61,18 +63,19 @@ def _measure(part: str, pairs: int) -> bool:
         traceback.print_exc()
         return False
     finally:
-        about = {"measured": time.time(), "load": os.getloadavg()[0], "rows": [asdict(row) for row in rows]}
+        about = {"began": f"{began:%Y-%m-%d %H:%M} UTC", "load": load, "rows": [asdict(row) for row in rows]}
         (KEPT / f"{part}.json").write_text(json.dumps(about))
     return True
 
 
-def _kept() -> Iterator[Row]:
-    for part in PARTS:
-        if (path := KEPT / f"{part}.json").exists():
-            yield from (Row(**row) for row in json.loads(path.read_text())["rows"])
+def _kept() -> dict[str, dict[str, Any]]:
+    """Each part that was ever measured: when, at which load of the machine, and its rows."""
+    paths = {part: KEPT / f"{part}.json" for part in PARTS}
+    return {part: json.loads(path.read_text()) for part, path in paths.items() if path.exists()}
 
 
-def _page(rows: list[Row], pairs: int) -> str:
+def _page(rows: list[Row], parts: Mapping[str, Mapping[str, Any]], pairs: int) -> str:
+    loads = "; ".join(f"{part} {about['began']}, {about['load']:.1f}" for part, about in parts.items())
     return f"""\
 # Measured
 
@@ -82,6 +85,8 @@ what it means.
 {head()}
 - Each row is the median of {pairs} runs; where there is a peer, of {pairs} pairs, the two of a pair
   one after the other.
+- When each part was measured, and the machine's load as it began: {loads}. Above 0.5, times say
+  little.
 
 {markdown(rows)}
 """
