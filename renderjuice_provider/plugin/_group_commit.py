@@ -11,9 +11,9 @@ from renderjuice_provider.plugin._refusals import RefusedError, named
 
 log = logging.getLogger(__name__)
 
-GATHER = 0.05
+GATHER = 0.1
 """Seconds for which the first event of a group waits for others. Each transaction writes the whole
-inbox: of 500 events a second, this makes some 15 transactions."""
+inbox: of 500 events a second, this makes some ten transactions."""
 MOST_WAITING = 5_000
 """Events that may wait in one process: ten seconds of 500 each."""
 Events = Sequence[tuple[str, str]]
