@@ -129,7 +129,8 @@ class KnownCompletions:
             whole: read all pages, whatever the count says: a job may have vanished from the list,
                 and another one taken its place in the count.
         """
-        known, listing, found = self._marks or set(), JobListing(operations, JobStatus.COMPLETED), {}
+        known, listing = self._marks or set(), JobListing(operations, JobStatus.COMPLETED)
+        found: dict[str, Job] = {}
         while listing.more:
             found |= {_mark(job): job for job in (yield from listing.next_page())}
             if not whole and listing.total == len(known | found.keys()):

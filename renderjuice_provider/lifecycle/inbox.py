@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 RENDER_COMPLETE = "onRenderComplete"
 """The only event that Renderjuice sends so far; that of a render that failed is planned."""
@@ -86,13 +86,13 @@ class Inbox:
         except (ValueError, RecursionError):
             content = None
         content = content if isinstance(content, dict) else {}
-        events = sorted(filter(None, map(_event, _rows(content.get("events")))))
-        pending = sorted(filter(None, map(_pending, _rows(content.get("pending")))))
+        events = sorted(event for row in _rows(content.get("events")) if (event := _event(row)))
+        pending = sorted(job for row in _rows(content.get("pending")) if (job := _pending(row)))
         count, last = content.get("count"), content.get("last")
-        numbers = [row.number for row in (*events, *pending)]
+        numbers = [event.number for event in events] + [job.number for job in pending]
         return cls(
             count=max([count if _is_number(count) else 0, *numbers]),
-            last=max([last if _is_moment(last) else 0.0, *(event.received for event in events[-1:])]),
+            last=max([*(event.received for event in events[-1:]), last if _is_moment(last) else 0.0]),
             events=tuple(events[-MOST_EVENTS:]),
             pending=tuple(pending[-MOST_PENDING:]),
         )
@@ -166,9 +166,9 @@ def _pending(row: list[Any]) -> Pending | None:
     return Pending(number, job_id) if type(job_id) is str and _is_number(number) else None
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[int]:
     return type(value) is int and value > 0
 
 
-def _is_moment(value: Any) -> bool:
+def _is_moment(value: Any) -> TypeGuard[float]:
     return type(value) in {int, float} and 0 <= value < _END_OF_TIME  # nor is NaN between them

@@ -102,9 +102,9 @@ class PendingJobs:
     def silence(self, error: RenderjuiceError, now: float) -> float:
         """Renderjuice says nothing of its jobs: no job is read for these seconds."""
         self._silences += 1
-        pause = max(min(_FIRST_PAUSE * 2 ** min(self._silences - 1, 10), _LONGEST_PAUSE), retry_after_of(error) or 0.0)
-        self._silent_until = now + pause
-        return pause
+        pause = min(_FIRST_PAUSE * 2.0 ** min(self._silences - 1, 10), _LONGEST_PAUSE)
+        self._silent_until = now + max(pause, retry_after_of(error) or 0.0)
+        return self._silent_until - now
 
 
 def obstacle(found: Iterable[Job | RenderjuiceError]) -> RenderjuiceError | None:

@@ -12,13 +12,14 @@ import random
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow.assets.manager import asset_manager
-from airflow.models.asset import AssetModel
+from airflow.models.asset import AssetDagRunQueue, AssetEvent, AssetModel
 from airflow.models.variable import Variable
 from airflow.utils.session import create_session
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from renderjuice_provider.api.client import RenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceError
@@ -44,6 +45,8 @@ GATHERING = 0.2
 AT_ONCE = 20
 """Asset events in one transaction: while it lasts, no event of the connection can be noted, and on
 SQLite nobody can write anything."""
+TURN = 0.1
+"""Seconds between two of them: SQLite gives its lock to whichever asks when it is free."""
 PATIENCE = 10.0
 """Seconds for an answer of Renderjuice, where the connection's own time-out is not shorter."""
 
@@ -177,8 +180,15 @@ def finish(renderjuice_conn_id: str, decided: Mapping[Pending, Job | None]) -> i
 
     What is not pending any more was announced, or dropped, by another process.
     """
-    rows = list(decided.items())
-    return sum(_finish(renderjuice_conn_id, dict(rows[at : at + AT_ONCE])) for at in range(0, len(rows), AT_ONCE))
+    dropped = {pending: None for pending, job in decided.items() if job is None}
+    if dropped:
+        _finish(renderjuice_conn_id, dropped)
+    made = 0
+    rows = [(pending, job) for pending, job in decided.items() if job]
+    for at in range(0, len(rows), AT_ONCE):
+        made += _finish(renderjuice_conn_id, dict(rows[at : at + AT_ONCE]))
+        time.sleep(TURN)
+    return made
 
 
 def _finish(renderjuice_conn_id: str, decided: Mapping[Pending, Job | None]) -> int:
@@ -186,15 +196,41 @@ def _finish(renderjuice_conn_id: str, decided: Mapping[Pending, Job | None]) -> 
 
     def edit(inbox: Inbox) -> Inbox:
         nonlocal made
-        asset = _asset(session, renderjuice_conn_id)
         ours = decided.keys() & set(inbox.pending)
-        for pending in sorted(ours):
-            job = decided[pending]
-            if job and asset:
-                extra = dict(render_of_job(job))
-                made += asset_manager.register_asset_change(asset=asset, extra=extra, session=session) is not None
+        jobs = [job for pending in sorted(ours) if (job := decided[pending])]
+        if jobs and (asset := _asset(session, renderjuice_conn_id)):
+            made = _register(session, asset, jobs)
         return inbox.without_pending({pending.number for pending in ours})
 
     with create_session(scoped=False) as session:
         edit_inbox(session, renderjuice_conn_id, edit)
     return made
+
+
+def _register(session: Session, asset: AssetModel, jobs: Sequence[Job]) -> int:
+    """Make an asset event for each job, and see that the next run of each DAG gets all of them.
+
+    Before Airflow 3.4, a DAG has one place in its queue for an asset, with the time at which it was
+    taken. The run gets the events up to then; those that come later, before the scheduler has made
+    the run, would wait for yet another event.
+    """
+    one_place = not hasattr(AssetDagRunQueue, "asset_event_id")
+    if one_place:
+        _move_up(session, asset, datetime.now(UTC))  # and keep the scheduler from making a run meanwhile
+    made = [
+        asset_manager.register_asset_change(asset=asset, extra=dict(render_of_job(job)), session=session)
+        for job in jobs
+    ]
+    events: list[AssetEvent] = [event for event in made if event]
+    if one_place:
+        now = datetime.now(UTC)
+        for event in events:
+            event.timestamp = now
+        _move_up(session, asset, now)
+    return len(events)
+
+
+def _move_up(session: Session, asset: AssetModel, now: datetime) -> None:
+    """Give the DAGs that wait for their run with this asset a later time in their queue."""
+    places = update(AssetDagRunQueue).where(AssetDagRunQueue.asset_id == asset.id).values(created_at=now)
+    session.execute(places, execution_options={"synchronize_session": False})

@@ -16,5 +16,5 @@ def count(name: str, tags: Mapping[str, str] | None = None, by: int = 1) -> None
         # The core's, not the SDK's: from 3.3 on the API server initializes the core's alone.
         from airflow.observability.stats import Stats
     except ImportError:  # before Airflow 3.2
-        from airflow.stats import Stats
+        from airflow.stats import Stats  # type: ignore[assignment]
     Stats.incr(name, count=by, tags=dict(tags or {}))

@@ -8,6 +8,8 @@ import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+from starlette.requests import ClientDisconnect
+
 from renderjuice_provider.api.errors import RenderjuiceResponseError, RenderjuiceWebhookError
 from renderjuice_provider.api.webhooks import read_webhook
 from renderjuice_provider.plugin._refusals import RefusalLog, RefusedError
@@ -53,6 +55,8 @@ class Receiver:
             refused = error
         except TimeoutError:
             refused = RefusedError("too_slow", f"It was not received and noted within {PATIENCE:g} s.")
+        except ClientDisconnect:
+            refused = RefusedError("cut_off", "The sender went away before the end of the body.")
         else:
             return 200
         self._refusals.add(refused, renderjuice_conn_id)

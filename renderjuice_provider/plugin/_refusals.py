@@ -7,12 +7,14 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from renderjuice_provider.api.redact import redact
 from renderjuice_provider.plugin._metrics import REFUSED, count
 
 log = logging.getLogger(__name__)
 
 STATUS = {
     "too_large": 413,
+    "cut_off": 400,
     "unknown_connection": 404,
     "no_secret": 404,
     "no_timestamp": 401,
@@ -25,6 +27,11 @@ STATUS = {
 """What is answered, by reason. Renderjuice sends again what was not answered with 2xx."""
 QUIET = 10.0
 """Seconds between two lines about the same: a flood of forged requests must not fill a disk."""
+
+
+def named(error: Exception) -> str:
+    """An error in one line without secrets. No traceback: it would come with each request."""
+    return redact(f"{type(error).__name__}: {error}")
 
 
 class RefusedError(Exception):
@@ -62,7 +69,7 @@ class RefusalLog:
         """Note one refusal."""
         count(REFUSED, {"reason": refused.reason})
         # Anyone can make up ids: those that do not exist share one place.
-        exists = refused.reason not in {"unknown_connection", "busy", "too_slow"}
+        exists = refused.reason not in {"unknown_connection", "busy", "unavailable"}
         key = (refused.reason, renderjuice_conn_id if exists else "")
         now = self._clock()
         if now < self._quiet_until.get(key, now):

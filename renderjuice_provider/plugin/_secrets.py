@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +11,7 @@ from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.api.redact import redact
 from renderjuice_provider.compat import AirflowNotFoundException
 from renderjuice_provider.hooks._connection import webhook_options
-from renderjuice_provider.plugin._refusals import RefusedError
-
-log = logging.getLogger(__name__)
+from renderjuice_provider.plugin._refusals import RefusedError, named
 
 LIFETIME = 30.0
 """Seconds after which a connection is looked up again: so long a changed secret takes to count."""
@@ -82,11 +79,10 @@ class Secrets:
             return await asyncio.to_thread(self._look_up, renderjuice_conn_id)
         except RefusedError as refused:
             return refused
-        except Exception as error:
-            log.exception("Airflow did not give the connection %s", ascii(renderjuice_conn_id))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next look-up may succeed
             if entry := self._entries.get(renderjuice_conn_id):
                 entry.expires = self._clock() + SHORT_LIFETIME
-            return RefusedError("unavailable", f"Airflow did not give the connection: {type(error).__name__}.")
+            return RefusedError("unavailable", f"Airflow did not give the connection: {named(error)}.")
 
 
 def secrets_in_airflow(renderjuice_conn_id: str) -> tuple[str, ...]:

@@ -42,7 +42,9 @@ class RenderjuiceCompletedTrigger(BaseEventTrigger):
     What is completed before it runs for the first time gets no event. Where Airflow has an asset
     state store (3.3 and later), it remembers what it has seen, and what completes while no
     triggerer runs gets its event afterwards; before, it begins again with each start of a
-    triggerer. After a crash an event may come twice. Errors are waited out, whatever they are.
+    triggerer. After a crash an event may come twice. So does, before Airflow 3.4, the last of
+    several that completed between two lists: without it, a run would lack the others. Errors are
+    waited out, whatever they are.
 
     Args:
         renderjuice_conn_id: the Airflow connection, of type `renderjuice`, looked up in the
@@ -69,6 +71,7 @@ class RenderjuiceCompletedTrigger(BaseEventTrigger):
         self._store = getattr(self, "asset_state_store", None)  # Airflow sets it, from 3.3 on
         known = client = None
         whole_until = 0.0
+        last: Sequence[Job] = ()
         try:
             while True:
                 fresh: Sequence[Job] = ()
@@ -83,20 +86,22 @@ class RenderjuiceCompletedTrigger(BaseEventTrigger):
                         await self._remember(known)
                 except Exception as error:  # noqa: BLE001 - a watcher that fails would end, and nobody would hear of a render
                     self._warn(error)
-                    client = await _closed(client)  # the key may be another one by then
-                for job in fresh:
+                    await _close(client)
+                    client = None  # the key may be another one by then
+                for job in fresh or last:
                     yield TriggerEvent(render_of_job(job))
+                last = fresh[-1:] if len(fresh) > 1 and _may_leave_events_out() else ()
                 # Airflow takes events over within a second or two. What is remembered later comes
                 # twice after a crash; what is remembered before would be lost.
                 await asyncio.sleep(self._pause())
                 if known:
                     await self._remember(known)
         finally:
-            await _closed(client)
+            await _close(client)
 
     def _pause(self) -> float:
         pause = max(self.poll_interval, _SHORTEST_PAUSE)
-        return min(pause * 2 ** min(self._failures, 10), max(pause, _LONGEST_PAUSE))
+        return min(pause * 2.0 ** min(self._failures, 10), max(pause, _LONGEST_PAUSE))
 
     def _warn(self, error: Exception) -> None:
         self._failures += 1
@@ -134,7 +139,17 @@ class RenderjuiceCompletedTrigger(BaseEventTrigger):
             self._remembered = known.marks
 
 
-async def _closed(client: AsyncRenderjuiceClient | None) -> None:
-    """Close it, and stand for it from then on."""
+def _may_leave_events_out() -> bool:
+    """Whether a DAG's run may lack an event that came just before it was made.
+
+    So it is before Airflow 3.4, where a DAG has one place in its queue for an asset: of events that
+    come at once the run gets the first, and the next event brings the others.
+    """
+    from airflow.models.asset import AssetDagRunQueue
+
+    return not hasattr(AssetDagRunQueue, "asset_event_id")
+
+
+async def _close(client: AsyncRenderjuiceClient | None) -> None:
     if client:
         await client.close()

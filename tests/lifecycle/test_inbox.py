@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from renderjuice_provider.lifecycle.inbox import MOST_EVENTS, MOST_PENDING, Event, Inbox, Pending, variable_of
 
@@ -120,6 +123,22 @@ def test_what_a_later_version_adds_is_not_read() -> None:
     inbox = Inbox.parse(text)
     assert inbox.events == (Event(1, ONE, COMPLETE, NOW),)
     assert inbox.pending == (Pending(1, ONE),)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+_ROWS = st.lists(st.lists(_JSON, max_size=5) | st.tuples(st.integers(), st.text(), st.text(), st.floats()) | _JSON)
+
+
+@given(st.fixed_dictionaries({}, optional={"count": _JSON, "last": _JSON, "events": _ROWS, "pending": _ROWS}) | _JSON)
+def test_whatever_stands_in_the_variable_an_event_can_be_noted(content: Any) -> None:
+    inbox = Inbox.parse(json.dumps(content))
+    after = inbox.add([(ONE, COMPLETE)], NOW)
+    assert after is inbox or after.since(inbox.count) == {ONE}
+    assert Inbox.parse(after.serialize()) == after
 
 
 def test_a_name_has_an_end() -> None:

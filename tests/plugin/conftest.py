@@ -19,6 +19,8 @@ import pytest
 import uvicorn
 from airflow import settings
 from airflow.models.base import Base
+from airflow.models.connection import Connection
+from airflow.models.team import Team
 from airflow.models.variable import Variable
 from fastapi import FastAPI
 from sqlalchemy import Engine, create_engine, delete, select
@@ -33,7 +35,7 @@ from tools.processes import free_port
 CONNECTION = "farm"
 SECRET, PREVIOUS = "whsec-of-the-test", "whsec-before-the-rotation"
 COMPLETE = "onRenderComplete"
-TABLES = ("team", "connection", "variable")
+TABLES = [model.__table__ for model in (Team, Connection, Variable)]
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
@@ -53,7 +55,7 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @contextmanager
 def tables(engine: Engine) -> Iterator[Engine]:
-    Base.metadata.create_all(engine, tables=[Base.metadata.tables[name] for name in TABLES])
+    Base.metadata.create_all(engine, tables=TABLES)
     yield engine
     engine.dispose()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.assets.manager import asset_manager
 from airflow.models import import_all_models
 from airflow.models.asset import (
     AssetActive,
@@ -118,7 +119,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     def move(seconds: float) -> None:
         moved[0] += seconds
 
-    monkeypatch.setattr(_asset_events.time, "monotonic", lambda: real() + moved[0])
+    monkeypatch.setattr(time, "monotonic", lambda: real() + moved[0])
     return move
 
 
@@ -153,6 +154,21 @@ def test_many_at_once_get_one_asset_event_each(scheduled: Engine, client: Blocki
     assert [event["job_id"] for event in events(scheduled)] == jobs
 
 
+@pytest.mark.skipif(hasattr(AssetDagRunQueue, "asset_event_id"), reason="each event has a place in the queue")
+def test_the_next_run_of_a_dag_gets_all_events_and_leaves_none_for_a_later_one(
+    scheduled: Engine, client: Blocking, tmp_path: Path
+) -> None:
+    """A run gets the events up to the time at which its DAG took its place in the queue."""
+    for _ in range(2):
+        note(*[completed(client, tmp_path).id for _ in range(3)])
+        work(AssetEvents())
+        with sessionmaker(bind=scheduled)() as session:
+            (place,) = session.scalars(select(AssetDagRunQueue.created_at))
+            times = list(session.scalars(select(AssetEvent.timestamp)))
+        assert max(times) <= place
+    assert len(times) == 6
+
+
 def test_several_api_servers_make_each_asset_event_once(scheduled: Engine, client: Blocking, tmp_path: Path) -> None:
     jobs = [completed(client, tmp_path).id for _ in range(6)]
     note(*jobs)
@@ -177,7 +193,12 @@ def test_events_are_noted_while_asset_events_are_made_and_none_is_lost(
         either(number) if number < 3 else work(announcer)
 
     in_threads(4, both)
-    until(lambda: work(announcer) or not pending_jobs(), what="all of them")
+
+    def all_made() -> bool:
+        work(announcer)
+        return not pending_jobs()
+
+    until(all_made, what="all of them")
 
     assert sorted(event["job_id"] for event in events(scheduled)) == sorted(jobs)
 
@@ -268,7 +289,7 @@ def test_an_event_that_airflow_does_not_take_stays_pending_as_a_whole(
 ) -> None:
     jobs = [completed(client, tmp_path).id for _ in range(3)]
     note(*jobs)
-    register, calls = _asset_events.asset_manager.register_asset_change, []
+    register, calls = asset_manager.register_asset_change, []
 
     def dies(**arguments: Any) -> Any:
         calls.append(arguments)
@@ -277,7 +298,7 @@ def test_an_event_that_airflow_does_not_take_stays_pending_as_a_whole(
         return register(**arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_asset_events.asset_manager, "register_asset_change", dies)
+        patch.setattr(asset_manager, "register_asset_change", dies)
         work(AssetEvents())
     assert (events(scheduled), len(inbox(scheduled).pending)) == ([], 3)
 

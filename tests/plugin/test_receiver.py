@@ -7,6 +7,8 @@ import logging
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, text
@@ -139,8 +141,15 @@ async def test_an_event_with_the_urls_of_5000_frames_is_taken(airflow: Sender, d
     ],
 )
 async def test_what_is_refused_has_a_reason_in_the_log_and_a_metric_and_never_in_the_answer(
-    reason, status, request_, airflow, database, counted, caplog, monkeypatch
-):
+    reason: str,
+    status: int,
+    request_: dict[str, Any],
+    airflow: Sender,
+    database: Engine,
+    counted: list[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     set_connection(monkeypatch, "keyed")
     set_connection(monkeypatch, "other", conn_type="http", webhook_secret=SECRET)
     set_connection(monkeypatch, "broken", webhook_secret=SECRET, webhook_poll_interval="soon")
@@ -215,6 +224,26 @@ async def test_a_body_that_does_not_arrive_holds_nobody_up(
     assert others == [200]
 
 
+async def test_a_sender_that_goes_away_is_no_error_of_the_server(
+    database: Engine, counted: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    sent: list[Any] = []
+    received = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive() -> Any:
+        return next(received)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    path = f"/renderjuice/webhooks/{CONNECTION}"
+    scope = {"type": "http", "method": "POST", "path": path, "root_path": "", "query_string": b"", "headers": []}
+    await mounted()(scope, receive, send)
+    assert sent[0]["status"] == 400
+    assert counted == ["cut_off"]
+    assert "Traceback" not in caplog.text
+
+
 async def test_large_bodies_take_turns_and_small_ones_do_not_wait(airflow: Sender, database: Engine) -> None:
     large = body_of(JOB, outputs={"frames": ["u" * 1000] * 200})
     finish = asyncio.Event()
@@ -252,7 +281,7 @@ async def test_it_only_takes_posts(method: str, airflow: Sender) -> None:
     assert (await airflow.client.request(method, f"/renderjuice/webhooks/{CONNECTION}")).status_code == 405
 
 
-def test_what_the_emulator_sends_over_the_wire_is_noted(database, tmp_path):
+def test_what_the_emulator_sends_over_the_wire_is_noted(database: Engine, tmp_path: Path) -> None:
     scene = write_scene(tmp_path / "shot.blend", frame_end=1)
     with served(mounted()) as url, Emulator(webhook_secret=SECRET) as emulator:
         emulator.webhooks.url = f"{url}/renderjuice/webhooks/{CONNECTION}"

@@ -56,7 +56,7 @@ def test_each_reason_and_each_connection_has_a_line_of_its_own(caplog: pytest.Lo
 
 
 @pytest.mark.usefixtures("counted")
-@pytest.mark.parametrize("reason", ["unknown_connection", "busy"])
+@pytest.mark.parametrize("reason", ["unknown_connection", "busy", "unavailable"])
 def test_made_up_connections_share_one_line(reason: str, caplog: pytest.LogCaptureFixture) -> None:
     log = RefusalLog(Clock())
     for number in range(1000):
