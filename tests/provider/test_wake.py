@@ -312,6 +312,59 @@ def test_without_a_secret_no_inbox_is_read(emulator, jobs, reads):
     assert reads == []
 
 
+def test_a_secret_that_is_set_while_renders_wait_is_noticed(emulator, jobs, reads, monkeypatch):
+    monkeypatch.setattr(_inbox_reader, "_LOOK_UP_EVERY", 0.05)
+
+    async def work():
+        async with waiting(a_trigger(jobs[0], poll_interval=NEVER)):
+            await asyncio.sleep(0.1)
+            assert reads == []
+            extra = {"webhook_secret": "whsec"}
+            connect(monkeypatch, host=emulator.base_url, password=emulator.api_key, extra=extra)
+            await until_read(reads)
+
+    asyncio.run(work())
+
+
+def test_an_airflow_that_does_not_give_the_connection_is_asked_again(jobs, mailbox, reads, monkeypatch):
+    get_connection, asked = RenderjuiceHook.aget_connection, []
+
+    async def troubled(conn_id):
+        asked.append(conn_id)
+        if len(asked) == 1:
+            raise RuntimeError("database is locked")
+        return await get_connection(conn_id)
+
+    monkeypatch.setattr(_inbox_reader, "_LOOK_UP_AGAIN", 0.02)
+    monkeypatch.setattr(RenderjuiceHook, "aget_connection", staticmethod(troubled))
+
+    async def work():
+        async with waiting(a_trigger(jobs[0], poll_interval=NEVER)):
+            await until_read(reads)
+
+    asyncio.run(work())
+
+
+def test_a_read_that_has_begun_is_not_cancelled_with_the_last_wait(emulator, jobs, mailbox, monkeypatch):
+    get, done = _inbox_reader.Variable.get, []
+
+    def slow(key, **more):
+        time.sleep(0.2)
+        done.append(get(key, **more))
+        return done[-1]
+
+    monkeypatch.setattr(_inbox_reader.Variable, "get", slow)
+
+    async def work():
+        async with waiting(a_trigger(jobs[0], poll_interval=NEVER)):
+            await asyncio.sleep(0.1)
+        [read] = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        await read
+        assert done
+
+    asyncio.run(work())
+
+
 def test_every_connection_has_its_own_inbox(emulator, jobs, mailbox, reads, monkeypatch):
     extra = {"webhook_secret": "another"}
     other = {"conn_type": "renderjuice", "host": emulator.base_url, "password": emulator.api_key, "extra": extra}
