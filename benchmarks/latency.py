@@ -1,4 +1,4 @@
-"""From a render that completes to the task that goes on: a real Airflow, told by events.
+"""From a render that completes to the task that goes on: a real Airflow with a receiver.
 
 Every task would be polled only every 300 seconds. The renders complete one after the other, some
 seconds apart, so that a task does not wait for another one's worker. The time counts from the
@@ -21,10 +21,13 @@ from renderjuice_emulator.testing import Emulator
 from renderjuice_provider.api.client import RenderjuiceClient
 from tools.airflow_api import STATES_AT_END
 from tools.local_airflow import LocalAirflow
+from tools.processes import cpu_seconds
 
 RENDERS = 30
-_FIRST, _APART = 90.0, 5.0
+_FIRST, _APART = 150.0, 5.0
 """Seconds until the first completes, when all tasks have been deferred, and between two."""
+_QUIET = 30.0
+"""Seconds in which the triggerer is watched while nothing happens: idle, and with all tasks."""
 _PATIENCE = 400.0
 _DAGS = Path(__file__).parent / "dags"
 DAG, TASK = "waiting_renders", "wait"
@@ -33,15 +36,20 @@ _SECRET = "whsec-benchmark-secret"
 
 
 def rows(_: int) -> Iterator[Row]:
-    """Two rows of one run: the median and what 95 % stay under."""
-    times, until_read = measure()
+    """Rows of one run: the median, what 95 % stay under, and what being ready for events costs."""
+    times, until_read, idle, ready = measure()
     note = f"{spread(times, ' s')}; the shared poller had read the job after {median(until_read):.1f} s (median)"
     yield under("render completed → task resumed, with events, interval 300 s: median", median(times), 3, " s", note)
     yield under("the same: 95 %", percentile(times, 95), 6, " s")
+    work = f"{RENDERS} tasks wait for events: processor time of the triggerer beyond idle, a minute"
+    yield Row(work, "", f"{ready - idle:.2f} s", note=f"with its supervisor, which is idle at {idle:.2f} s a minute")
 
 
-def measure() -> tuple[list[float], list[float]]:
-    """For each render, seconds until its task was resumed, and until its job was read."""
+def measure() -> tuple[list[float], list[float], float, float]:
+    """For each render, seconds until its task was resumed, and until its job was read.
+
+    Then the triggerer's processor time in a minute, idle, and while all tasks wait.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="renderjuice-")))
         emulator = stack.enter_context(Emulator(speed=1, webhook_secret=_SECRET))
@@ -52,14 +60,32 @@ def measure() -> tuple[list[float], list[float]]:
         extra = json.dumps({"webhook_secret": _SECRET})
         body = {"connection_id": CONNECTION, "conn_type": "renderjuice", "host": emulator.base_url}
         airflow.make("/connections", body | {"password": emulator.api_key, "extra": extra})
+        idle = _processor_time(airflow)
         job_ids = _start(emulator, folder)
         run = airflow.trigger(DAG, {"job_ids": job_ids}, patience=120)
+        while len(airflow.tasks(DAG, run, "deferred")) < RENDERS:
+            time.sleep(1)
+            if not _none_has_completed(emulator):
+                raise RuntimeError("the first render has completed before every task was deferred")
+        ready = _processor_time(airflow)
         deadline = time.monotonic() + _FIRST + _APART * RENDERS + _PATIENCE
         while airflow.run_state(DAG, run) not in STATES_AT_END:
             if time.monotonic() > deadline:
                 raise TimeoutError("the renders have completed, and not every task was resumed")
             time.sleep(5)
-        return _times(emulator, airflow, run, job_ids)
+        return (*_times(emulator, airflow, run, job_ids), idle, ready)
+
+
+def _processor_time(airflow: LocalAirflow) -> float:
+    """What the triggerer and its supervisor use in a minute."""
+    session = [airflow.programs["triggerer"].pid]
+    before = cpu_seconds(session)
+    time.sleep(_QUIET)
+    return (cpu_seconds(session) - before) * 60 / _QUIET
+
+
+def _none_has_completed(emulator: Emulator) -> bool:
+    return not emulator.ledger.count("webhook")
 
 
 def _start(emulator: Emulator, folder: Path) -> list[str]:

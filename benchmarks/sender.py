@@ -83,11 +83,13 @@ FORGERIES: dict[str, Callable[[str], Request]] = {
 ODDITIES: dict[str, Callable[[str], Request]] = {
     "genuine, not JSON": lambda secret: signed(b"onRenderComplete", secret),
     "genuine, no job": lambda secret: signed(b'{"event": "onRenderComplete"}', secret),
-    "genuine, a job that is none": lambda secret: signed(event("../../etc"), secret),
+    "genuine, no job id": lambda secret: signed(event("../../etc"), secret),
     "genuine, a list": lambda secret: signed(b"[]", secret),
     "genuine, very deep": lambda secret: signed(b"[" * 20_000, secret),
 }
 """What Renderjuice has signed, and is no event about a job: answered 200, and not noted."""
+REPLAYED = "replayed"
+"""The same as was noted before: answered 200, and not noted again."""
 
 
 async def send_events(url: str, rate: float, seconds: float) -> dict[str, object]:
@@ -111,11 +113,14 @@ async def send_events(url: str, rate: float, seconds: float) -> dict[str, object
 
 
 async def send_forgeries(url: str, count: int, at_once: int = 20) -> dict[str, object]:
-    """`count` requests of all kinds in turn, and one that is huge; statuses by what is wrong."""
+    """`count` requests of all kinds in turn, and one that is huge; statuses by what is wrong.
+
+    One genuine event comes first, so that it can be replayed.
+    """
     secret = os.environ[SECRET]
-    kinds = list((FORGERIES | ODDITIES).items())
+    genuine = signed(event(), secret)
+    kinds = list((FORGERIES | ODDITIES | {REPLAYED: lambda _: genuine}).items())
     statuses: dict[str, Counter[str]] = {name: Counter() for name, _ in kinds}
-    replayed = signed(event(), secret)
     numbers = iter(range(count - 2))
 
     async def work(session: aiohttp.ClientSession) -> None:
@@ -124,12 +129,13 @@ async def send_forgeries(url: str, count: int, at_once: int = 20) -> dict[str, o
             statuses[name][await _post(session, url, *make(secret))] += 1
 
     async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
+        statuses["genuine"] = Counter([await _post(session, url, *genuine)])
         async with asyncio.TaskGroup() as group:
             for _ in range(at_once):
                 group.create_task(work(session))
         statuses["huge"] = Counter([await _post(session, url, *signed(bytes(_HUGE), secret))])
         unknown = url.rpartition("/")[0] + "/nobody"
-        statuses["unknown connection"] = Counter([await _post(session, unknown, *replayed)])
+        statuses["unknown connection"] = Counter([await _post(session, unknown, *genuine)])
     return {"statuses": statuses}
 
 

@@ -32,12 +32,12 @@ COUNTS = (10, 100, MANY)
 TRIGGERERS = 5
 INTERVAL = 30.0
 MINUTE = 60.0
-_AFTER = 45.0
+_AFTER = 35.0
 """Seconds before measuring: each render has been polled, and what is done once is done. Two polls
 of each fall into the minute that follows."""
 _NOTHING_TO_WAIT_FOR = 5.0
 _EVENT_INTERVAL = 300.0
-_AFTER_WITH_EVENTS = 45.0
+_AFTER_WITH_EVENTS = 35.0
 """The first poll after a deferral comes within the interval; from then on the longer one counts."""
 _MAKERS = 8
 FIGURES = Path(__file__).parent / "waiting.json"

@@ -17,12 +17,14 @@ How to read it, from the inside out; a module imports only what stands above it:
 | --- | --- |
 | `case` | what a shot goes through, and the figures that it must come to |
 | `relay`, `proxy` | a network that can fail; an API at which workers die |
+| `doorway` | where events of renders come in; API servers die there |
 | `leaks` | the search for secrets |
 | `harness` | the Airflow and the emulator, and a service manager that restarts what was killed |
 | `shots` | one shot: its scene, its DAG run, its bill |
 | `scenario` | a case, and the moves that are made while its shots render |
 | `moves` | all moves: marks, clears, signals, outages, and waits for something |
 | `kill_points`, `user_actions`, `accidents`, `trials`, `processes`, `network` | the scenarios |
+| `events` | those of events that come late, twice or never, and of receivers that die |
 | `driver`, `table` | performs them, judges them, prints the table |
 | `night` | the example DAGs |
 """

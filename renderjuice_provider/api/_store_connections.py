@@ -11,6 +11,7 @@ import io
 import socket
 import time
 import weakref
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -19,7 +20,6 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import httpx  # noqa: TID253 - only the wires import this module
-from urllib3 import make_headers
 from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
 from urllib3.exceptions import HTTPError
 from urllib3.util import Url
@@ -163,7 +163,7 @@ class Exchange:
 def headers_of(response: http.client.HTTPResponse) -> dict[str, str]:
     """The headers, their names in lower case; what was sent twice is joined."""
     headers: dict[str, str] = {}
-    for name, value in response.headers.items():
+    for name, value in response.headers.raw_items():  # items() looks for bytes in each that are no text
         key = name.lower()
         headers[key] = f"{headers[key]}, {value}" if key in headers else value
     return headers
@@ -273,7 +273,7 @@ def _by_socks(route: Route, proxy: Proxy, given: dict[str, Any]) -> HTTPConnecti
 def _password(proxy: Proxy | None) -> dict[str, str]:
     """The header for a proxy that wants a password."""
     auth = address_of(proxy).auth if proxy else None
-    return make_headers(proxy_basic_auth=f"{auth[0]}:{auth[1]}") if auth else {}
+    return {"Proxy-Authorization": f"Basic {b64encode(':'.join(auth).encode()).decode()}"} if auth else {}
 
 
 def _netloc(route: Route) -> str:

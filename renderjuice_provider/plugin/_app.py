@@ -8,25 +8,37 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
 
-from renderjuice_provider.plugin._group_commit import GroupCommit
+from renderjuice_provider.plugin._asset_events import AssetEvents
+from renderjuice_provider.plugin._group_commit import Events, GroupCommit
 from renderjuice_provider.plugin._inbox_variable import note_events
 from renderjuice_provider.plugin._metrics import NOTED, count
 from renderjuice_provider.plugin._receiver import Receiver
 from renderjuice_provider.plugin._secrets import Secrets
 
 
-@asynccontextmanager
-async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
-    """What runs as long as the API server does."""
-    # The first metric of a process reads files.
-    await asyncio.to_thread(count, NOTED, by=0)
-    yield
-
-
 def make_app() -> FastAPI:
     """An app of its own, without pages that describe it: anyone may reach it."""
-    app = FastAPI(lifespan=_lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    receiver = Receiver(Secrets(), GroupCommit(note_events))
+    asset_events = AssetEvents()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        """What runs as long as the API server does."""
+        # The first metric of a process reads files.
+        await asyncio.to_thread(count, NOTED, by=0)
+        asset_events.start()
+        try:
+            yield
+        finally:
+            asset_events.stop()
+
+    def note(renderjuice_conn_id: str, events: Events) -> int:
+        new = note_events(renderjuice_conn_id, events)
+        if new:
+            asset_events.noted(renderjuice_conn_id)
+        return new
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    receiver = Receiver(Secrets(), GroupCommit(note))
 
     # Airflow's ids may hold a slash.
     @app.post("/webhooks/{renderjuice_conn_id:path}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.models.variable import Variable
 from airflow.utils.session import create_session
@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from renderjuice_provider.lifecycle.inbox import Inbox, variable_of
 
 if TYPE_CHECKING:
+    from sqlalchemy import CursorResult
     from sqlalchemy.orm import Session
 
 _DESCRIPTION = "What Renderjuice has sent about this connection's jobs, newest last. Kept by the webhook receiver."
@@ -35,9 +36,10 @@ def edit_inbox(session: Session, renderjuice_conn_id: str, edit: Callable[[Inbox
     # A change that changes nothing locks the row on every database; on SQLite, which knows no
     # SELECT FOR UPDATE, the whole file.
     lock = update(Variable).where(Variable.key == key).values(key=key)
-    session.execute(lock, execution_options={"synchronize_session": False})
+    locked = session.execute(lock, execution_options={"synchronize_session": False})
+    # A row that appears from here on is not locked, so it must not be read either.
     found = select(Variable).where(Variable.key == key).execution_options(populate_existing=True)
-    variable = session.scalar(found)
+    variable = session.scalar(found) if cast("CursorResult[Any]", locked).rowcount else None
     before = Inbox.parse(variable.get_val() if variable else None)
     after = edit(before)
     if after != before:

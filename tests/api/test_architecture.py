@@ -29,6 +29,7 @@ MAY_IMPORT = {
     # the two without Airflow.
     "compat": set(),
     "_task_state": {"compat", "lifecycle"},
+    "assets": {"api", "lifecycle"},
     "hooks": BELOW,
     "triggers": BELOW,
     "plugin": BELOW,

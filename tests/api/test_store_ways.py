@@ -92,7 +92,7 @@ def test_plain_http_is_handed_to_a_proxy_whole(stores, trusted, monkeypatch, tmp
         monkeypatch.setenv("HTTP_PROXY", f"{proxy}://me:pass@{place}")
         assert fetch(stores, "http://store.test:81/0001.png?token=x", tmp_path / "0001.png").status == 200
         assert way.requests[0].path == "http://store.test:81/0001.png?token=x"
-        assert way.requests[0].headers["proxy-authorization"] == "Basic bWU6cGFzcw=="
+        assert way.requests[0].headers["Proxy-Authorization"] == "Basic bWU6cGFzcw=="
         assert way.requests[0].headers["Host"] == "store.test:81"
 
 
