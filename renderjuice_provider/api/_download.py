@@ -150,8 +150,8 @@ def _fetch_zip(
     first = frames[:PROBES]
     files = yield from Gather((fetching.fetch(offered.files[number]) for number in first), files=True)
     frames = [*_keep(arrived, first, files), *frames[PROBES:]]
-    if not is_worth_it(len(frames), offered.frames, arrived):
-        return False
+    if fetching.expired or not is_worth_it(len(frames), offered.frames, arrived):
+        return fetching.expired
     brought = yield from fetch_zip(fetching, target, offered.zip_url, offered.files[: offered.frames], arrived)
     arrived |= brought or {}
     return brought is None

@@ -62,17 +62,20 @@ class Fetching:
     """Fetches outputs by one list of signed URLs.
 
     Once one of them has expired, the rest waits for the next list.
+
+    Attributes:
+        expired: whether one has.
     """
 
     def __init__(self, operations: Operations, target: Target, urls: Mapping[str, str]) -> None:
         self._operations = operations
         self._target = target
         self._urls = urls
-        self._expired = False
+        self.expired = False
 
     def fetch(self, planned: PlannedFile) -> Flow[DownloadedFile | None]:
         """Fetch one file to its place; None when it needs a fresh URL."""
-        if self._expired:
+        if self.expired:
             return None
         place = planned.place
         if str(place) not in self._urls:
@@ -115,7 +118,7 @@ class Fetching:
             else:
                 failure = self._operations.read.error(outcome, STORE)
             if isinstance(outcome, Response) and outcome.status in EXPIRED:
-                self._expired = True
+                self.expired = True
                 return None
             pause = self._operations.policy.pause(failure, attempt, Repeat.SAFELY)
             if _is_not_the_rest(outcome) and partial_file.there.size:

@@ -5,6 +5,7 @@ A file appears under its name only when it is whole. It is written to a partial 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -156,7 +157,10 @@ def _rename(store: Any, before: str, after: str) -> None:
         return
     try:
         store.mv(before, after)
-    except FileExistsError:  # where a rename does not replace
+    except OSError as error:
+        if error.errno != errno.EEXIST:
+            raise
+    if store.exists(before):  # a rename that does not replace fails, and in some stores silently
         store.rm_file(after)
         store.mv(before, after)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import resource
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
+import httpx
 import pytest
 
 from renderjuice_provider.api._attempt import Breakable
@@ -148,7 +150,7 @@ def go_on(stores, url, path, validator=TAG):
 
 
 def test_the_rest_of_a_file_alone_is_fetched_and_all_of_it_hashed(stores, tmp_path):
-    (tmp_path / "part").write_bytes(WHOLE[:CUT] + b"left over from a write that was not noted")
+    (tmp_path / "part").write_bytes(WHOLE[:CUT] + b"written, but not noted any more" * 50_000)
     with a_store(WHOLE) as server:
         outcome, noted = go_on(stores, server.url, tmp_path / "part")
         assert server.requests[0].headers["Range"] == f"bytes={CUT}-"
@@ -251,6 +253,18 @@ def test_a_full_disk_leaves_nothing_to_go_on_with(stores, tmp_path, monkeypatch)
     monkeypatch.setattr("os.fsync", full)
     with a_store(WHOLE) as server, pytest.raises(RenderjuiceTransferError, match="No space left"):
         fetch(stores, server.url, tmp_path / "part", on_validator=lambda _: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_meanwhile_leaves_nothing_to_go_on_with(stores, tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with a_store(WHOLE) as server:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2 * CUT, before[1]))
+        try:
+            with pytest.raises(RenderjuiceTransferError, match=r"Cannot write .*: File too large"):
+                fetch(stores, server.url, tmp_path / "part", on_validator=lambda _: None)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -380,6 +394,22 @@ def test_what_was_broken_off_before_it_began_does_not_begin(stores, tmp_path):
     with serving(lambda _: Reply(200, WHOLE)) as server:
         assert isinstance(stores.fetch(FetchFile(server.url, tmp_path / "part"), current), NoResponse)
         assert server.requests == []
+
+
+def test_a_connection_that_comes_after_the_end_is_not_used():
+    current = Breakable(5.0)
+    current.break_off()
+    near, far = socket.socketpair()
+    with near, far, pytest.raises(httpx.ReadTimeout), current.holding(near):
+        near.sendall(b"GET / HTTP/1.1")
+
+
+def test_a_refusal_is_not_waited_for_as_long_as_a_file(tmp_path):
+    stores = Stores(0.05)
+    with speaking(head("403 No", Content_Length=100), closes=False) as (url, _):
+        outcome = stores.fetch(FetchFile(url, tmp_path / "part"), Breakable(60.0))
+        stores.close()
+    assert outcome == NoResponse("ReadTimeout: the response did not end within 0.2 s", sent=True)
 
 
 def test_what_stalls_is_given_up_and_the_reason_is_no_secret(stores, tmp_path):

@@ -109,6 +109,12 @@ def test_a_zip_whose_url_has_expired_is_asked_for_again(client, emulator, job, t
     assert emulator.ledger.count("get_downloads") == 2
 
 
+def test_urls_that_have_expired_for_the_probes_are_renewed_for_the_zip(client, emulator, job, tmp_path):
+    emulator.faults.add("download_file", "expired")
+    fetch(client, emulator, job, tmp_path / "out")
+    assert emulator.ledger.count("download_file", status=200) <= 4
+
+
 def test_without_an_offer_frames_come_alone(client, emulator, job, tmp_path):
     emulator.switches.zips = False
     assert fetch(client, emulator, job, tmp_path / "out")[1] == FRAMES

@@ -189,8 +189,8 @@ def _store(monkeypatch, *, dies_at):
     return sent, lambda path: UPath(f"file://{path}")
 
 
-@pytest.mark.parametrize("rename_replaces", [True, False])
-def test_an_object_is_never_half_there_under_its_name(tmp_path, monkeypatch, rename_replaces):
+@pytest.mark.parametrize("rename", ["replaces", "fails", "does nothing"])
+def test_an_object_is_never_half_there_under_its_name(tmp_path, monkeypatch, rename):
     from fsspec.implementations.local import LocalFileSystem
 
     from renderjuice_provider.storage import RemoteFolder
@@ -198,9 +198,10 @@ def test_an_object_is_never_half_there_under_its_name(tmp_path, monkeypatch, ren
     sent, path_of = _store(monkeypatch, dies_at=2)
 
     def mv(self, before, after, **_):
-        if not rename_replaces and Path(after).exists():
-            raise FileExistsError(after)
-        Path(before).replace(after)
+        if rename == "replaces" or not Path(after).exists():
+            Path(before).replace(after)
+        elif rename == "fails":
+            raise FileExistsError(17, "File exists", after)
 
     monkeypatch.setattr(LocalFileSystem, "mv", mv)
     remote = RemoteFolder(path_of(tmp_path / "out"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -168,6 +170,31 @@ def test_a_store_may_have_an_ipv6_address(stores, tmp_path, scene):
         assert fetch(stores, f"{store.url}/0001.png", tmp_path / "0001.png").received.size == len(PIXELS)
         assert put(stores, f"{store.url}/put", scene).status == 200
         assert store.requests[0].headers["Host"] == store.url.partition("//")[2]
+
+
+@pytest.mark.parametrize("proxied", [False, True])
+def test_a_file_under_tls_can_be_broken_off_too(stores, trusted, monkeypatch, tmp_path, proxied):
+    over = threading.Event()
+
+    def halting(request):
+        return Reply(200, iter(lambda: over.wait(30) and b"", b""), {"Content-Length": "10"})
+
+    with serving(halting, tls=trusted) as store, proxying(trusted) as way:
+        if proxied:
+            monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{way.port}")
+        url = f"https://{'store.test' if proxied else '127.0.0.1'}:{store.url.rpartition(':')[2]}/0001.png"
+        current, outcomes = Breakable(60.0), []
+        lane = threading.Thread(
+            target=lambda: outcomes.append(stores.fetch(FetchFile(url, tmp_path / "part"), current))
+        )
+        lane.start()
+        time.sleep(0.3)
+        assert current.break_off()
+        lane.join(5)
+        assert not lane.is_alive()
+        over.set()
+    assert isinstance(outcomes[0], NoResponse)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_store_that_is_not_there_was_asked_nothing(stores, tmp_path):
