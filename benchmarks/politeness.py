@@ -1,6 +1,6 @@
-"""Requests in ten seconds of failing polls: our trigger, and that of the stock HttpSensor.
+"""Requests in twelve seconds of failing polls: our trigger, and that of the stock HttpSensor.
 
-Both poll every 30 seconds, and every poll gets the same response.
+Both poll every five seconds, and every poll gets the same response.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from renderjuice_emulator.scenes import write_scene
 from renderjuice_emulator.testing import Emulator
 from renderjuice_provider.api.client import RenderjuiceClient
 
-SECONDS = 10.0
+SECONDS, INTERVAL = 12.0, 5.0
 RESPONSES = ("429", "429 retry-after=60", "401", "403", "503", "reset-before")
-ENOUGH = 20_000
+ENOUGH = 100_000
 """Faults that are queued: more than the requests of either."""
 
 
@@ -33,8 +33,8 @@ def rows(_: int) -> Iterator[Row]:
         os.environ.update(connect(emulator.base_url, emulator.api_key))
         job_id = new_job(emulator, Path(folder))
         for response in RESPONSES:
-            ours = count(emulator, response, our_trigger(job_id))
-            stock = count(emulator, response, stock_trigger(f"/jobs/{job_id}"))
+            ours = count(emulator, response, our_trigger(job_id, INTERVAL))
+            stock = count(emulator, response, stock_trigger(f"/jobs/{job_id}", INTERVAL))
             work = f"requests in {SECONDS:.0f} s in which every poll is answered with {response}"
             yield Row(work, "", f"{ours}", note=f"of the stock HttpSensor {stock:,}")
 

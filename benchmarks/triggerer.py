@@ -59,9 +59,9 @@ def our_trigger(job_id: str, poll_interval: float = INTERVAL) -> BaseTrigger:
     )
 
 
-def stock_trigger(endpoint: str) -> BaseTrigger:
+def stock_trigger(endpoint: str, poll_interval: float = INTERVAL) -> BaseTrigger:
     """As `HttpSensor(deferrable=True)` makes it."""
-    return HttpSensorTrigger(http_conn_id="stock", endpoint=endpoint, poke_interval=INTERVAL)
+    return HttpSensorTrigger(http_conn_id="stock", endpoint=endpoint, poke_interval=poll_interval)
 
 
 KINDS: Mapping[str, Callable[[Sequence[str]], list[BaseTrigger]]] = {
