@@ -24,13 +24,13 @@ help:
 	@echo "make coverage  the tests of make unit, and how much of the provider they reach"
 	@echo "make matrix    example DAGs and kills on each Airflow and Python that we claim; CELLS=\"3.1 3.4-py3.12\" selects"
 	@echo "make cluster-test   docker-compose.yaml without Docker: 40 shots while a worker and a triggerer are killed"
-	@echo "make chaos     every misfortune on a real Airflow, then the bill: up to 30 minutes, two triggerers, no account"
+	@echo "make chaos     every misfortune on a real Airflow, then the bill: half an hour, two triggerers, no account"
 	@echo "make nights    50 nights of 20 shots in which frames are lost and renders fail; ten minutes"
 	@echo "make hostile   an API that wants to do harm, against a real Airflow on PostgreSQL: five minutes"
 	@echo "make fuzz      220,000 odd and damaged inputs for all that takes what others wrote; a few minutes"
 	@echo "make check     format, lint, types"
 	@echo "make scale     60 shots in a night, by one run for each and as it was before, and 300 files in bulk"
-	@echo "make bench     measurements, as ratios"
+	@echo "make bench     every measurement, and one table of them in benchmarks/RESULTS.md: more than an hour"
 	@echo "make bench-chaos   the same misfortunes for stock HttpOperator and HttpSensor, in a table beside ours"
 
 install: $(VENV)/installed
@@ -118,12 +118,9 @@ nights: install
 scale: install
 	$(RUN) -m proofs.scale $(SCALE)
 
+# BENCH="--only receiver" for some of it; the other rows of the table stay.
 bench: install
-	$(RUN) -m benchmarks.transfer_memory
-	$(RUN) -m benchmarks.import_time
-	$(RUN) -m benchmarks.poll_path
-	$(RUN) -m benchmarks.politeness
-	$(RUN) -m benchmarks.shared_poll
+	$(RUN) -m benchmarks $(BENCH)
 
 bench-chaos: install
 	$(RUN) -m benchmarks.stock_http

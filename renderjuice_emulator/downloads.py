@@ -23,7 +23,7 @@ def downloads_body(parts: EmulatorParts, job: Job, host: str | None) -> dict[str
     frames, composites = items["frame"], items["composite"]
     transforms: dict[str, Any] = {}
     for name, kind in (("framesZip", "frame"), ("compositeNodesZip", "composite")):
-        if items[kind]:
+        if items[kind] and switches.zips:
             url = storage.zip_url(job, kind, host)
             transforms |= {name: url, f"{name}Outputs": {"url": url, "fileName": f"{kind}s.zip", "legacy": False}}
     legacy = switches.legacy_outputs

@@ -73,6 +73,8 @@ async def download_file(request: Request) -> Response:
         path = _output(job, int(what)) if what.isdigit() else await asyncio.to_thread(_pack, job, what)
     except RenderFailedError:
         return _no_such_key()
+    if not _parts(request).switches.ranges:
+        request.scope["headers"] = [header for header in request.scope["headers"] if header[0] != b"range"]
     return _LargeFileResponse(path)
 
 

@@ -91,6 +91,10 @@ class Switches(BaseModel):
     legacy_outputs: bool = Field(
         default=True, description="Downloads fill the legacy lists `frames` and `compositeNodes`."
     )
+    zips: bool = Field(default=True, description="Downloads offer all frames, and all composites, in one zip each.")
+    ranges: bool = Field(
+        default=True, description="The store sends the part of a file that a `Range` asks for; or else the whole."
+    )
     relative_path: Literal["path", "folder"] = Field(
         "path", description="What relativePath of a composite is: its whole path, or the folder that fileName is in."
     )

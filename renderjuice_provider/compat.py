@@ -37,4 +37,15 @@ __all__ = [
     "TaskDeferred",
     "XComNotFound",
     "conf",
+    "is_masked",
 ]
+
+try:
+    from airflow.sdk.log import redact  # type: ignore[attr-defined]
+except ImportError:
+    from airflow.sdk.execution_time.secrets_masker import redact  # type: ignore[no-redef]
+
+
+def is_masked(name: str) -> bool:
+    """Whether Airflow takes the value of a Variable of this name for a secret."""
+    return redact("visible", name) != "visible"

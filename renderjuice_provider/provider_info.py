@@ -52,9 +52,9 @@ def _modules(name: str) -> dict[str, Any]:
 
 
 def _connection_fields() -> dict[str, Any]:
-    """The connection's extra; each name is an argument of the clients, but the webhook secret.
+    """The connection's extra; most names are arguments of the clients.
 
-    Descriptions are the form's help.
+    What is about webhooks is not. Descriptions are the form's help.
     """
     return {
         "timeout": {
@@ -67,11 +67,28 @@ def _connection_fields() -> dict[str, Any]:
             "description": "How often one call is tried; pauses grow from half a second. 5 when empty.",
             "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 20},
         },
+        "max_transfers": {
+            "label": "Files at once",
+            "description": "How many files of a download may be on their way at once. 64 when empty: it begins with 4, "
+            "takes more while that is faster, and fewer when the store refuses.",
+            "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 256},
+        },
         "webhook_secret": {
             "label": "Webhook secret",
-            "description": "For a receiver of your own, which hands it to read_webhook: nothing here receives webhooks yet. "
-            "Renderjuice shows it under Profile & Settings, Webhooks.",
+            "description": "With it, this Airflow believes what Renderjuice sends to "
+            "/renderjuice/webhooks/<connection id>. Renderjuice shows it under Profile & Settings, Webhooks.",
             "schema": {"type": ["string", "null"], "format": "password"},
+        },
+        "webhook_secret_previous": {
+            "label": "Previous webhook secret",
+            "description": "Believed too, while the secret is rotated. Empty it when events come with the new one.",
+            "schema": {"type": ["string", "null"], "format": "password"},
+        },
+        "webhook_poll_interval": {
+            "label": "Poll interval with webhooks (s)",
+            "description": "Seconds between polls of a render while webhooks arrive. 300 when empty, and at most: "
+            "that a render failed is not sent.",
+            "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 300},
         },
         "allow_http": {
             "label": "Allow plain http",

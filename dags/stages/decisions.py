@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from renderjuice_provider.api.redact import storable
+from renderjuice_provider.assets import notes_with_shot
 from renderjuice_provider.frames import MOST_FRAMES, ordered_frames
 from stages.settings import merged
 
@@ -95,6 +96,7 @@ def render_config(order: Mapping[str, Any], settings: str, report: _Report, fram
     """The configuration of one layer.
 
     The output format of the pipeline, then settings for its engine, then the shot's own settings.
+    Its notes name the shot: so does the asset event of the completed render.
     """
     chosen = {name: value for name, value in SETTINGS[settings].items() if report.takes(name)}
     cap = CAPS.get(report.family)
@@ -102,7 +104,8 @@ def render_config(order: Mapping[str, Any], settings: str, report: _Report, fram
         chosen["sampleCount"] = min(report.samples, cap)
     output = _LAYERED if len(order["files"]) > 1 else _ONE_LAYER
     config = merged(merged(output, chosen), order["render"])
-    return config | {"frameRanges": frame_ranges(frame_numbers(frames))}
+    notes = notes_with_shot(order["shot"], str(config.get("notes") or ""))
+    return config | {"frameRanges": frame_ranges(frame_numbers(frames)), "notes": notes}
 
 
 def _settings(order: Mapping[str, Any], reports: Mapping[str, _Report], frames: int) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from proofs.chaos.accidents import accidents
 from proofs.chaos.driver import Report, judge, perform
+from proofs.chaos.events import events_on_their_way, receivers_that_fail
 from proofs.chaos.harness import Harness
 from proofs.chaos.kill_points import kill_points
 from proofs.chaos.network import outages, storm
@@ -80,6 +81,8 @@ def _phases(only: str, seed: int) -> list[Phase]:
         ("Failures of processes", list(process_failures()), 1),
         ("Failures of processes, with tasks of both modes", list(failures_of_both_modes()), 2),
         ("The storm", list(storm(seed)), 100),
+        ("Events of renders", list(events_on_their_way()), 12),
+        ("Receivers that fail", list(receivers_that_fail()), 1),
     ]
     wanted = [(name, [one for one in scenarios if only in one.name], at_once) for name, scenarios, at_once in phases]
     return [phase for phase in wanted if phase[1]]

@@ -16,6 +16,8 @@ Faults = tuple[tuple[str, tuple[str, ...]], ...]
 """Operations, each with the faults that its requests for one shot meet."""
 DIRECT = "renderjuice_default"
 """The connection straight to the emulator."""
+WEBHOOKED = "renderjuice_webhooks"
+"""The same, and Renderjuice sends its events to it. Only this one's waits heed them."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class Case:
         in_terminal: whether somebody tries it out with `airflow dags test`, instead of leaving it
             to a scheduler.
         connection: of Airflow. The shared poller polls each connection by itself.
+        noted: how often the event of the shot's render is noted in the end; only counted where the
+            connection receives events.
         relayed: whether that connection leads through a relay, which can have outages.
         patience: seconds until it counts as hung.
     """
@@ -95,6 +99,7 @@ class Case:
     expect: Figures = ONCE
     in_terminal: bool = False
     connection: str = DIRECT
+    noted: int = 1
     relayed: bool = False
     patience: float = 300.0
 

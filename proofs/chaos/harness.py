@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from proofs.chaos.case import DIRECT
+from proofs.chaos.case import DIRECT, WEBHOOKED
+from proofs.chaos.doorway import Doorway
 from proofs.chaos.leaks import find_leaks
 from proofs.chaos.relay import Relay
 from renderjuice_emulator.testing import Emulator
@@ -24,6 +25,7 @@ from tools.processes import free_port, signal_sessions, stop_sessions
 
 DAGS = Path(__file__).parent / "dags"
 KEY = "RJ-chaos-key-that-must-never-be-seen"
+ANOTHER_KEY = "RJ-chaos-key-of-another-workspace"
 WEBHOOK_SECRET = "whsec-chaos-secret-that-must-never-be-seen"
 COMPONENTS = {
     "scheduler": "scheduler",
@@ -35,8 +37,13 @@ COMPONENTS = {
     # a transaction of a task's request in the same process, which waits for the event loop. So
     # tasks have a server of their own here.
     "execution-api": "api-server --apps execution --port {execution_port}",
+    "api-server-2": "api-server --apps core --port {second_port}",
 }
 """Names, and what `airflow` is asked to run."""
+RECEIVERS = ("api-server", "api-server-2")
+"""Those that take Renderjuice's events, in turn."""
+RARELY = 45
+"""Seconds between two polls where events are heeded: what an event that is lost costs."""
 
 # Shorter periods than Airflow's own shorten the waiting of the run. They do not change what is
 # decided, only how soon Airflow notices a death: after 12 s without a heartbeat (triggerer; else 30
@@ -75,16 +82,20 @@ class Harness:
         self, folder: Path, dags: Path = DAGS, parallelism: int = 16, environment: Mapping[str, str] | None = None
     ) -> None:
         self.folder = folder
-        self.emulator = Emulator(speed=1, api_keys=[KEY])
+        self.emulator = Emulator(speed=1, api_keys=[KEY, ANOTHER_KEY], webhook_secret=WEBHOOK_SECRET)
         self.relays: dict[str, Relay] = {}
         self._connections: set[str] = set()
-        self.execution_port = free_port()
+        self.execution_port, self.second_port = free_port(), free_port()
         settings = SETTINGS | {
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://localhost:{self.execution_port}/execution/",
             "AIRFLOW__CORE__PARALLELISM": str(parallelism),
         }
         settings |= environment or {}
         self.airflow = LocalAirflow(folder / "airflow", dags, settings)
+        receivers = (self.airflow.url, f"http://localhost:{self.second_port}")
+        self.doorway = Doorway(
+            receivers, self.airflow.home / "airflow.db", lambda turn: self.send(signal.SIGKILL, RECEIVERS[turn])
+        )
         self._stack = contextlib.ExitStack()
         self._over = threading.Event()
         self._keeper = threading.Thread(target=self._restart_the_dead, name="keeper")
@@ -104,6 +115,7 @@ class Harness:
                 self._start(name)
             self.until(self._is_ready, 180, "a healthy Airflow")
             self.connect(DIRECT, relayed=False)
+            stack.enter_context(self.doorway)
             stack.callback(self._keeper.join)
             stack.callback(self.give_up)
             self._keeper.start()
@@ -144,7 +156,7 @@ class Harness:
     def leaks(self) -> list[str]:
         """Where something was written down that must stay secret."""
         fernet_key = self.airflow.environment["AIRFLOW__CORE__FERNET_KEY"]
-        return find_leaks(self.airflow.home, fernet_key, (KEY, WEBHOOK_SECRET))
+        return find_leaks(self.airflow.home, fernet_key, (KEY, ANOTHER_KEY, WEBHOOK_SECRET))
 
     def change(self, method: str, path: str, body: dict[str, Any]) -> Any:
         """Change something through Airflow's API, one after the other.
@@ -189,7 +201,7 @@ class Harness:
                     self._start(name)
 
     def _start(self, name: str) -> None:
-        component = COMPONENTS[name].format(execution_port=self.execution_port)
+        component = COMPONENTS[name].format(execution_port=self.execution_port, second_port=self.second_port)
         log_server = {"AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port())}
         self.airflow.start_component(component, name, **log_server)
 
@@ -224,15 +236,23 @@ class Harness:
         if name in self._connections:
             return
         self._connections.add(name)
+        if name == WEBHOOKED:  # from now on: the receiver reads jobs, too, and would meet what workers are to meet
+            self.emulator.webhooks.url = self.webhooks_url
         if not relayed:
             self._connect(name, self.emulator.base_url)
             return
         relay = self.relays[name] = self._stack.enter_context(Relay(_address(self.emulator.base_url)))
         self._connect(name, f"http://127.0.0.1:{relay.port}{urlsplit(self.emulator.base_url).path}", timeout=10)
 
+    @property
+    def webhooks_url(self) -> str:
+        """Where Renderjuice's events go."""
+        return f"http://127.0.0.1:{self.doorway.port}/renderjuice/webhooks/{WEBHOOKED}"
+
     def _connect(self, name: str, host: str, timeout: float = 30) -> None:
         """As an administrator does it: in Airflow's database."""
-        extra = json.dumps({"timeout": timeout, "webhook_secret": WEBHOOK_SECRET})
+        webhooks = {"webhook_secret": WEBHOOK_SECRET, "webhook_poll_interval": RARELY}
+        extra = json.dumps({"timeout": timeout} | webhooks)
         body = {"connection_id": name, "conn_type": "renderjuice", "host": host, "password": KEY, "extra": extra}
         self.make("/connections", body)
 

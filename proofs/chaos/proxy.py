@@ -75,13 +75,9 @@ class Proxy:
         length = int(handler.headers.get("Content-Length") or 0)
         body = handler.rfile.read(length) if length else b""
         death = self._take(f"{handler.command} {handler.path}")
-        if death == "kill-before":
-            self._kill(handler)
-            return
-        headers = {name: value for name, value in handler.headers.items() if name.lower() not in _NOT_HANDED_ON}
-        response = self._http.request(handler.command, self.target + handler.path, content=body, headers=headers)
-        if death:
-            self._kill(handler)
+        response = self._perform(handler, body, death)
+        if response is None:
+            handler.close_connection = True
             return
         handler.send_response(response.status_code)
         for name, value in response.headers.items():
@@ -91,9 +87,17 @@ class Proxy:
         handler.end_headers()
         handler.wfile.write(response.content)
 
-    def _kill(self, handler: BaseHTTPRequestHandler) -> None:
-        kill(peers(handler.client_address, ("127.0.0.1", self.port)))
-        handler.close_connection = True
+    def _perform(self, handler: BaseHTTPRequestHandler, body: bytes, death: Death | None) -> httpx.Response | None:
+        """The response to hand back, if there is one."""
+        response = None if death == "kill-before" else self._send(self.target, handler, body)
+        if death:
+            kill(peers(handler.client_address, ("127.0.0.1", self.port)))
+            return None
+        return response
+
+    def _send(self, target: str, handler: BaseHTTPRequestHandler, body: bytes) -> httpx.Response:
+        headers = {name: value for name, value in handler.headers.items() if name.lower() not in _NOT_HANDED_ON}
+        return self._http.request(handler.command, target + handler.path, content=body, headers=headers)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         serve: Callable[[Any], None] = self._serve

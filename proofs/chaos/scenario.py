@@ -1,7 +1,7 @@
 """A scenario: its case, and what is done to its shots meanwhile.
 
-The scenarios themselves are in `kill_points`, `user_actions`, `accidents`, `trials`, `processes`
-and `network`.
+The scenarios themselves are in `kill_points`, `user_actions`, `accidents`, `trials`, `processes`,
+`network` and `events`.
 """
 
 from __future__ import annotations

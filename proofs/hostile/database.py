@@ -26,12 +26,18 @@ class Database:
 
     A context manager; nothing is left of it.
 
+    Args:
+        log: the file of its output.
+        fsync: whether what is committed survives a loss of power. That costs time, so a test goes
+            without.
+
     Attributes:
         url: for SQLAlchemy.
     """
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, *, fsync: bool = False) -> None:
         self._log = log
+        self._fsync = "on" if fsync else "off"
         self._port = free_port()
         self._password = secrets.token_urlsafe(12)
         self.url = f"postgresql+psycopg2://{_NAME}:{self._password}@127.0.0.1:{self._port}/{_NAME}"
@@ -45,7 +51,7 @@ class Database:
         names = {"POSTGRES_USER": _NAME, "POSTGRES_DB": _NAME, "POSTGRES_PASSWORD": self._password}
         environment = os.environ | names | {"PGDATA": str(data), "PATH": path}
         postgres.make_database(environment)
-        options = {"listen_addresses": "127.0.0.1", "port": self._port, "fsync": "off", "max_connections": 200}
+        options = {"listen_addresses": "127.0.0.1", "port": self._port, "fsync": self._fsync, "max_connections": 200}
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         command = [*postgres.as_its_user(), str(postgres.programs() / "postgres"), "-D", str(data), *settings]
         self._program = Program("postgres", command, self._log, environment)

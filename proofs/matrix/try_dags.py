@@ -103,6 +103,7 @@ def _try_all(folder: Path) -> list[str]:
         ("renderjuice_nightly", night | {"failed_only": True}, "success"),
         ("renderjuice_shot", night | {"shot": None, "file": str(folder / "base.blend")}, "success"),
         ("renderjuice_bulk", {"scenes": str(bulk), "destination": out + "/bulk"}, "success"),
+        ("renderjuice_on_complete", {"destination": out + "/completed", "days": 1}, "success"),
     ]
 
     from renderjuice_provider.triggers import renderjuice as triggers

@@ -7,21 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from typing import Any, TypeVar
 
 import httpx  # noqa: TID253 - this module is imported with the first client
 
-from renderjuice_provider.api._attempt import (
-    ENOUGH,
-    PATIENCE,
-    Attempt,
-    Body,
-    loop_attempt,
-    seconds_for_call,
-)
+from renderjuice_provider.api._attempt import Attempt, Body, Breakable, loop_attempt, seconds_for_call
+from renderjuice_provider.api._beside import beside_the_loop, until_done
+from renderjuice_provider.api._blocking_wire import BlockingWire, FileStep, Transfer
 from renderjuice_provider.api._flow import (
     Call,
     FetchFile,
@@ -34,24 +29,15 @@ from renderjuice_provider.api._flow import (
     RunInThread,
     Step,
 )
-from renderjuice_provider.api._partial_file import PartialFileWriter, beside_the_loop
 from renderjuice_provider.api._proxies import VARIABLES, proxy_for
 from renderjuice_provider.api._settings import WireSettings, open_client
-from renderjuice_provider.api._unpacking import Unpacker
-from renderjuice_provider.api._wire import (
-    AT_ONCE,
-    TRANSPORT_ERRORS,
-    WHOLE_FILE,
-    Purpose,
-    length_header,
-    no_response,
-    unusable,
-)
+from renderjuice_provider.api._wire import AT_ONCE, TRANSPORT_ERRORS, Environment, no_response, unusable
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.redact import keep_queries_out_of_logs
-from renderjuice_provider.api.scene_file import CHUNK, SceneFile
 
 T = TypeVar("T")
+_MOST_LANES = 64
+"""Files on their way at once, whatever is asked for: each has a thread."""
 
 
 class AsyncWire:
@@ -60,7 +46,9 @@ class AsyncWire:
     def __init__(self, settings: WireSettings) -> None:
         keep_queries_out_of_logs()
         self._settings = settings
-        self._clients: dict[Purpose, httpx.AsyncClient] = {}
+        self._clients: dict[Environment, httpx.AsyncClient] = {}
+        self._in_threads = BlockingWire(settings)
+        self._lanes: ThreadPoolExecutor | None = None
 
     async def run(self, flow: Flow[T]) -> T:
         """The result. Failures of this machine are raised in the flow, which may catch them."""
@@ -83,9 +71,9 @@ class AsyncWire:
             case Call():
                 return await self._call(step)
             case PutFile():
-                return unusable(step.url, self._settings) or await self._put(step)
+                return unusable(step.url, self._settings) or await self._in_lane(self._in_threads.stores.put, step)
             case FetchFile():
-                return unusable(step.url, self._settings) or await self._fetch(step)
+                return unusable(step.url, self._settings) or await self._in_lane(self._in_threads.stores.fetch, step)
             case Pause():
                 await asyncio.sleep(step.seconds)
             case RunInThread():
@@ -94,7 +82,13 @@ class AsyncWire:
                 return await self._gather(step)
         return None
 
+    async def _gather_files(self, step: Gather[Any]) -> list[Any]:
+        lanes = self._in_threads.lanes_for(step)
+        return await until_done(asyncio.wrap_future(lanes.start()), lanes.stop)
+
     async def _gather(self, step: Gather[Any]) -> list[Any]:
+        if step.files:
+            return await self._gather_files(step)
         results: dict[int, Any] = {}
         left = iter(enumerate(step.flows))  # not a task each: 100,000 would block the loop
 
@@ -123,39 +117,15 @@ class AsyncWire:
         except TRANSPORT_ERRORS as error:
             return no_response(error, self._settings.base_url)
 
-    async def _put(self, step: PutFile) -> Response | NoResponse:
-        store, headers = self._storage(step.url), length_header(step.scene.size)
-        try:
-            async with loop_attempt(self._settings.storage_timeout) as current:
-                content = _counted(step.scene, current)
-                async with store.stream("PUT", step.url, content=content, headers=headers) as response:
-                    current.allow(PATIENCE * self._settings.timeout)
-                    return await self._read(response, current)
-        except TRANSPORT_ERRORS as error:
-            return no_response(error, step.url)
+    async def _in_lane(self, work: Transfer[FileStep], step: FileStep) -> Response | NoResponse:
+        current = Breakable(self._settings.storage_timeout)
+        return await beside_the_loop(partial(work, step, current), self._threads(), current.break_off)
 
-    async def _fetch(self, step: FetchFile) -> Response | NoResponse:
-        try:
-            async with (
-                loop_attempt(self._settings.storage_timeout) as current,
-                self._storage(step.url).stream("GET", step.url) as response,
-            ):
-                if response.status_code != WHOLE_FILE:
-                    current.allow(PATIENCE * self._settings.timeout)
-                    return await self._read(response, current)
-                unpacker = Unpacker(response.headers)
-                async with PartialFileWriter(step.partial_file) as writer:
-                    async for chunk in response.aiter_raw(CHUNK):
-                        for piece in unpacker.pieces(chunk):
-                            current.check()
-                            with current.stopped():
-                                await beside_the_loop(partial(writer.write, piece))
-                            current.moved(len(piece))
-                    unpacker.end()
-                headers = dict(response.headers.items())
-                return Response(response.status_code, headers, received=writer.received)
-        except TRANSPORT_ERRORS as error:
-            return no_response(error, step.url)
+    def _threads(self) -> ThreadPoolExecutor:
+        # Not the loop's own: its few threads are for short work.
+        if self._lanes is None:
+            self._lanes = ThreadPoolExecutor(_MOST_LANES, "renderjuice-lane")
+        return self._lanes
 
     async def _read(self, response: httpx.Response, current: Attempt, longest: int | None = None) -> Response:
         body = Body(current, response.headers, longest)
@@ -165,34 +135,21 @@ class AsyncWire:
 
     def _api(self) -> httpx.AsyncClient:
         # The environment may change at any time. To compare it is quicker than to find the proxy.
-        purpose = ("api", tuple(map(os.environ.get, VARIABLES)))
-        client = self._clients.get(purpose)
-        if client is None:
-            client = self._open(purpose, self._settings.base_url, self._settings.api_options)
+        environment = tuple(map(os.environ.get, VARIABLES))
+        return self._clients.get(environment) or self._open(environment)
+
+    def _open(self, environment: Environment) -> httpx.AsyncClient:
+        proxy = proxy_for(self._settings.base_url)
+        client = open_client(httpx.AsyncClient, httpx.AsyncHTTPTransport, self._settings.api_options(), proxy)
+        self._clients[environment] = client
         return client
-
-    def _storage(self, url: str) -> httpx.AsyncClient:
-        return self._open(("storage", proxy_for(url)), url, self._settings.storage_options)
-
-    def _open(self, purpose: Purpose, url: str, options: Callable[[], dict[str, Any]]) -> httpx.AsyncClient:
-        if purpose not in self._clients:
-            self._clients[purpose] = open_client(httpx.AsyncClient, httpx.AsyncHTTPTransport, options(), proxy_for(url))
-        return self._clients[purpose]
 
     async def close(self) -> None:
         """Close the connections that were opened."""
+        self._in_threads.close()
+        if self._lanes is not None:
+            self._lanes.shutdown(wait=False)
+            self._lanes = None
         while self._clients:
             _, client = self._clients.popitem()
             await client.aclose()
-
-
-async def _counted(scene: SceneFile, current: Attempt) -> AsyncIterator[bytes]:
-    chunks: Iterator[bytes] = scene.chunks()
-    while True:
-        with current.stopped():
-            chunk = await beside_the_loop(partial(next, chunks, b""))
-        if not chunk:
-            current.moved(ENOUGH)  # a store may take minutes to acknowledge the last byte
-            return
-        yield chunk
-        current.moved(len(chunk))

@@ -9,11 +9,13 @@ itself move that end. A body is read up to a limit, for one without an end would
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from io import BytesIO
+from threading import Lock
 
 import httpx  # noqa: TID253 - only the wires import this module
 
@@ -98,7 +100,7 @@ class Body:
         self._unpacker = Unpacker(headers) if "content-encoding" in headers else None
         self._pieces = BytesIO()
 
-    def add(self, chunk: bytes) -> None:
+    def add(self, chunk: bytes | memoryview) -> None:
         """Append one more chunk.
 
         Raises:
@@ -167,39 +169,65 @@ def attempt(seconds: float) -> Iterator[Attempt]:
         CURRENT.reset(token)
 
 
-class _LoopAttempt(Attempt):
-    """An attempt that an event loop breaks off."""
-
-    def __init__(self, seconds: float, timeout: asyncio.Timeout) -> None:
-        super().__init__(seconds, asyncio.get_running_loop().time)
-        self._timeout = timeout
-        timeout.reschedule(self.end)
-
-    def allow(self, seconds: float) -> None:
-        super().allow(seconds)
-        self._timeout.reschedule(self.end)
-
-    @contextmanager
-    def stopped(self) -> Iterator[None]:
-        self._timeout.reschedule(None)
-        with super().stopped():
-            yield
-        self._timeout.reschedule(self.end)
-
-
 @asynccontextmanager
 async def loop_attempt(seconds: float) -> AsyncIterator[Attempt]:
-    """An attempt of the running task.
+    """An attempt of the running task, which an event loop breaks off.
 
     Raises:
         httpx.TimeoutException: when it is over.
     """
-    current: Attempt | None = None
+    current = Attempt(seconds)
     try:
-        async with asyncio.timeout(None) as timeout:  # the attempt sets its end
-            current = _LoopAttempt(seconds, timeout)
+        async with asyncio.timeout(seconds):
             yield current
     except TimeoutError:
-        if current is None:
-            raise
         raise current.over() from None
+
+
+class Breakable(Attempt):
+    """An attempt of a thread that waits for one socket; another thread may break it off."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self._lock = Lock()
+        self._socket: socket.socket | None = None
+        self._has_begun = False
+        self._broken = False
+
+    def bound(self, sock: socket.socket) -> None:
+        """Let `sock` wait as long as the attempt has time left.
+
+        Raises:
+            httpx.TimeoutException: when nothing is left.
+        """
+        self.check()
+        sock.settimeout(max(self.left, 0.001))  # 0 would mean not to wait at all
+
+    def check(self) -> None:
+        """Raise `over()` if it is over, or was broken off."""
+        if self._broken:
+            raise self.over()
+        super().check()
+
+    @contextmanager
+    def holding(self, sock: socket.socket) -> Iterator[None]:
+        """What this thread does with `sock`, which ends soon after `break_off`."""
+        with self._lock:
+            self.check()
+            self._socket, self._has_begun = sock, True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._socket = None
+
+    def break_off(self) -> bool:
+        """End it now. Returns whether its thread may still be at work on files."""
+        with self._lock:
+            self._broken = True
+            if self._socket is not None:
+                with suppress(OSError):
+                    # Not the method of a socket with TLS, which would forget its keys, and a read
+                    # that waits would return what nobody has decrypted.
+                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+            return self._has_begun

@@ -10,24 +10,18 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
+from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
 
 import httpcore
 import httpx  # noqa: TID253 - this module is imported with the first client
 
-from renderjuice_provider.api._attempt import (
-    ENOUGH,
-    PATIENCE,
-    Attempt,
-    Body,
-    attempt,
-    bounded,
-    seconds_for_call,
-)
+from renderjuice_provider.api._attempt import Attempt, Body, Breakable, attempt, bounded, seconds_for_call
+from renderjuice_provider.api._bytes import Stores
 from renderjuice_provider.api._flow import (
     Call,
     FetchFile,
@@ -40,26 +34,17 @@ from renderjuice_provider.api._flow import (
     RunInThread,
     Step,
 )
-from renderjuice_provider.api._partial_file import PartialFileWriter
+from renderjuice_provider.api._lane_threads import LaneThreads
+from renderjuice_provider.api._lanes import Lanes
 from renderjuice_provider.api._proxies import VARIABLES, proxy_for
 from renderjuice_provider.api._settings import WireSettings, open_client
-from renderjuice_provider.api._unpacking import Unpacker
-from renderjuice_provider.api._wire import (
-    AT_ONCE,
-    TRANSPORT_ERRORS,
-    WHOLE_FILE,
-    Purpose,
-    length_header,
-    no_response,
-    unusable,
-)
+from renderjuice_provider.api._wire import AT_ONCE, TRANSPORT_ERRORS, Environment, no_response, unusable
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.redact import keep_queries_out_of_logs
-from renderjuice_provider.api.scene_file import CHUNK
 
 T = TypeVar("T")
-_PIECE = 1 << 16
-"""Bytes given to a socket at once: with more, the time left would be checked too seldom."""
+FileStep = TypeVar("FileStep", PutFile, FetchFile)
+Transfer = Callable[[FileStep, Breakable], Response | NoResponse]
 
 
 class BlockingWire:
@@ -68,17 +53,23 @@ class BlockingWire:
     def __init__(self, settings: WireSettings) -> None:
         keep_queries_out_of_logs()
         self._settings = settings
-        self._clients: dict[Purpose, httpx.Client] = {}
+        self._clients: dict[Environment, httpx.Client] = {}
+        self.stores = Stores(settings.timeout)
         self._opening = Lock()
 
-    def run(self, flow: Flow[T]) -> T:
-        """The result. Failures of this machine are raised in the flow, which may catch them."""
+    def run(self, flow: Flow[T], lanes: LaneThreads[Any] | None = None) -> T:
+        """The result. Failures of this machine are raised in the flow, which may catch them.
+
+        Args:
+            flow: to perform.
+            lanes: the gathering of files that it belongs to.
+        """
         with closing(flow):
             try:
                 step = next(flow)
                 while True:
                     try:
-                        outcome = self._perform(step)
+                        outcome = self._perform(step, lanes)
                     except RenderjuiceError as error:
                         step = flow.throw(error)
                     else:
@@ -87,22 +78,37 @@ class BlockingWire:
                 result: T = stop.value
                 return result
 
-    def _perform(self, step: Step[Any]) -> Any:
+    def _perform(self, step: Step[Any], lanes: LaneThreads[Any] | None) -> Any:
         match step:
             case Call():
                 return self._call(step)
             case PutFile():
-                return unusable(step.url, self._settings) or self._put(step)
+                return unusable(step.url, self._settings) or self._transfer(self.stores.put, step, lanes)
             case FetchFile():
-                return unusable(step.url, self._settings) or self._fetch(step)
+                return unusable(step.url, self._settings) or self._transfer(self.stores.fetch, step, lanes)
             case Pause():
-                time.sleep(step.seconds)
+                lanes.pause(step.seconds) if lanes else time.sleep(step.seconds)
             case RunInThread():
                 return step.work()
             case Gather():
-                with ThreadPoolExecutor(AT_ONCE) as pool:
-                    return list(pool.map(self.run, step.flows))
+                return self._gather(step)
         return None
+
+    def _gather(self, step: Gather[Any]) -> list[Any]:
+        if not step.files:
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                return list(pool.map(self.run, step.flows))
+        lanes = self.lanes_for(step)
+        done = lanes.start()
+        try:
+            return done.result()
+        finally:
+            if lanes.stop():
+                wait([done])
+
+    def lanes_for(self, step: Gather[T]) -> LaneThreads[T]:
+        """What performs a gathering of files, for the twin as well."""
+        return LaneThreads(step.flows, Lanes(self._settings.max_transfers), self.run)
 
     def _call(self, call: Call) -> Response | NoResponse:
         seconds = seconds_for_call(self._settings.timeout, call.within)
@@ -116,83 +122,37 @@ class BlockingWire:
         except TRANSPORT_ERRORS as error:
             return no_response(error, self._settings.base_url)
 
-    def _put(self, step: PutFile) -> Response | NoResponse:
-        store, headers = self._storage(step.url), length_header(step.scene.size)
-        try:
-            with attempt(self._settings.storage_timeout) as current:
-                content = _counted(step.scene.chunks(), current)
-                with store.stream("PUT", step.url, content=content, headers=headers) as response:
-                    current.allow(PATIENCE * self._settings.timeout)
-                    return self._read(response, current)
-        except TRANSPORT_ERRORS as error:
-            return no_response(error, step.url)
-
-    def _fetch(self, step: FetchFile) -> Response | NoResponse:
-        try:
-            with (
-                attempt(self._settings.storage_timeout) as current,
-                self._storage(step.url).stream("GET", step.url) as response,
-            ):
-                if response.status_code != WHOLE_FILE:
-                    current.allow(PATIENCE * self._settings.timeout)
-                    return self._read(response, current)
-                unpacker = Unpacker(response.headers)
-                with PartialFileWriter(step.partial_file) as writer:
-                    for chunk in response.iter_raw(CHUNK):
-                        for piece in unpacker.pieces(chunk):
-                            current.check()
-                            with current.stopped():
-                                writer.write(piece)
-                            current.moved(len(piece))
-                    unpacker.end()
-                headers = dict(response.headers.items())
-                return Response(response.status_code, headers, received=writer.received)
-        except TRANSPORT_ERRORS as error:
-            return no_response(error, step.url)
-
     def _read(self, response: httpx.Response, current: Attempt, longest: int | None = None) -> Response:
         body = Body(current, response.headers, longest)
         for chunk in response.iter_raw():
             body.add(chunk)
         return Response(response.status_code, dict(response.headers.items()), body.whole())
 
+    def _transfer(self, work: Transfer[FileStep], step: FileStep, lanes: LaneThreads[Any] | None) -> Any:
+        current = Breakable(self._settings.storage_timeout)
+        return lanes.transfer(partial(work, step, current), current) if lanes else work(step, current)
+
     def _api(self) -> httpx.Client:
         # The environment may change at any time. To compare it is quicker than to find the proxy.
-        purpose = ("api", tuple(map(os.environ.get, VARIABLES)))
-        client = self._clients.get(purpose)
-        if client is None:
-            client = self._open(purpose, self._settings.base_url, self._settings.api_options)
-        return client
+        environment = tuple(map(os.environ.get, VARIABLES))
+        return self._clients.get(environment) or self._open(environment)
 
-    def _storage(self, url: str) -> httpx.Client:
-        return self._open(("storage", proxy_for(url)), url, self._settings.storage_options)
-
-    def _open(self, purpose: Purpose, url: str, options: Callable[[], dict[str, Any]]) -> httpx.Client:
+    def _open(self, environment: Environment) -> httpx.Client:
         with self._opening:
-            if purpose not in self._clients:
-                client = open_client(httpx.Client, TimedTransport, options(), proxy_for(url))
-                self._clients[purpose] = client
+            if environment not in self._clients:
+                proxy = proxy_for(self._settings.base_url)
+                client = open_client(httpx.Client, TimedTransport, self._settings.api_options(), proxy)
+                self._clients[environment] = client
                 # Operators have no moment to close a client, so it closes with this wire.
                 weakref.finalize(self, client.close)
-            return self._clients[purpose]
+            return self._clients[environment]
 
     def close(self) -> None:
         """Close the connections that were opened."""
+        self.stores.close()
         while self._clients:
             _, client = self._clients.popitem()
             client.close()
-
-
-def _counted(chunks: Iterator[bytes], current: Attempt) -> Iterator[bytes]:
-    while chunk := _next(chunks, current):
-        yield chunk
-        current.moved(len(chunk))
-    current.moved(ENOUGH)  # a store may take minutes to acknowledge the last byte
-
-
-def _next(chunks: Iterator[bytes], current: Attempt) -> bytes:
-    with current.stopped():
-        return next(chunks, b"")
 
 
 class TimedTransport(httpx.HTTPTransport):
@@ -222,9 +182,7 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.read(max_bytes, bounded(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        for place in range(0, len(buffer), _PIECE):
-            piece = buffer[place : place + _PIECE]
-            self._stream.write(piece, bounded(timeout, httpcore.WriteTimeout))
+        self._stream.write(buffer, bounded(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
         self._stream.close()

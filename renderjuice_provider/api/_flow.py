@@ -129,11 +129,29 @@ class FetchFile(Step[Response | NoResponse]):
     """A signed URL to a local file. No key, no cookies. A redirect is a response.
 
     Attributes:
-        partial_file: where the bytes go. It is deleted again when not all of them arrive.
+        partial_file: where the bytes go. It is deleted again when not all of them arrive, unless
+            `on_validator` was called.
+        resume_from: bytes that are there already and stay, so that only the rest is asked for. A
+            store that sends the whole file nevertheless (its copy has changed, or it has no ranges)
+            has its way. `Response.received` is about the whole file in any case.
+        validator: what `on_validator` got when these bytes came.
+        on_validator: called before the first byte is written, with the store's name for this very
+            copy of the file (a strong ETag, or else Last-Modified). Not called where the store
+            gives none, and a rest could not be asked for.
+        on_progress: called every `NOTED` bytes, and once when the transfer breaks off, with all
+            that is in the file so far. It is the thread that writes that calls it, so it may block.
     """
 
     url: str = field(repr=False)
     partial_file: Path
+    resume_from: int = 0
+    validator: str = ""
+    on_validator: Callable[[str], None] | None = None
+    on_progress: Callable[[Received], None] | None = None
+
+
+NOTED = 64 << 20
+"""Bytes between two calls of `FetchFile.on_progress`."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +174,10 @@ class Gather(Step[list[Result]]):
 
     Attributes:
         flows: each is taken from here when its turn comes, so there may be very many.
+        files: whether each of them moves a file. How many are performed at once is then found out
+            (see `renderjuice_provider.api._lanes`), and an asynchronous client performs them in
+            threads, from the first step to the last.
     """
 
     flows: Iterable[Flow[Result]]
+    files: bool = False

@@ -5,18 +5,36 @@ A file appears under its name only when it is whole. It is written to a partial 
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import secrets
 import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.api.redact import redact
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file in a folder.
+
+    Attributes:
+        place: below the folder.
+        size: bytes.
+        stamp: another one once the file was replaced.
+    """
+
+    place: str
+    size: int
+    stamp: Any
 
 
 class Folder(Protocol):
@@ -39,18 +57,38 @@ class LocalFolder:
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = Path(root)
+        self._made: set[Path] = set()
 
     def partial_file(self, place: PurePosixPath) -> Path:
         """See `Folder`."""
-        target = self.root / place
-        target.parent.mkdir(parents=True, exist_ok=True)
+        parent = self.root / place.parent
+        if parent not in self._made:
+            parent.mkdir(parents=True, exist_ok=True)
+            self._made.add(parent)
         # A new name each time: a second download to the same place, perhaps by a retry, must not
         # write into this file.
-        return target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+        return parent / f".{place.name}.{secrets.token_hex(4)}.part"
 
     def keep(self, partial_file: Path, place: PurePosixPath) -> None:
         """See `Folder`."""
         partial_file.replace(self.root / place)
+
+    def is_partial_file(self, name: str, place: PurePosixPath) -> bool:
+        """Whether `partial_file` may have given this name to a file for `place`."""
+        return bool(re.fullmatch(rf"\.{re.escape(place.name)}\.[0-9a-f]{{8}}\.part", name))
+
+    def files(self, *below: str) -> Iterator[StoredFile]:
+        """The files in these subfolders, and below them."""
+        for subfolder in below:
+            for path in self.root.joinpath(subfolder).rglob("*"):
+                if path.is_file():
+                    stat = path.stat()
+                    yield StoredFile(path.relative_to(self.root).as_posix(), stat.st_size, stat.st_mtime_ns)
+
+
+_WHOLE_OBJECTS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "ocilake", "r2"})
+"""Stores in which an object appears when all of it was sent. Elsewhere it is sent under another
+name, and then renamed."""
 
 
 class RemoteFolder:
@@ -59,6 +97,7 @@ class RemoteFolder:
     def __init__(self, root: Any) -> None:
         self.root = root
         self._partial_files = tempfile.mkdtemp(prefix="renderjuice-")
+        self._made: set[str] = set()
         weakref.finalize(self, shutil.rmtree, self._partial_files, ignore_errors=True)
 
     def partial_file(self, place: PurePosixPath) -> Path:
@@ -70,12 +109,63 @@ class RemoteFolder:
     def keep(self, partial_file: Path, place: PurePosixPath) -> None:
         """See `Folder`."""
         target = self.root.joinpath(*place.parts)
-        target.fs.makedirs(target.parent.path, exist_ok=True)
-        target.fs.put_file(str(partial_file), target.path)
+        store, parent = target.fs, target.parent.path
+        if parent not in self._made:  # which may take a request
+            store.makedirs(parent, exist_ok=True)
+            self._made.add(parent)
+        if _WHOLE_OBJECTS.isdisjoint([store.protocol] if isinstance(store.protocol, str) else store.protocol):
+            self._send_and_rename(store, partial_file, target.path)
+        else:
+            store.put_file(str(partial_file), target.path)
         partial_file.unlink()
 
+    def text(self, place: PurePosixPath) -> str | None:
+        """The text of a small file; None where there is none, or it cannot be read."""
+        try:
+            return str(self.root.joinpath(*place.parts).read_text())
+        except (OSError, ValueError):
+            return None
 
-def folder(destination: str | os.PathLike[str] | Any) -> Folder:
+    def files(self, *below: str) -> Iterator[StoredFile]:
+        """See `LocalFolder`. The stamp is the `ETag`, or else the time of the last change."""
+        store = self.root.fs
+        root = str(store._strip_protocol(self.root.path)).rstrip("/")  # noqa: SLF001
+        store.invalidate_cache()
+        for subfolder in below:
+            for path, about in store.find(f"{root}/{subfolder}", detail=True).items():
+                stamp = str(about.get("ETag") or about.get("mtime") or about.get("created"))
+                yield StoredFile(path.removeprefix(f"{root}/"), about["size"] or 0, stamp)
+
+    def _send_and_rename(self, store: Any, partial_file: Path, path: str) -> None:
+        parent, _, name = path.rpartition("/")
+        sent = f"{parent}/.{name}.{secrets.token_hex(4)}.part"
+        try:
+            store.put_file(str(partial_file), sent)
+            _rename(store, sent, path)
+        except BaseException:
+            with suppress(Exception):  # whatever the store raises, the first error counts
+                store.rm_file(sent)
+            raise
+
+
+def _rename(store: Any, before: str, after: str) -> None:
+    from fsspec import AbstractFileSystem
+
+    if type(store).mv is AbstractFileSystem.mv:  # which takes brackets in a name for a pattern
+        store.cp_file(before, after)
+        store.rm_file(before)
+        return
+    try:
+        store.mv(before, after)
+    except OSError as error:
+        if error.errno != errno.EEXIST:
+            raise
+    if store.exists(before):  # a rename that does not replace fails, and in some stores silently
+        store.rm_file(after)
+        store.mv(before, after)
+
+
+def folder(destination: str | os.PathLike[str] | Any) -> LocalFolder | RemoteFolder:
     """The destination as a folder.
 
     Args:

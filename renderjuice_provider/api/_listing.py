@@ -33,6 +33,7 @@ class JobListing:
 
     Attributes:
         more: whether there is another page to ask for.
+        total: jobs on all pages, as the last page says it; None where it does not.
     """
 
     def __init__(self, operations: Operations, status: str | None = None) -> None:
@@ -42,6 +43,7 @@ class JobListing:
         self._page_size: int | None = PAGE_SIZE
         self._seen: set[str] = set()
         self.more = True
+        self.total: int | None = None
 
     def next_page(self, wanted: Container[str] | None = None) -> Flow[Iterator[Job]]:
         """The jobs of the next page that are new here and have the status that was asked for.
@@ -57,6 +59,8 @@ class JobListing:
         sort_out = partial(self._fresh, jobs, wanted)
         fresh, found = (yield from RunInThread(sort_out)) if len(jobs) > MANY else sort_out()
         page = _number(pagination, "page", self._page if fresh else 0)
+        total = _number(pagination, "total", -1)
+        self.total = total if total >= 0 else None
         self.more = bool(jobs) and page == self._page < min(MAX_PAGES, _total_pages(pagination))
         return self._jobs(found)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from renderjuice_provider.api.errors import RenderjuiceInputError
@@ -51,6 +52,7 @@ def address_problem(url: str, *, allow_http: bool) -> str:
     return ""
 
 
+@lru_cache
 def is_loopback(host: str) -> bool:
     """Whether `host` is this machine, however a resolver reads it: `127.1`, `0`, `::1`."""
     host = host.rstrip(".").lower()

@@ -1,8 +1,7 @@
-"""A file that is being received, in a thread or on an event loop."""
+"""A file that is being received."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 from collections.abc import Callable
@@ -11,48 +10,73 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Self, TypeVar
 
-from renderjuice_provider.api._flow import Received
+from renderjuice_provider.api._flow import NOTED, Received
 from renderjuice_provider.api.errors import Bill, RenderjuiceTransferError
+from renderjuice_provider.api.scene_file import CHUNK
 
 T = TypeVar("T")
+Progress = Callable[[Received], None]
 
 
 class PartialFileWriter:
     """Writes a partial file, counts its bytes, and hashes them.
 
-    Use it with `with` or `async with`. A file that did not arrive whole is removed.
+    Use it with `with`. A file that did not arrive whole is removed, unless it `stays`.
+
+    Args:
+        path: the partial file.
+        kept: bytes that are there already; the next are written behind them.
+        stays: whether what arrived stays when the rest does not, so that a later attempt can go on.
+            When it cannot be written, as on a full disk, it is removed in any case.
+        on_progress: see `FetchFile`; only for a file that stays.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kept: int = 0, *, stays: bool = False, on_progress: Progress | None = None) -> None:
         self._path = path
+        self._kept = kept
+        self._stays = stays
         self._file: IO[bytes] = BytesIO()
         self._size = 0
         self._hash = hashlib.sha256()
+        self._on_progress = on_progress if stays else None
+        self._reported = kept
 
     @property
     def received(self) -> Received:
-        """What was written."""
+        """What lies there now."""
         return Received(self._size, self._hash.hexdigest())
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | memoryview) -> None:
         """Append `chunk`.
 
         Raises:
             RenderjuiceTransferError: when it cannot be written, as on a full disk.
         """
         self._on_disk(lambda: self._file.write(chunk))
+        self._count(chunk)
+        if self._on_progress and self._size >= self._reported + NOTED:
+            self._on_disk(self._file.flush)  # what is noted must be there, whatever becomes of us
+            self._report(self._on_progress)
+
+    def _report(self, on_progress: Progress) -> None:
+        self._reported = self._size
+        on_progress(self.received)
+
+    def _count(self, chunk: bytes | memoryview) -> None:
         self._hash.update(chunk)
         self._size += len(chunk)
 
     def _open(self) -> None:
-        self._file = self._on_disk(lambda: self._path.open("wb"))
-
-    def _finish(self) -> None:
-        try:
-            self._on_disk(self._to_disk)
-        except RenderjuiceTransferError:
-            self._discard()
-            raise
+        if not self._kept:
+            self._file = self._path.open("wb")
+            return
+        self._file = self._path.open("r+b")
+        while chunk := self._file.read(min(CHUNK, self._kept - self._size)):
+            self._count(chunk)
+        if self._size < self._kept:
+            raise OSError(f"{self._kept - self._size} bytes of it are gone")
+        self._file.truncate()
+        self._file.seek(self._kept)
 
     def _to_disk(self) -> None:
         self._file.flush()
@@ -68,42 +92,19 @@ class PartialFileWriter:
         try:
             return work()
         except OSError as error:
+            self._discard()
             reason = error.strerror or error
             raise RenderjuiceTransferError(f"Cannot write {self._path}: {reason}", bill=Bill.KEPT) from error
 
     def __enter__(self) -> Self:
-        self._open()
+        self._on_disk(self._open)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._finish() if kind is None else self._discard()
-
-    async def __aenter__(self) -> Self:
-        try:
-            await beside_the_loop(self._open)
-        except asyncio.CancelledError:
-            self._discard()  # `__aexit__` does not run when `__aenter__` was cancelled
-            raise
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        await beside_the_loop(self._finish if kind is None else self._discard)
-
-
-async def beside_the_loop(work: Callable[[], T]) -> T:
-    """The result of `work`, done in a thread.
-
-    A caller that is cancelled, even twice, still waits for it, so that a file is never closed while
-    it is being written.
-    """
-    task = asyncio.ensure_future(asyncio.to_thread(work))
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        task.exception()  # marks it as retrieved, else asyncio warns
-        raise cancelled
-    return task.result()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if kind is None or (self._stays and not isinstance(error, RenderjuiceTransferError)):
+            # Also what stays: a later attempt takes it for whole up to its end.
+            self._on_disk(self._to_disk)
+            if kind is not None and self._on_progress:
+                self._report(self._on_progress)
+        else:
+            self._discard()

@@ -1,11 +1,12 @@
-"""The settings of httpx for the API and for its stores. The key goes to the API only."""
+"""Settings for requests to the API and to its stores. The key goes to the API only."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
     Client = TypeVar("Client", httpx.Client, httpx.AsyncClient)
 
+_BUNDLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+"""Variables that name certificates: those of OpenSSL, and that of requests, which Airflow's other
+providers obey."""
+
 
 @dataclass(frozen=True)
 class WireSettings:
@@ -34,6 +39,7 @@ class WireSettings:
         base_url: of the API.
         timeout: seconds without a byte from the API.
         allow_http: whether plain http may leave this machine.
+        max_transfers: files on their way at once, at most.
         storage_timeout: seconds without a byte from a store, which may take minutes to acknowledge
             the last byte of 5 GiB.
     """
@@ -42,6 +48,7 @@ class WireSettings:
     base_url: str
     timeout: float
     allow_http: bool
+    max_transfers: int
     storage_timeout: float = 300.0
 
     def problem_of(self, url: str) -> str:
@@ -58,20 +65,10 @@ class WireSettings:
         """For the client that carries the key. A redirect is a response, never followed."""
         import httpx
 
-        headers = {"Authorization": f"Bearer {self.api_key}", "Accept": "application/json", "User-Agent": _user_agent()}
+        headers = {"Authorization": f"Bearer {self.api_key}", "Accept": "application/json", "User-Agent": user_agent()}
         headers["Accept-Encoding"] = CODING
         timeout = httpx.Timeout(self.timeout, connect=min(self.timeout, 10))
-        target = {"base_url": self.base_url, "verify": _certificates(), "follow_redirects": False}
-        return target | {"headers": headers, "timeout": timeout}
-
-    def storage_options(self) -> dict[str, Any]:
-        """For signed URLs: neither key nor cookies."""
-        import httpx
-
-        headers = {"User-Agent": _user_agent(), "Accept-Encoding": "identity"}
-        timeout = httpx.Timeout(self.storage_timeout, connect=min(self.timeout, 10))
-        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
-        target = {"verify": _certificates(), "follow_redirects": False, "cookies": no_cookies}
+        target = {"base_url": self.base_url, "verify": certificates(), "follow_redirects": False}
         return target | {"headers": headers, "timeout": timeout}
 
 
@@ -90,40 +87,76 @@ def open_client(
         RenderjuiceInputError: naming the variable of this machine's environment that cannot be
             used.
     """
-    import httpx
-
-    address, unusable = None, ""
-    if proxy is not None:
-        unusable = f"The environment variable {proxy.variable} of this machine names no proxy that can be used"
-        try:
-            address = httpx.Proxy(proxy.url)
-            has_host = bool(address.url.host)
-        except (httpx.InvalidURL, ValueError):
-            has_host = False
-        if not has_host:
-            raise RenderjuiceInputError(f"{unusable}: write it as http://proxy.example:3128.")
+    address = address_of(proxy) if proxy else None
     try:
         opened = transport(verify=options["verify"], trust_env=False, proxy=address)
     except ImportError:
-        raise RenderjuiceInputError(
-            f"{unusable}: SOCKS takes the package socksio (pip install 'httpx[socks]')."
-        ) from None
+        if proxy is None:
+            raise
+        raise socks_missing(proxy) from None
     return kind(**options, trust_env=False, transport=opened)
 
 
-@cache
-def _certificates() -> ssl.SSLContext:
-    """One for all clients, because reading this machine's certificates takes 25 ms."""
+def address_of(proxy: Proxy) -> httpx.Proxy:
+    """The parts of a proxy's URL.
+
+    Raises:
+        RenderjuiceInputError: naming the variable of this machine's environment that cannot be
+            used.
+    """
     import httpx
 
     try:
+        address = httpx.Proxy(proxy.url)
+        has_host = bool(address.url.host)
+    except (httpx.InvalidURL, ValueError):
+        has_host = False
+    if not has_host:
+        raise _unusable(proxy, "write it as http://proxy.example:3128")
+    return address
+
+
+def socks_missing(proxy: Proxy) -> RenderjuiceInputError:
+    """The error for a SOCKS proxy whose packages are not there."""
+    return _unusable(
+        proxy, "SOCKS takes the packages socksio and PySocks (pip install 'airflow-provider-renderjuice[socks]')"
+    )
+
+
+def _unusable(proxy: Proxy, what: str) -> RenderjuiceInputError:
+    return RenderjuiceInputError(
+        f"The environment variable {proxy.variable} of this machine names no proxy that can be used: {what}."
+    )
+
+
+@cache
+def certificates() -> ssl.SSLContext:
+    """One for all clients, because reading this machine's certificates takes 25 ms.
+
+    Those of `SSL_CERT_FILE`, `SSL_CERT_DIR` or `REQUESTS_CA_BUNDLE`, in this order, and else those
+    that Mozilla trusts.
+
+    Raises:
+        RenderjuiceInputError: naming the variable whose file cannot be read.
+    """
+    import ssl
+
+    import httpx
+
+    variable = next(filter(os.environ.get, _BUNDLES), None)
+    if variable is None:
         return httpx.create_ssl_context()
+    place = os.environ[variable]
+    try:
+        if Path(place).is_dir():
+            return ssl.create_default_context(capath=place)
+        return ssl.create_default_context(cafile=place)
     except OSError as error:  # ssl.SSLError is one
         raise RenderjuiceInputError(
-            "The environment variable SSL_CERT_FILE of this machine names no file of certificates that can be read: "
+            f"The environment variable {variable} of this machine names no file of certificates that can be read: "
             f"{error.strerror or type(error).__name__}."
         ) from None
 
 
-def _user_agent() -> str:
+def user_agent() -> str:
     return f"airflow-provider-renderjuice/{__version__}"

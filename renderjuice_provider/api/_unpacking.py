@@ -34,7 +34,7 @@ class Unpacker:
         self._zip = zlib.decompressobj(wbits=31) if codings else None
         self._begun = False
 
-    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+    def pieces(self, chunk: bytes | memoryview) -> Iterator[bytes | memoryview]:
         """The content of `chunk`, in pieces of at most `PIECE` bytes.
 
         Raises:

@@ -70,8 +70,7 @@ __all__ = [
 class RenderjuiceError(Exception):
     """The root of the tree; catch this to catch all of it.
 
-    Its message is fit for a log, a database and a web page, whatever it quotes: see
-    `renderjuice_provider.api.redact`.
+    Its message is fit for a log, a database and a web page, whatever it quotes: see `api.redact`.
 
     Args:
         message: what went wrong; the end about the money is added to it.
@@ -294,7 +293,8 @@ class RenderjuiceEventError(RenderjuiceError):
 
 
 class RenderjuiceWebhookError(RenderjuiceError):
-    """A webhook whose signature is missing, wrong or too old."""
+    """A webhook whose signature is missing, wrong or too old: `refusal` names which."""
 
+    refusal: str = ""
     bill = Bill.UNCHANGED
     retry = RetryEffect.AFTER_CORRECTION

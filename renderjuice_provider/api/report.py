@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from renderjuice_provider.api.redact import redact
@@ -35,6 +35,8 @@ class DownloadReport:
 
     job_id: str
     files: tuple[DownloadedFile, ...]
+    already_there: int = field(default=0, compare=False)
+    """How many of the files an earlier download had left there whole: they were not fetched."""
 
     @property
     def frames(self) -> tuple[DownloadedFile, ...]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
@@ -35,10 +36,31 @@ _OPTIONS: Mapping[str, tuple[TypeAdapter[Any], str]] = {
         "a number of seconds above 0, such as 60",
     ),
     "max_attempts": (TypeAdapter(Annotated[int, Field(ge=1)]), "a whole number from 1 on, such as 5"),
+    "max_transfers": (TypeAdapter(Annotated[int, Field(ge=1)]), "a whole number from 1 on, such as 64"),
     "allow_http": (TypeAdapter(bool), "true or false"),
 }
 """The extras that are arguments of a client: how each is read, and how to write it."""
-_OTHERS = ("webhook_secret",)
+_WEBHOOK_POLL_INTERVAL = (
+    TypeAdapter(Annotated[float, Field(ge=1, le=300, allow_inf_nan=False)]),
+    "a number of seconds from 1 to 300, such as 300",
+)
+_SECRETS = ("webhook_secret", "webhook_secret_previous")
+_OTHERS = (*_SECRETS, "webhook_poll_interval")
+
+
+@dataclass(frozen=True)
+class WebhookOptions:
+    """What a connection says about webhooks.
+
+    Attributes:
+        secrets: those that sign what is believed: the current one, and while it is rotated the
+            previous one. Without any, nothing is received.
+        poll_interval: seconds between polls of a render while events have proven to arrive. 300
+            unless the connection says less, and never more: that a render failed is not sent.
+    """
+
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    poll_interval: float = 300.0
 
 
 def client_arguments(connection: Connection) -> dict[str, Any]:
@@ -55,13 +77,32 @@ def client_arguments(connection: Connection) -> dict[str, Any]:
         )
     if (connection.login or "").strip():
         raise RenderjuiceInputError(f"{name}: there is no login. Empty that field; the API key is the password.")
-    try:
-        extra = connection.extra_dejson
-    except ValueError:
-        extra = None
-    if not isinstance(extra, Mapping):
-        raise RenderjuiceInputError(f"{name}: the extra field must be a JSON object.")
-    return {"api_key": connection.password, "base_url": _base_url(name, connection)} | _options(name, extra)
+    extra = _extra(name, connection)
+    _webhook_options(name, extra)
+    unknown = [key for key in extra if key.rpartition("__")[2] not in {*_OPTIONS, *_OTHERS}]
+    if unknown:
+        log.warning("%s: nothing here knows these extras, and they are not used: %s.", name, redact(", ".join(unknown)))
+    options = {key: _option(name, key, extra[key], *_OPTIONS[key]) for key in _OPTIONS if key in extra}
+    return {"api_key": connection.password, "base_url": _base_url(name, connection)} | options
+
+
+def webhook_options(connection: Connection) -> WebhookOptions:
+    """What a connection says about webhooks. It needs no API key to receive them.
+
+    Raises:
+        RenderjuiceInputError: naming the connection and the extra that is wrong; never showing its
+            value.
+    """
+    name = f"Connection {connection.conn_id!r}"
+    return _webhook_options(name, _extra(name, connection))
+
+
+def _webhook_options(name: str, extra: Mapping[str, Any]) -> WebhookOptions:
+    secrets = tuple(str(extra[key]).strip() for key in _SECRETS if key in extra)
+    key = "webhook_poll_interval"
+    if key not in extra:
+        return WebhookOptions(secrets)
+    return WebhookOptions(secrets, _option(name, key, extra[key], *_WEBHOOK_POLL_INTERVAL))
 
 
 def _base_url(name: str, connection: Connection) -> str:
@@ -125,23 +166,25 @@ def _bracketed(host: str) -> str:
         return host
 
 
-def _options(name: str, extra: Mapping[str, Any]) -> dict[str, Any]:
+def _extra(name: str, connection: Connection) -> dict[str, Any]:
+    """The extras that are not empty."""
+    try:
+        extra = connection.extra_dejson
+    except ValueError:
+        extra = None
+    if not isinstance(extra, Mapping):
+        raise RenderjuiceInputError(f"{name}: the extra field must be a JSON object.")
     given = {key: value for key, value in extra.items() if not _is_nothing(value)}
     # Airflow's old forms saved the extra `timeout` as `extra__renderjuice__timeout`.
-    given = {key.removeprefix("extra__renderjuice__"): value for key, value in given.items()} | given
-    unknown = [key for key in given if key.rpartition("__")[2] not in {*_OPTIONS, *_OTHERS}]
-    if unknown:
-        log.warning("%s: nothing here knows these extras, and they are not used: %s.", name, redact(", ".join(unknown)))
-    return {key: _option(name, key, given[key]) for key in _OPTIONS if key in given}
+    return {key.removeprefix("extra__renderjuice__"): value for key, value in given.items()} | given
 
 
 def _is_nothing(value: Any) -> bool:
     return value is None or (isinstance(value, str) and value.strip().lower() in _NOTHING)
 
 
-def _option(name: str, key: str, value: Any) -> Any:
+def _option(name: str, key: str, value: Any, adapter: TypeAdapter[Any], wanted: str) -> Any:
     """The value that is meant: URIs and forms deliver numbers and booleans as text."""
-    adapter, wanted = _OPTIONS[key]
     value = value.strip() if isinstance(value, str) else value
     value = str(value) if isinstance(value, bool) else value  # or true would count as 1
     try:

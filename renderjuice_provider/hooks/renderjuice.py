@@ -27,7 +27,9 @@ class RenderjuiceHook(BaseHook):
     Args:
         renderjuice_conn_id: a connection of type `renderjuice`. Password: the API key. Host: the
             base URL, Renderjuice's own when empty. Extra: `timeout` (seconds without a byte),
-            `max_attempts` (of one call), `allow_http`, `webhook_secret`.
+            `max_attempts` (of one call), `max_transfers` (files at once), `allow_http`, and for the
+            receiver of webhooks `webhook_secret`, `webhook_secret_previous` and
+            `webhook_poll_interval`.
 
     Raises:
         RenderjuiceInputError: when a client is asked for and a field of the connection is wrong.

@@ -75,7 +75,7 @@ from typing import Any
 
 from renderjuice_provider.api._flow import Flow
 from renderjuice_provider.api._operations import Operations
-from renderjuice_provider.api._transfer import upload
+from renderjuice_provider.api._upload import upload
 from renderjuice_provider.api.errors import RenderjuiceNotFoundError, RenderjuiceRefusedError
 from renderjuice_provider.api.models import RENDER_STARTED, Job, JobStatus
 from renderjuice_provider.lifecycle.advance import Advance

@@ -36,11 +36,14 @@ class FrameFolder(Protocol):
 
     Attributes:
         where: the folder, for messages.
-        target: the same, to put files into.
     """
 
     where: str
-    target: Folder
+
+    @property
+    def target(self) -> Folder:
+        """The same folder, to put files into."""
+        ...
 
     def jobs(self) -> list[OrderedJob]:
         """What was ordered for this folder, oldest first."""

@@ -43,12 +43,15 @@ class PollAgain:
         log_line: for the task's log; empty when there is nothing new.
         slack: seconds by which the pause may be cut short, to join a poll that happens anyway.
         retry_after: seconds in which no request at all may be sent, for any job.
+        awaits_event: whether all is well, and Renderjuice sends an event when the job reaches what
+            is waited for. Where events have proven to arrive, the pause may be longer.
     """
 
     pause: float
     log_line: str = ""
     slack: float = 0.0
     retry_after: float = 0.0
+    awaits_event: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,7 @@ class JobPoller:
         if now >= self.deadline:
             return self._timed_out(now)
         pause = min(self.poll_interval * (1 + 0.1 * self._jitter()), self.deadline - now)
-        return PollAgain(pause, log_line, slack=pause / 2)
+        return PollAgain(pause, log_line, slack=pause / 2, awaits_event=self.target == JobStatus.COMPLETED)
 
     def on_error(self, error: RenderjuiceError, now: float) -> PollDecision:
         """The decision after a poll that failed; `now` is in seconds since the epoch."""

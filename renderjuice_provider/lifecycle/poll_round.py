@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -44,7 +44,9 @@ class Report(NamedTuple):
     decision: PollDecision
 
 
-def poll_round(operations: Operations, job_pollers: Sequence[JobPoller]) -> Iterator[Flow[list[Report]]]:
+def poll_round(
+    operations: Operations, job_pollers: Sequence[JobPoller], *, are_completed: bool = False
+) -> Iterator[Flow[list[Report]]]:
     """Poll the job of each poller once, and decide on each.
 
     The round is a plan: flows to perform one after the other, since what one of them finds decides
@@ -53,9 +55,15 @@ def poll_round(operations: Operations, job_pollers: Sequence[JobPoller]) -> Iter
     Each request is sent once: the job pollers say when to try again. Many jobs are searched for in
     the lists of running jobs first; those that are missing there are read one by one. If the round
     takes longer than `LONGEST`, the rest get no decision, and are due again at once.
+
+    Args:
+        operations: those of the client that performs the flows.
+        job_pollers: each with its job.
+        are_completed: whether the jobs are said to be completed: they are searched for in the list
+            of those.
     """
     poll = _PollRound(operations, job_pollers)
-    yield from poll.read_lists()
+    yield from poll.read_lists((JobStatus.COMPLETED,) if are_completed else poll.likely_statuses())
     yield from poll.read_single_jobs()
     yield poll.finish()
 
@@ -72,15 +80,16 @@ class _PollRound:
         self._obstacle: RenderjuiceError | None = None
         """Why no more requests should be sent in this round."""
 
-    def read_lists(self) -> Iterator[Flow[list[Report]]]:
-        """Lists of running jobs, as long as they save requests.
+    def likely_statuses(self) -> Iterable[str]:
+        """Those in which most of the jobs were last seen, and then all of running jobs."""
+        last_seen = Counter(poller.status for poller in self._undecided_pollers() if poller.status)
+        return dict.fromkeys([status for status, _ in last_seen.most_common()] + list(_RUNNING))
 
-        The statuses in which most of the jobs were last seen come first.
-        """
+    def read_lists(self, statuses: Iterable[str]) -> Iterator[Flow[list[Report]]]:
+        """Lists of the jobs in these statuses, as long as they save requests."""
         pages_left = len(self._undecided) // _JOBS_PER_PAGE
         end = self._now() + LONGEST
-        last_seen = Counter(poller.status for poller in self._undecided_pollers() if poller.status)
-        for status in dict.fromkeys([status for status, _ in last_seen.most_common()] + list(_RUNNING)):
+        for status in statuses:
             listing = JobListing(self._once, status)
             while listing.more and self._lists_work and pages_left > 0 and self._now() < end:
                 if len(self._undecided) <= FEW:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
+from renderjuice_provider.api._download import download
 from renderjuice_provider.api._flow import Flow, RunInThread
 from renderjuice_provider.api._operations import Operations
-from renderjuice_provider.api._transfer import download
 from renderjuice_provider.api.errors import (
     RenderjuiceError,
     RenderjuiceInputError,

@@ -95,6 +95,11 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
     Frames go to `frames/`, the compositor's outputs to `composites/`, and `manifest.json` is
     written last: once it is there, all files are. Each file appears whole or not at all.
 
+    A retry, or a second run for the same job and destination, fetches only what is not there whole
+    already: a hidden journal beside the files (`.renderjuice-download.jsonl`) says what is, and
+    each file is compared with its SHA-256, or in an object store with its size and stamp. A large
+    file that broke off goes on where it was. Many small frames come in one zip.
+
     What was delivered is compared with what was ordered: every frame, of every view, and of every
     output of the compositor. An empty file counts as missing.
 
@@ -169,7 +174,9 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
         }
         found["complete"] = False if found["empty"] or not there else count.complete
         manifest = write_manifest(folder(destination), str(destination), report, count, found)
-        self.log.info("%d frames and %d composites, %d bytes", len(report.frames), len(report.composites), report.size)
+        fetched = len(report.files) - report.already_there
+        text = "%d frames and %d composites, %d bytes; fetched %d files, and %d were there whole"
+        self.log.info(text, len(report.frames), len(report.composites), report.size, fetched, report.already_there)
         if found["complete"] is False:
             self._report_missing(count, found["empty"], there)
         elif found["complete"] is None:

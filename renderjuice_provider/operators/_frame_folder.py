@@ -7,12 +7,12 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from renderjuice_provider.api._folders import LocalFolder, folder, whole_file
+from renderjuice_provider.api._folders import LocalFolder, StoredFile, folder, whole_file
 from renderjuice_provider.api._paths import PlannedFile
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.api.report import DownloadedFile, DownloadReport
@@ -24,19 +24,6 @@ JOBS = PurePosixPath("jobs.json")
 _AT_ONCE = 4
 """Files that are checked side by side."""
 _KINDS = {"frames": "frame", "composites": "composite"}
-
-
-@dataclass(frozen=True)
-class _File:
-    """A file that is there. `stamp` is another one once it was replaced."""
-
-    place: str
-    size: int
-    stamp: Any
-
-    @property
-    def kind(self) -> str:
-        return _KINDS[self.place.partition("/")[0]]
 
 
 class FilesOfFrames:
@@ -56,7 +43,7 @@ class FilesOfFrames:
         """View and node by place, as Renderjuice says."""
         self._hashes: dict[str, tuple[int, str]] = {}
         """Size and SHA-256 by place, of what was downloaded."""
-        self._checked: dict[_File, bool] = {}
+        self._checked: dict[StoredFile, bool] = {}
         self._read_manifest()
 
     def jobs(self) -> list[OrderedJob]:
@@ -113,11 +100,11 @@ class FilesOfFrames:
 
     def has_frames(self) -> bool:
         """See `FrameFolder`."""
-        return any(file.kind == "frame" for file in self._whole_files())
+        return any(_kind(file) == "frame" for file in self._whole_files())
 
     def has_numbers(self) -> bool:
         """See `FrameFolder`."""
-        names = [PurePosixPath(file.place).name for file in self._whole_files() if file.kind == "frame"]
+        names = [PurePosixPath(file.place).name for file in self._whole_files() if _kind(file) == "frame"]
         return bool(read_numbers(names))
 
     def write_manifest(self, job_id: str | None, count: FrameCount) -> str:
@@ -140,46 +127,32 @@ class FilesOfFrames:
         with whole_file(self.target, JOBS) as path:
             path.write_text(json.dumps(content, indent=2) + "\n")
 
-    _listed: dict[str, _File] | None = None
+    _listed: dict[str, StoredFile] | None = None
 
-    def _files(self) -> dict[str, _File]:
+    def _files(self) -> dict[str, StoredFile]:
         """By place; listed once, until something is added."""
         if self._listed is None:
             self._listed = {
-                file.place: file for file in self._list() if not PurePosixPath(file.place).name.startswith(".")
+                file.place: file
+                for file in self.target.files(*_KINDS)
+                if not PurePosixPath(file.place).name.startswith(".")
             }
         return self._listed
-
-    def _list(self) -> Iterator[_File]:
-        if isinstance(self.target, LocalFolder):
-            here = self.target.root
-            for kind in _KINDS:
-                for path in here.joinpath(kind).rglob("*"):
-                    if path.is_file():
-                        stat = path.stat()
-                        yield _File(path.relative_to(here).as_posix(), stat.st_size, stat.st_mtime_ns)
-            return
-        store, root = self._store()
-        store.invalidate_cache()
-        for kind in _KINDS:
-            for path, about in store.find(f"{root}/{kind}", detail=True).items():
-                stamp = str(about.get("ETag") or about.get("mtime") or about.get("created"))
-                yield _File(path.removeprefix(f"{root}/"), about["size"] or 0, stamp)
 
     def _store(self) -> tuple[Any, str]:
         """The fsspec file system of a remote folder, and its path there."""
         remote: Any = self.target
         return remote.root.fs, str(remote.root.fs._strip_protocol(remote.root.path)).rstrip("/")  # noqa: SLF001
 
-    def _whole_files(self) -> list[_File]:
+    def _whole_files(self) -> list[StoredFile]:
         """Side by side, since each may have to be read, or even fetched."""
         files = list(self._files().values())
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return [file for file, whole in zip(files, pool.map(self._whole, files), strict=True) if whole]
 
-    def _whole(self, file: _File) -> bool:
+    def _whole(self, file: StoredFile) -> bool:
         """Frames are asked about; of anything else it is enough that it is not empty."""
-        if self._is_whole is None or file.kind != "frame" or not file.size:
+        if self._is_whole is None or _kind(file) != "frame" or not file.size:
             return bool(file.size)
         if file not in self._checked:
             with self._local(file) as path:
@@ -187,7 +160,7 @@ class FilesOfFrames:
         return self._checked[file]
 
     @contextmanager
-    def _local(self, file: _File) -> Iterator[Path]:
+    def _local(self, file: StoredFile) -> Iterator[Path]:
         if isinstance(self.target, LocalFolder):
             yield self.target.root / file.place
             return
@@ -197,11 +170,11 @@ class FilesOfFrames:
             store.get_file(f"{root}/{file.place}", str(copy))
             yield copy
 
-    def _described(self, file: _File, sha256: str) -> DownloadedFile:
+    def _described(self, file: StoredFile, sha256: str) -> DownloadedFile:
         view, node = self._labels.get(file.place) or _labels_in(file.place)
-        return DownloadedFile(file.place, file.kind, file.size, sha256, view, node)
+        return DownloadedFile(file.place, _kind(file), file.size, sha256, view, node)
 
-    def _sha256(self, file: _File) -> str:
+    def _sha256(self, file: StoredFile) -> str:
         size, sha256 = self._hashes.get(file.place, (None, ""))
         if size == file.size:
             return sha256
@@ -209,7 +182,7 @@ class FilesOfFrames:
             return hashlib.file_digest(content, "sha256").hexdigest()
 
     def _text(self, name: PurePosixPath) -> str | None:
-        root: Any = self.target.root  # type: ignore[attr-defined]
+        root: Any = self.target.root
         try:
             return str((root / str(name)).read_text())
         except (FileNotFoundError, NotADirectoryError):
@@ -218,7 +191,7 @@ class FilesOfFrames:
     def _remove_manifest(self) -> None:
         """Before a file is replaced: the hash of the old one must not stand for the new one."""
         with suppress(FileNotFoundError, NotADirectoryError):
-            (self.target.root / str(MANIFEST)).unlink()  # type: ignore[attr-defined]
+            (self.target.root / str(MANIFEST)).unlink()
 
     def _read_manifest(self) -> None:
         """What an earlier process knew of the files. A manifest that is not ours says nothing."""
@@ -226,6 +199,10 @@ class FilesOfFrames:
             for file in json.loads(self._text(MANIFEST) or "{}").get("files", ()):
                 self._labels[file["place"]] = (file.get("view"), file.get("node"))
                 self._hashes[file["place"]] = (file["size"], file["sha256"])
+
+
+def _kind(file: StoredFile) -> str:
+    return _KINDS[file.place.partition("/")[0]]
 
 
 def _labels_in(place: str) -> tuple[str | None, str | None]:

@@ -4,6 +4,9 @@ A trigger subscribes with its job poller. Whenever a poll is due, one round
 (`renderjuice_provider.lifecycle.poll_round`) also serves all those whose poll would soon be due, so
 that hundreds of renders cost a handful of requests per poll interval. What a poll means is decided
 for each job by itself, by its own job poller.
+
+Where Renderjuice's events arrive, an event has its job polled at once, and renders are polled but
+rarely otherwise: all together, since a round for all costs hardly more than one for a few.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import Context
+from dataclasses import dataclass
 
 from renderjuice_provider.api.client import AsyncRenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceConnectionError, RenderjuiceError, RenderjuiceInputError
@@ -22,10 +26,30 @@ from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, PollAgain, PollDecision
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.poll_round import poll_round
+from renderjuice_provider.triggers._inbox_reader import InboxReader
 
 _NOT_FOUND = 3
 """Times in a row that Airflow must say that a connection does not exist: it says the same when its
 database cannot be reached."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How soon the jobs of a connection may be polled, for all alike. Times are monotonic.
+
+    Attributes:
+        silent_until: before this, no request may be sent.
+        interval: seconds between two polls of jobs whose event will come; 0 if no event will.
+        began: where these intervals begin, the same for all.
+    """
+
+    silent_until: float
+    interval: float
+    began: float
+
+    def next_poll(self, after: float) -> float:
+        """When the jobs whose event will come are polled next, all in one round."""
+        return after + self.interval - (after - self.began) % self.interval
 
 
 class Subscription:
@@ -37,27 +61,62 @@ class Subscription:
 
     Attributes:
         decisions: those that the trigger has yet to read, or the error with which polling failed.
+        was_running: whether a poll has found the job on its way to being completed.
+        has_hint: whether an event about the job has come since its last poll began.
     """
 
     def __init__(self, job_poller: JobPoller, first: PollAgain) -> None:
         self.job_poller = job_poller
         self.decisions: asyncio.Queue[PollDecision | BaseException] = asyncio.Queue()
+        self.was_running = False
+        self._had_hint = False
+        self.begin_poll()
         self.schedule(first)
+        self._not_before = self._earliest
+
+    def begin_poll(self) -> None:
+        """What comes from now on is about another poll: this one may read the job too early."""
+        self.has_hint = self._is_urgent = False
 
     def schedule(self, decision: PollAgain) -> None:
         """Set when the next poll is due."""
-        now = time.monotonic()
-        self._deadline = now + self.job_poller.deadline - time.time()
-        self._due = now + decision.pause
+        self._polled = time.monotonic()
+        self._deadline = self._polled + self.job_poller.deadline - time.time()
+        self._due = self._polled + decision.pause
         self._earliest = self._due - decision.slack
+        self.was_running = self.was_running or decision.awaits_event
+        # An event that has come does not come again, should it have been ahead of the job.
+        self._awaits_event = decision.awaits_event and not self._had_hint
+        if self._is_urgent:
+            self.hasten()
 
-    def due(self, silent_until: float) -> float:
-        """When a poll is due: not before `silent_until`, but at the deadline in any case."""
-        return min(max(self._due, silent_until), self._deadline)
+    def hasten(self) -> None:
+        """Poll the job at once, but not before its first poll may be."""
+        self._is_urgent = True
+        self._due = self._earliest = min(self._earliest, max(time.monotonic(), self._not_before))
+        self._awaits_event = False
 
-    def earliest(self, silent_until: float) -> float:
+    def hint(self) -> None:
+        """Poll the job at once: an event about it has come."""
+        self.hasten()
+        self.has_hint = self._had_hint = True
+
+    def due(self, pace: Pace) -> float:
+        """When a poll is due: at the deadline in any case."""
+        return self._not_in_silence(self._rare(pace) or self._due, pace)
+
+    def earliest(self, pace: Pace) -> float:
         """When this job may join a poll round that happens anyway."""
-        return min(max(self._earliest, silent_until), self._deadline)
+        return self._not_in_silence(self._rare(pace) or self._earliest, pace)
+
+    def _rare(self, pace: Pace) -> float:
+        """When the next poll is due of a job whose event will come; 0 for any other."""
+        if not self._awaits_event or self._due - self._polled > pace.interval:
+            return 0.0
+        return pace.next_poll(self._polled)
+
+    def _not_in_silence(self, moment: float, pace: Pace) -> float:
+        return min(max(moment, pace.silent_until), self._deadline)
 
 
 class SharedPoller:
@@ -79,16 +138,21 @@ class SharedPoller:
         self._not_found = 0
         self._subscriptions: set[Subscription] = set()
         self._silent_until = float("-inf")
-        self._subscribed = asyncio.Event()
+        self._began = time.monotonic()
+        self._changed = asyncio.Event()
         self.is_over = False
+        self._inbox = InboxReader(renderjuice_conn_id, self._on_news)
         # Not in the context of the trigger that happens to come first: its log is for its own job.
         self._loop = asyncio.create_task(self._poll_for_ever(), context=Context())
+        self._reading = asyncio.create_task(self._inbox.read_for_ever(), context=Context())
 
     async def watch(self, job_poller: JobPoller, first: PollAgain, log: Callable[[str], None]) -> Outcome:
         """Poll a job until its poller is done; `log` gets each line for the task's log."""
         subscription = Subscription(job_poller, first)
+        if self._inbox.arrivals.has_come(job_poller.job_id):
+            subscription.hint()
         self._subscriptions.add(subscription)
-        self._subscribed.set()
+        self._changed.set()
         try:
             while True:
                 decision = await subscription.decisions.get()
@@ -103,7 +167,8 @@ class SharedPoller:
             if not self._subscriptions:
                 self.is_over = True
                 self._loop.cancel()
-                await asyncio.wait([self._loop])
+                self._reading.cancel()
+                await asyncio.wait([self._loop, self._reading])
 
     async def _poll_for_ever(self) -> None:
         try:
@@ -117,23 +182,43 @@ class SharedPoller:
             await self._close()
 
     async def _next(self) -> list[Subscription]:
-        """Wait until a poll is due. All the subscriptions that it is to serve."""
-        while (due := self._first_due()) > time.monotonic():
-            self._subscribed.clear()
+        """Wait until a poll is due. All the subscriptions that it is to serve.
+
+        Jobs with a hint are served by themselves: most others are still running, and would be
+        polled once more for each that is not.
+        """
+        while (due := self._first_due(pace := self._pace())) > time.monotonic():
+            self._changed.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(due - time.monotonic()):
-                    await self._subscribed.wait()
+                    await self._changed.wait()
         now = time.monotonic()
-        return [found for found in self._subscriptions if found.earliest(self._silent_until) <= now]
+        hinted = [found for found in self._subscriptions if found.has_hint and found.due(pace) <= now]
+        return hinted or [found for found in self._subscriptions if found.earliest(pace) <= now]
 
-    def _first_due(self) -> float:
-        return min((found.due(self._silent_until) for found in self._subscriptions), default=float("inf"))
+    def _first_due(self, pace: Pace) -> float:
+        return min((found.due(pace) for found in self._subscriptions), default=float("inf"))
+
+    def _pace(self) -> Pace:
+        return Pace(self._silent_until, self._inbox.poll_interval(), self._began)
+
+    def _on_news(self, job_ids: frozenset[str] | None) -> None:
+        """Poll these jobs at once, all for None; and see again when a poll is due."""
+        for subscription in self._subscriptions:
+            if job_ids is None:
+                subscription.hasten()
+            elif subscription.job_poller.job_id.lower() in job_ids:
+                subscription.hint()
+        self._changed.set()
 
     async def _poll(self, subscriptions: Sequence[Subscription]) -> None:
         by_job_poller = {subscription.job_poller: subscription for subscription in subscriptions}
         try:
             client = self._client = self._client or await self._open()
-            for flow in poll_round(client.operations, list(by_job_poller)):
+            are_completed = all(subscription.has_hint for subscription in subscriptions)
+            for subscription in subscriptions:
+                subscription.begin_poll()
+            for flow in poll_round(client.operations, list(by_job_poller), are_completed=are_completed):
                 for job_poller, decision in await client.run(flow):
                     self._deliver(by_job_poller[job_poller], decision)
         except RenderjuiceError as error:  # there is no client
@@ -157,6 +242,8 @@ class SharedPoller:
         self._subscriptions.discard(subscription)
         if isinstance(decision, Done) and decision.outcome.ending is Ending.REFUSED:
             self._reconnect = True
+        if isinstance(decision, Done) and decision.outcome.ending is Ending.REACHED and subscription.was_running:
+            self._inbox.arrivals.on_completed(subscription.job_poller.job_id, time.time())
 
     async def _open(self) -> AsyncRenderjuiceClient:
         try:

@@ -20,9 +20,11 @@ from renderjuice_provider.lifecycle.job_poller import JobPoller, PollAgain
 from renderjuice_provider.lifecycle.kill import Decision, Kill, decide, may_stop_at_deadline
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP, after_stop, stop_all
+from renderjuice_provider.triggers._completed import RenderjuiceCompletedTrigger
 from renderjuice_provider.triggers._shared_poller import shared_poller
 
 __all__ = [
+    "RenderjuiceCompletedTrigger",
     "RenderjuiceJobTrigger",
 ]
 

@@ -14,10 +14,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from renderjuice_emulator.scenes import write_scene
-from renderjuice_provider.api import _transfer as transfer
+from renderjuice_provider.api._download import download
 from renderjuice_provider.api._flow import Call, NoResponse, Response
 from renderjuice_provider.api._listing import JobListing
 from renderjuice_provider.api._paths import plan
+from renderjuice_provider.api._upload import upload
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.lifecycle.job_poller import JobPoller, watch
@@ -93,7 +94,7 @@ FLOWS = {
     "get_progress": lambda operations: operations.get_progress(JOB_ID),
     "list_progress": lambda operations: operations.get_progress(),
     "get_downloads": lambda operations: operations.get_downloads(JOB_ID),
-    "download": lambda operations: transfer.download(operations, JOB_ID, Nowhere()),
+    "download": lambda operations: download(operations, JOB_ID, Nowhere()),
 }
 
 
@@ -136,7 +137,7 @@ def test_any_answer_to_an_upload_is_a_target_or_our_error(tmp_path_factory, answ
         write_scene(scene)
     clock = Clock()
     with contextlib.suppress(RenderjuiceError):
-        target, _ = drive(transfer.upload(operations_of(clock), scene), from_(answers), clock)
+        target, _ = drive(upload(operations_of(clock), scene), from_(answers), clock)
         assert target.slug
 
 

@@ -29,8 +29,10 @@ MAY_IMPORT = {
     # the two without Airflow.
     "compat": set(),
     "_task_state": {"compat", "lifecycle"},
+    "assets": {"api", "lifecycle"},
     "hooks": BELOW,
     "triggers": BELOW,
+    "plugin": BELOW,
     "links": BELOW,
     "notifications": {"api"},
     "_retry_decision": {"api"},

@@ -177,5 +177,5 @@ def test_one_blocking_client_serves_several_threads(emulator, scene):
     for thread in threads:
         thread.join()
     assert len(set(slugs)) == 8
-    assert len(client.client._wire._clients) == 2
+    assert len(client.client._wire._clients) == 1
     client.close()

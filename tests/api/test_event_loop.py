@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from renderjuice_emulator.scenes import write_scene
-from renderjuice_provider.api import _transfer as transfer
 from renderjuice_provider.api import scene_file
+from renderjuice_provider.api._beside import beside_the_loop
+from renderjuice_provider.api._download import download
 from renderjuice_provider.api._flow import Call, Response
-from renderjuice_provider.api._partial_file import beside_the_loop
 from renderjuice_provider.api.client import AsyncRenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceTransferError
 from renderjuice_provider.lifecycle.job_poller import JobPoller
@@ -236,7 +236,7 @@ def test_outputs_give_the_garbage_collector_no_work_however_many_they_are(kind):
         return Response(403)  # expired, so that fresh URLs are asked for
 
     with walked_objects() as counts, pytest.raises(RenderjuiceTransferError, match=f"{many} outputs"):
-        drive(transfer.download(operations_of(), JOB_ID, Nowhere()), reply)
+        drive(download(operations_of(), JOB_ID, Nowhere()), reply)
 
     assert len(refusals) == 4
     assert max(counts) < many // 20

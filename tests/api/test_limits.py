@@ -76,8 +76,7 @@ def test_nor_does_a_store_hold_an_upload_or_a_download_so(new_client, scene, tmp
 
 def test_a_file_that_keeps_coming_may_take_longer_than_any_time_out(new_client, tmp_path, monkeypatch):
     monkeypatch.setattr(attempt, "ENOUGH", 1)
-    monkeypatch.setattr("renderjuice_provider.api._blocking_wire.CHUNK", 10)
-    monkeypatch.setattr("renderjuice_provider.api._async_wire.CHUNK", 10)
+    monkeypatch.setattr("renderjuice_provider.api._bytes.CHUNK", 10)
 
     def reply(request):
         if request.path == "/file":

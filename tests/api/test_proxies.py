@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from renderjuice_provider.api._proxies import proxy_for
-from renderjuice_provider.api._settings import _certificates
+from renderjuice_provider.api._settings import certificates
 from renderjuice_provider.api.errors import RenderjuiceConnectionError, RenderjuiceInputError, RenderjuiceRefusedError
 from renderjuice_provider.lifecycle.job_poller import JobPoller, watch
 from renderjuice_provider.lifecycle.outcome import Ending
@@ -150,12 +150,12 @@ def test_a_proxy_that_does_not_answer_is_named(new_client, monkeypatch):
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
-def test_certificates_that_cannot_be_read_are_reported_as_that(new_client, monkeypatch, tmp_path, content):
+def testcertificates_that_cannot_be_read_are_reported_as_that(new_client, monkeypatch, tmp_path, content):
     file = tmp_path / "certificates.pem"
     if content:
         file.write_text(content)
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
-    _certificates.cache_clear()
+    certificates.cache_clear()
     with pytest.raises(RenderjuiceInputError, match="SSL_CERT_FILE of this machine"):
         new_client(base_url="http://127.0.0.1:1").list_jobs()
 

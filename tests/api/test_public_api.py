@@ -62,11 +62,20 @@ def test_importing_the_front_door_imports_nothing_behind_it():
 @BOTH
 def test_a_constructor_names_its_arguments(kind):
     parameters = inspect.signature(kind).parameters
-    assert list(parameters) == ["api_key", "base_url", "timeout", "max_attempts", "allow_http", "retry"]
+    assert list(parameters) == [
+        "api_key",
+        "base_url",
+        "timeout",
+        "max_attempts",
+        "allow_http",
+        "retry",
+        "max_transfers",
+    ]
     assert all(f"{name}: " in kind.__doc__ for name in parameters)
     assert {name for name, parameter in parameters.items() if parameter.kind is parameter.KEYWORD_ONLY} == {
         "allow_http",
         "retry",
+        "max_transfers",
     }
 
 

@@ -86,6 +86,16 @@ def test_the_same_mac_in_any_writing_is_accepted(signature):
     assert read_webhook(signed(signature), BODY, SECRET, NOW).job_id == JOB
 
 
+@pytest.mark.parametrize("secret", ["new", "old"])
+def test_two_secrets_are_believed_while_one_is_rotated(secret):
+    headers = signed(mac(secret=secret).hex())
+    assert read_webhook(headers, BODY, ("new", "old"), NOW).job_id == JOB
+    for others in (("newest", "new" if secret == "old" else "old"), ("", "other")):
+        with pytest.raises(RenderjuiceWebhookError) as caught:
+            read_webhook(headers, BODY, others, NOW)
+        assert caught.value.refusal == "wrong_signature"
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -103,12 +113,15 @@ def test_a_signature_that_is_missing_or_wrong_is_not_believed(headers):
     with pytest.raises(RenderjuiceWebhookError) as caught:
         read_webhook(headers, BODY, SECRET, NOW)
     assert SECRET not in str(caught.value)
+    usable = headers.get("X-Renderjuice-Timestamp", "").isascii() and "1" in headers.get("X-Renderjuice-Timestamp", "")
+    assert caught.value.refusal == ("wrong_signature" if usable else "no_timestamp")
 
 
 @pytest.mark.parametrize("late", [301, -301])
 def test_an_old_signature_is_a_replay(late):
-    with pytest.raises(RenderjuiceWebhookError, match="five minutes"):
+    with pytest.raises(RenderjuiceWebhookError, match=f"301 s {'before' if late > 0 else 'after'} now") as caught:
         read_webhook(signed(mac().hex()), BODY, SECRET, NOW + late)
+    assert caught.value.refusal == "not_recent"
     read_webhook(signed(mac().hex()), BODY, SECRET, NOW + late * 0.9)
 
 
@@ -120,6 +133,7 @@ def test_a_genuine_request_that_is_not_an_event_has_an_error_of_its_own(body):
         read_webhook(signed(mac(body).hex()), body, SECRET, NOW)
 
 
-def test_without_a_secret_nothing_is_believed():
+@pytest.mark.parametrize("secret", ["", (), ("", "")])
+def test_without_a_secret_nothing_is_believed(secret):
     with pytest.raises(RenderjuiceInputError, match="webhook_secret"):
-        read_webhook(signed(mac(secret="").hex()), BODY, "", NOW)
+        read_webhook(signed(mac(secret="").hex()), BODY, secret, NOW)

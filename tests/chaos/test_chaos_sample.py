@@ -16,6 +16,7 @@ import pytest
 
 from proofs.chaos.accidents import accidents
 from proofs.chaos.driver import Report, judge, perform
+from proofs.chaos.events import events_on_their_way, receivers_that_fail
 from proofs.chaos.harness import KEY, Harness
 from proofs.chaos.kill_points import kill_points
 from proofs.chaos.moves import for_seconds, mark, no_leaks, send, until_job_is, until_task_is
@@ -67,7 +68,10 @@ NOBODY_HEARS = Scenario(
     ),
     expect=STOPPED,
 )
-SCENARIOS = [*SIDE_BY_SIDE, TRIGGERER_KILLED, NOBODY_HEARS]
+OF_EVENTS = {scenario.name: scenario for scenario in itertools.chain(events_on_their_way(), receivers_that_fail())}
+EVENTS = [OF_EVENTS[name] for name in ("events-doubled", "events-lost", "events-forged")]
+RECEIVER_KILLED = OF_EVENTS["events-receiver-killed-between-note-and-answer"]
+SCENARIOS = [*SIDE_BY_SIDE, TRIGGERER_KILLED, NOBODY_HEARS, *EVENTS, RECEIVER_KILLED]
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +83,7 @@ def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
 @pytest.fixture(scope="module")
 def reports(harness: Harness) -> dict[str, Report]:
     reports = perform(harness, SIDE_BY_SIDE, len(SIDE_BY_SIDE)) + perform(harness, [TRIGGERER_KILLED, NOBODY_HEARS], 2)
+    reports += perform(harness, EVENTS, len(EVENTS)) + perform(harness, [RECEIVER_KILLED], 1)
     return {report.scenario.name: report for report in judge(reports)}
 
 

@@ -157,6 +157,7 @@ def test_settings_follow_the_branch_and_layers_are_ordered_as_linear_exr(runs):
             "sampleCount": 16,
             "colorManagementPreset": "default",
             "frameRanges": ["1-4"],
+            "notes": "shot: label",
         }
     )
 
@@ -270,3 +271,12 @@ def test_bulk_renders_every_scene_once_names_its_tasks_by_file_and_reports_which
     reported = bulk["report"]
     assert (reported["failed"], reported["rendered"], "jobs_of_unknown_cost" in reported) == (["two.blend"], 2, False)
     assert reported["render_seconds"] == pytest.approx(bulk["seconds"], abs=0.01)
+
+
+def test_whatever_was_completed_is_downloaded_below_its_shot_and_only_once(runs):
+    run, again = runs["all that is completed"], runs["all that is completed, again"]
+    places = {Path(path).parts[1:3] for path in run["changed"] if path.endswith("manifest.json")}
+
+    assert sorted(job_id for _, job_id in places) == sorted(runs["completed jobs"])
+    assert {folder for folder, _ in places} >= {"juice", "label", "one"}
+    assert (again["state"], again["changed"], again["renders"]) == ("success", [], 0)

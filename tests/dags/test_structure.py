@@ -15,7 +15,14 @@ from airflow.sdk.exceptions import ParamValidationError
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
 
 DAGS = Path(__file__).parents[2] / "dags"
-IDS = {"renderjuice_quickstart", "renderjuice_shot", "renderjuice_nightly", "renderjuice_bulk", "renderjuice_reel"}
+IDS = {
+    "renderjuice_quickstart",
+    "renderjuice_shot",
+    "renderjuice_nightly",
+    "renderjuice_bulk",
+    "renderjuice_reel",
+    "renderjuice_on_complete",
+}
 RENDERING = {"renderjuice_quickstart": "render", "renderjuice_shot": "render", "renderjuice_bulk": "render"}
 LONGEST = 90
 """Lines of a DAG file: it is read, and copied."""
@@ -146,12 +153,22 @@ def test_a_shot_of_one_layer_has_at_most_twelve_tasks(dags):
     assert len(dags["renderjuice_shot"].tasks) == 10
 
 
+def test_what_runs_on_completion_is_started_by_events_and_waits_for_nothing(dags):
+    from renderjuice_provider.assets import completed_renders
+
+    dag = dags["renderjuice_on_complete"]
+
+    assert dag.timetable.asset_condition == completed_renders()
+    assert [task.task_id for task in dag.tasks] == ["not_downloaded", "download"]
+    dag.params.validate()  # an event fills in nothing
+
+
 def test_no_example_renders_what_comes_by_mapping(dags):
     from renderjuice_provider._templates import OnlyWrittenTemplates
 
     mapped = {task.task_id: task for dag in dags.values() for task in dag.tasks if hasattr(task, "expand_input")}
 
-    assert set(mapped) == {"upload", "create", "validate", "render", "shot"}
+    assert set(mapped) == {"upload", "create", "validate", "render", "shot", "download"}
     for task in mapped.values():
         operator = task.operator_class
         assert issubclass(operator, OnlyWrittenTemplates) or not operator.template_fields, task.task_id

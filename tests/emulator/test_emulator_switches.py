@@ -211,6 +211,21 @@ def test_every_switch_says_what_it_does() -> None:
     assert [name for name, field in Switches.model_fields.items() if not field.description] == []
 
 
+def test_zips_need_not_be_offered(raw_client: RawClient, emulator: Emulator) -> None:
+    job_id = raw_client.completed(frame_end=2)
+    assert "framesZip" in raw_client.downloads(job_id)["transforms"]
+    emulator.switches.zips = False
+    assert raw_client.downloads(job_id)["transforms"] == {}
+
+
+def test_a_store_need_not_know_ranges(raw_client: RawClient, emulator: Emulator) -> None:
+    url = raw_client.downloads(raw_client.completed(frame_end=1))["frames"][0]
+    assert raw_client.store.get(url, headers={"Range": "bytes=10-"}).status_code == 206
+    emulator.switches.ranges = False
+    whole = raw_client.store.get(url, headers={"Range": "bytes=10-"})
+    assert (whole.status_code, whole.content) == (200, raw_client.store.get(url).content)
+
+
 def test_the_relative_path_of_a_composite_can_be_its_folder(raw_client: RawClient, emulator: Emulator) -> None:
     job_id = raw_client.completed(frame_end=1, compositor_outputs=("Depth",))
 

@@ -10,11 +10,12 @@ from tempfile import mkdtemp
 from typing import Any
 
 from renderjuice_emulator.scenes import write_scene
-from renderjuice_provider.api import _transfer as transfer
+from renderjuice_provider.api._download import download
 from renderjuice_provider.api._flow import NoResponse, Response
 from renderjuice_provider.api._listing import JobListing
 from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api._paths import plan
+from renderjuice_provider.api._upload import upload
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.api.retry import RetryPolicy
 from renderjuice_provider.lifecycle.job_poller import JobPoller, watch
@@ -124,8 +125,8 @@ def _calls(chance: Chance) -> None:
             (lambda: ask.get_progress(job_id), PROGRESS),
             (ask.get_progress, PROGRESS),
             (lambda: ask.get_downloads(job_id), DOWNLOADS),
-            (lambda: transfer.download(ask, job_id, Nowhere()), DOWNLOADS),
-            (lambda: transfer.upload(ask, SCENE if known else os.fspath(SCENE) + chance.text()), TARGET),
+            (lambda: download(ask, job_id, Nowhere()), DOWNLOADS),
+            (lambda: upload(ask, SCENE if known else os.fspath(SCENE) + chance.text()), TARGET),
         )
     )
     with secret_free_errors() if known else nullcontext():  # what a caller hands over may be anything

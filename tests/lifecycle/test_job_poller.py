@@ -109,6 +109,16 @@ def test_the_polls_of_many_jobs_spread_out(jitter):
     assert a_poller(jitter=jitter).on_job(a_job("rendering"), None, NOW).pause == pytest.approx(30 * (1 + jitter / 10))
 
 
+@pytest.mark.parametrize("status", ["validated", "rendering", "suspended", "pondering"])
+def test_only_the_wait_for_a_completed_render_awaits_an_event(status):
+    assert a_poller("completed").on_job(a_job(status), None, NOW).awaits_event
+    assert not a_poller("canceled").on_job(a_job(status), None, NOW).awaits_event
+
+
+def test_after_a_poll_that_failed_no_event_is_relied_on():
+    assert not a_poller().on_error(TRANSIENT[0], NOW).awaits_event
+
+
 def test_the_last_poll_is_at_the_deadline_and_not_after_it():
     job_poller = a_poller()
     assert job_poller.on_job(a_job("rendering"), None, NOW + HOUR - 2).pause == 2

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.poll_path import paths
+from benchmarks.poll_path import MOST_FILES, MOST_FUNCTIONS, paths
 from renderjuice_emulator.testing import Emulator
-
-MOST_FUNCTIONS, MOST_FILES = 35, 8
 
 
 def test_one_poll_passes_few_functions_in_few_files(emulator: Emulator, tmp_path: Path) -> None:

@@ -311,3 +311,24 @@ def test_a_slow_list_is_not_read_for_ever():
     reports, _ = performed([poller_of(job_id) for job_id in ids(200)], slowly, clock)
     assert farm.asked["list"] == 3
     assert 0 < len(reports) < 200
+
+
+def test_many_jobs_that_are_said_to_be_completed_are_found_in_the_list_of_those():
+    farm = Farm(dict.fromkeys(ids(300), "completed") | dict.fromkeys(map(str, range(300)), "rendering"))
+    job_pollers = [poller_of(job_id) for job_id in ids(300)]
+    reports = [
+        report
+        for flow in poll_round(operations_of(), job_pollers, are_completed=True)
+        for report in drive(flow, farm)[0]
+    ]
+    assert {report.decision.outcome.ending for report in reports} == {Ending.REACHED}
+    assert len(reports) == 300
+    assert farm.asked == {"list": 3}
+
+
+def test_one_that_is_said_to_be_completed_and_is_not_is_polled_again():
+    farm = Farm({ids(1)[0]: "finalizing"})
+    (flow, last) = poll_round(operations_of(), [poller_of(ids(1)[0])], are_completed=True)
+    ((_, decision),) = drive(flow, farm)[0] + drive(last, farm)[0]
+    assert isinstance(decision, PollAgain)
+    assert farm.asked == {"get": 1}

@@ -14,10 +14,11 @@ from airflow.sdk import Connection
 
 from renderjuice_provider.api.client import RenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceInputError
-from renderjuice_provider.hooks._connection import client_arguments
+from renderjuice_provider.hooks._connection import WebhookOptions, client_arguments, webhook_options
 
 KEY = "RJ-the-key-of-these-tests"
 PATH = "/api/external/v1"
+COUNTS = ("max_attempts", "max_transfers")
 
 
 def fields(**values):
@@ -124,15 +125,15 @@ def test_fields_that_contradict_each_other_or_mean_nothing_are_refused(written, 
         ({"timeout": value}, {"timeout": seconds})
         for value, seconds in [("60", 60), (60, 60), (60.5, 60.5), (" 60.0 ", 60), ("1e3", 1000), ("0.5", 0.5)]
     ]
-    + [({"max_attempts": value}, {"max_attempts": 3}) for value in ("3", 3, 3.0, "3.0", " 3")]
+    + [({name: value}, {name: 3}) for name in COUNTS for value in ("3", 3, 3.0, "3.0", " 3")]
     + [({"allow_http": value}, {"allow_http": True}) for value in (True, "true", "True", "on", "1", 1, "yes")]
     + [({"allow_http": value}, {"allow_http": False}) for value in (False, "false", "OFF", "0", 0, "no")]
-    + [({name: value}, {}) for name in ("timeout", "max_attempts", "allow_http") for value in (None, "", " ", "null")]
+    + [({name: value}, {}) for name in ("timeout", *COUNTS, "allow_http") for value in (None, "", " ", "null")]
     + [
         ({"extra__renderjuice__timeout": "60"}, {"timeout": 60}),
         ({"extra__renderjuice__timeout": "60", "timeout": ""}, {"timeout": 60}),
         ({"extra__renderjuice__timeout": "60", "timeout": "5"}, {"timeout": 5}),
-        ({"webhook_secret": "s"}, {}),
+        ({"webhook_secret": "s", "webhook_secret_previous": "t", "webhook_poll_interval": 60}, {}),
     ],
 )
 def test_extras_are_taken_for_what_they_say(extra, meant):
@@ -144,8 +145,9 @@ def test_extras_are_taken_for_what_they_say(extra, meant):
     ("name", "values", "how"),
     [
         ("timeout", ["soon", "60s", 0, -1, True, "true", [], {}, "nan", "inf", "1e999"], "a number of seconds above 0"),
-        ("max_attempts", ["many", 0, "-1", 2.5, "2.5", True, False, [3]], "a whole number from 1 on"),
+        *((name, ["many", 0, "-1", 2.5, "2.5", True, False, [3]], "a whole number from 1 on") for name in COUNTS),
         ("allow_http", ["perhaps", 2, "2", [], {}], "true or false"),
+        ("webhook_poll_interval", ["soon", 0, 301, True, "nan", []], "a number of seconds from 1 to 300"),
     ],
 )
 def test_an_extra_that_is_unclear_is_refused_with_how_to_write_it_and_not_shown(name, values, how):
@@ -154,6 +156,21 @@ def test_an_extra_that_is_unclear_is_refused_with_how_to_write_it_and_not_shown(
             client_arguments(fields(extra=json.dumps({name: value})))
         assert str(caught.value).startswith(f"Connection 'farm': extra '{name}' must be {how}")
         assert "soon" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("extra", "meant"),
+    [
+        ({}, WebhookOptions()),
+        ({"webhook_secret": " new \n"}, WebhookOptions(("new",))),
+        ({"webhook_secret": "new", "webhook_secret_previous": "old"}, WebhookOptions(("new", "old"))),
+        ({"webhook_secret_previous": "old", "webhook_secret": ""}, WebhookOptions(("old",))),
+        ({"webhook_secret": None, "webhook_poll_interval": "60"}, WebhookOptions((), 60.0)),
+        ({"extra__renderjuice__webhook_secret": "new"}, WebhookOptions(("new",))),
+    ],
+)
+def test_what_a_connection_says_about_webhooks_needs_no_key(extra, meant):
+    assert webhook_options(fields(password=None, extra=json.dumps(extra))) == meant
 
 
 def test_extras_out_of_a_uri_are_understood_however_it_carries_them():

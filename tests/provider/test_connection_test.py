@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from renderjuice_provider.api._settings import _certificates
+from renderjuice_provider.api._settings import certificates
 from renderjuice_provider.hooks import _check as check
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from tests.support.http_server import Reply, answer, serving
@@ -204,7 +204,7 @@ def test_a_setting_of_this_machine_is_called_by_its_name(tested, monkeypatch):
     assert "HTTPS_PROXY of this machine" in tested("https://farm.test/x")[1]
     monkeypatch.delenv("HTTPS_PROXY")
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/certificates.pem")
-    _certificates.cache_clear()
+    certificates.cache_clear()
     assert "SSL_CERT_FILE of this machine" in tested("https://farm.test/x")[1]
 
 

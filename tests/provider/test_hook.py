@@ -105,7 +105,8 @@ def test_reading_a_dag_file_imports_neither_triggers_nor_media_libraries():
 def test_the_form_shows_a_help_text_for_every_extra_and_hides_no_port():
     """As the web UI asks for it: `GET /ui/connections/hook_meta`."""
     form = next(form for form in HookMetaService.hook_meta_data() if form.connection_type == "renderjuice")
-    assert set(form.extra_fields) == {"timeout", "max_attempts", "webhook_secret", "allow_http"}
+    webhooks = {"webhook_secret", "webhook_secret_previous", "webhook_poll_interval"}
+    assert set(form.extra_fields) == {"timeout", "max_attempts", "max_transfers", "allow_http", *webhooks}
     for name, field in form.extra_fields.items():
         assert field["description"].endswith("."), name
         assert field["schema"]["title"], name

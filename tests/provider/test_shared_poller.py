@@ -237,7 +237,7 @@ class EndOfTheWorldError(BaseException):
 
 
 def test_a_poller_that_breaks_leaves_no_trigger_waiting_for_ever(emulator, jobs, monkeypatch):
-    def broken(*_):
+    def broken(*_, **__):
         raise EndOfTheWorldError
 
     monkeypatch.setattr(_shared_poller, "poll_round", broken)
@@ -252,10 +252,10 @@ def test_a_poller_that_breaks_leaves_no_trigger_waiting_for_ever(emulator, jobs,
 def test_a_mistake_about_one_job_does_not_end_the_other_waits(emulator, jobs, monkeypatch):
     poll_round = _shared_poller.poll_round  # type: ignore[attr-defined]
 
-    def mistaken(operations, job_pollers):
+    def mistaken(operations, job_pollers, **more):
         if any(job_poller.job_id == jobs[0] for job_poller in job_pollers):
             raise ZeroDivisionError
-        return poll_round(operations, job_pollers)
+        return poll_round(operations, job_pollers, **more)
 
     monkeypatch.setattr(_shared_poller, "poll_round", mistaken)
 
@@ -304,9 +304,9 @@ def test_a_poll_round_runs_in_the_context_of_no_trigger(emulator, jobs, monkeypa
     whose: ContextVar[str] = ContextVar("whose", default="nobody's")
     poll_round, seen = _shared_poller.poll_round, []  # type: ignore[attr-defined]
 
-    def noting(*arguments):
+    def noting(*arguments, **more):
         seen.append(whose.get())
-        return poll_round(*arguments)
+        return poll_round(*arguments, **more)
 
     monkeypatch.setattr(_shared_poller, "poll_round", noting)
 
@@ -332,7 +332,7 @@ def test_a_trigger_that_comes_while_a_poller_breaks_is_served_by_another(emulato
     poll_round, late = _shared_poller.poll_round, []  # type: ignore[attr-defined]
     cancel(jobs[1])
 
-    def broken(*_):
+    def broken(*_, **__):
         monkeypatch.setattr(_shared_poller, "poll_round", poll_round)
         late.append(asyncio.create_task(payload(a_trigger(jobs[1], poll_interval=0.02))))
         raise EndOfTheWorldError

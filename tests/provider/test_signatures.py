@@ -39,7 +39,7 @@ TASKS = {
 NOT_TEMPLATED = {"deferrable", "poke_interval", "is_whole"}
 """Where a task waits is decided when the DAG is read, and a function is no text. Airflow's name for
 `poll_interval` is rendered as `poll_interval`."""
-CLIENT = {"api_key", "base_url", "timeout", "max_attempts", "allow_http", "retry"}
+CLIENT = {"api_key", "base_url", "timeout", "max_attempts", "allow_http", "retry", "max_transfers"}
 OTHERS = {
     RenderjuiceClient: CLIENT,
     AsyncRenderjuiceClient: CLIENT,

@@ -79,6 +79,13 @@ def test_the_shots_own_settings_have_the_last_word():
     assert (config["sampleCount"], config["outputFormat"], config["colorManagementPreset"]) == (7, "TIFF", "aces")
 
 
+def test_the_notes_of_each_render_name_its_shot_beside_what_the_artist_wrote():
+    order = LAYERED | {"render": ORDER["render"] | {"notes": "for Anna"}}
+
+    for config in decide(order, found() | found("over", film_transparent=True))["configs"].values():
+        assert config["notes"].splitlines() == ["for Anna", f"shot: {ORDER['shot']}"]
+
+
 def test_layers_are_rendered_as_linear_exr_with_alpha_and_every_configuration_is_valid():
     decision = decide(LAYERED, found() | found("over", film_transparent=True))
 

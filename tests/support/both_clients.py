@@ -7,11 +7,12 @@ import inspect
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_emulator.testing import Emulator
+from renderjuice_provider.api._journal import JOURNAL
 from renderjuice_provider.api.client import AsyncRenderjuiceClient, RenderjuiceClient
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.api.retry import RetryPolicy
@@ -30,7 +31,9 @@ class _Side:
         retry = options.pop("retry", replace(QUICK, max_attempts=options.pop("max_attempts", 5)))
         self.client = kind(key, base_url, timeout, retry=retry, **options)
         # A store gets 300 s, which no client takes as an argument, and no test has.
-        self.client._wire._settings = replace(self.client._wire._settings, storage_timeout=timeout)
+        wire = self.client._wire
+        for one in (wire, getattr(wire, "_in_threads", wire)):
+            one._settings = replace(one._settings, storage_timeout=timeout)
 
 
 class Blocking(_Side):
@@ -113,8 +116,9 @@ def operations(emulator: Emulator) -> list[str]:
 
 
 def files_below(folder: Path) -> set[str]:
-    """All files, hidden ones too."""
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    """All files, hidden ones too, but for the journal of a download."""
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return {file for file in files if PurePosixPath(file).name != JOURNAL.name}
 
 
 def secrets_in(text: str, secrets: Iterable[str]) -> list[str]:

@@ -6,6 +6,8 @@ Each request is answered by a function of its own.
 from __future__ import annotations
 
 import json
+import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -41,6 +43,7 @@ class Server(NamedTuple):
 
     url: str
     requests: list[Request]
+    connections: list[Any]
 
 
 def answer(value: Any, status: int = 200, **headers: str) -> Reply:
@@ -54,9 +57,12 @@ def a_job(status: str = "created", **fields: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def serving(reply: Callable[[Request], Reply]) -> Iterator[Server]:
+def serving(
+    reply: Callable[[Request], Reply], host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+) -> Iterator[Server]:
     """A server whose every answer comes from `reply`."""
     requests: list[Request] = []
+    connections: list[Any] = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -84,12 +90,21 @@ def serving(reply: Callable[[Request], Reply]) -> Iterator[Server]:
     class Threads(ThreadingHTTPServer):
         daemon_threads = True
         request_queue_size = 64
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
-    with Threads(("127.0.0.1", 0), Handler) as server:
+        def process_request_thread(self, request: Any, client_address: Any) -> None:
+            connections.append(client_address)
+            with suppress(OSError):  # a client that does not trust this server leaves
+                super().process_request_thread(
+                    tls.wrap_socket(request, server_side=True) if tls else request, client_address
+                )
+
+    with Threads((host, 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield Server(f"http://127.0.0.1:{server.server_port}", requests)
+            place = f"[{host}]" if ":" in host else host
+            yield Server(f"http{'s' if tls else ''}://{place}:{server.server_port}", requests, connections)
         finally:
             server.shutdown()
             thread.join()

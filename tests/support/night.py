@@ -220,6 +220,10 @@ def main(folder: Path, result: Path) -> None:
             bulk / f"{name}.blend", frame_end=2, resolution=(16, 16), fail_at_frame=2 if name == "two" else None
         )
     done["bulk"] = studio.run("renderjuice_bulk", scenes=str(bulk), destination=f"{destination}/bulk")
+    completed = {"destination": f"{destination}/completed", "days": 1}
+    done["all that is completed"] = studio.run("renderjuice_on_complete", **completed)
+    done["all that is completed, again"] = studio.run("renderjuice_on_complete", **completed)
+    done["completed jobs"] = [job.id for job in studio.emulator.jobs.values() if job.status == "completed"]
     result.write_text(json.dumps(done, default=str))
     studio.emulator.stop()
 

@@ -1,6 +1,7 @@
 """The DAGs of the chaos run.
 
-One for each operator, mode and variant, with one task; one with a safety net; one to fill a pool.
+One for each operator, mode and variant, with one task; one with a safety net; one to fill a pool;
+one that completed renders start.
 
 What a task is about comes with its run: `conf` holds `scene` (or `job_id`) and `connection`.
 """
@@ -12,8 +13,10 @@ import time
 from datetime import timedelta
 from typing import Any
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, XComArg, task
 
+from renderjuice_provider.assets import completed_renders
 from renderjuice_provider.operators.renderjuice import (
     RenderjuiceCancelJobOperator,
     RenderjuiceRenderFramesOperator,
@@ -46,6 +49,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "resubmit": {"on_clear": "resubmit"},
     "once": {"retries": 0},
     "noted": {"render_config": PLAIN | {"notes": "{{ run_id }}, try {{ ti.try_number }}"}},
+    # An event is what ends the wait, or it takes this long.
+    "rare": {"poll_interval": 45},
     # DAGs of their own: what happens to one would happen to everyone's.
     "paused": {"timeout": SHORT, "retries": 0},
     "resting": {},
@@ -92,3 +97,7 @@ with DAG("chaos_netted", schedule=None, catchup=False) as netted:
         task_id="stop", job_id=XComArg(shot, key=JOB_ID), renderjuice_conn_id=DEFAULTS["renderjuice_conn_id"]
     )
     stop.as_teardown()
+
+# Its one task needs no worker; what counts is that somebody wants the asset's events.
+with DAG("chaos_on_complete", schedule=completed_renders("renderjuice_webhooks"), catchup=False):
+    EmptyOperator(task_id="seen")

@@ -1,0 +1,1 @@
+"""Inside Airflow's API server: the receiver of what Renderjuice sends."""

@@ -1,0 +1,78 @@
+"""Many events, few transactions: those that wait at the same time are noted together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from renderjuice_provider.plugin._metrics import NOTED, count
+from renderjuice_provider.plugin._refusals import RefusedError, named
+
+log = logging.getLogger(__name__)
+
+GATHER = 0.1
+"""Seconds for which the first event of a group waits for others. Each transaction writes the whole
+inbox: of 500 events a second, this makes some ten transactions."""
+MOST_WAITING = 5_000
+"""Events that may wait in one process: ten seconds of 500 each."""
+Events = Sequence[tuple[str, str]]
+
+
+class GroupCommit:
+    """Notes events one transaction at a time.
+
+    What arrives at nearly the same time, or while one is under way, shares the next. So the
+    database sees a few transactions a second, however many events arrive, and the row of an inbox
+    is never fought over in a process.
+
+    Args:
+        write: blocks, and runs in a thread: notes events of a connection, and returns how many of
+            them were new.
+        gather: seconds for which the first event of a group waits for others.
+    """
+
+    def __init__(self, write: Callable[[str, Events], int], gather: float = GATHER) -> None:
+        self._write = write
+        self._gather = gather
+        self._waiting: dict[str, list[tuple[tuple[str, str], asyncio.Future[None]]]] = {}
+        self._writer: asyncio.Task[None] | None = None
+
+    async def note(self, renderjuice_conn_id: str, job_id: str, event: str) -> None:
+        """Return once the event is durably noted.
+
+        Raises:
+            RefusedError: `busy`, or `unavailable` where Airflow's database did not take it.
+        """
+        if sum(map(len, self._waiting.values())) >= MOST_WAITING:
+            raise RefusedError("busy", f"{MOST_WAITING:,} events wait for Airflow's database.")
+        noted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(renderjuice_conn_id, []).append(((job_id, event), noted))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_all())
+        await noted
+
+    async def _write_all(self) -> None:
+        while self._waiting:
+            await asyncio.sleep(self._gather)
+            renderjuice_conn_id = next(iter(self._waiting))
+            group = self._waiting.pop(renderjuice_conn_id)
+            error = await self._write_group(renderjuice_conn_id, [event for event, _ in group])
+            for _, noted in group:
+                if noted.done():  # its request has ended
+                    continue
+                if error:
+                    noted.set_exception(RefusedError("unavailable", error))
+                else:
+                    noted.set_result(None)
+
+    async def _write_group(self, renderjuice_conn_id: str, events: Events) -> str:
+        """What went wrong; nothing in the good case."""
+        try:
+            new = await asyncio.to_thread(self._write, renderjuice_conn_id, events)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next group may be taken
+            return f"Airflow's database did not take the event: {named(error)}."
+        if new:
+            log.info("Noted %d events of the connection %r", new, renderjuice_conn_id)
+            count(NOTED, by=new)
+        return ""

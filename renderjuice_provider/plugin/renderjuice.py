@@ -1,0 +1,32 @@
+"""What Airflow finds at the entry point `airflow.plugins`."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+try:
+    from airflow.sdk.plugins_manager import AirflowPlugin
+except ImportError:  # before Airflow 3.2
+    from airflow.plugins_manager import AirflowPlugin  # type: ignore[assignment]
+
+__all__ = [
+    "RenderjuicePlugin",
+]
+
+
+class RenderjuicePlugin(AirflowPlugin):
+    """Adds `POST /renderjuice/webhooks/<connection id>` to Airflow's API server.
+
+    Every process of Airflow loads its plugins; only the API server asks for the app, and so only it
+    imports one.
+    """
+
+    name = "renderjuice"
+
+    @cached_property
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """The app, for this process."""
+        from renderjuice_provider.plugin._app import make_app
+
+        return [{"app": make_app(), "url_prefix": "/renderjuice", "name": "Renderjuice"}]
