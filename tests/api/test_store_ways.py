@@ -119,7 +119,7 @@ def test_a_socks_proxy_without_its_package_is_called_by_its_name(stores, monkeyp
 
 
 @pytest.mark.parametrize("variable", BUNDLES)
-def test_an_authority_that_is_trusted_opens_its_api_and_its_stores(
+def test_with_the_authority_trusted_an_api_and_its_stores_are_reached(
     new_client, monkeypatch, tmp_path, tmp_path_factory, variable
 ):
     file, context = authority(tmp_path_factory.mktemp("tls"))
