@@ -143,7 +143,7 @@ def _fetch(
 def _fetch_zip(
     fetching: Fetching, target: Target, offered: _Offered, left: Sequence[int], arrived: dict[int, DownloadedFile]
 ) -> Flow[bool]:
-    """Fetch the frames in one zip, if that is faster. Whether to try again with a fresh URL."""
+    """Fetch the frames in one zip, if that is faster. True when it needs a fresh URL."""
     frames = [number for number in left if number < offered.frames]
     if len(frames) < FEWEST:
         return False

@@ -25,8 +25,9 @@ from renderjuice_provider.api._zip_reading import BoundedFile, unpacked
 from renderjuice_provider.api.errors import RenderjuiceInputError, RenderjuiceTransferError
 from renderjuice_provider.api.report import DownloadedFile
 
-FEWEST = 200
-"""Frames to fetch: for fewer, a zip saves less than a second."""
+FEWEST = 500
+"""Frames to fetch. Of 50 KiB each, 5,000 that are 20 ms away took 0.73 of the time in a zip, 1,000
+that are 80 ms away 0.83, and 200 the same."""
 LARGEST = 256 << 10
 """Mean bytes of a frame. Larger ones keep the wire busy one by one, and a zip brings them over one
 connection, and through the disk twice."""

@@ -98,7 +98,7 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
     A retry, or a second run for the same job and destination, fetches only what is not there whole
     already: a hidden journal beside the files (`.renderjuice-download.jsonl`) says what is, and
     each file is compared with its SHA-256, or in an object store with its size and stamp. A large
-    file that broke off goes on where it was. Hundreds of small frames come in one zip.
+    file that broke off goes on where it was. Many small frames come in one zip.
 
     What was delivered is compared with what was ordered: every frame, of every view, and of every
     output of the compositor. An empty file counts as missing.
