@@ -177,7 +177,7 @@ def test_a_file_under_tls_can_be_broken_off_too(stores, trusted, monkeypatch, tm
     over = threading.Event()
 
     def halting(request):
-        return Reply(200, iter(lambda: over.wait(30) and b"", b""), {"Content-Length": "10"})
+        return Reply(200, iter(lambda: b"" if over.wait(30) else b"late", b""), {"Content-Length": "10"})
 
     with serving(halting, tls=trusted) as store, proxying(trusted) as way:
         if proxied:

@@ -22,7 +22,7 @@ class Receiver(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         with closing(sqlite3.connect(self.server.database, timeout=1)) as database, database:  # type: ignore[attr-defined]
-            database.execute("INSERT INTO noted VALUES (?, ?)", (self.server.server_port, body))
+            database.execute("INSERT INTO noted VALUES (?, ?)", (self.server.server_port, body))  # type: ignore[attr-defined]
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()

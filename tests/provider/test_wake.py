@@ -13,6 +13,8 @@ import time
 
 import pytest
 
+from airflow.sdk import Variable
+
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.lifecycle import events
@@ -59,13 +61,13 @@ def mailbox(emulator, monkeypatch):
 @pytest.fixture
 def reads(monkeypatch):
     """The Variables that were read."""
-    get, keys = _inbox_reader.Variable.get, []
+    get, keys = Variable.get, []
 
     def noting(key, **more):
         keys.append(key)
         return get(key, **more)
 
-    monkeypatch.setattr(_inbox_reader.Variable, "get", noting)
+    monkeypatch.setattr(Variable, "get", noting)
     return keys
 
 
@@ -291,7 +293,7 @@ def test_an_airflow_that_does_not_give_the_inbox_is_asked_less_and_less_and_poll
         asked.append(time.monotonic())
         raise RuntimeError("database is locked")
 
-    monkeypatch.setattr(_inbox_reader.Variable, "get", broken)
+    monkeypatch.setattr(Variable, "get", broken)
 
     async def work():
         async with waiting(a_trigger(jobs[0], poll_interval=0.05)):
@@ -346,14 +348,14 @@ def test_an_airflow_that_does_not_give_the_connection_is_asked_again(jobs, mailb
 
 
 def test_a_read_that_has_begun_is_not_cancelled_with_the_last_wait(emulator, jobs, mailbox, monkeypatch):
-    get, done = _inbox_reader.Variable.get, []
+    get, done = Variable.get, []
 
     def slow(key, **more):
         time.sleep(0.2)
         done.append(get(key, **more))
         return done[-1]
 
-    monkeypatch.setattr(_inbox_reader.Variable, "get", slow)
+    monkeypatch.setattr(Variable, "get", slow)
 
     async def work():
         async with waiting(a_trigger(jobs[0], poll_interval=NEVER)):
@@ -367,14 +369,14 @@ def test_a_read_that_has_begun_is_not_cancelled_with_the_last_wait(emulator, job
 
 def test_a_read_that_took_long_does_not_keep_an_event_waiting_for_long(emulator, jobs, mailbox, monkeypatch):
     monkeypatch.setattr(_inbox_reader, "_SLOW_EVERY", 0.1)
-    get, begun = _inbox_reader.Variable.get, []
+    get, begun = Variable.get, []
 
     def slow_at_first(key, **more):
         begun.append(time.monotonic())
         time.sleep(1 if len(begun) == 1 else 0)
         return get(key, **more)
 
-    monkeypatch.setattr(_inbox_reader.Variable, "get", slow_at_first)
+    monkeypatch.setattr(Variable, "get", slow_at_first)
 
     async def work():
         async with waiting(a_trigger(jobs[0], poll_interval=NEVER)):

@@ -63,7 +63,7 @@ def _by_connect(_: socket.socket, file: socket.SocketIO, passwords: list[str]) -
     passwords.extend(
         base64.b64decode(line.split()[-1]).decode() for line in lines if line.lower().startswith(b"proxy-authorization")
     )
-    host, _, port = lines[0].split()[1].decode().rpartition(":")
+    host, port = lines[0].split()[1].decode().rsplit(":", 1)
     return host, int(port)
 
 
