@@ -12,7 +12,6 @@ import logging
 import time
 
 import pytest
-
 from airflow.sdk import Variable
 
 from renderjuice_emulator.scenes import write_scene
