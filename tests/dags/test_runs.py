@@ -277,6 +277,6 @@ def test_whatever_was_completed_is_downloaded_below_its_shot_and_only_once(runs)
     run, again = runs["all that is completed"], runs["all that is completed, again"]
     places = {Path(path).parts[1:3] for path in run["changed"] if path.endswith("manifest.json")}
 
-    assert sorted(job_id for _, job_id in places) == sorted(runs["completed jobs"])
+    assert sorted(job_id for _, job_id in places) == sorted(run["completed_jobs"])
     assert {folder for folder, _ in places} >= {"juice", "label", "one"}
     assert (again["state"], again["changed"], again["renders"]) == ("success", [], 0)

@@ -223,7 +223,8 @@ def main(folder: Path, result: Path) -> None:
     completed = {"destination": f"{destination}/completed", "days": 1}
     done["all that is completed"] = studio.run("renderjuice_on_complete", **completed)
     done["all that is completed, again"] = studio.run("renderjuice_on_complete", **completed)
-    done["completed jobs"] = [job.id for job in studio.emulator.jobs.values() if job.status == "completed"]
+    jobs = [job.id for job in studio.emulator.jobs.values() if job.status == "completed"]
+    done["all that is completed"]["completed_jobs"] = jobs
     result.write_text(json.dumps(done, default=str))
     studio.emulator.stop()
 
