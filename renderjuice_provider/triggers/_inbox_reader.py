@@ -31,8 +31,9 @@ READ_EVERY = 1.0
 """Seconds between two reads. An event is to resume its task within seconds."""
 _SLOWEST = 30.0
 """Seconds between two reads while there is no inbox, or it cannot be read."""
-_SHARE = 0.05
-"""Of the time that may be spent on reading: a secrets backend that holds Variables may be slow."""
+_SLOW_EVERY = 5.0
+"""The same, at most, while reads take long; else four times as long as the last one took. A secrets
+backend that Variables are read from may be slow, and so is the first read of a triggerer."""
 _LOOK_UP_EVERY = 300.0
 """Seconds after which the connection is looked up again: its secret may have been set meanwhile."""
 _LOOK_UP_AGAIN = 30.0
@@ -107,7 +108,7 @@ class InboxReader:
         if text is None:  # Airflow says so, too, when its database cannot be reached
             self._pause = min(2 * self._pause, _SLOWEST)
             return frozenset()
-        self._pause = max(READ_EVERY, (time.monotonic() - began) / _SHARE)
+        self._pause = max(READ_EVERY, min(4 * (time.monotonic() - began), _SLOW_EVERY))
         if text != self._text:
             self._text, self._inbox = text, Inbox.parse(text)
         return self.arrivals.on_inbox(self._inbox, time.time())

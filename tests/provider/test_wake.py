@@ -365,6 +365,25 @@ def test_a_read_that_has_begun_is_not_cancelled_with_the_last_wait(emulator, job
     asyncio.run(work())
 
 
+def test_a_read_that_took_long_does_not_keep_an_event_waiting_for_long(emulator, jobs, mailbox, monkeypatch):
+    monkeypatch.setattr(_inbox_reader, "_SLOW_EVERY", 0.1)
+    get, begun = _inbox_reader.Variable.get, []
+
+    def slow_at_first(key, **more):
+        begun.append(time.monotonic())
+        time.sleep(1 if len(begun) == 1 else 0)
+        return get(key, **more)
+
+    monkeypatch.setattr(_inbox_reader.Variable, "get", slow_at_first)
+
+    async def work():
+        async with waiting(a_trigger(jobs[0], poll_interval=NEVER)):
+            await until_read(begun, 3)
+
+    asyncio.run(work())
+    assert begun[1] - begun[0] < 4  # five, if it were four times as long as the read
+
+
 def test_every_connection_has_its_own_inbox(emulator, jobs, mailbox, reads, monkeypatch):
     extra = {"webhook_secret": "another"}
     other = {"conn_type": "renderjuice", "host": emulator.base_url, "password": emulator.api_key, "extra": extra}
