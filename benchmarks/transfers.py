@@ -50,7 +50,7 @@ class Taken:
 
 
 def rows(pairs: int) -> Iterator[Row]:
-    """All of them; each is the median of so many pairs."""
+    """All of them; each is the median of this many pairs."""
     for part in PARTS.values():
         yield from part(pairs)
 
@@ -172,7 +172,7 @@ def _size(size: int) -> str:
 
 @contextmanager
 def _folder(size: int) -> Iterator[Path]:
-    """A folder for so many bytes, on a RAM disk if there is room."""
+    """A folder with room for `size` bytes, on a RAM disk if that has it."""
     roomy = RAM_DISK.is_dir() and shutil.disk_usage(RAM_DISK).free > 2 * size
     with tempfile.TemporaryDirectory(prefix="renderjuice-", dir=RAM_DISK if roomy else None) as name:
         yield Path(name)

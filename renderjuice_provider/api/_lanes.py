@@ -55,7 +55,7 @@ class Lanes:
     def end(self, began: float, outcome: Response | NoResponse) -> None:
         """Note what became of one attempt at a file that began at `began`."""
         if began < self._changed:
-            return  # it tells of another number of lanes
+            return  # it moved beside another number of files
         if _is_too_much(outcome):
             fewer = max(self._fewest, self.width // 2)
             self._narrower = (fewer, 0.0, 0.0)

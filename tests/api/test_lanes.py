@@ -119,6 +119,20 @@ def test_a_store_that_has_recovered_gets_more_again():
 def test_what_says_nothing_of_the_load_changes_nothing(sign):
     lanes, clock = made()
     assert set(moved(lanes, clock, 100, outcome=lambda number: sign)) == {FEWEST}
+    moved(lanes, clock, 500)
+    assert set(moved(lanes, clock, 500, outcome=lambda number: sign)) == {MOST}
+
+
+@pytest.mark.parametrize("sizes", [(40 * SIZE, SIZE), (SIZE, 40 * SIZE)], ids=["fewer bytes", "fewer files"])
+def test_more_files_or_more_bytes_are_worth_more_lanes(sizes):
+    """What comes first is of another size than the rest."""
+    lanes, clock = made()
+
+    def outcome(number):
+        return Response(200, {}, received=Received(sizes[number >= 8], "00"))
+
+    widths = moved(lanes, clock, 60, wire=1000 * SIZE, outcome=outcome)
+    assert MOST in widths[:40]
 
 
 def test_files_of_many_sizes_are_no_reason_to_stay_with_few():
