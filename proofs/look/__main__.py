@@ -221,7 +221,7 @@ def look_at_events(looker: Looker, airflow: LocalAirflow, emulator: LocalEmulato
     until(lambda: {run["state"] for run in airflow.api("GET", address)["dag_runs"]} & STATES_AT_END)
     (run,) = airflow.api("GET", address)["dag_runs"]
     looker.visit("/variables")
-    looker.take("inbox", INBOX, "Kept by the webhook receiver")
+    looker.take("inbox", INBOX, "What Renderjuice has sent")
     (asset,) = airflow.api("GET", "/assets", params={"name_pattern": ASSET})["assets"]
     looker.visit(f"/assets/{asset['id']}")
     looker.take("asset", ASSET, ON_COMPLETE)
