@@ -2,7 +2,8 @@
 
 For renders that nobody waits for: ordered with `wait=False`, or by artists in the dashboard. An
 event of Renderjuice starts a run, so no task, no trigger and no poll is there while a job renders.
-Events come by the webhook receiver; see docs/webhooks.md, also for Airflows that they cannot reach.
+Events come by the webhook receiver (docs/webhooks.md). Where those cannot reach Airflow, give the
+asset a watcher: "Started by completed renders" in docs/pipelines.md has one.
 
 Airflow 3.3 makes one run of all events since the run before, and 3.4 a run for each event (its
 `[scheduler] batch_asset_events` makes it one again). Both are right here: a run downloads what its
@@ -35,7 +36,12 @@ with DAG(
             description="Where frames go, a folder for each shot and job: a folder that all workers share, or any "
             "ObjectStoragePath URL",
         ),
-        "days": Param(1, type="number", exclusiveMinimum=0, description="Started by hand: completed within these days"),
+        "days": Param(
+            1,
+            type="number",
+            exclusiveMinimum=0,
+            description="When started by hand: what was completed within this number of days",
+        ),
     },
 ):
     RenderjuiceDownloadOperator.partial(

@@ -45,7 +45,8 @@ def completed_renders(
         renderjuice_conn_id: the Airflow connection, as in the address that Renderjuice sends its
             webhooks to.
         watchers: where no webhooks can arrive, what makes the events: an `AssetWatcher` with a
-            `RenderjuiceCompletedTrigger`.
+            `RenderjuiceCompletedTrigger`. Each DAG file that uses the asset has to name it: Airflow
+            takes those of the file that it read last.
     """
     from airflow.sdk import Asset
 

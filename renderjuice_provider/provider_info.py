@@ -81,13 +81,14 @@ def _connection_fields() -> dict[str, Any]:
         },
         "webhook_secret_previous": {
             "label": "Previous webhook secret",
-            "description": "Believed too, while the secret is rotated. Empty it when events come with the new one.",
+            "description": "Believed too, while the secret is rotated: the old secret itself, not the *** of this form. "
+            "Empty it when events come with the new one.",
             "schema": {"type": ["string", "null"], "format": "password"},
         },
         "webhook_poll_interval": {
             "label": "Poll interval with webhooks (s)",
-            "description": "Seconds between polls of a render while webhooks arrive. 300 when empty, and at most: "
-            "that a render failed is not sent.",
+            "description": "Seconds between polls of a render while webhooks arrive. 300 when empty, and never more: "
+            "of a render that fails, none is sent.",
             "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 300},
         },
         "allow_http": {

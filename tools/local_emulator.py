@@ -42,6 +42,11 @@ class LocalEmulator:
         """Set some of its switches."""
         httpx.patch(f"{self.control_url}/switches", json=switches, timeout=60).raise_for_status()
 
+    def send_events(self, url: str, secret: str) -> None:
+        """Send an event for each completed render to this address."""
+        webhook = {"url": url, "secret": secret}
+        httpx.put(f"{self.control_url}/webhook", json=webhook, timeout=60).raise_for_status()
+
     def renders_started(self) -> int:
         """How many renders would have been billed so far."""
         ledger = httpx.get(f"{self.control_url}/ledger", timeout=60).raise_for_status().json()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -24,18 +26,20 @@ from tools.local_emulator import KEY, LocalEmulator
 from tools.progress import Narrator
 
 LOOK = DEMO / "look"
-BULK = "renderjuice_bulk"
+BULK, ON_COMPLETE = "renderjuice_bulk", "renderjuice_on_complete"
 FORMS = {
     QUICKSTART: ("scene", "A .blend or .zip", "destination", "config"),
     NIGHTLY: ("shot_list", "The shot list", "destination", "failed_only"),
     SHOT: ("shot", "A name of the shot list", "file", "frames", "quality"),
     BULK: ("scenes", "A folder with", "destination", "config"),
+    ON_COMPLETE: ("destination", "Where frames go", "days", "Started by hand"),
 }
 """Words of the forms that start a run."""
 TASKS = {QUICKSTART: "contact_sheet", NIGHTLY: "report", SHOT: "tell_tracker", BULK: "collect"}
 """What the grid of a run has to show."""
 CONNECTION = "renderjuice_look"
 FIELDS = ("Time-out (s)", "Attempts per call", "Webhook secret", "Allow plain http")
+INBOX, ASSET = "renderjuice_webhooks_renderjuice_default", "renderjuice_completed_renderjuice_default"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 WAITING = {"render", "shot"}
 """Tasks that wait for a render, or for the run that waits for it."""
@@ -123,6 +127,8 @@ def look_at_everything(looker: Looker, airflow: LocalAirflow, emulator: LocalEmu
     looker.take("report", LAYERED_SHOT, REJECTED_SHOT, FAILED_SHOT, page=True)
     looker.visit("/dags")
     looker.take("dags", *FORMS)
+    narrator.title("Events")
+    look_at_events(looker, airflow, emulator)
 
 
 def look_at_form(looker: Looker, dag: str, words: tuple[str, ...]) -> None:
@@ -200,6 +206,29 @@ def look_at_failure(looker: Looker, run: str) -> None:
     looker.click(looker.page.get_by_text("View full logs").first)
     looker.take("failed-task-log", FAILED_SHOT, "RENDER_ERROR")
     looker.at_most_two_clicks("from the page of the DAG to the log of the task that failed")
+
+
+def look_at_events(looker: Looker, airflow: LocalAirflow, emulator: LocalEmulator) -> None:
+    """What shows that events arrive: the inbox, the asset, and the run that an event starts."""
+    secret = secrets.token_hex(16)
+    connection = {"connection_id": "renderjuice_default", "conn_type": "renderjuice"}
+    connection["extra"] = json.dumps({"webhook_secret": secret})
+    airflow.api("PATCH", "/connections/renderjuice_default", params={"update_mask": "extra"}, json=connection)
+    emulator.send_events(f"{airflow.url}/renderjuice/webhooks/renderjuice_default", secret)
+    airflow.api("PATCH", f"/dags/{ON_COMPLETE}", json={"is_paused": False})
+    airflow.trigger(QUICKSTART, {"scene": str(DEMO / "scenes" / "juice.blend"), "destination": str(DEMO / "events")})
+    address = f"/dags/{ON_COMPLETE}/dagRuns"
+    until(lambda: {run["state"] for run in airflow.api("GET", address)["dag_runs"]} & STATES_AT_END)
+    (run,) = airflow.api("GET", address)["dag_runs"]
+    looker.visit("/variables")
+    looker.take("inbox", INBOX, "What Renderjuice has sent")
+    (asset,) = airflow.api("GET", "/assets", params={"name_pattern": ASSET})["assets"]
+    looker.visit(f"/assets/{asset['id']}")
+    looker.take("asset", ASSET, ON_COMPLETE)
+    looker.visit(f"/dags/{ON_COMPLETE}/runs/{run['dag_run_id']}")
+    looker.take("on-complete-grid", "download", "Success")
+    looker.page.get_by_role("button", name="Show Graph").click()
+    looker.take("on-complete-graph", "not_downloaded", "Success")
 
 
 def until(condition: Any) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
@@ -98,11 +98,26 @@ def webhook_options(connection: Connection) -> WebhookOptions:
 
 
 def _webhook_options(name: str, extra: Mapping[str, Any]) -> WebhookOptions:
-    secrets = tuple(str(extra[key]).strip() for key in _SECRETS if key in extra)
+    secrets = tuple(_webhook_secrets(name, extra))
     key = "webhook_poll_interval"
     if key not in extra:
         return WebhookOptions(secrets)
     return WebhookOptions(secrets, _option(name, key, extra[key], *_WEBHOOK_POLL_INTERVAL))
+
+
+def _webhook_secrets(name: str, extra: Mapping[str, Any]) -> Iterator[str]:
+    """The secrets that are some. Anyone could guess the others, so they are not believed."""
+    for key in _SECRETS:
+        secret = extra.get(key, "")
+        if isinstance(secret, str) and secret.strip(" \r\n\t*"):
+            yield secret.strip()
+        elif secret != "":
+            log.warning(
+                "%s: extra %r is no secret, and is not used. Airflow's forms show *** in place of one: "
+                "copy it from where it was made.",
+                name,
+                key,
+            )
 
 
 def _base_url(name: str, connection: Connection) -> str:

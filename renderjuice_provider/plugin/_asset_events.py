@@ -128,7 +128,7 @@ class AssetEvents:
                 decided[job] = answer if isinstance(answer, Job) and decision is Decision.ANNOUNCE else None
         made = finish(renderjuice_conn_id, decided)
         if made:
-            log.info("%d asset events for completed renders of the connection %r", made, renderjuice_conn_id)
+            log.info("Asset events for completed renders of the connection %r: %d", renderjuice_conn_id, made)
         if error := obstacle(found.values()):
             self._pause(renderjuice_conn_id, jobs, error)
 

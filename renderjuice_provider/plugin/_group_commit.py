@@ -73,6 +73,6 @@ class GroupCommit:
         except Exception as error:  # noqa: BLE001 - whatever it is, the next group may be taken
             return f"Airflow's database did not take the event: {named(error)}."
         if new:
-            log.info("Noted %d events of the connection %r", new, renderjuice_conn_id)
+            log.info("Noted events of the connection %r: %d", renderjuice_conn_id, new)
             count(NOTED, by=new)
         return ""

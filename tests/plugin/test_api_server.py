@@ -119,7 +119,7 @@ def test_many_events_at_once_are_all_noted_once(airflow: LocalAirflow) -> None:
     after = noted(airflow)
     assert after.count == before.count + len(jobs)
     assert set(jobs) <= {event.job_id for event in after.events}
-    groups = re.findall(r"Noted (\d+) events", log(airflow))
+    groups = re.findall(r"Noted events of the connection '\w+': (\d+)", log(airflow))
     assert sum(map(int, groups)) == after.count
     assert len(groups) < after.count / 2, "events that arrive together share transactions"
 

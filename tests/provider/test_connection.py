@@ -167,6 +167,8 @@ def test_an_extra_that_is_unclear_is_refused_with_how_to_write_it_and_not_shown(
         ({"webhook_secret_previous": "old", "webhook_secret": ""}, WebhookOptions(("old",))),
         ({"webhook_secret": None, "webhook_poll_interval": "60"}, WebhookOptions((), 60.0)),
         ({"extra__renderjuice__webhook_secret": "new"}, WebhookOptions(("new",))),
+        ({"webhook_secret": "new", "webhook_secret_previous": "***"}, WebhookOptions(("new",))),
+        *(({"webhook_secret": value}, WebhookOptions()) for value in ("***", " *** ", {}, [], True, 0)),
     ],
 )
 def test_what_a_connection_says_about_webhooks_needs_no_key(extra, meant):
@@ -192,6 +194,13 @@ def test_an_extra_that_nobody_knows_is_named_in_the_log_without_its_value(caplog
     assert [record.getMessage() for record in caplog.records if record.name.startswith("renderjuice")] == [
         "Connection 'farm': nothing here knows these extras, and they are not used: time_out."
     ]
+
+
+def test_the_stars_that_airflow_shows_in_place_of_a_secret_are_not_believed_and_the_log_says_so(caplog):
+    with caplog.at_level(logging.WARNING):
+        webhook_options(fields(extra=json.dumps({"webhook_secret": "new", "webhook_secret_previous": "***"})))
+    (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("renderjuice")]
+    assert line.startswith("Connection 'farm': extra 'webhook_secret_previous' is no secret, and is not used.")
 
 
 def test_an_extra_with_an_odd_name_can_be_logged_everywhere(caplog):
