@@ -32,10 +32,10 @@ def make_app() -> FastAPI:
             asset_events.stop()
 
     def note(renderjuice_conn_id: str, events: Events) -> int:
-        new = note_events(renderjuice_conn_id, events)
-        if new:
+        noted = note_events(renderjuice_conn_id, events)
+        if noted.new and noted.is_wanted:
             asset_events.noted(renderjuice_conn_id)
-        return new
+        return noted.new
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     receiver = Receiver(Secrets(), GroupCommit(note))
