@@ -35,6 +35,10 @@ def variable_of(renderjuice_conn_id: str) -> str:
     return _KEY + renderjuice_conn_id
 
 
+class InboxFullError(Exception):
+    """So many completed jobs wait for their asset events that there is room for no other."""
+
+
 class Event(NamedTuple):
     """One event, as it was noted.
 
@@ -112,7 +116,11 @@ class Inbox:
         """The inbox with these events, each a job id and the event's name; itself if none is new.
 
         The same event about the same job is noted once, as long as it is among the newest or still
-        pending. Of too many pending jobs the oldest are dropped.
+        pending.
+
+        Raises:
+            InboxFullError: with these, too many jobs would be pending. Whoever sent the events is
+                to send them again later: what is not made now is not to be lost.
         """
         known = {(event.job_id, event.event) for event in self.events}
         known |= {(job.job_id, RENDER_COMPLETE) for job in self.pending}
@@ -125,11 +133,13 @@ class Inbox:
         if not new:
             return self
         pending = [Pending(event.number, event.job_id) for event in new if event.event == RENDER_COMPLETE]
+        if pending and len(self.pending) + len(pending) > MOST_PENDING:
+            raise InboxFullError(f"{len(self.pending):,} completed jobs wait for their asset events")
         return Inbox(
             count=new[-1].number,
             last=new[-1].received,
             events=(*self.events, *new)[-MOST_EVENTS:],
-            pending=(*self.pending, *pending)[-MOST_PENDING:],
+            pending=(*self.pending, *pending),
         )
 
     def since(self, count: int) -> frozenset[str] | None:

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renderjuice_provider.lifecycle.inbox import MOST_EVENTS, MOST_PENDING, Event, Inbox, Pending, variable_of
+from renderjuice_provider.lifecycle.inbox import (
+    MOST_EVENTS,
+    MOST_PENDING,
+    Event,
+    Inbox,
+    InboxFullError,
+    Pending,
+    variable_of,
+)
 
 COMPLETE, FAIL = "onRenderComplete", "onRenderFail"
 ONE, TWO, THREE = (f"00000000-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
@@ -64,10 +72,19 @@ def test_an_event_that_is_still_pending_is_known_after_500_others() -> None:
 
 
 def test_only_the_newest_are_kept_and_the_count_goes_on() -> None:
-    inbox = Inbox().add(jobs(MOST_PENDING + 5), NOW)
-    assert inbox.count == MOST_PENDING + 5
+    inbox = Inbox().add(jobs(MOST_PENDING), NOW).without_pending({1, 2, 3, 4, 5}).add([(ONE, COMPLETE)], NOW)
+    assert inbox.count == MOST_PENDING + 1
     assert [event.number for event in inbox.events] == list(range(inbox.count - MOST_EVENTS + 1, inbox.count + 1))
     assert [job.number for job in inbox.pending] == list(range(6, inbox.count + 1))
+
+
+def test_no_pending_job_makes_room_for_another() -> None:
+    full = Inbox().add(jobs(MOST_PENDING), NOW)
+    with pytest.raises(InboxFullError, match="10,000 completed jobs wait"):
+        full.add([(ONE, COMPLETE)], NOW)
+    assert full.add(jobs(1), NOW) is full, "what is noted already needs no room"
+    assert full.add([(ONE, FAIL)], NOW).pending == full.pending
+    assert full.without_pending({1}).add([(ONE, COMPLETE)], NOW).pending[-1] == Pending(full.count + 1, ONE)
 
 
 def test_since_names_the_jobs_that_came_after() -> None:

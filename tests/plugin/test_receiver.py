@@ -16,7 +16,9 @@ from sqlalchemy import Engine, event, text
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_emulator.testing import Emulator
 from renderjuice_provider.api.client import RenderjuiceClient
+from renderjuice_provider.lifecycle.inbox import MOST_PENDING
 from renderjuice_provider.plugin import _receiver, _refusals
+from renderjuice_provider.plugin._inbox_variable import note_events
 from tests.plugin.conftest import (
     COMPLETE,
     CONNECTION,
@@ -197,6 +199,16 @@ async def test_while_the_database_is_down_renderjuice_is_to_send_again(
     assert await airflow.event(JOB) == 200
     assert inbox(database).count == 1
     assert SECRET not in caplog.text
+
+
+async def test_while_too_many_renders_wait_for_their_asset_events_renderjuice_is_to_send_again(
+    airflow: Sender, database: Engine, counted: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    note_events(CONNECTION, [(f"job {number}", COMPLETE) for number in range(MOST_PENDING)])
+    before = inbox(database)
+    assert await airflow.event(JOB) == 503
+    assert (inbox(database), counted) == (before, ["busy"])
+    assert "10,000 completed jobs wait for their asset events" in caplog.text
 
 
 async def test_a_connection_that_cannot_be_looked_up_is_not_taken_for_unknown(
