@@ -166,6 +166,12 @@ async def test_what_is_refused_has_a_reason_in_the_log_and_a_metric_and_never_in
         assert inbox(database, connection).count == 0
 
 
+async def test_a_length_with_thousands_of_digits_is_a_large_one(airflow: Sender, database: Engine) -> None:
+    body = body_of(JOB)
+    response = await airflow.send(body, signed(body) | {"Content-Length": "9" * 5000})
+    assert (response.status_code, inbox(database).count) == (413, 0)
+
+
 async def test_a_body_that_turns_out_too_large_is_not_read_to_its_end(airflow: Sender, database: Engine) -> None:
     sent = 0
 
