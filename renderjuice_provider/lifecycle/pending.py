@@ -95,9 +95,13 @@ class PendingJobs:
         self._silences = 0
         if isinstance(found, Job) and found.is_over:
             return Decision.ANNOUNCE if found.status == JobStatus.COMPLETED else Decision.DROP
+        self.put_off(job, now)
+        return Decision.DROP if self._tries[job] >= MOST_TRIES else Decision.LATER
+
+    def put_off(self, job: Pending, now: float) -> None:
+        """Try this job again later, and the others whenever they are due."""
         self._tries[job] = tries = self._tries.get(job, 0) + 1
-        self._due[job] = now + min(_FIRST_PAUSE * 2 ** (tries - 1), _LONGEST_PAUSE)
-        return Decision.DROP if tries >= MOST_TRIES else Decision.LATER
+        self._due[job] = now + min(_FIRST_PAUSE * 2.0 ** min(tries - 1, 10), _LONGEST_PAUSE)
 
     def silence(self, error: RenderjuiceError, now: float) -> float:
         """Renderjuice says nothing of its jobs: no job is read for these seconds."""
