@@ -36,7 +36,7 @@ def variable_of(renderjuice_conn_id: str) -> str:
 
 
 class InboxFullError(Exception):
-    """So many completed jobs wait for their asset events that there is room for no other."""
+    """As many completed jobs wait for their asset events as there is room for."""
 
 
 class Event(NamedTuple):
@@ -119,8 +119,8 @@ class Inbox:
         pending.
 
         Raises:
-            InboxFullError: with these, too many jobs would be pending. Whoever sent the events is
-                to send them again later: what is not made now is not to be lost.
+            InboxFullError: with these, too many jobs would be pending. The events are to be sent again
+                later: no asset event may be lost.
         """
         known = {(event.job_id, event.event) for event in self.events}
         known |= {(job.job_id, RENDER_COMPLETE) for job in self.pending}
