@@ -119,8 +119,8 @@ class Inbox:
         pending.
 
         Raises:
-            InboxFullError: with these, too many jobs would be pending. The events are to be sent again
-                later: no asset event may be lost.
+            InboxFullError: with these, too many jobs would be pending. The events are to be sent
+                again later: no asset event may be lost.
         """
         known = {(event.job_id, event.event) for event in self.events}
         known |= {(job.job_id, RENDER_COMPLETE) for job in self.pending}
