@@ -195,7 +195,8 @@ def finish(renderjuice_conn_id: str, decided: Mapping[Pending, Job | None]) -> t
     dropped = {pending: None for pending, job in decided.items() if job is None}
     if dropped:
         _finish(renderjuice_conn_id, dropped)
-    made, stuck = 0, {}
+    made = 0
+    stuck: dict[Pending, str] = {}
     rows = [(pending, job) for pending, job in decided.items() if job]
     for at in range(0, len(rows), AT_ONCE):
         found, left = _finish_each(renderjuice_conn_id, dict(rows[at : at + AT_ONCE]))
