@@ -24,7 +24,7 @@ from benchmarks.table import Row, at_most, median, percentile, spread, under
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_emulator.testing import Emulator
 from renderjuice_provider.api.client import RenderjuiceClient
-from renderjuice_provider.lifecycle.inbox import RENDER_COMPLETE, Inbox, variable_of
+from renderjuice_provider.lifecycle.inbox import RENDER_COMPLETE, Inbox, newest_variable_of, variable_of
 
 MANY = 1000
 """As many as one triggerer takes by default."""
@@ -210,7 +210,8 @@ class Renders:
         environment = os.environ | connect(self._emulator.base_url, self._emulator.api_key, **extra)
         if events:  # one has just arrived, about another render
             inbox = Inbox().add([("00000000-0000-4000-8000-000000000001", RENDER_COMPLETE)], time.time())
-            environment[f"AIRFLOW_VAR_{variable_of('renderjuice_default').upper()}"] = inbox.serialize()
+            for key, part in ((variable_of, inbox), (newest_variable_of, inbox.newest())):
+                environment[f"AIRFLOW_VAR_{key('renderjuice_default').upper()}"] = part.serialize()
         return environment
 
 

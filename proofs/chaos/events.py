@@ -25,7 +25,7 @@ from proofs.chaos.scenario import Move, Scenario
 from proofs.chaos.shots import Shot
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.api.client import RenderjuiceClient
-from renderjuice_provider.lifecycle.inbox import RENDER_COMPLETE, Inbox, variable_of
+from renderjuice_provider.lifecycle.inbox import RENDER_COMPLETE, Inbox, newest_variable_of, variable_of
 
 _LOST = ("reset-before",) * 4
 """Every attempt of Renderjuice."""
@@ -172,11 +172,12 @@ def _expect(status: int, wanted: int) -> None:
 
 
 def _damage_the_inbox(harness: Harness, _shots: Sequence[Shot]) -> None:
-    key = variable_of(WEBHOOKED)
-    harness.change("PATCH", f"/variables/{key}", {"key": key, "value": '{"version": 1, "count": [], "events": 7'})
+    for key in (variable_of(WEBHOOKED), newest_variable_of(WEBHOOKED)):
+        harness.change("PATCH", f"/variables/{key}", {"key": key, "value": '{"version": 1, "count": [], "events": 7'})
     time.sleep(2)
 
 
 def _delete_the_inbox(harness: Harness, _shots: Sequence[Shot]) -> None:
-    harness.change("DELETE", f"/variables/{variable_of(WEBHOOKED)}", {})
+    for key in (variable_of(WEBHOOKED), newest_variable_of(WEBHOOKED)):
+        harness.change("DELETE", f"/variables/{key}", {})
     time.sleep(2)

@@ -7,6 +7,9 @@ finds it, and where people see whether events arrive:
      "events": [[1, "<job id>", "onRenderComplete", 1764230390.0], ...],
      "pending": [[2, "<job id>"], ...]}
 
+Triggerers read a second Variable, of the same form, which holds the newest 20 events alone: once a
+second, 500 events would cost them more than all their polls.
+
 An event is a hint to poll its job. So it is worth little: only the newest are kept, one that is
 missed costs a longer wait for the next poll, and damage is read as far as it makes sense. No URL
 and no secret is in it.
@@ -22,10 +25,13 @@ from typing import Any, NamedTuple, TypeGuard
 RENDER_COMPLETE = "onRenderComplete"
 """The only event that Renderjuice sends so far; that of a render that failed is planned."""
 MOST_EVENTS = 500
+MOST_NEWEST = 20
+"""Events of the Variable for triggerers: when more come within a second, they read all."""
 MOST_PENDING = 10_000
 """Twice what a studio gets when every render of a large night ends within one minute."""
 _VERSION = 1
 _KEY = "renderjuice_webhooks_"
+_NEWEST_KEY = "renderjuice_newest_"
 _LONGEST_NAME = 100
 _END_OF_TIME = 1e12
 
@@ -33,6 +39,11 @@ _END_OF_TIME = 1e12
 def variable_of(renderjuice_conn_id: str) -> str:
     """Key of the Airflow Variable that holds the inbox of a connection."""
     return _KEY + renderjuice_conn_id
+
+
+def newest_variable_of(renderjuice_conn_id: str) -> str:
+    """Key of the Airflow Variable that holds the newest events of a connection, for triggerers."""
+    return _NEWEST_KEY + renderjuice_conn_id
 
 
 class InboxFullError(Exception):
@@ -102,7 +113,7 @@ class Inbox:
         )
 
     def serialize(self) -> str:
-        """The text of the Variable: compact, since the triggerer reads it every second."""
+        """The text of the Variable: compact, since each group of events writes it."""
         content = {
             "version": _VERSION,
             "count": self.count,
@@ -112,11 +123,11 @@ class Inbox:
         }
         return json.dumps(content, separators=(",", ":"))
 
-    def add(self, events: Iterable[tuple[str, str]], now: float) -> Inbox:
+    def add(self, events: Iterable[tuple[str, str]], now: float, *, is_wanted: bool = True) -> Inbox:
         """The inbox with these events, each a job id and the event's name; itself if none is new.
 
         The same event about the same job is noted once, as long as it is among the newest or still
-        pending.
+        pending; where no asset events are wanted, no job becomes it.
 
         Raises:
             InboxFullError: with these, too many jobs would be pending. The events are to be sent
@@ -132,7 +143,8 @@ class Inbox:
                 new.append(Event(self.count + len(new) + 1, job_id, name, round(now, 3)))
         if not new:
             return self
-        pending = [Pending(event.number, event.job_id) for event in new if event.event == RENDER_COMPLETE]
+        completed = [Pending(event.number, event.job_id) for event in new if event.event == RENDER_COMPLETE]
+        pending = completed if is_wanted else []
         if pending and len(self.pending) + len(pending) > MOST_PENDING:
             raise InboxFullError(f"{len(self.pending):,} completed jobs wait for their asset events")
         return Inbox(
@@ -151,6 +163,17 @@ class Inbox:
         later = [event.job_id for event in self.events if event.number > count]
         return frozenset(later) if len(later) == self.count - count else None
 
+    def newest(self) -> Inbox:
+        """What triggerers read: the newest events alone."""
+        return replace(self, events=self.events[-MOST_NEWEST:], pending=())
+
+    def followed_by(self, newest: Inbox) -> Inbox | None:
+        """The events of this inbox and of a later `newest`; None where one between is not known."""
+        later = [event for event in newest.events if event.number > self.count]
+        if len(later) != newest.count - self.count:
+            return None
+        return replace(newest, events=(*self.events, *later)[-MOST_EVENTS:])
+
     def without_pending(self, numbers: Collection[int]) -> Inbox:
         """The inbox without these pending jobs, named by their events' numbers."""
         return replace(self, pending=tuple(job for job in self.pending if job.number not in numbers))
@@ -160,7 +183,7 @@ def _rows(value: Any) -> list[Any]:
     return [row for row in value if isinstance(row, list)] if isinstance(value, list) else []
 
 
-# Plain tests: the triggerer reads 500 rows of each connection every second.
+# Plain tests: an inbox has hundreds of rows, and is read while events wait.
 def _event(row: list[Any]) -> Event | None:
     if len(row) < len(Event._fields):
         return None

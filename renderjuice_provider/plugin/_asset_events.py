@@ -26,10 +26,10 @@ from renderjuice_provider.api.client import RenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.hooks._connection import client_arguments
-from renderjuice_provider.lifecycle.completion import asset_key, render_of_job
+from renderjuice_provider.lifecycle.completion import render_of_job
 from renderjuice_provider.lifecycle.inbox import Inbox, Pending, variable_of
 from renderjuice_provider.lifecycle.pending import Decision, PendingJobs, obstacle, read_jobs
-from renderjuice_provider.plugin._inbox_variable import edit_inbox
+from renderjuice_provider.plugin._inbox_variable import edit_inbox, find_asset
 from renderjuice_provider.plugin._refusals import named
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class AssetEvents:
         self._wake.set()
 
     def noted(self, renderjuice_conn_id: str) -> None:
-        """This process has noted events of a connection. Any thread may call it."""
+        """This process has noted events whose asset events are wanted. Any thread may call it."""
         self._noted.add(renderjuice_conn_id)
         self._wake.set()
 
@@ -162,15 +162,7 @@ def pending_jobs() -> dict[str, Sequence[Pending]]:
 def is_wanted(renderjuice_conn_id: str) -> bool:
     """Whether a DAG uses the asset of a connection; else its jobs need not even be read."""
     with create_session(scoped=False) as session:
-        return _asset(session, renderjuice_conn_id) is not None
-
-
-def _asset(session: Session, renderjuice_conn_id: str) -> AssetModel | None:
-    name, uri = asset_key(renderjuice_conn_id)
-    found: AssetModel | None = session.scalar(
-        select(AssetModel).where(AssetModel.name == name, AssetModel.uri == uri, AssetModel.active.has())
-    )
-    return found
+        return find_asset(session, renderjuice_conn_id) is not None
 
 
 def read(renderjuice_conn_id: str, job_ids: Sequence[str]) -> dict[str, Job | RenderjuiceError]:
@@ -225,7 +217,7 @@ def _finish(renderjuice_conn_id: str, decided: Mapping[Pending, Job | None]) -> 
         nonlocal made
         ours = decided.keys() & set(inbox.pending)
         jobs = {job.id: job for pending in sorted(ours) if (job := decided[pending])}
-        if jobs and (asset := _asset(session, renderjuice_conn_id)):
+        if jobs and (asset := find_asset(session, renderjuice_conn_id)):
             known = _announced(session, asset, jobs)
             made = _register(session, asset, [job for job_id, job in jobs.items() if job_id not in known])
         return inbox.without_pending({pending.number for pending in ours})

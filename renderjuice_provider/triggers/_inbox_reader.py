@@ -1,8 +1,10 @@
 """Reading a connection's inbox in the triggerer: which of the jobs that are waited for to poll now.
 
-The receiver, in Airflow's API servers, notes events in an Airflow Variable. Here it is read once a
-second, in a thread, because Airflow reads Variables in no other way. What goes wrong costs nothing
-but the advantage: without events, polling goes on as it would without webhooks.
+The receiver, in Airflow's API servers, notes events in an Airflow Variable, and the newest of them
+in a small one. Here the small one is read once a second, and the whole inbox only at first and
+where more events came than the small one holds. Each is read in a thread, because Airflow reads
+Variables in no other way. What goes wrong costs nothing but the advantage: without events, polling
+goes on as it would without webhooks.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from renderjuice_provider.compat import is_masked
 from renderjuice_provider.hooks._connection import WebhookOptions, webhook_options
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.lifecycle.events import Arrivals
-from renderjuice_provider.lifecycle.inbox import Inbox, variable_of
+from renderjuice_provider.lifecycle.inbox import Inbox, newest_variable_of, variable_of
 
 log = logging.getLogger(__name__)
 _Response = TypeVar("_Response")
@@ -56,10 +58,11 @@ class InboxReader:
         self.arrivals = Arrivals()
         self._hook = RenderjuiceHook(renderjuice_conn_id)
         self._key = variable_of(renderjuice_conn_id)
+        self._newest_key = newest_variable_of(renderjuice_conn_id)
         self._on_news = on_news
         self._options = WebhookOptions()
         self._text = ""
-        self._inbox = Inbox()
+        self._inbox: Inbox | None = None
         self._pause = READ_EVERY
         self._last_interval = 0.0
 
@@ -100,24 +103,45 @@ class InboxReader:
         """The jobs that have new events; None when any may have."""
         began = time.monotonic()
         try:
-            # Not in the one thread for what is thread-sensitive: other triggers may keep it busy.
-            text = await _to_its_end(sync_to_async(Variable.get, thread_sensitive=False)(self._key, default=None))
+            inbox = await self._read_inbox()
         except Exception as error:  # noqa: BLE001 - as without an inbox
-            log.debug("Could not read the Variable %r: %s", self._key, redact(str(error)))
-            text = None
-        if text is None:  # Airflow says so, too, when its database cannot be reached
+            log.debug(
+                "Could not read the Variables of connection %r: %s", self._hook.renderjuice_conn_id, redact(str(error))
+            )
+            inbox = None
+        if inbox is None:  # Airflow says so, too, when its database cannot be reached
             self._pause = min(2 * self._pause, _SLOWEST)
             return frozenset()
         self._pause = max(READ_EVERY, min(4 * (time.monotonic() - began), _SLOW_EVERY))
-        if text != self._text:
-            self._text, self._inbox = text, Inbox.parse(text)
-        return self.arrivals.on_inbox(self._inbox, time.time())
+        return self.arrivals.on_inbox(inbox, time.time())
+
+    async def _read_inbox(self) -> Inbox | None:
+        """The inbox as far as it is known; None where Airflow does not give it."""
+        text = await _variable(self._newest_key)
+        if text is None or text == self._text:
+            return None if text is None else self._inbox
+        inbox = self._inbox.followed_by(Inbox.parse(text)) if self._inbox else None
+        if inbox is None:
+            whole = await _variable(self._key)
+            if whole is None:
+                return None
+            inbox = Inbox.parse(whole)
+        self._text, self._inbox = text, inbox
+        return inbox
 
     def _report(self, job_ids: frozenset[str] | None) -> None:
         interval, before = self.poll_interval(), self._last_interval
         self._last_interval = interval
         if job_ids is None or job_ids or interval != before:
             self._on_news(job_ids)
+
+
+async def _variable(key: str) -> str | None:
+    """The text of a Variable; None where Airflow has none, or cannot say."""
+    # Not in the one thread for what is thread-sensitive: other triggers may keep it busy.
+    get = sync_to_async(Variable.get, thread_sensitive=False)
+    text: str | None = await _to_its_end(get(key, default=None))
+    return text
 
 
 async def _to_its_end(request: Coroutine[Any, Any, _Response]) -> _Response:

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from renderjuice_provider.lifecycle.inbox import (
     MOST_EVENTS,
+    MOST_NEWEST,
     MOST_PENDING,
     Event,
     Inbox,
     InboxFullError,
     Pending,
+    newest_variable_of,
     variable_of,
 )
 
@@ -44,6 +46,33 @@ def test_only_a_completed_render_waits_for_an_asset_event() -> None:
     assert inbox.pending == (Pending(2, TWO),)
     assert inbox.without_pending({2}).pending == ()
     assert inbox.without_pending({1}) == inbox
+
+
+def test_where_no_asset_event_is_wanted_no_job_waits_for_one() -> None:
+    inbox = Inbox().add([(ONE, COMPLETE)], NOW).add([(TWO, COMPLETE)], NOW, is_wanted=False)
+    assert inbox.count == 2
+    assert inbox.pending == (Pending(1, ONE),)
+
+
+def test_an_inbox_can_be_followed_by_its_newest_events() -> None:
+    inbox = Inbox().add(jobs(MOST_EVENTS), NOW, is_wanted=False)
+    newest = inbox.newest()
+    assert newest == Inbox(inbox.count, NOW, inbox.events[-MOST_NEWEST:])
+    later = inbox.add(jobs(MOST_NEWEST, first=MOST_EVENTS), NOW + 1, is_wanted=False)
+    assert inbox.followed_by(newest) == inbox
+    assert inbox.followed_by(later.newest()) == later
+
+
+@pytest.mark.parametrize(
+    "newest",
+    [
+        Inbox().add(jobs(MOST_NEWEST + 3), NOW).newest(),  # one too many to know all
+        Inbox().add(jobs(1), NOW).newest(),  # counting began again
+        Inbox(),
+    ],
+)
+def test_an_inbox_says_so_where_events_between_are_not_known(newest: Inbox) -> None:
+    assert Inbox().add(jobs(2), NOW).followed_by(newest) is None
 
 
 def test_what_is_read_back_is_what_was_written() -> None:
@@ -166,3 +195,4 @@ def test_a_name_has_an_end() -> None:
 
 def test_each_connection_has_a_variable_of_its_own() -> None:
     assert variable_of("renderjuice_default") == "renderjuice_webhooks_renderjuice_default"
+    assert newest_variable_of("renderjuice_default") == "renderjuice_newest_renderjuice_default"

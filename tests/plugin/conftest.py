@@ -18,6 +18,7 @@ import httpx
 import pytest
 import uvicorn
 from airflow import settings
+from airflow.models.asset import AssetActive, AssetModel
 from airflow.models.base import Base
 from airflow.models.connection import Connection
 from airflow.models.team import Team
@@ -35,7 +36,7 @@ from tools.processes import free_port
 CONNECTION = "farm"
 SECRET, PREVIOUS = "whsec-of-the-test", "whsec-before-the-rotation"
 COMPLETE = "onRenderComplete"
-TABLES = [model.__table__ for model in (Team, Connection, Variable)]
+TABLES = [model.__table__ for model in (Team, Connection, Variable, AssetModel, AssetActive)]
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
@@ -68,7 +69,8 @@ def database(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
     monkeypatch.setattr(settings, "NonScopedSession", sessions)
     monkeypatch.setattr(settings, "Session", scoped_session(sessions))
     with sessions.begin() as session:
-        session.execute(delete(Variable))
+        for model in (Variable, AssetActive):
+            session.execute(delete(model))
     return engine
 
 

@@ -207,16 +207,34 @@ def test_events_are_noted_while_asset_events_are_made_and_none_is_lost(
 
 def test_where_no_dag_wants_it_nothing_is_asked_and_nothing_stays(airflow: Engine, farm: Emulator) -> None:
     note(new_job(), new_job())
+    assert inbox(airflow).pending == ()
     work(AssetEvents())
     assert (farm.ledger.count("get_job"), events(airflow), inbox(airflow).pending) == (0, [], ())
 
 
 def test_an_asset_that_no_dag_uses_any_more_is_as_none(scheduled: Engine, farm: Emulator) -> None:
+    note(new_job())
     with sessionmaker(bind=scheduled).begin() as session:
         session.execute(delete(AssetActive))
     note(new_job())
+    assert len(inbox(scheduled).pending) == 1
     work(AssetEvents())
     assert (farm.ledger.count("get_job"), events(scheduled), inbox(scheduled).pending) == (0, [], ())
+
+
+def test_a_dag_that_comes_later_gets_the_events_from_then_on(
+    scheduled: Engine, client: Blocking, tmp_path: Path
+) -> None:
+    before, after = (completed(client, tmp_path).id for _ in range(2))
+    name, uri = asset_key(CONNECTION)
+    with sessionmaker(bind=scheduled).begin() as session:
+        session.execute(delete(AssetActive))
+    note(before)
+    with sessionmaker(bind=scheduled).begin() as session:
+        session.add(AssetActive(name=name, uri=uri))
+    note(after)
+    work(AssetEvents())
+    assert [event["job_id"] for event in events(scheduled)] == [after]
 
 
 def test_a_job_of_another_workspace_makes_no_event_and_leaves_after_some_tries(

@@ -17,7 +17,14 @@ from airflow.sdk import Variable
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.lifecycle import events
-from renderjuice_provider.lifecycle.inbox import MOST_EVENTS, RENDER_COMPLETE, Inbox, variable_of
+from renderjuice_provider.lifecycle.inbox import (
+    MOST_EVENTS,
+    MOST_NEWEST,
+    RENDER_COMPLETE,
+    Inbox,
+    newest_variable_of,
+    variable_of,
+)
 from renderjuice_provider.lifecycle.job_poller import JobPoller, PollAgain
 from renderjuice_provider.triggers import _inbox_reader, _shared_poller, renderjuice
 from renderjuice_provider.triggers._shared_poller import Pace, Subscription
@@ -31,19 +38,20 @@ NEVER = 3600.0
 
 
 class Mailbox:
-    """The Variable with the inbox, as the receiver writes it."""
+    """The Variables with the inbox and its newest events, as the receiver writes them."""
 
     def __init__(self, monkeypatch, conn_id="renderjuice_default"):
         self._monkeypatch = monkeypatch
-        self._name = f"AIRFLOW_VAR_{variable_of(conn_id).upper()}"
+        self._names = [f"AIRFLOW_VAR_{key(conn_id).upper()}" for key in (variable_of, newest_variable_of)]
         self.inbox = Inbox()
 
     def receive(self, *job_ids, ago=0.0):
         self.inbox = self.inbox.add([(job_id, RENDER_COMPLETE) for job_id in job_ids], time.time() - ago)
-        self.write(self.inbox.serialize())
+        self.write(self.inbox.serialize(), self.inbox.newest().serialize())
 
-    def write(self, text):
-        self._monkeypatch.setenv(self._name, text)
+    def write(self, text, newest=None):
+        for name, written in zip(self._names, [text, text if newest is None else newest], strict=True):
+            self._monkeypatch.setenv(name, written)
 
 
 @pytest.fixture
@@ -202,6 +210,35 @@ def test_when_more_events_came_than_are_kept_every_job_is_polled(emulator, jobs,
     assert asyncio.run(work())["status"] == "canceled"
 
 
+def test_a_few_new_events_are_read_without_the_whole_inbox(jobs, mailbox, reads):
+    mailbox.receive(*map(str, range(MOST_EVENTS)))
+    small = newest_variable_of("renderjuice_default")
+
+    async def work():
+        async with waiting(a_trigger(jobs[0], poll_interval=NEVER), a_trigger(jobs[1], poll_interval=NEVER)) as tasks:
+            await until_read(reads, 3)
+            first, whole_reads = list(reads), reads.count(variable_of("renderjuice_default"))
+            await asyncio.to_thread(cancel, jobs[0])
+            mailbox.receive(*map(str, range(MOST_EVENTS, MOST_EVENTS + MOST_NEWEST - 1)), jobs[0])
+            event = await tasks[0]
+            return event["status"], first[:2], whole_reads, reads.count(variable_of("renderjuice_default"))
+
+    assert asyncio.run(work()) == ("canceled", [small, variable_of("renderjuice_default")], 1, 1)
+
+
+def test_where_more_came_than_the_small_variable_holds_the_whole_inbox_is_read(emulator, jobs, mailbox, reads):
+    async def work():
+        async with waiting(*(a_trigger(job_id, poll_interval=NEVER) for job_id in jobs[:2])) as tasks:
+            await until_read(reads)
+            await asyncio.to_thread(cancel, jobs[0])
+            before = emulator.ledger.count("get_job")
+            mailbox.receive(jobs[0], *map(str, range(MOST_NEWEST)))
+            event = await tasks[0]
+            return event["status"], emulator.ledger.count("get_job") - before
+
+    assert asyncio.run(work()) == ("canceled", 1), "only the job of the event is polled"
+
+
 def test_a_retry_after_is_obeyed_although_an_event_came(emulator, jobs, mailbox, reads):
     emulator.faults.add("get_job", "429 retry-after=1")
 
@@ -324,7 +361,7 @@ def test_an_airflow_that_does_not_give_the_inbox_is_asked_less_and_less_and_poll
     asyncio.run(work())
     pauses = [later - earlier for earlier, later in itertools.pairwise(asked)]
     assert len(asked) < 20
-    assert pauses == sorted(pauses)
+    assert pauses[-1] == max(pauses)
 
 
 def test_without_a_secret_no_inbox_is_read(emulator, jobs, reads):
