@@ -170,7 +170,9 @@ class Inbox:
     def followed_by(self, newest: Inbox) -> Inbox | None:
         """The events of this inbox and of a later `newest`; None where one between is not known."""
         later = [event for event in newest.events if event.number > self.count]
-        if len(later) != newest.count - self.count:
+        # Without our last one someone deleted them, and counting may have got as far again.
+        is_continued = not self.events or self.events[-1] in newest.events
+        if len(later) != newest.count - self.count or not is_continued:
             return None
         return replace(newest, events=(*self.events, *later)[-MOST_EVENTS:])
 

@@ -58,7 +58,7 @@ def test_an_inbox_can_be_followed_by_its_newest_events() -> None:
     inbox = Inbox().add(jobs(MOST_EVENTS), NOW, is_wanted=False)
     newest = inbox.newest()
     assert newest == Inbox(inbox.count, NOW, inbox.events[-MOST_NEWEST:])
-    later = inbox.add(jobs(MOST_NEWEST, first=MOST_EVENTS), NOW + 1, is_wanted=False)
+    later = inbox.add(jobs(MOST_NEWEST - 1, first=MOST_EVENTS), NOW + 1, is_wanted=False)
     assert inbox.followed_by(newest) == inbox
     assert inbox.followed_by(later.newest()) == later
 
@@ -196,3 +196,9 @@ def test_a_name_has_an_end() -> None:
 def test_each_connection_has_a_variable_of_its_own() -> None:
     assert variable_of("renderjuice_default") == "renderjuice_webhooks_renderjuice_default"
     assert newest_variable_of("renderjuice_default") == "renderjuice_newest_renderjuice_default"
+
+
+def test_what_has_counted_as_far_again_does_not_follow() -> None:
+    before, again = Inbox().add([(ONE, COMPLETE)], NOW), Inbox().add([(TWO, COMPLETE)], NOW + 1)
+    assert before.followed_by(again) is None
+    assert before.followed_by(again.add([(THREE, COMPLETE)], NOW + 2)) is None
