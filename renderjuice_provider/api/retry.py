@@ -113,3 +113,10 @@ def _may_repeat(failure: RenderjuiceError, repeat: Repeat) -> bool:
     if isinstance(failure, RenderjuiceServerError) and failure.status_code < 400:
         return False  # a redirect: somebody may repair it in hours, but not while a call waits
     return is_transient(failure) if repeat is Repeat.SAFELY else _certainly_not_done(failure)
+
+
+def asks_for_silence(failure: RenderjuiceError) -> bool:
+    """Whether no other request should be sent for now, whatever it is about."""
+    return is_transient(failure) and (
+        retry_after_of(failure) is not None or isinstance(failure, RenderjuiceRateLimitError)
+    )

@@ -12,7 +12,7 @@ The first event that comes in time restores what a lost one has cost.
 
 from __future__ import annotations
 
-from renderjuice_provider.lifecycle.inbox import Inbox
+from renderjuice_provider.lifecycle.inbox import Event, Inbox
 
 FRESH = 24 * 3600.0
 """Seconds for which an event proves that others will come: nights are a day apart."""
@@ -28,6 +28,7 @@ class Arrivals:
 
     def __init__(self) -> None:
         self._count: int | None = None
+        self._newest: Event | None = None
         self._job_ids: frozenset[str] = frozenset()
         self._read = self._arrived = self._lost = float("-inf")
         self._awaited: dict[str, float] = {}
@@ -40,11 +41,14 @@ class Arrivals:
             The jobs, in lower case, whose events are new; at first all that it holds. None where
             any job may be among them.
         """
-        new = inbox.since(self._count) if self._count is not None else None
+        # Without it someone deleted the Variable, and counting may have got as far again.
+        is_continued = self._newest is None or self._newest in inbox.events
+        new = inbox.since(self._count) if self._count is not None and is_continued else None
         is_first, self._count, self._read = self._count is None, inbox.count, now
+        self._newest = inbox.events[-1] if inbox.events else None
         self._job_ids = frozenset(event.job_id.lower() for event in inbox.events)
         if is_first:
-            self._arrived = inbox.last
+            self._arrived = min(inbox.last, now)  # the clock of the machine that noted it may be ahead
             return self._job_ids
         new = None if new is None else frozenset(map(str.lower, new))
         came = self._job_ids if new is None else new

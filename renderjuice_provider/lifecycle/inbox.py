@@ -46,6 +46,10 @@ def newest_variable_of(renderjuice_conn_id: str) -> str:
     return _NEWEST_KEY + renderjuice_conn_id
 
 
+class InboxFullError(Exception):
+    """As many completed jobs wait for their asset events as there is room for."""
+
+
 class Event(NamedTuple):
     """One event, as it was noted.
 
@@ -123,8 +127,11 @@ class Inbox:
         """The inbox with these events, each a job id and the event's name; itself if none is new.
 
         The same event about the same job is noted once, as long as it is among the newest or still
-        pending. Of too many pending jobs the oldest are dropped; where no asset events are wanted,
-        no job becomes one.
+        pending; where no asset events are wanted, no job becomes it.
+
+        Raises:
+            InboxFullError: with these, too many jobs would be pending. The events are to be sent
+                again later: no asset event may be lost.
         """
         known = {(event.job_id, event.event) for event in self.events}
         known |= {(job.job_id, RENDER_COMPLETE) for job in self.pending}
@@ -138,11 +145,13 @@ class Inbox:
             return self
         completed = [Pending(event.number, event.job_id) for event in new if event.event == RENDER_COMPLETE]
         pending = completed if is_wanted else []
+        if pending and len(self.pending) + len(pending) > MOST_PENDING:
+            raise InboxFullError(f"{len(self.pending):,} completed jobs wait for their asset events")
         return Inbox(
             count=new[-1].number,
             last=new[-1].received,
             events=(*self.events, *new)[-MOST_EVENTS:],
-            pending=(*self.pending, *pending)[-MOST_PENDING:],
+            pending=(*self.pending, *pending),
         )
 
     def since(self, count: int) -> frozenset[str] | None:
@@ -161,7 +170,9 @@ class Inbox:
     def followed_by(self, newest: Inbox) -> Inbox | None:
         """The events of this inbox and of a later `newest`; None where one between is not known."""
         later = [event for event in newest.events if event.number > self.count]
-        if len(later) != newest.count - self.count:
+        # Without our last one someone deleted them, and counting may have got as far again.
+        is_continued = not self.events or self.events[-1] in newest.events
+        if len(later) != newest.count - self.count or not is_continued:
             return None
         return replace(newest, events=(*self.events, *later)[-MOST_EVENTS:])
 

@@ -7,6 +7,7 @@ another workspace, leaves the inbox after some tries.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from http import HTTPStatus
@@ -16,7 +17,7 @@ from renderjuice_provider.api._listing import JobListing
 from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceHTTPError
 from renderjuice_provider.api.models import Job, JobStatus
-from renderjuice_provider.api.retry import is_transient, retry_after_of
+from renderjuice_provider.api.retry import asks_for_silence, is_transient, retry_after_of
 from renderjuice_provider.lifecycle.inbox import Pending
 
 FEW = 8
@@ -56,6 +57,7 @@ def read_jobs(operations: Operations, job_ids: Sequence[str]) -> Flow[dict[str, 
             break
         found |= {job.id.lower(): job for job in jobs if job.requested_config is not None}
     rest = [job_id for job_id in job_ids if job_id not in found]
+    random.shuffle(rest)  # else some that cannot be read would always keep the same others waiting
     for first in range(0, len(rest), _AT_ONCE):
         few = rest[first : first + _AT_ONCE]
         results = yield from Gather([_read_job(once, job_id) for job_id in few])
@@ -77,6 +79,7 @@ class PendingJobs:
 
     def __init__(self) -> None:
         self._tries: dict[Pending, int] = {}
+        self._pauses: dict[Pending, int] = {}
         self._due: dict[Pending, float] = {}
         self._silences = 0
         self._silent_until = float("-inf")
@@ -85,19 +88,26 @@ class PendingJobs:
         """Those that are to be read now; whatever is not pending any more is forgotten."""
         jobs = list(pending)
         self._tries = {job: self._tries[job] for job in jobs if job in self._tries}
+        self._pauses = {job: self._pauses[job] for job in jobs if job in self._pauses}
         self._due = {job: self._due[job] for job in jobs if job in self._due}
         return [] if now < self._silent_until else [job for job in jobs if self._due.get(job, now) <= now]
 
     def decide(self, job: Pending, found: Job | RenderjuiceError, now: float) -> Decision:
         """What becomes of a job that was read."""
         if isinstance(found, RenderjuiceError) and _says_nothing(found):
+            self.put_off(job, now)
             return Decision.LATER
         self._silences = 0
         if isinstance(found, Job) and found.is_over:
             return Decision.ANNOUNCE if found.status == JobStatus.COMPLETED else Decision.DROP
         self._tries[job] = tries = self._tries.get(job, 0) + 1
-        self._due[job] = now + min(_FIRST_PAUSE * 2 ** (tries - 1), _LONGEST_PAUSE)
+        self.put_off(job, now)
         return Decision.DROP if tries >= MOST_TRIES else Decision.LATER
+
+    def put_off(self, job: Pending, now: float) -> None:
+        """Try this job again later, and the others whenever they are due."""
+        self._pauses[job] = pauses = self._pauses.get(job, 0) + 1
+        self._due[job] = now + min(_FIRST_PAUSE * 2.0 ** min(pauses - 1, 10), _LONGEST_PAUSE)
 
     def silence(self, error: RenderjuiceError, now: float) -> float:
         """Renderjuice says nothing of its jobs: no job is read for these seconds."""
@@ -108,8 +118,15 @@ class PendingJobs:
 
 
 def obstacle(found: Iterable[Job | RenderjuiceError]) -> RenderjuiceError | None:
-    """The error that says nothing of the job that was asked for; None where there was none."""
-    return next((error for error in found if isinstance(error, RenderjuiceError) and _says_nothing(error)), None)
+    """The error that the next reads would meet, too; None where there was none.
+
+    So it is if all reads failed, or if silence is asked for: Renderjuice may fail on one job alone,
+    and that must not keep the others waiting.
+    """
+    results = list(found)
+    errors = [error for error in results if isinstance(error, RenderjuiceError) and _says_nothing(error)]
+    silence = next((error for error in errors if asks_for_silence(error)), None)
+    return silence or (errors[0] if errors and len(errors) == len(results) else None)
 
 
 def _says_nothing(error: RenderjuiceError) -> bool:

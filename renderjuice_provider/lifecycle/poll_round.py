@@ -18,9 +18,9 @@ from typing import NamedTuple
 from renderjuice_provider.api._flow import Flow, Gather
 from renderjuice_provider.api._listing import JobListing
 from renderjuice_provider.api._operations import Operations
-from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceHTTPError, RenderjuiceRateLimitError
+from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceHTTPError
 from renderjuice_provider.api.models import Job, JobStatus
-from renderjuice_provider.api.retry import is_transient, retry_after_of
+from renderjuice_provider.api.retry import asks_for_silence, is_transient
 from renderjuice_provider.lifecycle.job_poller import JobPoller, PollDecision
 
 FEW = 8
@@ -104,7 +104,7 @@ class _PollRound:
             listing.more = False  # the server rejects this status or lists at all: others may work
             if is_transient(error):
                 self._lists_work = False
-                self._obstacle = error if _asks_for_silence(error) else None
+                self._obstacle = error if asks_for_silence(error) else None
             return []
         return [report for job in jobs for report in self._found(job.id.lower(), job)]
 
@@ -177,14 +177,10 @@ class _PollRound:
 def _shared_obstacle(results: Sequence[Job | RenderjuiceError]) -> RenderjuiceError | None:
     """The error that the next reads would meet too: silence is asked for, or all reads failed."""
     failures = [result for result in results if isinstance(result, RenderjuiceError) and _is_shared(result)]
-    silence = next((failure for failure in failures if _asks_for_silence(failure)), None)
+    silence = next((failure for failure in failures if asks_for_silence(failure)), None)
     return silence or (failures[0] if len(failures) == len(results) else None)
 
 
 def _is_shared(error: RenderjuiceError) -> bool:
     """Whether other jobs may meet it as well."""
     return is_transient(error) or (isinstance(error, RenderjuiceHTTPError) and error.status_code == _WRONG_KEY)
-
-
-def _asks_for_silence(error: RenderjuiceError) -> bool:
-    return is_transient(error) and (retry_after_of(error) is not None or isinstance(error, RenderjuiceRateLimitError))

@@ -10,11 +10,13 @@ from functools import cache
 
 from fastapi import FastAPI, Request, Response
 
+from renderjuice_provider.lifecycle.inbox import InboxFullError
 from renderjuice_provider.plugin._asset_events import AssetEvents
 from renderjuice_provider.plugin._group_commit import Events, GroupCommit
 from renderjuice_provider.plugin._inbox_variable import note_events
 from renderjuice_provider.plugin._metrics import NOTED, count
 from renderjuice_provider.plugin._receiver import Receiver
+from renderjuice_provider.plugin._refusals import RefusedError
 from renderjuice_provider.plugin._secrets import Secrets
 
 
@@ -37,7 +39,10 @@ def make_app() -> FastAPI:
 
     def note(renderjuice_conn_id: str, events: Events) -> int:
         settle()
-        noted = note_events(renderjuice_conn_id, events)
+        try:
+            noted = note_events(renderjuice_conn_id, events)
+        except InboxFullError as error:
+            raise RefusedError("busy", f"{error}; the lines about asset events say why.") from None
         if noted.new and noted.is_wanted:
             asset_events.noted(renderjuice_conn_id)
         return noted.new

@@ -11,15 +11,16 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow.assets.manager import asset_manager
 from airflow.models.asset import AssetDagRunQueue, AssetEvent, AssetModel
 from airflow.models.variable import Variable
 from airflow.utils.session import create_session
-from sqlalchemy import select, update
+from sqlalchemy import JSON, select, type_coerce, update
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from renderjuice_provider.api.client import RenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceError
@@ -29,6 +30,7 @@ from renderjuice_provider.lifecycle.completion import render_of_job
 from renderjuice_provider.lifecycle.inbox import Inbox, Pending, variable_of
 from renderjuice_provider.lifecycle.pending import Decision, PendingJobs, obstacle, read_jobs
 from renderjuice_provider.plugin._inbox_variable import edit_inbox, find_asset
+from renderjuice_provider.plugin._refusals import named
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -47,6 +49,8 @@ AT_ONCE = 20
 SQLite nobody can write anything."""
 TURN = 0.1
 """Seconds between two of them: SQLite gives its lock to whichever asks when it is free."""
+SENT_AGAIN = 3600.0
+"""Seconds in which Renderjuice may send an event again: how often it does is not published."""
 PATIENCE = 10.0
 """Seconds for an answer of Renderjuice, where the connection's own time-out is not shorter."""
 
@@ -104,19 +108,20 @@ class AssetEvents:
     def _work(self, renderjuice_conn_id: str, pending: Sequence[Pending]) -> None:
         jobs = self._jobs.setdefault(renderjuice_conn_id, PendingJobs())
         try:
+            if not (due := jobs.due(pending, time.monotonic())):
+                return
             if is_wanted(renderjuice_conn_id):
-                self._announce(renderjuice_conn_id, jobs, pending)
+                self._announce(renderjuice_conn_id, jobs, due)
             else:
                 finish(renderjuice_conn_id, dict.fromkeys(pending))
         except RenderjuiceError as error:
             self._pause(renderjuice_conn_id, jobs, error)
-        except Exception:
-            log.exception("Asset events of the connection %r could not be made. Next try soon", renderjuice_conn_id)
+        except Exception as error:
+            # The connection is gone, or the database is: no traceback, since it may last for days.
+            log.debug("Asset events of the connection %r could not be made", renderjuice_conn_id, exc_info=True)
+            self._pause(renderjuice_conn_id, jobs, RenderjuiceError(named(error)))
 
-    def _announce(self, renderjuice_conn_id: str, jobs: PendingJobs, pending: Sequence[Pending]) -> None:
-        due = jobs.due(pending, time.monotonic())
-        if not due:
-            return
+    def _announce(self, renderjuice_conn_id: str, jobs: PendingJobs, due: Sequence[Pending]) -> None:
         found = read(renderjuice_conn_id, [job.job_id for job in due])
         decided: dict[Pending, Job | None] = {}
         for job in due:
@@ -126,7 +131,10 @@ class AssetEvents:
                 log.info("No asset event for job %s: %s", job.job_id, getattr(answer, "status", None) or answer)
             if decision is not Decision.LATER:
                 decided[job] = answer if isinstance(answer, Job) and decision is Decision.ANNOUNCE else None
-        made = finish(renderjuice_conn_id, decided)
+        made, stuck = finish(renderjuice_conn_id, decided)
+        for job, why in stuck.items():
+            jobs.put_off(job, time.monotonic())
+            log.error("The asset event for job %s could not be made, and is tried again: %s", job.job_id, why)
         if made:
             log.info("Asset events for completed renders of the connection %r: %d", renderjuice_conn_id, made)
         if error := obstacle(found.values()):
@@ -167,20 +175,39 @@ def read(renderjuice_conn_id: str, job_ids: Sequence[str]) -> dict[str, Job | Re
         return client.run(read_jobs(client.operations, job_ids))
 
 
-def finish(renderjuice_conn_id: str, decided: Mapping[Pending, Job | None]) -> int:
-    """Take pending jobs out of the inbox, with an asset event for each `Job`: how many were made.
+def finish(renderjuice_conn_id: str, decided: Mapping[Pending, Job | None]) -> tuple[int, dict[Pending, str]]:
+    """Take pending jobs out of the inbox, with an asset event for each `Job`.
 
     What is not pending any more was announced, or dropped, by another process.
+
+    Returns:
+        How many asset events were made, and what Airflow did not take, with its reason: that stays
+        pending, and keeps no other job waiting.
     """
     dropped = {pending: None for pending, job in decided.items() if job is None}
     if dropped:
         _finish(renderjuice_conn_id, dropped)
     made = 0
+    stuck: dict[Pending, str] = {}
     rows = [(pending, job) for pending, job in decided.items() if job]
     for at in range(0, len(rows), AT_ONCE):
-        made += _finish(renderjuice_conn_id, dict(rows[at : at + AT_ONCE]))
+        found, left = _finish_each(renderjuice_conn_id, dict(rows[at : at + AT_ONCE]))
+        made, stuck = made + found, stuck | left
         time.sleep(TURN)
-    return made
+    return made, stuck
+
+
+def _finish_each(renderjuice_conn_id: str, decided: Mapping[Pending, Job]) -> tuple[int, dict[Pending, str]]:
+    """All in one transaction; where that fails because of one of them, each in its own."""
+    try:
+        return _finish(renderjuice_conn_id, decided), {}
+    except (OperationalError, InterfaceError):
+        raise  # of the database, whatever is written
+    except Exception as error:  # noqa: BLE001 - one that Airflow does not take must not keep the others
+        if len(decided) == 1:
+            return 0, dict.fromkeys(decided, named(error))
+    results = [_finish_each(renderjuice_conn_id, {pending: job}) for pending, job in decided.items()]
+    return sum(made for made, _ in results), {job: why for _, stuck in results for job, why in stuck.items()}
 
 
 def _finish(renderjuice_conn_id: str, decided: Mapping[Pending, Job | None]) -> int:
@@ -189,14 +216,27 @@ def _finish(renderjuice_conn_id: str, decided: Mapping[Pending, Job | None]) -> 
     def edit(inbox: Inbox) -> Inbox:
         nonlocal made
         ours = decided.keys() & set(inbox.pending)
-        jobs = [job for pending in sorted(ours) if (job := decided[pending])]
+        jobs = {job.id: job for pending in sorted(ours) if (job := decided[pending])}
         if jobs and (asset := find_asset(session, renderjuice_conn_id)):
-            made = _register(session, asset, jobs)
+            known = _announced(session, asset, jobs)
+            made = _register(session, asset, [job for job_id, job in jobs.items() if job_id not in known])
         return inbox.without_pending({pending.number for pending in ours})
 
     with create_session(scoped=False) as session:
         edit_inbox(session, renderjuice_conn_id, edit)
     return made
+
+
+def _announced(session: Session, asset: AssetModel, job_ids: Iterable[str]) -> set[str]:
+    """Those of the jobs that have an asset event.
+
+    Renderjuice sends an event again if it got no answer. By then the inbox may have forgotten it:
+    500 others came, or someone deleted the Variable.
+    """
+    job_id = type_coerce(AssetEvent.extra, JSON)["job_id"].as_string()
+    since = datetime.now(UTC) - timedelta(seconds=SENT_AGAIN)
+    mine = (AssetEvent.asset_id == asset.id, AssetEvent.timestamp > since)
+    return set(session.scalars(select(job_id).where(*mine, job_id.in_(list(job_ids)))))
 
 
 def _register(session: Session, asset: AssetModel, jobs: Sequence[Job]) -> int:

@@ -29,7 +29,7 @@ class GroupCommit:
 
     Args:
         write: blocks, and runs in a thread: notes events of a connection, and returns how many of
-            them were new.
+            them were new; a `RefusedError` is what all of them are refused with.
         gather: seconds for which the first event of a group waits for others.
     """
 
@@ -58,22 +58,24 @@ class GroupCommit:
             await asyncio.sleep(self._gather)
             renderjuice_conn_id = next(iter(self._waiting))
             group = self._waiting.pop(renderjuice_conn_id)
-            error = await self._write_group(renderjuice_conn_id, [event for event, _ in group])
+            refused = await self._write_group(renderjuice_conn_id, [event for event, _ in group])
             for _, noted in group:
                 if noted.done():  # its request has ended
                     continue
-                if error:
-                    noted.set_exception(RefusedError("unavailable", error))
+                if refused:
+                    noted.set_exception(RefusedError(refused.reason, refused.why))
                 else:
                     noted.set_result(None)
 
-    async def _write_group(self, renderjuice_conn_id: str, events: Events) -> str:
-        """What went wrong; nothing in the good case."""
+    async def _write_group(self, renderjuice_conn_id: str, events: Events) -> RefusedError | None:
+        """Why none of them was taken; None in the good case."""
         try:
             new = await asyncio.to_thread(self._write, renderjuice_conn_id, events)
+        except RefusedError as refused:
+            return refused
         except Exception as error:  # noqa: BLE001 - whatever it is, the next group may be taken
-            return f"Airflow's database did not take the event: {named(error)}."
+            return RefusedError("unavailable", f"Airflow's database did not take the event: {named(error)}.")
         if new:
             log.info("Noted events of the connection %r: %d", renderjuice_conn_id, new)
             count(NOTED, by=new)
-        return ""
+        return None

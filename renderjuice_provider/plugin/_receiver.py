@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 SIZE_LIMIT = 8 * 1024 * 1024
 """Bytes of a body. An event brings a signed URL for each frame, up to some 1,500 bytes: this is
 room for 5,000 frames."""
+_LONGEST_NUMBER = 1000
+"""Digits of a length that are read: Python reads no number of more than some thousands."""
 SMALL = 64 * 1024
 LARGE_AT_ONCE = 4
 """Bodies above `SMALL` that one process reads at a time: anyone can send some."""
@@ -71,14 +73,16 @@ class Receiver:
             except RenderjuiceWebhookError as error:
                 raise RefusedError(error.refusal, f"{error.what}.") from None
             except RenderjuiceResponseError as error:
+                self._secrets.prove(renderjuice_conn_id)
                 log.warning("Nothing to note for the connection %r: %s.", renderjuice_conn_id, error.what)
                 return
+        self._secrets.prove(renderjuice_conn_id)
         await self._group_commit.note(renderjuice_conn_id, event.job_id, event.event)
 
     async def _body(self, request: Request, large: AsyncExitStack) -> bytearray:
         """The raw body; a large one has its turn, which lasts as long as `large`."""
         announced = request.headers.get("content-length", "")
-        if announced.isdecimal() and int(announced) > SIZE_LIMIT:
+        if announced.isdecimal() and int(announced[:_LONGEST_NUMBER]) > SIZE_LIMIT:
             raise _too_large()
         body = bytearray()
         async for chunk in request.stream():

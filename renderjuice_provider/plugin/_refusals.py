@@ -27,6 +27,10 @@ STATUS = {
 """What is answered, by reason. Renderjuice sends again what was not answered with 2xx."""
 QUIET = 10.0
 """Seconds between two lines about the same: a flood of forged requests must not fill a disk."""
+MOST_PLACES = 1000
+"""Reasons and connections that are remembered, apart from those of the last seconds."""
+_SHARED = ("unknown_connection", "busy", "unavailable", "too_slow")
+"""Reasons that an id which anyone made up can have: they have one place for all ids."""
 
 
 def named(error: Exception) -> str:
@@ -68,15 +72,16 @@ class RefusalLog:
     def add(self, refused: RefusedError, renderjuice_conn_id: str) -> None:
         """Note one refusal."""
         count(REFUSED, {"reason": refused.reason})
-        # Anyone can make up ids: those that do not exist share one place.
-        exists = refused.reason not in {"unknown_connection", "busy", "unavailable"}
-        key = (refused.reason, renderjuice_conn_id if exists else "")
+        key = (refused.reason, "" if refused.reason in _SHARED else renderjuice_conn_id)
         now = self._clock()
         if now < self._quiet_until.get(key, now):
             self._unlogged[key] += 1
             return
-        self._quiet_until[key] = now + QUIET
         more = self._unlogged.pop(key, 0)
+        if len(self._quiet_until) >= MOST_PLACES:
+            self._quiet_until = {place: until for place, until in self._quiet_until.items() if until > now}
+            self._unlogged = Counter({place: self._unlogged[place] for place in self._quiet_until})
+        self._quiet_until[key] = now + QUIET
         log.warning(
             "Refused a webhook for the connection %s (%s): %s%s",
             ascii(renderjuice_conn_id[:250]),

@@ -28,6 +28,8 @@ from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.poll_round import poll_round
 from renderjuice_provider.triggers._inbox_reader import InboxReader
 
+_LATE = 5.0
+"""Seconds for which polls that are due let those with a hint go first."""
 _NOT_FOUND = 3
 """Times in a row that Airflow must say that a connection does not exist: it says the same when its
 database cannot be reached."""
@@ -185,7 +187,8 @@ class SharedPoller:
         """Wait until a poll is due. All the subscriptions that it is to serve.
 
         Jobs with a hint are served by themselves: most others are still running, and would be
-        polled once more for each that is not.
+        polled once more for each that is not. While many renders end, there may be hints all the
+        time; so others that have been due for a while have their turn, by themselves, too.
         """
         while (due := self._first_due(pace := self._pace())) > time.monotonic():
             self._changed.clear()
@@ -194,7 +197,9 @@ class SharedPoller:
                     await self._changed.wait()
         now = time.monotonic()
         hinted = [found for found in self._subscriptions if found.has_hint and found.due(pace) <= now]
-        return hinted or [found for found in self._subscriptions if found.earliest(pace) <= now]
+        others = [found for found in self._subscriptions.difference(hinted) if found.earliest(pace) <= now]
+        are_late = any(found.due(pace) < now - _LATE for found in others)
+        return others if are_late else hinted or others
 
     def _first_due(self, pace: Pace) -> float:
         return min((found.due(pace) for found in self._subscriptions), default=float("inf"))

@@ -72,6 +72,22 @@ def test_an_inbox_that_someone_deleted_may_mean_any_job_once():
     assert arrivals.on_inbox(inbox_with(JOBS[9]), NOW + 2) == set()
 
 
+def test_an_inbox_that_has_counted_as_far_again_may_mean_any_job_too():
+    arrivals = reading(*JOBS[:3])
+    again = inbox_with(*JOBS[7:10], at=NOW + 1)
+    assert arrivals.on_inbox(again, NOW + 1) is None
+    assert arrivals.on_inbox(again, NOW + 2) == set()
+
+
+def test_an_event_from_a_clock_that_is_ahead_proves_no_more_than_one_of_now():
+    arrivals, inbox = Arrivals(), inbox_with(JOBS[0], at=NOW + 1e9)
+    arrivals.on_inbox(inbox, NOW)
+    assert arrivals.are_proven(NOW)
+    arrivals.on_completed(JOBS[1], NOW)
+    arrivals.on_inbox(inbox, NOW + A_MINUTE)
+    assert not arrivals.are_proven(NOW + A_MINUTE)
+
+
 def test_jobs_are_known_however_their_id_is_written():
     arrivals = reading(JOBS[0].upper())
     assert arrivals.has_come(JOBS[0])

@@ -15,6 +15,7 @@ from renderjuice_provider.lifecycle.inbox import (
     MOST_PENDING,
     Event,
     Inbox,
+    InboxFullError,
     Pending,
     newest_variable_of,
     variable_of,
@@ -57,7 +58,7 @@ def test_an_inbox_can_be_followed_by_its_newest_events() -> None:
     inbox = Inbox().add(jobs(MOST_EVENTS), NOW, is_wanted=False)
     newest = inbox.newest()
     assert newest == Inbox(inbox.count, NOW, inbox.events[-MOST_NEWEST:])
-    later = inbox.add(jobs(MOST_NEWEST, first=MOST_EVENTS), NOW + 1, is_wanted=False)
+    later = inbox.add(jobs(MOST_NEWEST - 1, first=MOST_EVENTS), NOW + 1, is_wanted=False)
     assert inbox.followed_by(newest) == inbox
     assert inbox.followed_by(later.newest()) == later
 
@@ -100,10 +101,19 @@ def test_an_event_that_is_still_pending_is_known_after_500_others() -> None:
 
 
 def test_only_the_newest_are_kept_and_the_count_goes_on() -> None:
-    inbox = Inbox().add(jobs(MOST_PENDING + 5), NOW)
-    assert inbox.count == MOST_PENDING + 5
+    inbox = Inbox().add(jobs(MOST_PENDING), NOW).without_pending({1, 2, 3, 4, 5}).add([(ONE, COMPLETE)], NOW)
+    assert inbox.count == MOST_PENDING + 1
     assert [event.number for event in inbox.events] == list(range(inbox.count - MOST_EVENTS + 1, inbox.count + 1))
     assert [job.number for job in inbox.pending] == list(range(6, inbox.count + 1))
+
+
+def test_no_pending_job_makes_room_for_another() -> None:
+    full = Inbox().add(jobs(MOST_PENDING), NOW)
+    with pytest.raises(InboxFullError, match="10,000 completed jobs wait"):
+        full.add([(ONE, COMPLETE)], NOW)
+    assert full.add(jobs(1), NOW) is full, "what is noted already needs no room"
+    assert full.add([(ONE, FAIL)], NOW).pending == full.pending
+    assert full.without_pending({1}).add([(ONE, COMPLETE)], NOW).pending[-1] == Pending(full.count + 1, ONE)
 
 
 def test_since_names_the_jobs_that_came_after() -> None:
@@ -186,3 +196,9 @@ def test_a_name_has_an_end() -> None:
 def test_each_connection_has_a_variable_of_its_own() -> None:
     assert variable_of("renderjuice_default") == "renderjuice_webhooks_renderjuice_default"
     assert newest_variable_of("renderjuice_default") == "renderjuice_newest_renderjuice_default"
+
+
+def test_what_has_counted_as_far_again_does_not_follow() -> None:
+    before, again = Inbox().add([(ONE, COMPLETE)], NOW), Inbox().add([(TWO, COMPLETE)], NOW + 1)
+    assert before.followed_by(again) is None
+    assert before.followed_by(again.add([(THREE, COMPLETE)], NOW + 2)) is None

@@ -96,6 +96,23 @@ def test_a_job_that_is_not_pending_any_more_is_forgotten():
     assert jobs.due([ONE], 0.0) == [ONE]
 
 
+def test_an_error_about_one_job_is_no_obstacle_for_the_others():
+    assert obstacle([SILENT[2], job("completed")]) is None
+    assert obstacle([SILENT[2], SILENT[3]]) is SILENT[2]
+    assert obstacle([job("completed"), SILENT[1]]) is SILENT[1], "silence is asked for"
+    assert obstacle([]) is None
+
+
+def test_a_job_that_cannot_be_read_is_tried_ever_more_rarely_and_never_dropped_for_it():
+    jobs, now = PendingJobs(), 0.0
+    for _ in range(MOST_TRIES + 5):
+        assert jobs.decide(ONE, SILENT[2], now) is Decision.LATER
+        assert jobs.due([ONE, OTHER], now + 1.9) == [OTHER]
+        now += 60
+        assert jobs.due([ONE, OTHER], now) == [ONE, OTHER]
+    assert jobs.decide(ONE, job("finalizing"), now) is Decision.LATER, "the first read that says anything"
+
+
 def read(client, *job_ids):
     return client.run(read_jobs(client.operations, job_ids))
 
@@ -126,6 +143,17 @@ def test_where_lists_do_not_work_many_jobs_are_read_all_the_same(client, emulato
     emulator.faults.add("list_jobs", "400")
     emulator.faults.add("list_jobs", "400")  # without a page size, too
     assert {job.status for job in read(client, *jobs).values()} == {"completed"}
+
+
+def test_a_job_that_cannot_be_read_keeps_no_other_from_being_read(new_client, emulator, tmp_path):
+    client = new_client()
+    jobs = [completed(client, tmp_path).id for _ in range(8)]
+    emulator.faults.add("get_job", "500")
+
+    found = read(client, *jobs)
+
+    assert len(found) == 8
+    assert sum(isinstance(answer, Job) for answer in found.values()) == 7
 
 
 def test_a_farm_that_does_not_answer_is_not_asked_for_each_job(new_client, emulator, tmp_path):

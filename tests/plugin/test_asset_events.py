@@ -22,7 +22,9 @@ from airflow.models.asset import (
 from airflow.models.base import Base
 from airflow.models.dag import DagModel
 from airflow.models.dagbundle import DagBundleModel
+from airflow.models.variable import Variable
 from sqlalchemy import Engine, delete, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import sessionmaker
 
 from renderjuice_emulator.testing import Emulator
@@ -30,7 +32,7 @@ from renderjuice_provider.api.client import RenderjuiceClient
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.assets import notes_with_shot
 from renderjuice_provider.lifecycle.completion import asset_key
-from renderjuice_provider.lifecycle.inbox import Pending
+from renderjuice_provider.lifecycle.inbox import MOST_EVENTS, Pending
 from renderjuice_provider.plugin import _asset_events
 from renderjuice_provider.plugin._asset_events import AssetEvents, finish, pending_jobs
 from renderjuice_provider.plugin._inbox_variable import note_events
@@ -299,28 +301,106 @@ def test_a_connection_that_is_gone_leaves_its_jobs_pending(
     monkeypatch.delenv(f"AIRFLOW_CONN_{CONNECTION.upper()}")
     work(AssetEvents())
     assert len(inbox(scheduled).pending) == 1
-    assert "could not be made" in caplog.text
+    assert "wait for their asset events" in caplog.text
 
 
-def test_an_event_that_airflow_does_not_take_stays_pending_as_a_whole(
-    scheduled: Engine, client: Blocking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("trouble", ["no connection", "no database"])
+def test_what_lasts_for_days_is_tried_and_logged_ever_more_rarely(
+    scheduled: Engine,
+    farm: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    now: Callable[[float], None],
+    trouble: str,
 ) -> None:
-    jobs = [completed(client, tmp_path).id for _ in range(3)]
+    note(new_job())
+    if trouble == "no connection":
+        monkeypatch.delenv(f"AIRFLOW_CONN_{CONNECTION.upper()}")
+    else:
+        monkeypatch.setattr(_asset_events, "is_wanted", no_database)
+    announcer = AssetEvents()
+    for _ in range(300):  # ten minutes
+        work(announcer)
+        now(2)
+    lines = [record.getMessage() for record in caplog.records if "wait for their asset events" in record.getMessage()]
+    assert 10 <= len(lines) <= 16
+    assert not any(record.exc_info for record in caplog.records if record.levelname != "DEBUG")
+
+
+def no_database(*_: Any) -> Any:
+    raise OperationalError("SELECT 1", {}, ConnectionError("the database is down"))
+
+
+def test_an_event_that_airflow_does_not_take_keeps_no_other_waiting(
+    scheduled: Engine, client: Blocking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: Callable[[float], None]
+) -> None:
+    first, poison, last = (completed(client, tmp_path).id for _ in range(3))
+    note(first, poison, last)
+    register = asset_manager.register_asset_change
+
+    def refuses(*, extra: Any, **arguments: Any) -> Any:
+        if extra["job_id"] == poison:
+            raise ValueError("what is in it cannot be stored")
+        return register(extra=extra, **arguments)
+
+    announcer = AssetEvents()
+    with monkeypatch.context() as patch:
+        patch.setattr(asset_manager, "register_asset_change", refuses)
+        for _ in range(10):
+            work(announcer)
+            now(60)
+        note(later := completed(client, tmp_path).id)
+        work(announcer)
+    assert [event["job_id"] for event in events(scheduled)] == [first, last, later]
+    assert [job.job_id for job in inbox(scheduled).pending] == [poison]
+    now(60)
+    work(announcer)
+    assert [event["job_id"] for event in events(scheduled)] == [first, last, later, poison]
+
+
+@pytest.mark.parametrize("forgotten", ["deleted", "500 others"])
+def test_an_event_that_comes_again_when_the_inbox_has_forgotten_it_makes_no_second_one(
+    scheduled: Engine, client: Blocking, tmp_path: Path, forgotten: str
+) -> None:
+    job, another = completed(client, tmp_path), completed(client, tmp_path)
+    note(job.id)
+    work(AssetEvents())
+    if forgotten == "deleted":
+        with sessionmaker(bind=scheduled).begin() as session:
+            session.execute(delete(Variable))
+    else:
+        note_events(CONNECTION, [(new_job(), "onSomethingElse") for _ in range(MOST_EVENTS)])
+    note(job.id, another.id)
+    assert [pending.job_id for pending in inbox(scheduled).pending] == [job.id, another.id]
+    work(AssetEvents())
+    assert [event["job_id"] for event in events(scheduled)] == [job.id, another.id]
+    assert inbox(scheduled).pending == ()
+
+
+def test_an_event_that_the_database_does_not_take_stays_pending_as_a_whole(
+    scheduled: Engine,
+    client: Blocking,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    now: Callable[[float], None],
+) -> None:
+    jobs, announcer = [completed(client, tmp_path).id for _ in range(3)], AssetEvents()
     note(*jobs)
     register, calls = asset_manager.register_asset_change, []
 
     def dies(**arguments: Any) -> Any:
         calls.append(arguments)
         if len(calls) == 2:
-            raise RuntimeError("the database went away")
+            no_database()
         return register(**arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(asset_manager, "register_asset_change", dies)
-        work(AssetEvents())
+        work(announcer)
     assert (events(scheduled), len(inbox(scheduled).pending)) == ([], 3)
 
-    work(AssetEvents())
+    now(60)
+    work(announcer)
     assert [event["job_id"] for event in events(scheduled)] == jobs
 
 
@@ -329,8 +409,8 @@ def test_a_job_that_another_process_has_announced_is_not_announced_again(schedul
     note(job_id)
     (pending,) = pending_jobs()[CONNECTION]
     job = Job(id=job_id, status="completed")
-    assert [finish(CONNECTION, {pending: job}) for _ in range(2)] == [1, 0]
-    assert finish(CONNECTION, {Pending(pending.number, new_job()): job}) == 0, "numbers begin again after a deletion"
+    assert [finish(CONNECTION, {pending: job})[0] for _ in range(2)] == [1, 0]
+    assert finish(CONNECTION, {Pending(pending.number, new_job()): job})[0] == 0, "numbers begin again after a deletion"
     assert len(events(scheduled)) == 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,9 @@ from sqlalchemy import Engine, event, text
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_emulator.testing import Emulator
 from renderjuice_provider.api.client import RenderjuiceClient
-from renderjuice_provider.plugin import _receiver, _refusals
+from renderjuice_provider.lifecycle.inbox import MOST_PENDING
+from renderjuice_provider.plugin import _inbox_variable, _receiver, _refusals
+from renderjuice_provider.plugin._inbox_variable import note_events
 from tests.plugin.conftest import (
     COMPLETE,
     CONNECTION,
@@ -36,6 +39,21 @@ from tests.plugin.conftest import (
 from tests.support.until import until
 
 JOB = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+ODD_IDS = (
+    "",
+    "/",
+    "farm/",
+    "%00",
+    "a%00b",
+    "%FF",
+    "%F0%9F%8D%8A",
+    "a%0d%0aX:y",
+    "..%2ffarm",
+    "%2e%2e/x",
+    "farm?x=1",
+    "x" * 9000,
+)
+"""Of connections that there are not, and of one with a query behind it."""
 
 
 @pytest.fixture
@@ -176,6 +194,12 @@ async def test_what_is_refused_has_a_reason_in_the_log_and_a_metric_and_never_in
         assert inbox(database, connection).count == 0
 
 
+async def test_a_length_with_thousands_of_digits_is_a_large_one(airflow: Sender, database: Engine) -> None:
+    body = body_of(JOB)
+    response = await airflow.send(body, signed(body) | {"Content-Length": "9" * 5000})
+    assert (response.status_code, inbox(database).count) == (413, 0)
+
+
 async def test_a_body_that_turns_out_too_large_is_not_read_to_its_end(airflow: Sender, database: Engine) -> None:
     sent = 0
 
@@ -209,6 +233,21 @@ async def test_while_the_database_is_down_renderjuice_is_to_send_again(
     assert await airflow.event(JOB) == 200
     assert inbox(database).count == 1
     assert SECRET not in caplog.text
+
+
+async def test_while_too_many_renders_wait_for_their_asset_events_renderjuice_is_to_send_again(
+    airflow: Sender,
+    database: Engine,
+    counted: list[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_inbox_variable, "find_asset", lambda *_: "one")
+    note_events(CONNECTION, [(f"job {number}", COMPLETE) for number in range(MOST_PENDING)])
+    before = inbox(database)
+    assert await airflow.event(JOB) == 503
+    assert (inbox(database), counted) == (before, ["busy"])
+    assert "10,000 completed jobs wait for their asset events" in caplog.text
 
 
 async def test_a_connection_that_cannot_be_looked_up_is_not_taken_for_unknown(
@@ -291,6 +330,41 @@ async def test_no_page_describes_the_receiver(path: str, airflow: Sender) -> Non
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 async def test_it_only_takes_posts(method: str, airflow: Sender) -> None:
     assert (await airflow.client.request(method, f"/renderjuice/webhooks/{CONNECTION}")).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("request_line", "headers", "body"),
+    [
+        *((f"POST /renderjuice/webhooks/{conn_id}", ("Content-Length: 2",), b"{}") for conn_id in ODD_IDS),
+        ("POST //renderjuice/webhooks/farm", ("Content-Length: 2",), b"{}"),
+        ("POST /renderjuice/webhooks/farm", ("Content-Length: 2", "Content-Length: 3"), b"{}"),
+        ("POST /renderjuice/webhooks/farm", (f"Content-Length: {'9' * 5000}",), b"{}"),
+        ("POST /renderjuice/webhooks/farm", ("Content-Length: -1",), b"{}"),
+        (
+            "POST /renderjuice/webhooks/farm",
+            ("Content-Length: 2", "Transfer-Encoding: chunked"),
+            b"2\r\n{}\r\n0\r\n\r\n",
+        ),
+        ("POST /renderjuice/webhooks/farm", ("Transfer-Encoding: chunked",), b"zz\r\n{}\r\n"),
+        ("POST /renderjuice/webhooks/farm", ("Transfer-Encoding: chunked",), b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"),
+        ("POST /renderjuice/webhooks/farm", ("X-Renderjuice-Timestamp: 1",) * 2 + ("Content-Length: 2",), b"{}"),
+        ("POST /renderjuice/webhooks/farm", ("X-Renderjuice-Signature: \xff\xfe", "Content-Length: 2"), b"{}"),
+        ("POST /renderjuice/webhooks/farm", (f"X-Renderjuice-Timestamp: {'9' * 5000}", "Content-Length: 2"), b"{}"),
+        ("POSTPOST /renderjuice/webhooks/farm", ("Content-Length: 2",), b"{}"),
+        ("HEAD /renderjuice/webhooks/farm", (), b""),
+        ("OPTIONS /renderjuice/webhooks/farm", ("Origin: https://x.test",), b""),
+    ],
+)
+def test_whatever_is_sent_over_the_wire_is_refused_and_no_error_of_the_server(
+    request_line: str, headers: tuple[str, ...], body: bytes, database: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = "\r\n".join([f"{request_line} HTTP/1.1", "Host: airflow.test", "Connection: close", *headers, "", ""])
+    with served(mounted()) as url, socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 20) as line:
+        line.sendall(head.encode("latin-1") + body)
+        answer = line.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 4")
+    assert inbox(database).count == 0
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_what_the_emulator_sends_over_the_wire_is_noted(database: Engine, tmp_path: Path) -> None:

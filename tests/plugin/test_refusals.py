@@ -7,7 +7,7 @@ import re
 import pytest
 
 from renderjuice_provider.plugin import _refusals
-from renderjuice_provider.plugin._refusals import QUIET, STATUS, RefusalLog, RefusedError
+from renderjuice_provider.plugin._refusals import MOST_PLACES, QUIET, STATUS, RefusalLog, RefusedError
 from tests.support.pages import ROOT
 
 
@@ -56,12 +56,24 @@ def test_each_reason_and_each_connection_has_a_line_of_its_own(caplog: pytest.Lo
 
 
 @pytest.mark.usefixtures("counted")
-@pytest.mark.parametrize("reason", ["unknown_connection", "busy", "unavailable"])
+@pytest.mark.parametrize("reason", ["unknown_connection", "busy", "unavailable", "too_slow"])
 def test_made_up_connections_share_one_line(reason: str, caplog: pytest.LogCaptureFixture) -> None:
     log = RefusalLog(Clock())
     for number in range(1000):
         log.add(RefusedError(reason, "No."), f"made up {number}")
     assert len(lines(caplog)) == 1
+
+
+@pytest.mark.usefixtures("counted")
+def test_places_are_not_kept_for_ever() -> None:
+    clock = Clock()
+    log = RefusalLog(clock)
+    for number in range(10 * MOST_PLACES):
+        clock.now = number / 10
+        for _ in range(2):
+            log.add(RefusedError("wrong_signature", "No."), f"fArM {number}")
+    assert len(log._quiet_until) <= MOST_PLACES
+    assert len(log._unlogged) <= MOST_PLACES
 
 
 @pytest.mark.usefixtures("counted")

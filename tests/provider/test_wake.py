@@ -26,7 +26,7 @@ from renderjuice_provider.lifecycle.inbox import (
     variable_of,
 )
 from renderjuice_provider.lifecycle.job_poller import JobPoller, PollAgain
-from renderjuice_provider.triggers import _inbox_reader, renderjuice
+from renderjuice_provider.triggers import _inbox_reader, _shared_poller, renderjuice
 from renderjuice_provider.triggers._shared_poller import Pace, Subscription
 from tests.provider.test_shared_poller import MANY, a_trigger, cancel, jobs, payload, until_polled, waiting
 from tests.support.runner import CONFIG, connect
@@ -162,6 +162,29 @@ def test_an_event_that_is_ahead_of_its_job_or_false_changes_no_outcome(emulator,
             return await task
 
     assert asyncio.run(work())["status"] == "canceled"
+
+
+def test_others_are_polled_although_events_come_faster_than_polls_are_answered(emulator, jobs, mailbox, monkeypatch):
+    monkeypatch.setattr(_shared_poller, "_LATE", 0.2)
+    emulator.faults.add("get_job", *["stall 0.1"] * 1000)
+
+    async def busy():
+        for number in itertools.count():
+            mailbox.inbox = mailbox.inbox.add([(jobs[1], f"event {number}")], time.time())
+            mailbox.write(mailbox.inbox.serialize())
+            await asyncio.sleep(0.02)
+
+    async def work():
+        async with waiting(a_trigger(jobs[1], poll_interval=NEVER)) as [other]:
+            events = asyncio.create_task(busy())
+            await until_polled(emulator, "get_job", 3)
+            try:
+                event = await payload(a_trigger(jobs[0], poll_interval=0.05, deadline=time.time() + 0.5))
+            finally:
+                events.cancel()
+            return event["ending"], other.done()
+
+    assert asyncio.run(work()) == ("timed_out", False)
 
 
 def test_events_of_other_jobs_poll_nothing(emulator, jobs, mailbox, reads):
