@@ -54,6 +54,10 @@ class Target:
     def keep(self, partial_file: Path, planned: PlannedFile, received: Received) -> DownloadedFile:
         """Put the file in its place, and note it."""
         self.folder.keep(partial_file, planned.place)
+        return self.note(planned, received)
+
+    def note(self, planned: PlannedFile, received: Received) -> DownloadedFile:
+        """Note that a file is in its place."""
         self.journal.note(str(planned.place), received)
         return described(planned, received)
 

@@ -91,6 +91,13 @@ _WHOLE_OBJECTS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "ad
 name, and then renamed."""
 
 
+_STAMPS = (
+    *("generation", "ETag", "etag", "md5Hash", "checksum", "mtime", "LastModified", "last_modified", "updated"),
+    *("modified", "modificationTime", "modify", "last_write_time", "created"),
+)
+"""What fsspec's file systems call it, the surest first."""
+
+
 class RemoteFolder:
     """Any fsspec path (`ObjectStoragePath`, `UPath`): an object appears when all of it was sent."""
 
@@ -127,13 +134,13 @@ class RemoteFolder:
             return None
 
     def files(self, *below: str) -> Iterator[StoredFile]:
-        """See `LocalFolder`. The stamp is the `ETag`, or else the time of the last change."""
+        """See `LocalFolder`. The stamp is None where the store does not tell versions apart."""
         store = self.root.fs
         root = str(store._strip_protocol(self.root.path)).rstrip("/")  # noqa: SLF001
         store.invalidate_cache()
         for subfolder in below:
             for path, about in store.find(f"{root}/{subfolder}", detail=True).items():
-                stamp = str(about.get("ETag") or about.get("mtime") or about.get("created"))
+                stamp = next(filter(None, map(about.get, _STAMPS)), None)
                 yield StoredFile(path.removeprefix(f"{root}/"), about["size"] or 0, stamp)
 
     def _send_and_rename(self, store: Any, partial_file: Path, path: str) -> None:

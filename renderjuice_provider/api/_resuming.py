@@ -88,7 +88,8 @@ class PartialFile:
                 left_by.unlink()
                 return False
             left_by.rename(self.path)
-            self._lock, self._validator = lock, entry.validator
+            self._lock = lock
+            self._on_validator(entry.validator)
             self.there = Received(entry.size, entry.sha256)
             self._note()
             return True

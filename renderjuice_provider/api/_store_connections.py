@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import http.client
 import io
+import re
 import socket
 import time
 import weakref
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from email.errors import FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect
 from functools import partial
 from string import punctuation
 from typing import Any, NamedTuple
@@ -32,6 +34,11 @@ _FRESH = 5.0
 """Seconds for which an idle connection is used again. Later, something between here and the store
 may have forgotten it without a word."""
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+_LOST_HEADERS = (MissingHeaderBodySeparatorDefect, FirstHeaderLineIsContinuationDefect)
+"""What the standard library notes when it takes a line for the end of the headers."""
+_LENGTH = re.compile(r"[0-9]{1,18}").fullmatch
+_CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?\r?\n").fullmatch
+_LONGEST_CHUNK_LINE = 1 << 16
 _OURS = {"User-Agent": user_agent(), "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
@@ -106,9 +113,13 @@ class Connections:
                     return connection
                 connection.close()
         connection = _new(route, min(self._timeout, 10, max(current.left, 0.001)))
+        connection.set_debuglevel(0)  # `http.client` would print signed URLs
         _read_within(current, connection)  # for what a proxy says
         try:
             connection.connect()
+            if route.scheme == "https":
+                # What has no length is whole only if its store has ended it, not if it was cut off.
+                connection.sock.suppress_ragged_eofs = False  # type: ignore[union-attr]
         except (OSError, HTTPError, http.client.HTTPException, ValueError) as error:
             connection.close()
             cause = error.__cause__ or error
@@ -174,7 +185,11 @@ def _read_within(current: Breakable, connection: HTTPConnection) -> None:
 
 
 class _Response(http.client.HTTPResponse):
-    """As `http.client`'s, read from a socket that its attempt bounds."""
+    """As `http.client`'s, read from a socket that its attempt bounds, and strict about its end.
+
+    `http.client` reads over what it cannot make out of lengths, chunks and headers. A file that was
+    cut off would then pass for whole.
+    """
 
     def __init__(self, sock: socket.socket, *, current: Breakable, **options: Any) -> None:
         super().__init__(_Bounded(sock, current), **options)  # type: ignore[arg-type]
@@ -185,6 +200,19 @@ class _Response(http.client.HTTPResponse):
         while 100 <= self.status < 200:
             self.headers = None  # type: ignore[assignment] # begin() then reads the next one
             super().begin()
+        lengths = {length.strip() for each in self.headers.get_all("content-length", ()) for length in each.split(",")}
+        if any(isinstance(defect, _LOST_HEADERS) for defect in self.headers.defects):
+            raise http.client.HTTPException("the response has a header that is none")
+        if len(lengths) > 1 or not all(map(_LENGTH, lengths)):
+            raise http.client.HTTPException("the response has a length that is none")
+        if "transfer-encoding" in self.headers and not self.chunked:
+            raise http.client.HTTPException("the response comes in an encoding that is not known")
+
+    def _read_next_chunk_size(self) -> int:
+        line = self.fp.readline(_LONGEST_CHUNK_LINE)
+        if not (found := _CHUNK_SIZE(line)):
+            raise http.client.HTTPException("the response has a chunk without a length")
+        return int(found[1], 16)
 
 
 class _Bounded(io.RawIOBase):
@@ -223,6 +251,8 @@ def _as_httpx_errors(current: Breakable) -> Iterator[None]:
         raise current.over() from None
     except http.client.InvalidURL:
         raise httpx.InvalidURL("the signed URL cannot be sent") from None  # its own words show the URL
+    except (http.client.BadStatusLine, http.client.UnknownProtocol):
+        raise httpx.RemoteProtocolError("the answer is not HTTP") from None  # it may show the URL
     except (http.client.HTTPException, ValueError) as error:
         raise httpx.RemoteProtocolError(str(error)) from None
     except OSError as error:

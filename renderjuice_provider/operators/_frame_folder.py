@@ -91,6 +91,9 @@ class FilesOfFrames:
         for file in report.files:
             self._labels[file.place] = (file.view, file.node)
             self._hashes[file.place] = (file.size, file.sha256)
+        # Not every store gives the new file another stamp.
+        added = {file.place for file in report.files}
+        self._checked = {file: whole for file, whole in self._checked.items() if file.place not in added}
         self._listed = None
 
     def count(self, orders: Iterable[Any], analysis: Any) -> FrameCount:

@@ -145,6 +145,16 @@ def test_what_is_not_as_it_was_noted_is_fetched_from_the_start(new_client, emula
     assert statuses(emulator) == [200, 404, 200]
 
 
+def test_a_validator_that_no_store_has_sent_is_not_sent_to_one(new_client, emulator, large, tmp_path):
+    job, content = large
+    with given_up(new_client(), emulator, job, tmp_path / "out"):
+        journal = tmp_path / "out" / JOURNAL
+        entries = [json.loads(line) for line in journal.read_text().split("\n") if line]
+        journal.write_text(json.dumps(entries[-1] | {"validator": '"x"\r\nCookie: y'}))
+        fetch(new_client(max_attempts=1), job, tmp_path / "out", content)
+    assert statuses(emulator) == [200, 404, 200]
+
+
 def test_a_partial_file_that_is_in_use_is_left_alone(new_client, emulator, large, tmp_path):
     job, content = large
     with given_up(new_client(), emulator, job, tmp_path / "out") as left, left.open("r+b") as file:

@@ -80,6 +80,41 @@ def test_a_download_that_failed_goes_on_where_it_ended(new_client, emulator, tmp
     assert content_of(out, report) == {file.place: file.sha256 for file in report.files}
 
 
+def test_a_file_that_came_empty_is_asked_for_again(client, emulator, tmp_path, out):
+    job = completed(client, tmp_path)
+    path = emulator.jobs[job.id].outputs[0].path
+    content = path.read_bytes()
+    path.write_bytes(b"")
+    client.download_outputs(job.id, out)
+    path.write_bytes(content)
+    assert client.download_outputs(job.id, out).already_there == 2
+    assert (out / "frames/0001.png").read_bytes() == content
+
+
+@pytest.mark.parametrize(("stamp", "is_known"), [({}, False), ({"etag": "1"}, True), ({"last_modified": "1"}, True)])
+def test_where_versions_cannot_be_told_apart_nothing_is_taken_for_whole(tmp_path, stamp, is_known):
+    from upath import UPath
+
+    out = UPath(f"memory://{tmp_path.name}/out")
+    (out / "frames").mkdir(parents=True)
+    (out / "frames/0001.png").write_bytes(b"whole")
+    target = folder(out)
+
+    class Store:
+        def __getattr__(self, name):
+            return getattr(out.fs, name)
+
+        def find(self, *args, **kwargs):
+            found = out.fs.find(*args, **kwargs)
+            return {path: {"size": about["size"]} | stamp for path, about in found.items()}
+
+    target.root = type("Root", (), {"fs": Store(), "path": out.path, "joinpath": out.joinpath})()
+    journal = Journal.of(target, "job")
+    journal.note("frames/0001.png", Received(5, "00"))
+    journal.save()
+    assert (Journal.of(target, "job").whole("frames/0001.png") is not None) == is_known
+
+
 def test_more_outputs_than_before_are_fetched_alone(client, emulator, tmp_path, out):
     job = completed(client, tmp_path, LATER, frame_end=6)
     outputs = emulator.jobs[job.id].outputs

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -59,6 +60,28 @@ def fetch(stores, url, path, **more):
 
 def put(stores, url, scene):
     return stores.put(PutFile(url, SceneFile.check(scene)), Breakable(5.0))
+
+
+@pytest.mark.parametrize("is_ended", [True, False])
+def test_without_a_length_only_what_its_store_has_ended_is_whole(stores, trusted, monkeypatch, tmp_path, is_ended):
+    def serve():
+        connection, _ = listener.accept()
+        with trusted.wrap_socket(connection, server_side=True) as secured:
+            secured.recv(1 << 16)
+            secured.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + PIXELS)
+            if is_ended:
+                with suppress(OSError):  # the other side may just hang up
+                    secured.unwrap()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        outcome = fetch(stores, f"https://127.0.0.1:{listener.getsockname()[1]}/0001.png", tmp_path / "part")
+        if not is_ended:
+            assert isinstance(outcome, NoResponse)
+            assert list(tmp_path.iterdir()) == []
+        else:
+            assert outcome.received.size == len(PIXELS)
 
 
 @pytest.mark.parametrize(
