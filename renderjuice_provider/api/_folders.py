@@ -11,6 +11,7 @@ import re
 import secrets
 import shutil
 import tempfile
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -49,6 +50,9 @@ class Folder(Protocol):
         ...
 
 
+_PARTIAL_FILE = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part", re.DOTALL).fullmatch
+
+
 class LocalFolder:
     """A folder on this machine.
 
@@ -75,7 +79,20 @@ class LocalFolder:
 
     def is_partial_file(self, name: str, place: PurePosixPath) -> bool:
         """Whether `partial_file` may have given this name to a file for `place`."""
-        return bool(re.fullmatch(rf"\.{re.escape(place.name)}\.[0-9a-f]{{8}}\.part", name))
+        found = _PARTIAL_FILE(name)
+        return bool(found and found[1] == place.name)
+
+    def remove_old_partial_files(self) -> None:
+        """Remove what killed downloads have left beside files that are there by now.
+
+        Only what nobody has written to for a day, for another download may be at work.
+        """
+        for parent in self._made:
+            for path in parent.glob(".*.part"):
+                found = _PARTIAL_FILE(path.name)
+                with suppress(OSError):
+                    if found and time.time() - path.stat().st_mtime > 86_400 and (parent / found[1]).exists():
+                        path.unlink()
 
     def files(self, *below: str) -> Iterator[StoredFile]:
         """The files in these subfolders, and below them."""

@@ -150,6 +150,8 @@ class PartialFiles:
         """Remove all that other processes have left: nothing is missing any more."""
         for entry in self._journal.all_partials:
             self._remove(entry)
+        if isinstance(self._folder, LocalFolder):
+            self._folder.remove_old_partial_files()
 
     def _left_by(self, entry: Entry) -> Path | None:
         """The partial file that an entry means; None for a name that is not one of ours."""
