@@ -16,7 +16,8 @@ import httpx  # noqa: TID253 - only the wires import this module
 from renderjuice_provider.api._attempt import ENOUGH, PATIENCE, Body, Breakable
 from renderjuice_provider.api._flow import FetchFile, NoResponse, PutFile, Received, Response
 from renderjuice_provider.api._partial_file import PartialFileWriter
-from renderjuice_provider.api._store_connections import Connections, headers_of
+from renderjuice_provider.api._store_connections import Connections
+from renderjuice_provider.api._store_responses import headers_of
 from renderjuice_provider.api._unpacking import Unpacker
 from renderjuice_provider.api._wire import TRANSPORT_ERRORS, WHOLE_FILE, no_response
 

@@ -132,6 +132,11 @@ class RemoteFolder:
 
     def keep(self, partial_file: Path, place: PurePosixPath) -> None:
         """See `Folder`."""
+        with _as_os_errors():
+            self._send(partial_file, place)
+        partial_file.unlink()
+
+    def _send(self, partial_file: Path, place: PurePosixPath) -> None:
         target = self.root.joinpath(*place.parts)
         store, parent = target.fs, target.parent.path
         if parent not in self._made:  # which may take a request
@@ -141,22 +146,24 @@ class RemoteFolder:
             self._send_and_rename(store, partial_file, target.path)
         else:
             store.put_file(str(partial_file), target.path)
-        partial_file.unlink()
 
     def text(self, place: PurePosixPath) -> str | None:
         """The text of a small file; None where there is none, or it cannot be read."""
         try:
-            return str(self.root.joinpath(*place.parts).read_text())
+            with _as_os_errors():
+                return str(self.root.joinpath(*place.parts).read_text())
         except (OSError, ValueError):
             return None
 
     def files(self, *below: str) -> Iterator[StoredFile]:
-        """See `LocalFolder`. The stamp is None where the store does not tell versions apart."""
+        """See `LocalFolder`. The stamp is None where the store does not distinguish versions."""
         store = self.root.fs
         root = str(store._strip_protocol(self.root.path)).rstrip("/")  # noqa: SLF001
         store.invalidate_cache()
         for subfolder in below:
-            for path, about in store.find(f"{root}/{subfolder}", detail=True).items():
+            with _as_os_errors():
+                found = store.find(f"{root}/{subfolder}", detail=True)
+            for path, about in found.items():
                 stamp = next(filter(None, map(about.get, _STAMPS)), None)
                 yield StoredFile(path.removeprefix(f"{root}/"), about["size"] or 0, stamp)
 
@@ -170,6 +177,17 @@ class RemoteFolder:
             with suppress(Exception):  # whatever the store raises, the first error counts
                 store.rm_file(sent)
             raise
+
+
+@contextmanager
+def _as_os_errors() -> Iterator[None]:
+    """What the library of a store raises of its own, as what any other disk would raise."""
+    try:
+        yield
+    except (OSError, ValueError, ImportError):
+        raise
+    except Exception as error:
+        raise OSError(redact(f"{type(error).__name__}: {error}")) from error
 
 
 def _rename(store: Any, before: str, after: str) -> None:

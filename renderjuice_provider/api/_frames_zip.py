@@ -38,16 +38,11 @@ PROBES = 8
 """Frames that are fetched alone at first, to know how large they are."""
 _PLACE = PurePosixPath("frames.zip")
 _DAMAGED = (
-    zipfile.BadZipFile,
-    zlib.error,
-    LZMAError,
-    RenderjuiceInputError,
-    ValueError,
-    EOFError,
-    RuntimeError,
-    struct.error,
+    *(zipfile.BadZipFile, zlib.error, LZMAError, RenderjuiceInputError, ValueError, EOFError),
+    *(RuntimeError, LookupError, struct.error),
 )
-"""What reading a zip raises: RuntimeError for one that is encrypted."""
+"""What reading a zip raises: RuntimeError for one that is encrypted, LookupError for a name of
+nothing."""
 
 
 def zip_url(transforms: Any) -> str:
@@ -127,9 +122,9 @@ def _members(
     """The member of each frame; None where the zip does not hold exactly the frames of the list."""
     try:
         archive = zipfile.ZipFile(BoundedFile("The zip of the frames", file))
+        files = [info for info in archive.infolist() if not info.is_dir() and not is_litter(info.filename)]
     except (*_DAMAGED, OSError):
         return None
-    files = [info for info in archive.infolist() if not info.is_dir() and not is_litter(info.filename)]
     by_name = {_name(info.filename): info for info in files}
     names = [_name(output_name(planned.source)) for planned in frames]
     if not len(files) == len(by_name) == len(names) or by_name.keys() != set(names):

@@ -201,7 +201,7 @@ class RemoteJournal(Journal):
         return self._there.get(entry.place) == (entry.size, entry.stamp)
 
     def _stamps(self) -> dict[str, tuple[int, str]]:
-        # Where versions cannot be told apart, nothing is known to be there.
+        # Where versions cannot be distinguished, nothing is known to be there.
         there = self._folder.files("frames", "composites")
         return {file.place: (file.size, str(file.stamp)) for file in there if file.stamp}
 

@@ -103,6 +103,13 @@ def test_a_frame_that_is_damaged_in_the_zip_is_fetched_alone(client, emulator, j
     assert fetch(client, emulator, job, tmp_path / "out")[1] == 4
 
 
+@pytest.mark.parametrize("name", [b"\x00001.png", b"\xff001.png", b"/001.png"])
+def test_damaged_names_in_a_zip_do_no_harm(client, emulator, job, tmp_path, name):
+    path = a_zip(emulator, job)
+    path.write_bytes(path.read_bytes().replace(b"0001.png", name))
+    assert fetch(client, emulator, job, tmp_path / "out")[1] == FRAMES + 1
+
+
 def test_of_a_zip_only_what_is_missing_is_taken(client, emulator, job, tmp_path):
     out = tmp_path / "out"
     mine = out / "frames/0012.png"

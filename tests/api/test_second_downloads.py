@@ -91,8 +91,35 @@ def test_a_file_that_came_empty_is_asked_for_again(client, emulator, tmp_path, o
     assert (out / "frames/0001.png").read_bytes() == content
 
 
+def test_what_a_stores_own_library_raises_is_an_error_of_ours_and_what_came_is_noted(
+    client, emulator, tmp_path, monkeypatch
+):
+    from fsspec.implementations.memory import MemoryFileSystem
+    from upath import UPath
+
+    class StoreError(Exception):
+        pass
+
+    job = completed(client, tmp_path)
+    out = UPath(f"memory://{tmp_path.name}/out")
+    put = MemoryFileSystem.put_file
+
+    def fails(self, here, there, **more):
+        if "0002.png" in there:
+            raise StoreError("refused: https://store.test/out/0002.png?signature=sIgNaTuRe")
+        put(self, here, there, **more)
+
+    monkeypatch.setattr(MemoryFileSystem, "put_file", fails)
+    with pytest.raises(RenderjuiceTransferError, match="StoreError: refused") as caught:
+        client.download_outputs(job.id, out)
+    assert "sIgNaTuRe" not in str(caught.value)
+    monkeypatch.undo()
+    there = len(list((out / "frames").iterdir()))
+    assert client.download_outputs(job.id, out).already_there == there
+
+
 @pytest.mark.parametrize(("stamp", "is_known"), [({}, False), ({"etag": "1"}, True), ({"last_modified": "1"}, True)])
-def test_where_versions_cannot_be_told_apart_nothing_is_taken_for_whole(tmp_path, stamp, is_known):
+def test_where_versions_cannot_be_distinguished_nothing_is_taken_for_whole(tmp_path, stamp, is_known):
     from upath import UPath
 
     out = UPath(f"memory://{tmp_path.name}/out")
@@ -199,7 +226,7 @@ def test_two_downloads_at_once_write_whole_lines(tmp_path):
     assert sorted(json.loads(line)["size"] for line in lines) == sorted([*range(200)] * 4)
 
 
-class DiedError(Exception):
+class DiedError(OSError):
     """The process is gone."""
 
 
