@@ -72,6 +72,7 @@ class Stores:
                     return Response(response.status, headers)  # the wrong piece, however long it is
                 if place is None:
                     return self._read(response, current)
+                exchange.end_must_be_sent()
                 return self._receive(step, place, response, headers, current)
         except TRANSPORT_ERRORS as error:
             return no_response(error, step.url)

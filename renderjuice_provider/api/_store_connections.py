@@ -110,9 +110,6 @@ class Connections:
         _read_within(current, connection)  # for what a proxy says
         try:
             connection.connect()
-            if route.scheme == "https":
-                # What has no length is whole only if its store has ended it, not if it was cut off.
-                connection.sock.suppress_ragged_eofs = False  # type: ignore[union-attr]
         except (OSError, HTTPError, http.client.HTTPException, ValueError) as error:
             connection.close()
             cause = error.__cause__ or error
@@ -129,6 +126,7 @@ class Exchange:
 
     def __init__(self, connection: HTTPConnection, current: Breakable) -> None:
         self._connection = connection
+        self._socket: Any = connection.sock
         self._current = current
         self._sent = True
         self._response: http.client.HTTPResponse | None = None
@@ -150,9 +148,18 @@ class Exchange:
     def response(self) -> http.client.HTTPResponse:
         """The response; its body has not been read."""
         _read_within(self._current, self._connection)
+        self.end_must_be_sent(must=False)
         # Not urllib3's own, which wraps it.
         self._response = http.client.HTTPConnection.getresponse(self._connection)
         return self._response
+
+    def end_must_be_sent(self, *, must: bool = True) -> None:
+        """Whether a response without a length, under TLS, is only whole when its store ended it.
+
+        A file may have been cut off. Many servers just hang up after an error.
+        """
+        if hasattr(self._socket, "suppress_ragged_eofs"):
+            self._socket.suppress_ragged_eofs = not must
 
     @property
     def is_over(self) -> bool:
