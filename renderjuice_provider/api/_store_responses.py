@@ -45,9 +45,10 @@ class StoreResponse(http.client.HTTPResponse):
             super().begin()
         lengths = {length.strip() for each in self.headers.get_all("content-length", ()) for length in each.split(",")}
         if any(isinstance(defect, _LOST_HEADERS) for defect in self.headers.defects):
-            raise http.client.HTTPException("the response has a header that is none")
-        if len(lengths) > 1 or not all(map(_LENGTH, lengths)):
-            raise http.client.HTTPException("the response has a length that is none")
+            raise http.client.HTTPException("the response has a malformed header")
+        is_lost = bool(lengths) and self.length is None and not self.chunked
+        if is_lost or len(lengths) > 1 or not all(map(_LENGTH, lengths)):
+            raise http.client.HTTPException("the response has a malformed length")
         if "transfer-encoding" in self.headers and not self.chunked:
             raise http.client.HTTPException("the response comes in an encoding that is not known")
 

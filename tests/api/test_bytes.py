@@ -111,6 +111,7 @@ def test_a_file_arrives_whole_however_it_is_framed(stores, tmp_path, answer):
         b"sIgNaTuRe",
         head(Content_Length="5, 9") + WHOLE[:9],
         head(Content_Length=5)[:-2] + b"content-length: 9\r\n\r\n" + WHOLE[:9],
+        head(Content_Length="9, 9") + WHOLE[:9],
         head(Content_Length="many") + WHOLE,
         head(Content_Length="-1") + WHOLE,
         head(Content_Length="1_0") + WHOLE[:10],
