@@ -14,9 +14,10 @@ from collections.abc import Mapping
 import httpx  # noqa: TID253 - only the wires import this module
 
 from renderjuice_provider.api._attempt import ENOUGH, PATIENCE, Body, Breakable
-from renderjuice_provider.api._flow import FetchFile, NoResponse, PutFile, Response
+from renderjuice_provider.api._flow import FetchFile, NoResponse, PutFile, Received, Response
 from renderjuice_provider.api._partial_file import PartialFileWriter
-from renderjuice_provider.api._store_connections import Connections, headers_of
+from renderjuice_provider.api._store_connections import Connections
+from renderjuice_provider.api._store_responses import headers_of
 from renderjuice_provider.api._unpacking import Unpacker
 from renderjuice_provider.api._wire import TRANSPORT_ERRORS, WHOLE_FILE, no_response
 
@@ -67,8 +68,11 @@ class Stores:
                 response = exchange.response()
                 headers = headers_of(response)
                 place = _place(step, response.status, headers)
+                if place is None and response.status in {WHOLE_FILE, PIECE_OF_FILE}:
+                    return Response(response.status, headers)  # the wrong piece, however long it is
                 if place is None:
                     return self._read(response, current)
+                exchange.end_must_be_sent()
                 return self._receive(step, place, response, headers, current)
         except TRANSPORT_ERRORS as error:
             return no_response(error, step.url)
@@ -89,6 +93,8 @@ class Stores:
         validator = _validator(headers)
         if validator and step.on_validator:
             step.on_validator(validator)
+        if not place and step.on_progress:
+            step.on_progress(Received(0, ""))  # what was there is overwritten
         buffer = self._buffer()
         stays = bool(validator and step.on_validator)
         with PartialFileWriter(step.partial_file, place, stays=stays, on_progress=step.on_progress) as writer:
@@ -102,6 +108,8 @@ class Stores:
             unpacker.end()
             if response.length:
                 raise httpx.RemoteProtocolError(f"the file ended {response.length} bytes before its end")
+            if place and writer.size != (size := _whole_size(headers)):
+                raise httpx.RemoteProtocolError(f"the file has {writer.size} bytes, and not {size} as its store says")
         return Response(response.status, headers, received=writer.received)
 
     def _read(self, response: http.client.HTTPResponse, current: Breakable) -> Response:
@@ -131,14 +139,29 @@ def _range(step: FetchFile) -> dict[str, str]:
 
 def _place(step: FetchFile, status: int, headers: Mapping[str, str]) -> int | None:
     """Where in the file the body of a response belongs; None when it is not what was asked for."""
-    if status == WHOLE_FILE:
-        return 0
     found = _RANGE.fullmatch(headers.get("content-range", ""))
-    if status != PIECE_OF_FILE or not found or not _range(step):
+    if status == WHOLE_FILE:
+        return None if found else 0
+    if status != PIECE_OF_FILE or not found or not _range(step) or "content-encoding" in headers:
         return None
     first, last, size = map(int, found.groups())
-    same_copy = step.validator in {headers.get("etag", step.validator), headers.get("last-modified")}
-    return first if first == step.resume_from and last == size - 1 and same_copy else None
+    right_piece = first == step.resume_from and last == size - 1
+    return first if right_piece and _is_same_copy(step.validator, headers) else None
+
+
+def _is_same_copy(validator: str, headers: Mapping[str, str]) -> bool:
+    """Whether a piece is of the copy that `validator` names: some stores ignore `If-Range`.
+
+    With a piece comes the ETag in any case; Last-Modified may be left out.
+    """
+    if validator.startswith('"'):
+        return headers.get("etag") == validator
+    return headers.get("last-modified", validator) == validator
+
+
+def _whole_size(headers: Mapping[str, str]) -> int:
+    """Bytes of the file that a piece belongs to."""
+    return int(headers["content-range"].rpartition("/")[2])
 
 
 def _validator(headers: Mapping[str, str]) -> str:

@@ -152,7 +152,7 @@ def _fetch_zip(
     frames = [*_keep(arrived, first, files), *frames[PROBES:]]
     if fetching.expired or not is_worth_it(len(frames), offered.frames, arrived):
         return fetching.expired
-    brought = yield from fetch_zip(fetching, target, offered.zip_url, offered.files[: offered.frames], arrived)
+    brought = yield from fetch_zip(fetching, target, offered.zip_url, offered.files[: offered.frames], frames, arrived)
     arrived |= brought or {}
     return brought is None
 

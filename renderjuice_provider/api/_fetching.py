@@ -54,6 +54,10 @@ class Target:
     def keep(self, partial_file: Path, planned: PlannedFile, received: Received) -> DownloadedFile:
         """Put the file in its place, and note it."""
         self.folder.keep(partial_file, planned.place)
+        return self.note(planned, received)
+
+    def note(self, planned: PlannedFile, received: Received) -> DownloadedFile:
+        """Note that a file is in its place."""
         self.journal.note(str(planned.place), received)
         return described(planned, received)
 
@@ -155,14 +159,14 @@ def _is_html(response: Response) -> bool:
     return response.headers.get("content-type", "").startswith("text/html")
 
 
-def on_disk(work: Callable[..., T], *arguments: Any) -> T:
+def on_disk(work: Callable[..., T], *arguments: Any, **more: Any) -> T:
     """The result of `work`.
 
     Raises:
         RenderjuiceTransferError: when the destination cannot be written.
     """
     try:
-        return work(*arguments)
+        return work(*arguments, **more)
     except (OSError, ValueError, ImportError) as error:
         # ValueError, ImportError: a store that fsspec or Airflow does not know.
         reason = getattr(error, "strerror", None) or error

@@ -139,7 +139,8 @@ class FetchFile(Step[Response | NoResponse]):
             copy of the file (a strong ETag, or else Last-Modified). Not called where the store
             gives none, and a rest could not be asked for.
         on_progress: called every `NOTED` bytes, and once when the transfer breaks off, with all
-            that is in the file so far. It is the thread that writes that calls it, so it may block.
+            that is in the file so far; with nothing when the file begins from the start. It is the
+            thread that writes that calls it, so it may block.
     """
 
     url: str = field(repr=False)

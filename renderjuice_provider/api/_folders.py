@@ -11,6 +11,7 @@ import re
 import secrets
 import shutil
 import tempfile
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -49,6 +50,9 @@ class Folder(Protocol):
         ...
 
 
+_PARTIAL_FILE = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part", re.DOTALL).fullmatch
+
+
 class LocalFolder:
     """A folder on this machine.
 
@@ -75,7 +79,20 @@ class LocalFolder:
 
     def is_partial_file(self, name: str, place: PurePosixPath) -> bool:
         """Whether `partial_file` may have given this name to a file for `place`."""
-        return bool(re.fullmatch(rf"\.{re.escape(place.name)}\.[0-9a-f]{{8}}\.part", name))
+        found = _PARTIAL_FILE(name)
+        return bool(found and found[1] == place.name)
+
+    def remove_old_partial_files(self) -> None:
+        """Remove what killed downloads have left beside files that are there by now.
+
+        Only what nobody has written to for a day, for another download may be at work.
+        """
+        for parent in self._made:
+            for path in parent.glob(".*.part"):
+                found = _PARTIAL_FILE(path.name)
+                with suppress(OSError):
+                    if found and time.time() - path.stat().st_mtime > 86_400 and (parent / found[1]).exists():
+                        path.unlink()
 
     def files(self, *below: str) -> Iterator[StoredFile]:
         """The files in these subfolders, and below them."""
@@ -89,6 +106,13 @@ class LocalFolder:
 _WHOLE_OBJECTS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "ocilake", "r2"})
 """Stores in which an object appears when all of it was sent. Elsewhere it is sent under another
 name, and then renamed."""
+
+
+_STAMPS = (
+    *("generation", "ETag", "etag", "md5Hash", "checksum", "mtime", "LastModified", "last_modified", "updated"),
+    *("modified", "modificationTime", "modify", "last_write_time", "created"),
+)
+"""What fsspec's file systems call it, the surest first."""
 
 
 class RemoteFolder:
@@ -108,6 +132,11 @@ class RemoteFolder:
 
     def keep(self, partial_file: Path, place: PurePosixPath) -> None:
         """See `Folder`."""
+        with _as_os_errors():
+            self._send(partial_file, place)
+        partial_file.unlink()
+
+    def _send(self, partial_file: Path, place: PurePosixPath) -> None:
         target = self.root.joinpath(*place.parts)
         store, parent = target.fs, target.parent.path
         if parent not in self._made:  # which may take a request
@@ -117,23 +146,25 @@ class RemoteFolder:
             self._send_and_rename(store, partial_file, target.path)
         else:
             store.put_file(str(partial_file), target.path)
-        partial_file.unlink()
 
     def text(self, place: PurePosixPath) -> str | None:
         """The text of a small file; None where there is none, or it cannot be read."""
         try:
-            return str(self.root.joinpath(*place.parts).read_text())
+            with _as_os_errors():
+                return str(self.root.joinpath(*place.parts).read_text())
         except (OSError, ValueError):
             return None
 
     def files(self, *below: str) -> Iterator[StoredFile]:
-        """See `LocalFolder`. The stamp is the `ETag`, or else the time of the last change."""
+        """See `LocalFolder`. The stamp is None where the store does not distinguish versions."""
         store = self.root.fs
         root = str(store._strip_protocol(self.root.path)).rstrip("/")  # noqa: SLF001
         store.invalidate_cache()
         for subfolder in below:
-            for path, about in store.find(f"{root}/{subfolder}", detail=True).items():
-                stamp = str(about.get("ETag") or about.get("mtime") or about.get("created"))
+            with _as_os_errors():
+                found = store.find(f"{root}/{subfolder}", detail=True)
+            for path, about in found.items():
+                stamp = next(filter(None, map(about.get, _STAMPS)), None)
                 yield StoredFile(path.removeprefix(f"{root}/"), about["size"] or 0, stamp)
 
     def _send_and_rename(self, store: Any, partial_file: Path, path: str) -> None:
@@ -146,6 +177,17 @@ class RemoteFolder:
             with suppress(Exception):  # whatever the store raises, the first error counts
                 store.rm_file(sent)
             raise
+
+
+@contextmanager
+def _as_os_errors() -> Iterator[None]:
+    """What the library of a store raises of its own, as what any other disk would raise."""
+    try:
+        yield
+    except (OSError, ValueError, ImportError):
+        raise
+    except Exception as error:
+        raise OSError(redact(f"{type(error).__name__}: {error}")) from error
 
 
 def _rename(store: Any, before: str, after: str) -> None:

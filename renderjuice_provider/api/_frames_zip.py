@@ -7,7 +7,9 @@ those that arrived alone in their sizes. Whatever a zip lacks, frames are fetche
 
 from __future__ import annotations
 
+import hashlib
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -18,6 +20,7 @@ from typing import IO, Any
 
 from renderjuice_provider.api._fetching import Fetching, Target, on_disk
 from renderjuice_provider.api._flow import Flow, Gather, RunInThread
+from renderjuice_provider.api._folders import whole_file
 from renderjuice_provider.api._litter import is_litter
 from renderjuice_provider.api._partial_file import PartialFileWriter
 from renderjuice_provider.api._paths import PlannedFile, output_name
@@ -34,8 +37,12 @@ connection, and through the disk twice."""
 PROBES = 8
 """Frames that are fetched alone at first, to know how large they are."""
 _PLACE = PurePosixPath("frames.zip")
-_DAMAGED = (zipfile.BadZipFile, zlib.error, LZMAError, RenderjuiceInputError, ValueError, EOFError, RuntimeError)
-"""What reading a zip raises: RuntimeError for one that is encrypted."""
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, LZMAError, RenderjuiceInputError, ValueError, EOFError),
+    *(RuntimeError, LookupError, struct.error),
+)
+"""What reading a zip raises: RuntimeError for one that is encrypted, LookupError for a name of
+nothing."""
 
 
 def zip_url(transforms: Any) -> str:
@@ -62,9 +69,10 @@ def fetch_zip(
     target: Target,
     url: str,
     frames: Sequence[PlannedFile],
+    left: Sequence[int],
     arrived: Mapping[int, DownloadedFile],
 ) -> Flow[dict[int, DownloadedFile] | None]:
-    """Put the frames of a zip into their places, but for those that have arrived.
+    """Put those frames of a zip that are `left` into their places.
 
     Returns:
         Those that it brought, by number: none where it cannot be used, whatever is the reason.
@@ -76,7 +84,7 @@ def fetch_zip(
         if received is None:
             target.partial_files.wait(_PLACE, partial_file)
             return None
-        found = yield from _unpack_all(target, partial_file.path, frames, arrived)
+        found = yield from _unpack_all(target, partial_file.path, frames, left, arrived)
     except RenderjuiceTransferError:
         found = {}
     except BaseException:
@@ -87,7 +95,11 @@ def fetch_zip(
 
 
 def _unpack_all(
-    target: Target, path: Path, frames: Sequence[PlannedFile], arrived: Mapping[int, DownloadedFile]
+    target: Target,
+    path: Path,
+    frames: Sequence[PlannedFile],
+    left: Sequence[int],
+    arrived: Mapping[int, DownloadedFile],
 ) -> Flow[dict[int, DownloadedFile]]:
     try:
         opened = path.open("rb")
@@ -98,11 +110,10 @@ def _unpack_all(
         if found is None:
             return {}
         archive, members = found
-        numbers = [number for number in members if number not in arrived]
         unpacked_files = yield from Gather(
-            (_unpack(target, archive, members[number], frames[number]) for number in numbers), files=True
+            (_unpack(target, archive, members[number], frames[number]) for number in left), files=True
         )
-    return {number: file for number, file in zip(numbers, unpacked_files, strict=True) if file is not None}
+    return {number: file for number, file in zip(left, unpacked_files, strict=True) if file is not None}
 
 
 def _members(
@@ -111,17 +122,32 @@ def _members(
     """The member of each frame; None where the zip does not hold exactly the frames of the list."""
     try:
         archive = zipfile.ZipFile(BoundedFile("The zip of the frames", file))
-    except _DAMAGED:
+        files = [info for info in archive.infolist() if not info.is_dir() and not is_litter(info.filename)]
+    except (*_DAMAGED, OSError):
         return None
-    files = [info for info in archive.infolist() if not info.is_dir() and not is_litter(info.filename)]
     by_name = {_name(info.filename): info for info in files}
     names = [_name(output_name(planned.source)) for planned in frames]
     if not len(files) == len(by_name) == len(names) or by_name.keys() != set(names):
         return None
     members = {number: by_name[name] for number, name in enumerate(names)}
-    if any(number in members and members[number].file_size != file.size for number, file in arrived.items()):
+    known = [(members[number], file) for number, file in arrived.items() if number in members]
+    if any(member.file_size != file.size for member, file in known):
+        return None
+    # Of another render, frames may have the same names and sizes.
+    if any(_sha256(archive, member) != file.sha256 for member, file in known[:PROBES]):
         return None
     return archive, members
+
+
+def _sha256(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> str:
+    """Of its content; "" when it is damaged."""
+    digest = hashlib.sha256()
+    try:
+        for piece in unpacked(archive, member):
+            digest.update(piece)
+    except (*_DAMAGED, OSError):
+        return ""
+    return digest.hexdigest()
 
 
 def _name(path: str) -> str:
@@ -134,14 +160,12 @@ def _unpack(
     """One frame in its place; None where it is damaged, or the disk is full."""
 
     def work() -> DownloadedFile | None:
-        path = target.folder.partial_file(planned.place)
         try:
-            with PartialFileWriter(path) as writer:
+            with whole_file(target.folder, planned.place) as path, PartialFileWriter(path) as writer:
                 for piece in unpacked(archive, member):
                     writer.write(piece)
-            return target.keep(path, planned, writer.received)
         except (*_DAMAGED, OSError, RenderjuiceTransferError):
-            path.unlink(missing_ok=True)
             return None
+        return target.note(planned, writer.received)
 
     return (yield from RunInThread(work))

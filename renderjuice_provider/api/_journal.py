@@ -77,8 +77,10 @@ class Journal:
     def whole(self, place: str) -> Received | None:
         """What is at `place`, if it is what this job brought, whole and unchanged. May be slow."""
         entry = self._entries.get(place)
-        is_there = entry is not None and entry.job == self._job_id and self._is_there(entry)
-        return Received(entry.size, entry.sha256) if entry and is_there else None
+        if entry is None or entry.job != self._job_id:
+            return None
+        # An empty file counts as missing: it is asked for again.
+        return Received(entry.size, entry.sha256) if entry.size > 0 and self._is_there(entry) else None
 
     def partials(self, place: str) -> tuple[Entry | None, list[Entry]]:
         """The partial file to go on with, if any, and those that nobody goes on with."""
@@ -199,7 +201,9 @@ class RemoteJournal(Journal):
         return self._there.get(entry.place) == (entry.size, entry.stamp)
 
     def _stamps(self) -> dict[str, tuple[int, str]]:
-        return {file.place: (file.size, str(file.stamp)) for file in self._folder.files("frames", "composites")}
+        # Where versions cannot be distinguished, nothing is known to be there.
+        there = self._folder.files("frames", "composites")
+        return {file.place: (file.size, str(file.stamp)) for file in there if file.stamp}
 
 
 def _entries_in(lines: Iterable[str]) -> Iterator[Entry]:

@@ -95,7 +95,13 @@ class LaneThreads(Generic[T]):
         while len(self._open) < self._lanes.width and not (self._last_is_taken or self._stopped.is_set()):
             lane = Thread(target=self._lane, name="renderjuice-lane", daemon=True)
             self._open.add(lane)
-            lane.start()
+            try:
+                lane.start()
+            except RuntimeError:  # this machine allows no more threads
+                self._open.discard(lane)
+                if not self._open:
+                    raise
+                return
 
     def _lane(self) -> None:
         lane = current_thread()

@@ -46,6 +46,11 @@ class PartialFileWriter:
         """What lies there now."""
         return Received(self._size, self._hash.hexdigest())
 
+    @property
+    def size(self) -> int:
+        """Bytes that lie there now."""
+        return self._size
+
     def write(self, chunk: bytes | memoryview) -> None:
         """Append `chunk`.
 

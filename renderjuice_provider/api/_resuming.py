@@ -88,7 +88,8 @@ class PartialFile:
                 left_by.unlink()
                 return False
             left_by.rename(self.path)
-            self._lock, self._validator = lock, entry.validator
+            self._lock = lock
+            self._on_validator(entry.validator)
             self.there = Received(entry.size, entry.sha256)
             self._note()
             return True
@@ -149,6 +150,8 @@ class PartialFiles:
         """Remove all that other processes have left: nothing is missing any more."""
         for entry in self._journal.all_partials:
             self._remove(entry)
+        if isinstance(self._folder, LocalFolder):
+            self._folder.remove_old_partial_files()
 
     def _left_by(self, entry: Entry) -> Path | None:
         """The partial file that an entry means; None for a name that is not one of ours."""

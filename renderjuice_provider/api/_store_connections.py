@@ -7,7 +7,6 @@ take as long again for each file as `http.client` does, so its connections alone
 from __future__ import annotations
 
 import http.client
-import io
 import socket
 import time
 import weakref
@@ -27,6 +26,7 @@ from urllib3.util import Url
 from renderjuice_provider.api._attempt import Breakable
 from renderjuice_provider.api._proxies import Proxy, proxy_for
 from renderjuice_provider.api._settings import address_of, certificates, socks_missing, user_agent
+from renderjuice_provider.api._store_responses import StoreResponse
 
 _FRESH = 5.0
 """Seconds for which an idle connection is used again. Later, something between here and the store
@@ -106,6 +106,7 @@ class Connections:
                     return connection
                 connection.close()
         connection = _new(route, min(self._timeout, 10, max(current.left, 0.001)))
+        connection.set_debuglevel(0)  # `http.client` would print signed URLs
         _read_within(current, connection)  # for what a proxy says
         try:
             connection.connect()
@@ -125,6 +126,7 @@ class Exchange:
 
     def __init__(self, connection: HTTPConnection, current: Breakable) -> None:
         self._connection = connection
+        self._socket: Any = connection.sock
         self._current = current
         self._sent = True
         self._response: http.client.HTTPResponse | None = None
@@ -146,9 +148,18 @@ class Exchange:
     def response(self) -> http.client.HTTPResponse:
         """The response; its body has not been read."""
         _read_within(self._current, self._connection)
+        self.end_must_be_sent(must=False)
         # Not urllib3's own, which wraps it.
         self._response = http.client.HTTPConnection.getresponse(self._connection)
         return self._response
+
+    def end_must_be_sent(self, *, must: bool = True) -> None:
+        """Whether a response without a length, under TLS, is only whole when its store ended it.
+
+        A file may have been cut off. Many servers just hang up after an error.
+        """
+        if hasattr(self._socket, "suppress_ragged_eofs"):
+            self._socket.suppress_ragged_eofs = not must
 
     @property
     def is_over(self) -> bool:
@@ -160,58 +171,8 @@ class Exchange:
         self._current.bound(self._connection.sock)
 
 
-def headers_of(response: http.client.HTTPResponse) -> dict[str, str]:
-    """The headers, their names in lower case; what was sent twice is joined."""
-    headers: dict[str, str] = {}
-    for name, value in response.headers.raw_items():  # items() looks for bytes in each that are no text
-        key = name.lower()
-        headers[key] = f"{headers[key]}, {value}" if key in headers else value
-    return headers
-
-
 def _read_within(current: Breakable, connection: HTTPConnection) -> None:
-    connection.response_class = partial(_Response, current=current)  # type: ignore[assignment]
-
-
-class _Response(http.client.HTTPResponse):
-    """As `http.client`'s, read from a socket that its attempt bounds."""
-
-    def __init__(self, sock: socket.socket, *, current: Breakable, **options: Any) -> None:
-        super().__init__(_Bounded(sock, current), **options)  # type: ignore[arg-type]
-
-    def begin(self) -> None:
-        """Read the head. Hints (1xx) may come before it."""
-        super().begin()
-        while 100 <= self.status < 200:
-            self.headers = None  # type: ignore[assignment] # begin() then reads the next one
-            super().begin()
-
-
-class _Bounded(io.RawIOBase):
-    """What a socket receives, as long as its attempt has time left."""
-
-    def __init__(self, sock: socket.socket, current: Breakable) -> None:
-        super().__init__()
-        self._socket = sock
-        self._current = current
-        # As long as this is open, a socket that is closed stays open, too: http.client closes a
-        # connection that ends with a response before its body is read.
-        self._raw = sock.makefile("rb", buffering=0)
-
-    def makefile(self, _: str) -> io.BufferedReader:
-        """What `http.client` asks a socket for."""
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._current.bound(self._socket)
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
+    connection.response_class = partial(StoreResponse, current=current)  # type: ignore[assignment]
 
 
 @contextmanager
@@ -223,6 +184,8 @@ def _as_httpx_errors(current: Breakable) -> Iterator[None]:
         raise current.over() from None
     except http.client.InvalidURL:
         raise httpx.InvalidURL("the signed URL cannot be sent") from None  # its own words show the URL
+    except (http.client.BadStatusLine, http.client.UnknownProtocol):
+        raise httpx.RemoteProtocolError("the answer is not HTTP") from None  # it may show the URL
     except (http.client.HTTPException, ValueError) as error:
         raise httpx.RemoteProtocolError(str(error)) from None
     except OSError as error:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider._arguments import Argument, frames, plain_path, read_job_id, truth
+from renderjuice_provider.api._fetching import on_disk
 from renderjuice_provider.api._folders import folder
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceIncompleteError, RenderjuiceInputError
 from renderjuice_provider.api.redact import story
@@ -16,7 +17,7 @@ from renderjuice_provider.frames import FrameCount, count_outputs, ordered_frame
 from renderjuice_provider.lifecycle.record import fingerprint
 from renderjuice_provider.lifecycle.unfinished import leaves
 from renderjuice_provider.operators._base import RenderjuiceOperator, storage_path
-from renderjuice_provider.operators._manifest import write_manifest
+from renderjuice_provider.operators._manifest import remove_manifest, write_manifest
 from renderjuice_provider.operators._task_store import TaskStore
 
 if TYPE_CHECKING:
@@ -195,6 +196,8 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
         job: Job | None = None
         try:
             job = self.client.get_job(self.job_id)
+            if job.is_over:
+                on_disk(remove_manifest, folder(destination), unless_of=job.id)
             return job, self.client.download_outputs(self.job_id, destination)
         except RenderjuiceError as error:
             leaves(error, job, self.job_id)

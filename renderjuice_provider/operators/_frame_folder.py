@@ -18,7 +18,7 @@ from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.api.report import DownloadedFile, DownloadReport
 from renderjuice_provider.frames import FrameCount, count_outputs, read_numbers
 from renderjuice_provider.lifecycle.frame_folder import OrderedJob
-from renderjuice_provider.operators._manifest import MANIFEST, write_manifest
+from renderjuice_provider.operators._manifest import MANIFEST, remove_manifest, write_manifest
 
 JOBS = PurePosixPath("jobs.json")
 _AT_ONCE = 4
@@ -83,7 +83,7 @@ class FilesOfFrames:
         file = self._files().get(place)
         if file is not None and not self._whole(file):
             self._hashes.pop(place, None)
-            self._remove_manifest()
+            remove_manifest(self.target)
         return file is not None and self._whole(file)
 
     def add(self, report: DownloadReport) -> None:
@@ -91,6 +91,9 @@ class FilesOfFrames:
         for file in report.files:
             self._labels[file.place] = (file.view, file.node)
             self._hashes[file.place] = (file.size, file.sha256)
+        # Not every store gives the new file another stamp.
+        added = {file.place for file in report.files}
+        self._checked = {file: whole for file, whole in self._checked.items() if file.place not in added}
         self._listed = None
 
     def count(self, orders: Iterable[Any], analysis: Any) -> FrameCount:
@@ -187,11 +190,6 @@ class FilesOfFrames:
             return str((root / str(name)).read_text())
         except (FileNotFoundError, NotADirectoryError):
             return None
-
-    def _remove_manifest(self) -> None:
-        """Before a file is replaced: the hash of the old one must not stand for the new one."""
-        with suppress(FileNotFoundError, NotADirectoryError):
-            (self.target.root / str(MANIFEST)).unlink()
 
     def _read_manifest(self) -> None:
         """What an earlier process knew of the files. A manifest that is not ours says nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -13,6 +14,27 @@ from renderjuice_provider.api.report import DownloadReport
 from renderjuice_provider.frames import FrameCount
 
 MANIFEST = PurePosixPath("manifest.json")
+
+
+def remove_manifest(target: Any, *, unless_of: str | None = None) -> None:
+    """Before files are replaced: the old hashes must not stand for the new files.
+
+    Args:
+        target: the folder.
+        unless_of: a job; its own manifest stays, since its files come again as they were.
+    """
+    manifest = target.root / str(MANIFEST)
+    with suppress(FileNotFoundError, NotADirectoryError):
+        if unless_of is None or _job_in(manifest.read_text()) != unless_of:
+            manifest.unlink()
+
+
+def _job_in(text: str) -> Any:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return content.get("job_id") if isinstance(content, dict) else None
 
 
 def write_manifest(

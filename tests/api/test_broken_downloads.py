@@ -145,6 +145,30 @@ def test_what_is_not_as_it_was_noted_is_fetched_from_the_start(new_client, emula
     assert statuses(emulator) == [200, 404, 200]
 
 
+def test_what_killed_downloads_have_left_is_removed_once_it_is_old(new_client, emulator, large, tmp_path):
+    job, content = large
+    frames = tmp_path / "out/frames"
+    frames.mkdir(parents=True)
+    names = [".0001.png.0000000a.part", ".0001.png.0000000b.part", ".0002.png.0000000c.part", ".notes.part"]
+    for name in names:
+        (frames / name).write_bytes(b"half")
+        os.utime(frames / name, (0, 0))
+    (frames / names[1]).write_bytes(b"at work")
+    new_client().download_outputs(job.id, tmp_path / "out")
+    assert [name for name in names if (frames / name).exists()] == names[1:]
+    assert (frames / "0001.png").read_bytes() == content
+
+
+def test_a_validator_that_no_store_has_sent_is_not_sent_to_one(new_client, emulator, large, tmp_path):
+    job, content = large
+    with given_up(new_client(), emulator, job, tmp_path / "out"):
+        journal = tmp_path / "out" / JOURNAL
+        entries = [json.loads(line) for line in journal.read_text().split("\n") if line]
+        journal.write_text(json.dumps(entries[-1] | {"validator": '"x"\r\nCookie: y'}))
+        fetch(new_client(max_attempts=1), job, tmp_path / "out", content)
+    assert statuses(emulator) == [200, 404, 200]
+
+
 def test_a_partial_file_that_is_in_use_is_left_alone(new_client, emulator, large, tmp_path):
     job, content = large
     with given_up(new_client(), emulator, job, tmp_path / "out") as left, left.open("r+b") as file:

@@ -10,13 +10,16 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from pathlib import PurePosixPath
 
 import httpx
 import pytest
 
+from renderjuice_provider.api import _resuming
 from renderjuice_provider.api._attempt import Breakable
-from renderjuice_provider.api._bytes import Stores
+from renderjuice_provider.api._bytes import CHUNK, Stores
 from renderjuice_provider.api._flow import FetchFile, Flow, NoResponse, PutFile, Response
+from renderjuice_provider.api._journal import Journal
 from renderjuice_provider.api._partial_file import PartialFileWriter
 from renderjuice_provider.api.client import AsyncRenderjuiceClient
 from renderjuice_provider.api.errors import Bill, RenderjuiceTransferError
@@ -106,6 +109,20 @@ def test_a_file_arrives_whole_however_it_is_framed(stores, tmp_path, answer):
         head(**{f"X{number}": "y" for number in range(200)}),
         head("103 Early Hints"),
         b"sIgNaTuRe",
+        head(Content_Length="5, 9") + WHOLE[:9],
+        head(Content_Length=5)[:-2] + b"content-length: 9\r\n\r\n" + WHOLE[:9],
+        head(Content_Length="9, 9") + WHOLE[:9],
+        head(Content_Length="many") + WHOLE,
+        head(Content_Length="-1") + WHOLE,
+        head(Content_Length="1_0") + WHOLE[:10],
+        head(Transfer_Encoding="gzip, chunked") + CHUNKED.partition(b"\r\n\r\n")[2],
+        head(Transfer_Encoding="chunked ") + CHUNKED.partition(b"\r\n\r\n")[2],
+        b"HTTP/1.1 200 OK\r\nno header\r\nContent-Length: 1024000\r\n\r\n" + WHOLE[:CUT],
+        b"HTTP/1.1 200 OK\r\n folded\r\nContent-Length: 1024000\r\n\r\n" + WHOLE[:CUT],
+        head(Transfer_Encoding="chunked") + b"3\r\nabc\r\n0",
+        head(Transfer_Encoding="chunked") + b"3\r\nabc\r\n00\r",
+        head(Transfer_Encoding="chunked") + b"-3\r\n" + bytes(CHUNK - 3) + b"\r\n0\r\n\r\n",
+        head(Transfer_Encoding="chunked") + b"0x3\r\nabc\r\n0\r\n\r\n",
     ],
 )
 def test_what_is_no_whole_file_is_none_and_leaves_nothing(stores, tmp_path, answer):
@@ -114,6 +131,24 @@ def test_what_is_no_whole_file_is_none_and_leaves_nothing(stores, tmp_path, answ
     assert isinstance(outcome, NoResponse)
     assert outcome.sent
     assert outcome.transient
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_answer_that_is_not_http_shows_no_url(stores, tmp_path):
+    with speaking(b"GET /0001.png?token=sIgNaTuRe HTTP/1.1\r\nHost: x\r\n\r\n") as (url, _):
+        assert fetch(stores, url, tmp_path / "part").reason == "RemoteProtocolError: the answer is not HTTP"
+
+
+def test_what_http_client_prints_shows_no_url(stores, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr("http.client.HTTPConnection.debuglevel", 1)
+    with speaking(OK + WHOLE) as (url, _):
+        assert fetch(stores, url, tmp_path / "part").received
+    assert "sIgNaTuRe" not in "".join(capfd.readouterr())
+
+
+def test_a_piece_that_nobody_asked_for_is_no_file(stores, tmp_path):
+    with speaking(head(Content_Length=CUT, Content_Range=f"bytes 0-{CUT - 1}/{len(WHOLE)}") + WHOLE[:CUT]) as (url, _):
+        assert fetch(stores, url, tmp_path / "part").received is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -190,13 +225,66 @@ def test_another_piece_than_was_asked_for_is_no_file_and_changes_none(stores, tm
     assert (tmp_path / "part").read_bytes() == WHOLE[:CUT]
 
 
-def test_a_piece_of_another_copy_is_no_file(stores, tmp_path):
+MODIFIED = "Fri, 27 Nov 2026 04:00:00 GMT"
+LATER = "Fri, 27 Nov 2026 05:00:00 GMT"
+
+
+def a_piece(sent, **headers):
+    spread = {"Content_Range": f"bytes {CUT}-{len(WHOLE) - 1}/{len(WHOLE)}"}
+    return head("206 Partial Content", **spread | headers) + sent
+
+
+@pytest.mark.parametrize(
+    ("validator", "headers"),
+    [
+        (TAG, {"ETag": '"copy-2"'}),
+        (TAG, {"ETag": f"W/{TAG}"}),
+        (TAG, {"Last_Modified": MODIFIED}),
+        (TAG, {}),
+        (MODIFIED, {"Last_Modified": LATER}),
+        (MODIFIED, {"ETag": 'W/"1"', "Last_Modified": LATER}),
+        (TAG, {"ETag": TAG, "Content_Encoding": "gzip"}),
+    ],
+)
+def test_a_piece_of_another_copy_is_no_file(stores, tmp_path, validator, headers):
     (tmp_path / "part").write_bytes(WHOLE[:CUT])
-    answer = head("206 Partial Content", ETag='"copy-2"', Content_Length=len(WHOLE) - CUT)
-    answer = answer[:-2] + f"Content-Range: bytes {CUT}-{len(WHOLE) - 1}/{len(WHOLE)}\r\n\r\n".encode() + WHOLE[CUT:]
-    with speaking(answer) as (url, _):
-        assert go_on(stores, url, tmp_path / "part")[0].received is None
+    with speaking(a_piece(WHOLE[CUT:], Content_Length=len(WHOLE) - CUT, **headers)) as (url, _):
+        assert go_on(stores, url, tmp_path / "part", validator)[0].received is None
     assert (tmp_path / "part").read_bytes() == WHOLE[:CUT]
+
+
+@pytest.mark.parametrize("headers", [{}, {"Last_Modified": MODIFIED}, {"ETag": 'W/"1"'}])
+def test_the_date_of_a_copy_may_be_left_out_of_its_pieces(stores, tmp_path, headers):
+    (tmp_path / "part").write_bytes(WHOLE[:CUT])
+    with speaking(a_piece(WHOLE[CUT:], Content_Length=len(WHOLE) - CUT, **headers)) as (url, _):
+        assert go_on(stores, url, tmp_path / "part", MODIFIED)[0].received.size == len(WHOLE)
+
+
+@pytest.mark.parametrize("sent", [WHOLE[CUT:-1], WHOLE[CUT:] + b"x", b""])
+def test_a_piece_of_another_length_than_its_store_says_is_no_file(stores, tmp_path, sent):
+    (tmp_path / "part").write_bytes(WHOLE[:CUT])
+    with speaking(a_piece(sent, ETag=TAG, Content_Length=len(sent))) as (url, _):
+        outcome, _ = go_on(stores, url, tmp_path / "part")
+    assert isinstance(outcome, NoResponse)
+    assert f"and not {len(WHOLE)} as its store says" in outcome.reason
+
+
+def test_a_wrong_piece_may_be_of_any_length_and_is_not_read(stores, tmp_path):
+    (tmp_path / "part").write_bytes(WHOLE[:CUT])
+    kind = "multipart/byteranges; boundary=x"
+    with speaking(head("206 Partial Content", Content_Length=1 << 40, Content_Type=kind) + WHOLE) as (url, _):
+        outcome, _ = go_on(stores, url, tmp_path / "part")
+    assert (outcome.status, outcome.received) == (206, None)
+
+
+def test_what_begins_again_and_breaks_off_is_not_gone_on_with(stores, tmp_path, monkeypatch):
+    monkeypatch.setattr(_resuming, "_LEAST", 1)
+    file = _resuming.PartialFile(Journal("job"), PurePosixPath("0001.png"), tmp_path / "part")
+    tagged = head(Content_Length=len(WHOLE), ETag=TAG) + WHOLE[:CUT]
+    with speaking(tagged, OK + WHOLE[:CUT], OK + WHOLE) as (url, met):
+        outcomes = [stores.fetch(file.fetch(url), Breakable(5.0)) for _ in range(3)]
+    assert ["Range" in request.decode() for request in met] == [False, True, False]
+    assert outcomes[2].received.size == len(WHOLE)
 
 
 def test_a_store_with_less_than_is_there_says_so(stores, tmp_path):
@@ -218,9 +306,6 @@ def test_without_a_validator_nothing_is_asked_for_in_pieces(stores, tmp_path):
         assert go_on(stores, server.url, tmp_path / "part", validator="")[0].status == 200
         assert "Range" not in server.requests[0].headers
     assert (tmp_path / "part").read_bytes() == WHOLE
-
-
-MODIFIED = "Fri, 27 Nov 2026 04:00:00 GMT"
 
 
 @pytest.mark.parametrize(

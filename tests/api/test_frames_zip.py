@@ -9,7 +9,9 @@ import pytest
 
 from renderjuice_provider.api import _download, _frames_zip
 from renderjuice_provider.api._frames_zip import FEWEST, LARGEST, PROBES, is_worth_it, zip_url
+from renderjuice_provider.api.errors import RenderjuiceTransferError
 from renderjuice_provider.api.report import DownloadedFile
+from renderjuice_provider.storage import LocalFolder
 from tests.support.both_clients import completed, files_below
 
 FRAMES = 12
@@ -71,10 +73,20 @@ def test_a_zip_may_be_packed_in_other_ways(client, emulator, job, tmp_path, chan
         lambda members: {name.replace("0003", "0103"): content for name, content in members.items()},
         lambda members: members | {"other/0001.png": b"x"},
         lambda members: members | {"0001.png": b"of another size"},
+        lambda members: {name: bytes(len(content)) for name, content in members.items()},
         lambda members: {f"../{name}" if "3" in name else name + "x": content for name, content in members.items()},
         lambda _: {},
     ],
-    ids=["lacks one", "has one more", "other names", "a name twice", "another size", "hostile names", "empty"],
+    ids=[
+        "lacks one",
+        "has one more",
+        "other names",
+        "a name twice",
+        "another size",
+        "another render",
+        "hostile names",
+        "empty",
+    ],
 )
 def test_a_zip_of_anything_else_is_not_taken(client, emulator, job, tmp_path, change):
     a_zip(emulator, job, change)
@@ -89,6 +101,41 @@ def test_a_frame_that_is_damaged_in_the_zip_is_fetched_alone(client, emulator, j
     content[place] ^= 0xFF
     path.write_bytes(content)
     assert fetch(client, emulator, job, tmp_path / "out")[1] == 4
+
+
+@pytest.mark.parametrize("name", [b"\x00001.png", b"\xff001.png", b"/001.png"])
+def test_damaged_names_in_a_zip_do_no_harm(client, emulator, job, tmp_path, name):
+    path = a_zip(emulator, job)
+    path.write_bytes(path.read_bytes().replace(b"0001.png", name))
+    assert fetch(client, emulator, job, tmp_path / "out")[1] == FRAMES + 1
+
+
+def test_of_a_zip_only_what_is_missing_is_taken(client, emulator, job, tmp_path):
+    out = tmp_path / "out"
+    mine = out / "frames/0012.png"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"of an earlier job")
+
+    def is_there(planned):
+        return (out / planned.place).exists()
+
+    report = client.run(_download.download(client.operations, job.id, LocalFolder(out), is_there=is_there))
+    assert len(report.files) == FRAMES - 1
+    assert mine.read_bytes() == b"of an earlier job"
+    assert emulator.ledger.count("download_file") == 3
+
+
+def test_a_place_that_cannot_be_written_is_an_error_of_ours(client, emulator, job, tmp_path, monkeypatch):
+    keep = LocalFolder.partial_file
+
+    def partial_file(self, place):
+        if place.suffix == ".png" and place.name > "0002.png":
+            raise NotADirectoryError(20, "Not a directory")
+        return keep(self, place)
+
+    monkeypatch.setattr(LocalFolder, "partial_file", partial_file)
+    with pytest.raises(RenderjuiceTransferError, match="Cannot write below the destination: Not a directory"):
+        client.download_outputs(job.id, tmp_path / "out")
 
 
 @pytest.mark.parametrize("content", [b"no zip", b"PK\5\6" + bytes(18), b"PK\1\2" + bytes(500)])

@@ -52,6 +52,24 @@ def test_nothing_to_move_is_nothing(client):
     assert client.run(gathered()) == []
 
 
+@pytest.mark.parametrize("allowed", [0, 1, 3])
+def test_a_machine_that_allows_few_threads_gets_few_lanes(client, monkeypatch, allowed):
+    left = iter(range(allowed))
+    start = threading.Thread.start
+
+    def limited(thread):
+        if thread.name.startswith("renderjuice-lane") and next(left, None) is None:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    if allowed:
+        assert client.run(gathered(lambda: 1, repeat=20)) == [1] * 20
+    else:
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            client.run(gathered(lambda: 1, repeat=20))
+
+
 def test_the_first_failure_is_raised_and_nothing_more_is_begun(client):
     begun = []
 

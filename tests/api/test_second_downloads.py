@@ -80,6 +80,68 @@ def test_a_download_that_failed_goes_on_where_it_ended(new_client, emulator, tmp
     assert content_of(out, report) == {file.place: file.sha256 for file in report.files}
 
 
+def test_a_file_that_came_empty_is_asked_for_again(client, emulator, tmp_path, out):
+    job = completed(client, tmp_path)
+    path = emulator.jobs[job.id].outputs[0].path
+    content = path.read_bytes()
+    path.write_bytes(b"")
+    client.download_outputs(job.id, out)
+    path.write_bytes(content)
+    assert client.download_outputs(job.id, out).already_there == 2
+    assert (out / "frames/0001.png").read_bytes() == content
+
+
+def test_what_a_stores_own_library_raises_is_an_error_of_ours_and_what_came_is_noted(
+    client, emulator, tmp_path, monkeypatch
+):
+    from fsspec.implementations.memory import MemoryFileSystem
+    from upath import UPath
+
+    class StoreError(Exception):
+        pass
+
+    job = completed(client, tmp_path)
+    out = UPath(f"memory://{tmp_path.name}/out")
+    put = MemoryFileSystem.put_file
+
+    def fails(self, here, there, **more):
+        if "0002.png" in there:
+            raise StoreError("refused: https://store.test/out/0002.png?signature=sIgNaTuRe")
+        put(self, here, there, **more)
+
+    monkeypatch.setattr(MemoryFileSystem, "put_file", fails)
+    with pytest.raises(RenderjuiceTransferError, match="StoreError: refused") as caught:
+        client.download_outputs(job.id, out)
+    assert "sIgNaTuRe" not in str(caught.value)
+    monkeypatch.undo()
+    there = len(list((out / "frames").iterdir()))
+    assert client.download_outputs(job.id, out).already_there == there
+
+
+@pytest.mark.parametrize(("stamp", "is_known"), [({}, False), ({"etag": "1"}, True), ({"last_modified": "1"}, True)])
+def test_where_versions_cannot_be_distinguished_nothing_is_taken_for_whole(tmp_path, stamp, is_known):
+    from upath import UPath
+
+    out = UPath(f"memory://{tmp_path.name}/out")
+    (out / "frames").mkdir(parents=True)
+    (out / "frames/0001.png").write_bytes(b"whole")
+    target = folder(out)
+
+    class Store:
+        def __getattr__(self, name):
+            return getattr(out.fs, name)
+
+        def find(self, *args, **kwargs):
+            found = out.fs.find(*args, **kwargs)
+            return {path: {"size": about["size"]} | stamp for path, about in found.items()}
+
+    target.root = type("Root", (), {"fs": Store(), "path": out.path, "joinpath": out.joinpath})()
+    journal = Journal.of(target, "job")
+    journal.note("frames/0001.png", Received(5, "00"))
+    journal.save()
+    assert (Journal.of(target, "job").whole("frames/0001.png") is not None) == is_known
+
+
 def test_more_outputs_than_before_are_fetched_alone(client, emulator, tmp_path, out):
     job = completed(client, tmp_path, LATER, frame_end=6)
     outputs = emulator.jobs[job.id].outputs
@@ -164,7 +226,7 @@ def test_two_downloads_at_once_write_whole_lines(tmp_path):
     assert sorted(json.loads(line)["size"] for line in lines) == sorted([*range(200)] * 4)
 
 
-class DiedError(Exception):
+class DiedError(OSError):
     """The process is gone."""
 
 

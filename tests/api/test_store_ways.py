@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -59,6 +60,28 @@ def fetch(stores, url, path, **more):
 
 def put(stores, url, scene):
     return stores.put(PutFile(url, SceneFile.check(scene)), Breakable(5.0))
+
+
+@pytest.mark.parametrize(("status", "is_ended"), [(200, True), (200, False), (403, False)])
+def test_without_a_length_only_what_its_store_has_ended_is_whole(stores, trusted, tmp_path, status, is_ended):
+    def serve():
+        connection, _ = listener.accept()
+        with trusted.wrap_socket(connection, server_side=True) as secured:
+            secured.recv(1 << 16)
+            secured.sendall(f"HTTP/1.1 {status} X\r\nConnection: close\r\n\r\n".encode() + PIXELS)
+            if is_ended:
+                with suppress(OSError):  # the other side may just hang up
+                    secured.unwrap()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        outcome = fetch(stores, f"https://127.0.0.1:{listener.getsockname()[1]}/0001.png", tmp_path / "part")
+        if is_ended:
+            assert outcome.received.size == len(PIXELS)
+        else:
+            assert list(tmp_path.iterdir()) == []
+            assert isinstance(outcome, NoResponse) if status == 200 else outcome.status == status
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ from renderjuice_provider.api.errors import (
     RenderjuiceInputError,
     RenderjuiceJobError,
 )
+from renderjuice_provider.api.report import DownloadedFile, DownloadReport
 from renderjuice_provider.compat import AirflowFailException, TaskDeferred
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.operators import _kills as kills
+from renderjuice_provider.operators._frame_folder import FilesOfFrames
 from renderjuice_provider.operators.renderjuice import RenderjuiceJobOverError, RenderjuiceRenderFramesOperator
 from tests.support.crash import Crash, Died
 from tests.support.runner import CONFIG, Runner, needs_store
@@ -149,6 +152,22 @@ def test_a_frame_that_the_author_cannot_use_is_replaced(emulator, runner, out, s
     assert found["complete"]
     assert emulator.ledger.renders_started() <= 2
     assert set(looked_at) == {"0001.png", "0002.png", "0003.png"}
+
+
+def test_a_frame_that_came_again_is_asked_about_again_whatever_its_store_says_of_it(out):
+    frame = out / "frames/0001.png"
+    frame.parent.mkdir(parents=True)
+
+    def put(content):
+        frame.write_bytes(content)
+        os.utime(frame, (0, 0))
+
+    folder = FilesOfFrames(str(out), lambda path: path.read_bytes() == b"whole")
+    put(b"holes")
+    assert not folder.has_frames()
+    put(b"whole")
+    folder.add(DownloadReport("job", (DownloadedFile("frames/0001.png", "frame", 5, "00", None, None),)))
+    assert folder.has_frames()
 
 
 @both_modes
