@@ -30,7 +30,7 @@ help:
 	@echo "make fuzz      220,000 odd and damaged inputs for all that takes what others wrote; a few minutes"
 	@echo "make check     format, lint, types"
 	@echo "make scale     60 shots in a night, by one run for each and as it was before, and 300 files in bulk"
-	@echo "make bench     every measurement, and one table of them in benchmarks/RESULTS.md: more than an hour"
+	@echo "make bench     every measurement, and one table of them in benchmarks/RESULTS.md: about an hour"
 	@echo "make bench-chaos   the same misfortunes for stock HttpOperator and HttpSensor, in a table beside ours"
 
 install: $(VENV)/installed

@@ -2,7 +2,7 @@
 
     python -m benchmarks --only receiver latency --pairs 5
 
-The whole takes more than an hour on two cores, which nothing else should use meanwhile. With
+The whole takes about an hour on two cores, which nothing else should use meanwhile. With
 `--only`, the rows of the other parts stay as they were last measured.
 """
 
@@ -63,7 +63,9 @@ def _measure(part: str, pairs: int) -> bool:
         traceback.print_exc()
         return False
     finally:
-        about = {"began": f"{began:%Y-%m-%d %H:%M} UTC", "load": load, "rows": [asdict(row) for row in rows]}
+        minutes = (datetime.now(UTC) - began).total_seconds() / 60
+        about: dict[str, Any] = {"began": f"{began:%Y-%m-%d %H:%M} UTC", "load": load, "minutes": minutes}
+        about["rows"] = [asdict(row) for row in rows]
         (KEPT / f"{part}.json").write_text(json.dumps(about))
     return True
 
@@ -75,7 +77,10 @@ def _kept() -> dict[str, dict[str, Any]]:
 
 
 def _page(rows: list[Row], parts: Mapping[str, Mapping[str, Any]], pairs: int) -> str:
-    loads = "; ".join(f"{part} {about['began']}, {about['load']:.1f}" for part, about in parts.items())
+    loads = "; ".join(
+        f"{part} {about['began']}, {about['load']:.1f}, {about.get('minutes', 0):.0f} min"
+        for part, about in parts.items()
+    )
     return f"""\
 # Measured
 
@@ -85,8 +90,8 @@ what it means.
 {head()}
 - Each row is the median of {pairs} runs; where there is a peer, of {pairs} pairs, the two of a pair
   one after the other.
-- When each part was measured, and the machine's load as it began: {loads}. Above 0.5, times say
-  little.
+- When each part was measured, the machine's load as it began, and how long it took: {loads}.
+  Above a load of 0.5, times say little.
 
 {markdown(rows)}
 """

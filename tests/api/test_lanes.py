@@ -58,7 +58,15 @@ def moved(
 
 def made(most: int = MOST) -> tuple[Lanes, Clock]:
     clock = Clock()
-    return Lanes(most, clock), clock
+    return Lanes(most, clock, processor=lambda: 0.0), clock
+
+
+@pytest.mark.parametrize(("processors", "width"), [(2, FEWEST), (64, MOST)])
+def test_a_processor_that_is_the_limit_gets_no_more(processors, width):
+    """The lanes use one of them all the time."""
+    clock = Clock()
+    lanes = Lanes(MOST, clock, lambda: clock.now / lanes.width, processors)
+    assert max(moved(lanes, clock, 500)) == width
 
 
 def test_it_begins_with_few_and_takes_as_many_as_a_store_far_away_is_worth():
