@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
@@ -30,8 +31,8 @@ def moved(
     lanes: Lanes, clock: Clock, files: int, wire: float = ENDLESS, delay: float = FAR, outcome=lambda number: HERE
 ) -> list[int]:
     """The widths after each file: after a delay, it shares the wire with all others."""
-    waiting: list[list[float]] = []  # until when, began, number
-    moving: list[list[float]] = []  # bytes left, began, number
+    waiting: list[list[Any]] = []  # until when, began, number
+    moving: list[list[Any]] = []  # bytes left, began, number
     widths: list[int] = []
     begun = 0
     while len(widths) < files:
