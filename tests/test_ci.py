@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,3 +44,19 @@ def test_every_version_that_is_claimed_is_tried(jobs: dict[str, Any]) -> None:
     matrix = jobs["versions"]["strategy"]["matrix"]
     assert (tuple(matrix["airflow"]), tuple(matrix["python"])) == (AIRFLOWS, PYTHONS)
     assert tuple(jobs["tests"]["strategy"]["matrix"]["python"]) == PYTHONS
+
+
+def test_what_runs_an_airflow_shares_one_worker(tmp_path: Path) -> None:
+    (tmp_path / "test_grouped.py").write_text(
+        "import os, pytest, time\n"
+        "@pytest.mark.xdist_group('airflow')\n"
+        "@pytest.mark.parametrize('number', range(4))\n"
+        "def test_it(number):\n"
+        "    time.sleep(0.2)\n"
+        "    open(os.environ['PYTEST_XDIST_WORKER'], 'w').close()\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert "4 passed" in done.stdout
+    assert [path.name for path in tmp_path.glob("gw*")] in (["gw0"], ["gw1"])
