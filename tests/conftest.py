@@ -17,6 +17,8 @@ settings.load_profile("untimed")
 
 _HEAVY = frozenset({"airflow_home"})
 """Fixtures outside of `airflow` tests that take a minute or more."""
+_LONG = 60
+"""Characters of a value in the name of a test."""
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -27,3 +29,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """
     if item.get_closest_marker("airflow") or not _HEAVY.isdisjoint(getattr(item, "fixturenames", ())):
         item.add_marker(pytest.mark.xdist_group("airflow"))
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name long values by their argument, so that all workers collect the same tests.
+
+    Zips hold the time at which they were made, and signed URLs are new in each process.
+    """
+    return argname if isinstance(val, (str, bytes)) and len(val) > _LONG else None
