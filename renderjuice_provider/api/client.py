@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from copy import copy
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -171,8 +172,7 @@ class RenderjuiceClient(_Client):
         retry: how often and after which pauses a call is retried, instead of `max_attempts`. It is
             an error to pass both.
         max_transfers: files that a download has on their way at once, at most. It begins with 4,
-            takes more as long as more bytes arrive, and fewer when the store refuses. 64 are what a
-            store 80 ms away needs for files of 1 MiB.
+            takes more as long as more bytes arrive, and fewer when the store refuses.
 
     Raises:
         RenderjuiceInputError: for an empty key, an unusable address or a wrong number, before
@@ -215,6 +215,12 @@ class RenderjuiceClient(_Client):
     def close(self) -> None:
         """Close the connections. The client opens new ones if it is used again."""
         self._wire.close()
+
+    def apart(self) -> Self:
+        """The same with connections of its own: a signal may come while these hold a lock."""
+        other = copy(self)
+        other._wire = type(self._wire)(self._wire_settings)  # noqa: SLF001 - of this class
+        return other
 
     def __enter__(self) -> Self:
         return self

@@ -98,7 +98,8 @@ class KillSwitch:
             self._leave(row, kill)
             return
         try:
-            self.job = self._client.cancel_job(self.job.id)
+            with self._client.apart() as client:
+                self.job = client.cancel_job(self.job.id)
         except BaseException as error:
             self._warn(f"The task was stopped, and its job was not: {reason(error)}")
             raise

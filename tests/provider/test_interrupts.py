@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 
+import httpcore
 import pytest
 from airflow.sdk.execution_time import task_runner
 
@@ -130,3 +131,29 @@ def test_a_trigger_that_is_interrupted_stops_the_render_only_where_nobody_takes_
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(fire())
     assert len(emulator.ledger.jobs_left_running()) == running
+
+
+def test_a_kill_stops_the_render_though_it_has_interrupted_a_request_that_holds_its_connections(
+    emulator, runner, one_process, run_job, monkeypatch
+):
+    operator = run_job(deferrable=False)
+    handle_request, killed = httpcore.ConnectionPool.handle_request, []
+
+    def interrupted(pool, request):
+        if emulator.ledger.renders_started() and not killed:
+            killed.append(threading.current_thread())
+            with pool._optional_thread_lock:  # as when the signal comes while it looks for a connection
+                operator.on_kill()
+        return handle_request(pool, request)
+
+    def run():
+        with pytest.raises(AirflowFailException):
+            runner.run(operator)
+
+    monkeypatch.setattr(httpcore.ConnectionPool, "handle_request", interrupted)
+    done = threading.Thread(target=run, daemon=True)
+    done.start()
+    done.join(30)
+    assert killed
+    assert not done.is_alive()
+    assert emulator.ledger.jobs_left_running() == []
