@@ -43,7 +43,7 @@ def main() -> None:
         draw()
     parts = _kept()
     rows = [Row(**row) for about in parts.values() for row in about["rows"]]
-    RESULTS.write_text(_page(rows, parts, options.pairs))
+    RESULTS.write_text(_page(rows, parts))
     print(f"\n{markdown(rows)}\n\n{RESULTS}")
     missed = [row.work for row in rows if row.met is False]
     print("\n".join([f"missed: {work}" for work in missed] + [f"failed: {part}" for part in failed]))
@@ -65,6 +65,7 @@ def _measure(part: str, pairs: int) -> bool:
     finally:
         minutes = (datetime.now(UTC) - began).total_seconds() / 60
         about: dict[str, Any] = {"began": f"{began:%Y-%m-%d %H:%M} UTC", "load": load, "minutes": minutes}
+        about["pairs"] = pairs
         about["rows"] = [asdict(row) for row in rows]
         (KEPT / f"{part}.json").write_text(json.dumps(about))
     return True
@@ -76,9 +77,9 @@ def _kept() -> dict[str, dict[str, Any]]:
     return {part: json.loads(path.read_text()) for part, path in paths.items() if path.exists()}
 
 
-def _page(rows: list[Row], parts: Mapping[str, Mapping[str, Any]], pairs: int) -> str:
+def _page(rows: list[Row], parts: Mapping[str, Mapping[str, Any]]) -> str:
     loads = "; ".join(
-        f"{part} {about['began']}, {about['load']:.1f}, {about.get('minutes', 0):.0f} min"
+        f"{part} {about['began']}, {about['load']:.1f}, {about.get('minutes', 0):.0f} min, {about['pairs']} runs"
         for part, about in parts.items()
     )
     return f"""\
@@ -88,9 +89,10 @@ What `make bench` wrote. [Performance](../docs/performance.md) says how each row
 what it means.
 
 {head()}
-- Each row is the median of {pairs} runs; where there is a peer, of {pairs} pairs, the two of a pair
-  one after the other.
-- When each part was measured, the machine's load as it began, and how long it took: {loads}.
+- Each row is the median of its part's runs; where there is a peer, of as many pairs, the two of a
+  pair one after the other.
+- When each part was measured, the machine's load as it began, how long it took, and its runs:
+  {loads}.
   Above a load of 0.5, times say little.
 
 {markdown(rows)}
