@@ -10,15 +10,15 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from enum import Enum
-from http import HTTPStatus
 
 from renderjuice_provider.api._flow import Flow, Gather
 from renderjuice_provider.api._listing import JobListing
 from renderjuice_provider.api._operations import Operations
-from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceHTTPError
+from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import Job, JobStatus
-from renderjuice_provider.api.retry import asks_for_silence, is_transient, retry_after_of
+from renderjuice_provider.api.retry import retry_after_of
 from renderjuice_provider.lifecycle.inbox import Pending
+from renderjuice_provider.lifecycle.poll_round import is_shared, obstacle, read_job
 
 FEW = 8
 """Jobs up to which each is read by itself: a list costs a request, too."""
@@ -60,18 +60,11 @@ def read_jobs(operations: Operations, job_ids: Sequence[str]) -> Flow[dict[str, 
     random.shuffle(rest)  # else some that cannot be read would always keep the same others waiting
     for first in range(0, len(rest), _AT_ONCE):
         few = rest[first : first + _AT_ONCE]
-        results = yield from Gather([_read_job(once, job_id) for job_id in few])
+        results = yield from Gather([read_job(once, job_id) for job_id in few])
         found |= dict(zip(few, results, strict=True))
         if obstacle(results):
             break  # the next ones would meet it, too
     return found
-
-
-def _read_job(operations: Operations, job_id: str) -> Flow[Job | RenderjuiceError]:
-    try:
-        return (yield from operations.get_job(job_id))
-    except RenderjuiceError as error:
-        return error
 
 
 class PendingJobs:
@@ -94,7 +87,7 @@ class PendingJobs:
 
     def decide(self, job: Pending, found: Job | RenderjuiceError, now: float) -> Decision:
         """What becomes of a job that was read."""
-        if isinstance(found, RenderjuiceError) and _says_nothing(found):
+        if isinstance(found, RenderjuiceError) and is_shared(found):
             self.put_off(job, now)
             return Decision.LATER
         self._silences = 0
@@ -115,21 +108,3 @@ class PendingJobs:
         pause = min(_FIRST_PAUSE * 2.0 ** min(self._silences - 1, 10), _LONGEST_PAUSE)
         self._silent_until = now + max(pause, retry_after_of(error) or 0.0)
         return self._silent_until - now
-
-
-def obstacle(found: Iterable[Job | RenderjuiceError]) -> RenderjuiceError | None:
-    """The error that the next reads would meet, too; None where there was none.
-
-    So it is if all reads failed, or if silence is asked for: Renderjuice may fail on one job alone,
-    and that must not keep the others waiting.
-    """
-    results = list(found)
-    errors = [error for error in results if isinstance(error, RenderjuiceError) and _says_nothing(error)]
-    silence = next((error for error in errors if asks_for_silence(error)), None)
-    return silence or (errors[0] if errors and len(errors) == len(results) else None)
-
-
-def _says_nothing(error: RenderjuiceError) -> bool:
-    """Whether it is about Renderjuice or the key, and not about the job."""
-    refused = isinstance(error, RenderjuiceHTTPError) and error.status_code == HTTPStatus.UNAUTHORIZED
-    return refused or is_transient(error)

@@ -119,18 +119,12 @@ class _PollRound:
             rest = rest[_AT_ONCE:]
 
     def _read_jobs(self, job_ids: Sequence[str]) -> Flow[list[Report]]:
-        reads = [self._read_job(self._undecided[job_id][0].job_id) for job_id in job_ids]
+        reads = [read_job(self._once, self._undecided[job_id][0].job_id) for job_id in job_ids]
         results = (yield from Gather(reads)) if len(reads) > 1 else [(yield from reads[0])]
-        self._obstacle = _shared_obstacle(results)
+        self._obstacle = obstacle(results)
         return [
             report for job_id, result in zip(job_ids, results, strict=True) for report in self._found(job_id, result)
         ]
-
-    def _read_job(self, job_id: str) -> Flow[Job | RenderjuiceError]:
-        try:
-            return (yield from self._once.get_job(job_id))
-        except RenderjuiceError as error:
-            return error
 
     def finish(self) -> Flow[list[Report]]:
         """Decide on jobs that render, now with their progress, and on those still unread."""
@@ -174,13 +168,25 @@ class _PollRound:
         return self._once.now().timestamp()
 
 
-def _shared_obstacle(results: Sequence[Job | RenderjuiceError]) -> RenderjuiceError | None:
-    """The error that the next reads would meet too: silence is asked for, or all reads failed."""
-    failures = [result for result in results if isinstance(result, RenderjuiceError) and _is_shared(result)]
+def read_job(operations: Operations, job_id: str) -> Flow[Job | RenderjuiceError]:
+    """The job, or why it could not be read."""
+    try:
+        return (yield from operations.get_job(job_id))
+    except RenderjuiceError as error:
+        return error
+
+
+def obstacle(found: Iterable[Job | RenderjuiceError]) -> RenderjuiceError | None:
+    """The error that the next reads would meet too; None where there was none.
+
+    So it is if silence is asked for, or if all reads failed: Renderjuice may fail on one job alone.
+    """
+    results = list(found)
+    failures = [result for result in results if isinstance(result, RenderjuiceError) and is_shared(result)]
     silence = next((failure for failure in failures if asks_for_silence(failure)), None)
-    return silence or (failures[0] if len(failures) == len(results) else None)
+    return silence or (failures[0] if failures and len(failures) == len(results) else None)
 
 
-def _is_shared(error: RenderjuiceError) -> bool:
+def is_shared(error: RenderjuiceError) -> bool:
     """Whether other jobs may meet it as well."""
     return is_transient(error) or (isinstance(error, RenderjuiceHTTPError) and error.status_code == _WRONG_KEY)

@@ -28,7 +28,8 @@ from renderjuice_provider.api.models import Job
 from renderjuice_provider.hooks._connection import client_arguments
 from renderjuice_provider.lifecycle.completion import render_of_job
 from renderjuice_provider.lifecycle.inbox import Inbox, Pending, variable_of
-from renderjuice_provider.lifecycle.pending import Decision, PendingJobs, obstacle, read_jobs
+from renderjuice_provider.lifecycle.pending import Decision, PendingJobs, read_jobs
+from renderjuice_provider.lifecycle.poll_round import obstacle
 from renderjuice_provider.plugin._inbox_variable import edit_inbox, find_asset
 from renderjuice_provider.plugin._refusals import named
 

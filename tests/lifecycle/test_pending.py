@@ -15,7 +15,8 @@ from renderjuice_provider.api.errors import (
 )
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.lifecycle.inbox import Pending
-from renderjuice_provider.lifecycle.pending import MOST_TRIES, Decision, PendingJobs, obstacle, read_jobs
+from renderjuice_provider.lifecycle.pending import MOST_TRIES, Decision, PendingJobs, read_jobs
+from renderjuice_provider.lifecycle.poll_round import obstacle
 from tests.support.both_clients import completed, validated
 
 ONE, OTHER = Pending(1, "a"), Pending(2, "b")
