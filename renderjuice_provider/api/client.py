@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from copy import copy
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -216,10 +215,10 @@ class RenderjuiceClient(_Client):
         """Close the connections. The client opens new ones if it is used again."""
         self._wire.close()
 
-    def apart(self) -> Self:
+    def __copy__(self) -> Self:
         """The same with connections of its own: a signal may come while these hold a lock."""
-        other = copy(self)
-        other._wire = type(self._wire)(self._wire_settings)  # noqa: SLF001 - of this class
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self) | {"_wire": type(self._wire)(self._wire_settings)})
         return other
 
     def __enter__(self) -> Self:

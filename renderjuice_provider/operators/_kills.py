@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from copy import copy
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +99,7 @@ class KillSwitch:
             self._leave(row, kill)
             return
         try:
-            with self._client.apart() as client:
+            with copy(self._client) as client:
                 self.job = client.cancel_job(self.job.id)
         except BaseException as error:
             self._warn(f"The task was stopped, and its job was not: {reason(error)}")
