@@ -7,7 +7,7 @@
                new run, where the DAG has the param `again`
     missing    what failed is cleared: the render orders only   the frames that are missing
                what its folder lacks
-    take_up    what failed is cleared: it goes on with its job  what is left of the job, if it renders
+    take_up    what failed is cleared: it goes on with its job  what is left of a job that renders
     settings   a new run with other settings, where the DAG     all frames, with these settings
                has a param for them
 
