@@ -106,6 +106,7 @@ class RowFacts:
         note: of the run.
         tasks: in the order of the DAG, those of Renderjuice and those that come after them.
         is_shot: whether the whole run is the row.
+        heart: the task that the row is made around; empty of a shot.
     """
 
     id: str
@@ -117,6 +118,7 @@ class RowFacts:
     note: str = ""
     tasks: tuple[TaskFacts, ...] = ()
     is_shot: bool = False
+    heart: str = ""
 
     @property
     def job_ids(self) -> tuple[str, ...]:
