@@ -67,11 +67,12 @@ class Pictures:
         if key is None or size not in SIZES:
             return None
         conn_id = watch.renderjuice_conn_id
-        if found := await asyncio.to_thread(self._folder.get, conn_id, key, size):
-            return found
-        key = _newest(watch, key)
-        await self._fetched(watch, key)
-        return await asyncio.to_thread(self._folder.get, conn_id, key, size)
+        newest = _newest(watch, key)
+        for known in dict.fromkeys((key, newest)):
+            if found := await asyncio.to_thread(self._folder.get, conn_id, known, size):
+                return found
+        await self._fetched(watch, newest)
+        return await asyncio.to_thread(self._folder.get, conn_id, newest, size)
 
     async def frames(self, watch: Watch, job_ids: Collection[str]) -> list[Frame]:
         """The contact sheet of jobs, of which the newest is the last."""
@@ -203,12 +204,14 @@ async def _bounded(client: AsyncRenderjuiceClient, url: str, target: Path) -> Re
     task = asyncio.ensure_future(client.run(_fetch_file(url, target)))
     end = time.monotonic() + _SECONDS
     try:
-        while not (await asyncio.wait([task], timeout=0.1))[0]:
-            if time.monotonic() > end:
-                raise NoPictureError("its store takes too long")
+        while True:
+            done, _ = await asyncio.wait([task], timeout=0.1)
             if _size(target) > LARGEST:
                 raise NoPictureError("it is too large")
-        return task.result()
+            if done:
+                return task.result()
+            if time.monotonic() > end:
+                raise NoPictureError("its store takes too long")
     finally:
         task.cancel()
         await asyncio.wait([task])
