@@ -104,7 +104,7 @@ class Wall:
         """
         row_id, _, farm_key = key.partition("~")
         row = await self._known_row(user, row_id)
-        conn_id = next((conn for job, conn in row.jobs.items() if farm_key.startswith(f"{job}.")), None)
+        conn_id = next((conn for job, conn in row.jobs.items() if farm_key.startswith(f"{job.lower()}.")), None)
         found = await self._farm.picture(conn_id, farm_key, size) if conn_id else None
         if found is None:
             raise NotFoundError("There is no such picture any more.")
