@@ -181,7 +181,7 @@ def _tasks(session: Session, ids: Collection[int]) -> dict[int, list[tuple[Any, 
             max_tries=ti.max_tries or 0,
             started=ti.start_date,
             ended=ti.end_date,
-            label=ti.label,
+            label=None if ti.label == str(ti.map_index) else ti.label,
             fields=fields.get(place, {}),
         )
         tasks[ti.dag_run_id].append(
@@ -244,8 +244,18 @@ def _xcoms(session: Session, ids: Collection[int], with_result: Collection[str])
     for run, task_id, index, key, value in session.execute(
         select(*columns).where(XComModel.dag_run_id.in_(ids), wanted)
     ):
-        found[run, task_id, index][key] = value
+        found[run, task_id, index][key] = _plain(value)
     return found
+
+
+def _plain(value: Any) -> Any:
+    """An XCom as it was left: Airflow's own `XComModel.set` keeps it as JSON text."""
+    if isinstance(value, str) and value.startswith(('"', "{", "[")):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
 
 
 def _fields(session: Session, ids: Collection[int], ours: Collection[str]) -> dict[Any, dict[str, Any]]:
