@@ -73,7 +73,7 @@ def _is_the_same(other: RowFacts, row: RowFacts) -> bool:
 
 
 def _label(row: RowFacts) -> tuple[str | None, int]:
-    """What tells one task of a mapping from the others: its label, or its place."""
+    """What distinguishes one task of a mapping from the others: its label, or its place."""
     heart = next((task for task in row.tasks if task.task_id == row.heart), row.tasks[-1])
     return (heart.label, 0) if heart.label and heart.map_index >= 0 else (None, heart.map_index)
 
