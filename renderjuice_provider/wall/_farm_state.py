@@ -157,7 +157,7 @@ class FarmState(BaseModel):
         if job is None:
             return 0.0
         if job.is_over:
-            return float("inf")
+            return job.read + INTERVAL if job.must_be_counted else float("inf")
         if not job.is_known:
             return job.read + _UNKNOWN
         return job.read + (_AFTER_ITS_TASK if job_id in over else INTERVAL)

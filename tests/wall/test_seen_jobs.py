@@ -12,6 +12,7 @@ from renderjuice_provider.api.progress import Progress
 from renderjuice_provider.wall._contact_sheet import finished_sheet, growing_sheet, one_sheet
 from renderjuice_provider.wall._farm_state import SIGN_OF_LIFE, FarmState
 from renderjuice_provider.wall._seen_jobs import SeenJob, config_of, observe, unknown
+from renderjuice_provider.wall._seen_jobs import counted as count_left
 from renderjuice_provider.wall.models import Frame
 
 JOB_ID = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
@@ -105,6 +106,16 @@ def test_frames_are_counted_by_progress_or_by_what_was_ordered(
 def test_counters_stay_when_nothing_runs_any_more() -> None:
     known = seen((0, job(), counted(7, 24, frames_failed=1)), (5, job("failed", failedReason={"name": "gone"}), None))
     assert (known.total, known.done, known.failed, known.reason) == (24, 7, 1, "gone")
+
+
+def test_frames_that_were_counted_stay_so_when_the_job_is_read_again() -> None:
+    failed = job("failed", finalConfig={"frameRanges": ["1-4"]})
+    found = seen((0, failed, None))
+    assert found.must_be_counted
+    found = count_left(found, failed, downloads("0001.png", "0003.png"))
+    assert (found.done, found.total, found.must_be_counted) == (2, 4, False)
+    again = observe(found, failed, None, NOW + 9)
+    assert (again.done, again.must_be_counted) == (2, False)
 
 
 @pytest.mark.parametrize(
