@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from base64 import b64encode
 from datetime import UTC, datetime
 from typing import Any
 
@@ -162,11 +164,20 @@ def known(status: str = "rendering", read: float = NOW, number: int = 0, **field
     return SeenJob(job_id=job_id, status=status, read=read, since=read, moved=read, **fields)
 
 
+def packed(text: str) -> str:
+    return b64encode(zlib.compress(text.encode())).decode()
+
+
 def test_what_is_stored_is_read_again_and_nonsense_is_nothing() -> None:
     whole = state(known(done=3, frame_times=(1.5, 2.0)), asked=NOW, answered=NOW, error="x")
     assert FarmState.parse(whole.serialize()) == whole
-    for text in (None, "", "{}", "[]", "{", '{"version": 2, "error": "of a later one"}', '{"jobs": {"a": {}}}'):
+    many = state(*(known(done=number, number=number) for number in range(300)))
+    assert len(many.serialize()) < len(many.model_dump_json()) / 5
+    assert FarmState.parse(packed("{}")) == FarmState()
+    for text in (None, "", "{}", "€", "AAAA", whole.serialize()[:-8]):
         assert FarmState.parse(text) == FarmState()
+    for text in ("[]", "{", '{"version": 2, "error": "of a later one"}', '{"jobs": {"a": {}}}'):
+        assert FarmState.parse(packed(text)) == FarmState()
 
 
 def test_of_two_servers_the_newer_reading_of_each_job_counts() -> None:
