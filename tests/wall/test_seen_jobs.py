@@ -174,7 +174,7 @@ def test_what_is_stored_is_read_again_and_nonsense_is_nothing() -> None:
     many = state(*(known(done=number, number=number) for number in range(300)))
     assert len(many.serialize()) < len(many.model_dump_json()) / 5
     assert FarmState.parse(packed("{}")) == FarmState()
-    for text in (None, "", "{}", "€", "AAAA", whole.serialize()[:-8]):
+    for text in (None, "", "{}", "€", "AAAA", whole.serialize()[:-40]):
         assert FarmState.parse(text) == FarmState()
     for text in ("[]", "{", '{"version": 2, "error": "of a later one"}', '{"jobs": {"a": {}}}'):
         assert FarmState.parse(packed(text)) == FarmState()
@@ -289,6 +289,11 @@ def test_a_sheet_without_frames_has_no_last_one() -> None:
 def test_a_sheet_that_grows_may_have_lost_count() -> None:
     assert growing_sheet(known(), ()) == []
     assert [frame.state for frame in growing_sheet(known(done=3, total=2), {9})] == ["done"] * 3
+
+
+def test_a_sheet_that_grows_shows_the_newest_preview_although_nobody_has_fetched_it() -> None:
+    frames = growing_sheet(known(done=3, total=5, has_preview=True), {1})
+    assert [frame.picture and frame.picture.rpartition(".")[2] for frame in frames] == ["a1", None, "a3", None, None]
 
 
 def test_what_may_come_yet_is_not_missing() -> None:
