@@ -10,17 +10,22 @@ from renderjuice_provider.api.redact import redact
 from renderjuice_provider.wall import _counts
 from renderjuice_provider.wall._reasons import reason_of
 from renderjuice_provider.wall._stages import UNDER_WAY, is_over, stages_of, state_of, state_of_layer
+from renderjuice_provider.wall.actions import possible
 from renderjuice_provider.wall.facts import JobFacts, Look, RowFacts, TaskFacts
-from renderjuice_provider.wall.models import Action, Frames, Layer, Links, Night, Remaining, Row, RowState, Stage
+from renderjuice_provider.wall.models import Frames, Layer, Links, Night, Remaining, Row, RowState, Stage
 from renderjuice_provider.wall.roles import RENDERS, Role
 
 __all__ = [
     "make_night",
     "make_row",
+    "name_of",
+    "over_jobs",
     "picture_key",
 ]
 
 _LONGEST_NAME = 250
+_NEVER_BEGUN = frozenset({None, "skipped", "upstream_failed"})
+"""A mapped task of which nobody knows how many there will be, or would have been, is no layer."""
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -34,7 +39,7 @@ def make_night(rows: Sequence[RowFacts], look: Look, now: datetime, *, more: boo
         more: whether there are more rows than these.
     """
     made = sorted((make_row(row, look, now) for row in rows), key=lambda row: row.started or _EARLIEST, reverse=True)
-    unknown = sum(seconds is None for row in rows for seconds in _counts.seconds_of(row, look.jobs).values())
+    unknown = sum(_counts.unknown_costs(row, look.jobs) for row in rows)
     return Night(
         now=now, rows=made, more=more, farms=list(look.connections), total=_counts.total_of(made, unknown, now)
     )
@@ -46,8 +51,9 @@ def make_row(row: RowFacts, look: Look, now: datetime) -> Row:
     current = {task.job_id: jobs[task.job_id] for task in row.tasks if task.job_id and task.job_id in jobs}
     stages = stages_of(row, current)
     state = state_of(row, stages, current)
-    opened = _task_to_open(row, stages)
+    opened = _task_to_open(row, state, stages)
     hearts = [task for task in row.tasks if task.role in RENDERS]
+    layers = [task for task in hearts if row.is_shot and (task.map_index >= 0 or task.state not in _NEVER_BEGUN)]
     frames = {task.id: _counts.frames_of_task(task, current.get(task.job_id or "")) for task in hearts}
     seconds = _counts.seconds_of(row, jobs)
     started = min((task.started for task in row.tasks if task.started), default=None)
@@ -63,9 +69,7 @@ def make_row(row: RowFacts, look: Look, now: datetime) -> Row:
         map_index=opened.map_index,
         name=name_of(row),
         sequence=sequence_of(row),
-        layers=[_layer(task, current.get(task.job_id or ""), frames[task.id]) for task in hearts]
-        if row.is_shot
-        else [],
+        layers=[_layer(task, current.get(task.job_id or ""), frames[task.id]) for task in layers],
         state=state,
         stages=stages,
         frames=_counts.together(frames.values()),
@@ -81,7 +85,7 @@ def make_row(row: RowFacts, look: Look, now: datetime) -> Row:
         next_step=next_step,
         picture=picture_key(row.id, newest.picture) if newest and newest.picture else None,
         links=_links(row, opened),
-        can=can(row, state),
+        can=possible(row, current),
     )
 
 
@@ -98,39 +102,30 @@ def name_of(row: RowFacts) -> str:
     scenes = [row.conf.get("file")] if row.is_shot else [task.fields.get("file_path") for task in row.tasks]
     file = next((str(scene) for scene in scenes if scene), "").replace("\\", "/").rpartition("/")[2]
     unnamed = heart.task_id if heart.map_index < 0 else f"{heart.task_id} {heart.map_index}"
-    is_number = label is not None and label == str(heart.map_index)
-    return redact(str(shot or (None if is_number else label) or file or unnamed), longest=_LONGEST_NAME)
+    return redact(str(shot or label or file or unnamed), longest=_LONGEST_NAME)
 
 
 def sequence_of(row: RowFacts) -> str | None:
     """The sequence of a shot: as it is named, or what stands before the first `_` of its name."""
     if not row.is_shot:
         return None
-    named = row.conf.get("sequence") or str(row.conf.get("shot") or "").partition("_")[0]
+    before, _, after = str(row.conf.get("shot") or "").partition("_")
+    named = row.conf.get("sequence") or (before if after else "")
     return redact(str(named), longest=_LONGEST_NAME) or None
 
 
-def can(row: RowFacts, state: RowState) -> list[Action]:
-    """The actions that a row's state allows; whether the user may is another question."""
-    roles = {task.role for task in row.tasks if task.role in RENDERS}
-    if not roles:
-        return []
-    found = []
-    if any(task.state in UNDER_WAY for task in row.tasks):
-        found.append(Action.STOP)
-    if is_over(state):
-        found.append(Action.AGAIN)
-        if Role.FRAMES in roles and state in {RowState.FAILED, RowState.STOPPED}:
-            found.append(Action.MISSING)
-        if row.job_ids and state in {RowState.FAILED, RowState.STOPPED}:
-            found.append(Action.TAKE_UP)
-    if "quality" in row.conf:
-        found.append(Action.SETTINGS)
-    return found
+def over_jobs(rows: Iterable[RowFacts]) -> set[str]:
+    """Jobs whose tasks are over: nothing is new about them."""
+    at_work = {task.job_id for row in rows for task in row.tasks if task.state in UNDER_WAY}
+    return {job for row in rows for job in row.job_ids} - at_work
 
 
-def _task_to_open(row: RowFacts, stages: Sequence[Stage]) -> TaskFacts:
-    """What failed; else what is at work; else what was last."""
+def _task_to_open(row: RowFacts, state: RowState, stages: Sequence[Stage]) -> TaskFacts:
+    """What failed, or says why the row is as it is; else what is at work; else what was last."""
+    if state in {RowState.REJECTED, RowState.SKIPPED}:
+        saying = [task for task in row.tasks if task.left and task.left.state is state]
+        if saying:
+            return saying[0]
     for states in ({"failed"}, {"up_for_retry"}, {"upstream_failed"}):
         if found := [task for task in row.tasks if task.state in states and task.task_id]:
             return found[0]
@@ -161,7 +156,8 @@ def _remaining(
     for task in hearts:
         job, count = jobs.get(task.job_id or ""), frames[task.id]
         if job is not None and count is not None and task.state in UNDER_WAY:
-            found.append(_counts.remaining_of_job(job, count.total - count.done - count.failed, now))
+            left = count.total - count.done - count.failed
+            found.append(_counts.remaining_of_job(job, left, task.started or job.rendering_since, now))
     return _counts.longest(found)
 
 
