@@ -10,8 +10,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from airflow import settings
-from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.models.dag import DagModel
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
@@ -21,6 +19,7 @@ from renderjuice_provider.lifecycle.kill import ENDED
 from renderjuice_provider.operators._task_store import KEY
 from renderjuice_provider.wall._airflow_api import AirflowApi, NotDoneError
 from renderjuice_provider.wall._claims import ClaimedError, claim, release
+from renderjuice_provider.wall._rights import changeable
 from renderjuice_provider.wall.actions import Intent, Kind, decide
 from renderjuice_provider.wall.facts import Look, RowFacts, TaskFacts
 from renderjuice_provider.wall.models import Act, Action, Done, Plan, Unsuccessful, WantedAction
@@ -37,8 +36,8 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 _AT_ONCE = 4
-"""Runs that are acted on side by side: Airflow's other users want its database, too. On SQLite it is
-one: two requests of Airflow's API that write at the same time may wait for each other there."""
+"""Runs that are acted on side by side: Airflow's other users want its database, too. On SQLite it
+is one: two requests of Airflow's API that write may wait for each other there."""
 CHANGED = "It has changed in this moment: look at what it does now, and choose again."
 CLAIMED = "Somebody else acts on this run at this moment: try again when that is done."
 
@@ -114,20 +113,8 @@ def _hindrances(user: Any, action: Action, dag_ids: Collection[str]) -> dict[str
     }
     return hindered | {
         dag_id: f"You may not change the tasks of {dag_id}: ask an administrator for that right."
-        for dag_id in dag_ids
-        if not _may_change(user, dag_id)
+        for dag_id in set(dag_ids) - changeable(user, dag_ids)
     }
-
-
-def _may_change(user: Any, dag_id: str) -> bool:
-    details = {"id": dag_id}
-    if hasattr(DagModel, "get_team_name"):  # Airflow 3.2 and later
-        details["team_name"] = DagModel.get_team_name(dag_id)
-    return bool(
-        get_auth_manager().is_authorized_dag(
-            method="PUT", access_entity=DagAccessEntity.TASK_INSTANCE, details=DagDetails(**details), user=user
-        )
-    )
 
 
 async def _perform(api: AirflowApi, intents: Sequence[Intent]) -> dict[str, str]:

@@ -117,6 +117,7 @@ class ServedAirflow:
                     task_id=task_id,
                     run_id=run_id,
                     map_index=map_index,
+                    serialize=False,
                     session=session,
                 )
 
