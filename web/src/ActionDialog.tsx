@@ -93,7 +93,12 @@ export function ActionDialog(props: Props) {
             </ul>
             {willing.length < plan.rows.length && (
               <p className="rj-soft">
-                {several(plan.rows.length - willing.length, "row")} will stay as they are.
+                {several(
+                  plan.rows.length - willing.length,
+                  "row will stay as it is",
+                  "rows will stay as they are",
+                )}
+                .
               </p>
             )}
           </>
