@@ -62,7 +62,9 @@ export function ActionDialog(props: Props) {
     if (!asked || !plan) void ask();
     else
       void perform(async () => {
-        onDone(await act({ action: wanted.action, rows: wanted.rows, settings }, plan.confirm));
+        const done = await act({ action: wanted.action, rows: wanted.rows, settings }, plan.confirm);
+        dialog.current?.close();
+        onDone(done);
       });
   };
 

@@ -6,7 +6,7 @@ import { FramesBar, Layers, Picture, Stages, State, To } from "./parts";
 import { isOver, isStuck, type Sort, silence, type View } from "./view";
 import { duration, money, NOTHING, normalized, range } from "./words";
 
-/** So many rows are painted at once; the others follow when the first can be seen. */
+/** How many rows are painted first; the others follow when these can be seen. */
 const FIRST = 40;
 
 const COLUMNS: { sort: Sort; name: string; number?: boolean }[] = [

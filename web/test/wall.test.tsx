@@ -274,7 +274,9 @@ test("an action asks first, says what happens to the money, and does what was co
   const done = asked.find((one) => one.url.pathname.endsWith("/act"));
   expect(done?.body).toEqual({ action: "stop", rows: ["r-sh020"], settings: null, confirm: "digest-1" });
   expect(done?.headers.get("content-type")).toBe("application/json");
-  expect(screen.getByText("1 row done.")).toBeTruthy();
+  expect(screen.getByText("Done for 1 row.")).toBeTruthy();
+  expect(screen.queryByText("1 row selected")).toBeNull();
+  await waitFor(() => expect(document.activeElement?.className).toBe("rj-name"));
 });
 
 test("all that is filtered can be selected at once, and each row says what will happen to it", async () => {
@@ -363,7 +365,7 @@ test("other settings are asked for first, and only those that were filled in are
   );
 });
 
-test("what could not be done says why", async () => {
+test("what could not be done says why, and stays selected", async () => {
   const { user } = await open();
   serve({
     night: () => night(ROWS),
@@ -374,7 +376,10 @@ test("what could not be done says why", async () => {
   await user.click(screen.getByRole("button", { name: "Stop" }));
   const dialog = await screen.findByRole("dialog");
   await user.click(await within(dialog).findByRole("button", { name: "Stop 1 row" }));
-  expect(await screen.findByText("1 could not be done: Airflow refuses: the run is gone.")).toBeTruthy();
+  expect(await screen.findByText("sh020: Airflow refuses: the run is gone.")).toBeTruthy();
+  expect(screen.getByRole<HTMLInputElement>("checkbox", { name: "Select sh020" }).checked).toBe(true);
+  await user.click(screen.getByRole("button", { name: "I have read this" }));
+  expect(screen.queryByText("sh020: Airflow refuses: the run is gone.")).toBeNull();
 });
 
 test("a screen reader hears what is over since the last refresh", async () => {
@@ -397,4 +402,14 @@ test("the data's age is true after a night's sleep", async () => {
   vi.setSystemTime(Date.now() + 3_600_000);
   await act(() => vi.advanceTimersByTimeAsync(1_000));
   expect(screen.getByRole("status").textContent).toContain("data 1 h 00 min old");
+});
+
+test("a defect of the page is a sentence, and can be tried again", async () => {
+  vi.spyOn(console, "error").mockImplementation(() => {});
+  const broken = { ...row("sh010", "failed"), stages: null as never };
+  const { user } = await open({ rows: [broken] });
+  expect(screen.getByText("This page has failed. The renders go on.")).toBeTruthy();
+  serve({ night: () => night(ROWS) });
+  await user.click(screen.getByRole("button", { name: "Try again" }));
+  expect(await screen.findByRole("button", { name: "sh010" })).toBeTruthy();
 });
