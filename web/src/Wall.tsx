@@ -85,7 +85,8 @@ export function Wall(scope: Scope) {
   };
   useTitle(inRun ? null : night.value);
 
-  const chosen = rows.filter((row) => selected.has(row.id));
+  // What no filter shows is not acted upon.
+  const chosen = shown.rows.filter((row) => selected.has(row.id));
   const now = night.value?.now ?? new Date().toISOString();
   const only = scope.taskId !== undefined && rows.length === 1 ? rows[0] : undefined;
   const onAction = (action: Action, its: Row[]) => setAsked({ action, rows: its });

@@ -289,6 +289,45 @@ test("all that is filtered can be selected at once, and each row says what will 
   await waitFor(() => expect(within(dialog).getAllByRole("listitem")).toHaveLength(2));
 });
 
+test("what the filters hide is not acted upon, though it was selected", async () => {
+  const { asked, user } = await open();
+  await user.click(screen.getByRole("checkbox", { name: "Select all shown" }));
+  await user.click(screen.getByRole("button", { name: /^Rendering 1/ }));
+  expect(screen.getByText("1 row selected")).toBeTruthy();
+  await user.click(screen.getByRole("button", { name: "Stop" }));
+  await screen.findByRole("dialog");
+  await waitFor(() =>
+    expect(asked.find((one) => one.url.pathname.endsWith("/plan"))?.body).toMatchObject({
+      rows: ["r-sh020"],
+    }),
+  );
+});
+
+test("each layer has its own first frame", async () => {
+  const frame = { name: "0001", state: "done" as const };
+  serve({
+    night: () => night(ROWS),
+    rows: () => ({
+      ...detail(ROWS[0] as never),
+      frames: [
+        { ...frame, picture: "char" },
+        { ...frame, picture: "bg" },
+      ],
+    }),
+  });
+  window.history.replaceState({}, "", "/studio/plugin/renders?open=r-sh010");
+  show();
+  const frames = within(await screen.findByRole("list", { name: "Frames" })).getAllByRole("button");
+  await userEvent.click(frames[1] as HTMLElement);
+  expect(frames.map((one) => one.getAttribute("aria-pressed"))).toEqual(["false", "true"]);
+  expect(screen.getByRole("img", { name: "Frame 0001" }).getAttribute("src")).toContain("pictures/bg?");
+});
+
+test("a name between backticks is code, whatever it holds", async () => {
+  await open({ rows: [row("sh010", "failed", { reason: "`<b>render</b>` failed, and left no reason." })] });
+  expect(within(line("sh010")).getByText("<b>render</b>").tagName).toBe("CODE");
+});
+
 test("what a row does not allow is said, and not done", async () => {
   const { user } = await open();
   await user.click(screen.getByRole("checkbox", { name: "Select sh020" }));
