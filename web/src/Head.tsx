@@ -169,6 +169,14 @@ export function Filters(props: FiltersProps) {
         </select>
       )}
       <Search text={view.text} onText={(text) => onView({ text })} />
+      <button
+        type="button"
+        className="rj-button"
+        aria-pressed={view.pictures}
+        onClick={() => onView({ pictures: !view.pictures })}
+      >
+        Pictures
+      </button>
       {!props.inRun && (
         <select
           aria-label="How far back"

@@ -9,6 +9,7 @@ import { Filters, Status, Summary, Troubles } from "./Head";
 import type { Action, Done, Night, Row } from "./model";
 import { Panel } from "./Panel";
 import { Table } from "./Table";
+import { Tiles } from "./Tiles";
 import { usePolled } from "./usePolled";
 import { isOver, keepSame, news, parseView, type Shown, type Sort, show, type View, writeView } from "./view";
 import { money, normalized, several } from "./words";
@@ -80,7 +81,7 @@ export function Wall(scope: Scope) {
     // The dialog gives the focus back to the button that asked, unless that is gone by now.
     requestAnimationFrame(() => {
       if (document.activeElement !== document.body) return;
-      root.current?.querySelector<HTMLElement>('.rj-panel h2, .rj-name[tabindex="0"]')?.focus();
+      root.current?.querySelector<HTMLElement>('.rj-panel h2, .rj-name:not([tabindex="-1"])')?.focus();
     });
   };
   useTitle(inRun ? null : night.value);
@@ -128,7 +129,11 @@ export function Wall(scope: Scope) {
           {(rows.length > 0 || !inRun) && <Filters view={view} shown={shown} onView={onView} inRun={inRun} />}
           {night.value === null ? (
             !night.error && <Placeholder />
-          ) : shown.rows.length > 0 ? (
+          ) : shown.rows.length === 0 ? (
+            <Nothing night={night.value} inRun={inRun} scope={scope} onView={onView} />
+          ) : view.pictures ? (
+            <Tiles rows={shown.rows} now={now} open={view.open} onOpen={onOpen} />
+          ) : (
             <Table
               rows={shown.rows}
               now={now}
@@ -138,8 +143,6 @@ export function Wall(scope: Scope) {
               onSelect={onSelect}
               onOpen={onOpen}
             />
-          ) : (
-            <Nothing night={night.value} inRun={inRun} scope={scope} onView={onView} />
           )}
           {night.value?.more && (
             <p className="rj-soft rj-foot">There are more rows than are shown: these are the newest.</p>

@@ -262,6 +262,15 @@ test("all rows are painted, also those that do not fit on the first screen", asy
   await waitFor(() => expect(shownNames()).toHaveLength(120));
 });
 
+test("a screen on the wall shows pictures, and each one opens", async () => {
+  const { user } = await open();
+  await user.click(screen.getByRole("button", { name: "Pictures" }));
+  expect(address()).toBe("?as=pictures");
+  expect(within(screen.getByRole("list", { name: "Renders" })).getAllByRole("listitem")).toHaveLength(4);
+  await user.click(screen.getByRole("button", { name: "sh020" }));
+  expect(await screen.findByRole("list", { name: "Frames" })).toBeTruthy();
+});
+
 test("an action asks first, says what happens to the money, and does what was confirmed", async () => {
   const { asked, user } = await open();
   await user.click(screen.getByRole("checkbox", { name: "Select sh020" }));
