@@ -120,7 +120,7 @@ export function Wall(scope: Scope) {
         </div>
       )}
       <p className="rj-said" aria-live="polite">
-        {said}
+        {said && <span key={said}>{said}</span>}
       </p>
       {only ? (
         <Panel id={only.id} row={only} now={now} onAction={onAction} />
