@@ -73,7 +73,7 @@ test("the whole night is on top", async () => {
   expect(screen.getByText("Spent").nextSibling?.textContent).toContain("€16.48");
   expect(screen.getByText("Spent").nextSibling?.textContent).toContain("at most €400.00");
   expect(screen.getByText("Spent").nextSibling?.textContent).toContain("1 job of unknown cost");
-  expect(document.title).toBe("2 failed, 1 rendering · Renders");
+  await waitFor(() => expect(document.title).toBe("2 failed, 1 rendering · Renders"));
 });
 
 test("the window has its title back when the page is left", async () => {
