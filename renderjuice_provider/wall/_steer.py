@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from airflow import settings
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.models.dag import DagModel
@@ -36,8 +37,10 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 _AT_ONCE = 4
-"""Runs that are acted on side by side: Airflow's other users want its database, too."""
-_CHANGED = "It has changed in this moment: look at what it does now, and choose again."
+"""Runs that are acted on side by side: Airflow's other users want its database, too. On SQLite it is
+one: two requests of Airflow's API that write at the same time may wait for each other there."""
+CHANGED = "It has changed in this moment: look at what it does now, and choose again."
+CLAIMED = "Somebody else acts on this run at this moment: try again when that is done."
 
 
 class Steering:
@@ -76,7 +79,7 @@ class Steering:
         for intent in intents:
             if intent.kind is not None:
                 by_run.setdefault((intent.row.dag_id, intent.row.run_id), []).append(intent)
-        turns = asyncio.Semaphore(_AT_ONCE)
+        turns = asyncio.Semaphore(1 if settings.engine.dialect.name == "sqlite" else _AT_ONCE)
         async with AirflowApi(request, self._app) as api:
 
             async def in_turn(group: list[Intent]) -> dict[str, str]:
@@ -137,7 +140,7 @@ async def _perform(api: AirflowApi, intents: Sequence[Intent]) -> dict[str, str]
             async with _alone(row):
                 found = await _clear_or_start(api, intents)
     except ClaimedError:
-        found = ["Somebody else acts on this run at this moment: try again when that is done."] * len(intents)
+        found = [CLAIMED] * len(intents)
     except Exception as error:  # other runs go on, and the user hears of this one
         log.warning("An action on the run %s of %s was not done", row.run_id, row.dag_id, exc_info=True)
         found = [f"It could not be done ({type(error).__name__}): see the log of the API server."] * len(intents)
@@ -170,7 +173,7 @@ async def _end(api: AirflowApi, intent: Intent) -> str:
 async def _clear_or_start(api: AirflowApi, intents: Sequence[Intent]) -> list[str]:
     states = await asyncio.to_thread(_states, [task for intent in intents for task in intent.tasks])
     same = [intent for intent in intents if all(states.get(task.id, "") == task.state for task in intent.tasks)]
-    why = dict.fromkeys((intent.row.id for intent in intents), _CHANGED)
+    why = dict.fromkeys((intent.row.id for intent in intents), CHANGED)
     try:
         await _clear(api, [intent for intent in same if intent.kind is Kind.CLEAR])
         for intent in same:

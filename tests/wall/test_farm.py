@@ -13,8 +13,9 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import sessionmaker
 
 from renderjuice_emulator.testing import Emulator
-from renderjuice_provider.wall import _farm_state, _watch
+from renderjuice_provider.wall import _connections, _farm_round, _farm_state, _watch
 from renderjuice_provider.wall._farm_state import FarmState, variable_of
+from renderjuice_provider.wall._farm_variable import edit_farm_state
 from renderjuice_provider.wall.facts import Rate
 from renderjuice_provider.wall.farm import RenderjuiceFarm
 from tests.wall.watching import (  # noqa: F401 - fixtures
@@ -49,7 +50,7 @@ async def test_a_render_is_seen_from_its_place_in_the_queue_to_its_end(
     assert look.jobs[job_id].frames_done == 0
     for frames in range(1, 4):
         emulator.clock.advance(10)
-        look = await looked(farm, [job_id], lambda look, frames=frames: look.jobs[job_id].frames_done == frames)
+        look = await looked(farm, [job_id], lambda look: look.jobs[job_id].frames_done == frames)  # noqa: B023
     job = look.jobs[job_id]
     assert (job.frames_total, job.frames_failed, job.normalized_seconds) == (6, 0, 30.0)
     assert len(job.frame_times) == 3
@@ -82,6 +83,19 @@ async def test_a_job_that_is_over_is_read_once(farm: RenderjuiceFarm, emulator: 
         await looked(farm, [job_id], lambda look: look.jobs)
         await asyncio.sleep(0.02)
     assert len(emulator.ledger.entries) == before
+
+
+async def test_what_a_job_without_success_has_rendered_is_counted_once(
+    farm: RenderjuiceFarm, emulator: Emulator, tmp_path: Path
+) -> None:
+    """Nobody has watched it, and its counters are gone."""
+    jobs = start(emulator, tmp_path, 10, fail_at_frame=4)
+    emulator.clock.advance(200)
+    emulator.faults.add("get_downloads", "503", "404")
+    look = await looked(farm, jobs, lambda look: sum(job.frames_done == 3 for job in look.jobs.values()) == 9)
+    assert [job.frames_done for job in look.jobs.values()].count(None) == 1  # the 404
+    assert {job.frames_total for job in look.jobs.values()} == {6}
+    assert asked(emulator).count("get_downloads") == 11
 
 
 async def test_nobody_watches_nobody_asks(
@@ -156,7 +170,7 @@ async def test_what_servers_share_holds_no_address_and_no_key(
     await looked(farm, [job_id], lambda look: look.jobs and look.jobs[job_id].picture)
     await farm.close()
     with sessionmaker(bind=database)() as session:
-        text = session.scalar(select(Variable).where(Variable.key == variable_of(CONN))).get_val()
+        text = session.scalars(select(Variable).where(Variable.key == variable_of(CONN))).one().get_val() or ""
     state = FarmState.parse(text)
     assert state.jobs[job_id].done == 2
     assert state.turn_of == ""
@@ -169,7 +183,7 @@ async def test_a_server_that_died_in_its_turn_keeps_the_others_waiting_for_a_whi
 ) -> None:
     monkeypatch.setattr(_farm_state, "_TURN", 0.5)
     jobs = start(emulator, tmp_path)
-    _watch.edit_farm_state(CONN, lambda state: state.take_turn("a server that is gone", time.time()))
+    edit_farm_state(CONN, lambda state: state.take_turn("a server that is gone", time.time()))
     before = len(emulator.ledger.entries)
     look = await farm.look({CONN: jobs})
     assert not look.jobs
@@ -195,6 +209,26 @@ async def test_a_connection_of_another_type_is_a_sentence(
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", "http://somewhere.test")
     look = await looked(farm, [], lambda look: look.connections[0].error, "other")
     assert look.connections[0].error == "Connection 'other' is not of the type Renderjuice."
+
+
+async def test_a_secrets_backend_that_fails_is_a_sentence(
+    farm: RenderjuiceFarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: str) -> None:
+        raise PermissionError("the vault says no, and shows a secret")
+
+    monkeypatch.setattr(_connections.Connection, "get_connection_from_secrets", fail)
+    look = await looked(farm, [], lambda look: look.connections[0].error)
+    assert look.connections[0].error == (
+        "Airflow did not give the connection 'farm' (PermissionError): the API server's log may say more."
+    )
+
+
+async def test_a_connection_that_no_client_takes_is_a_sentence(farm: RenderjuiceFarm, connect: Connect) -> None:
+    connect(host="http://farm.test/x")
+    look = await looked(farm, [], lambda look: look.connections[0].error)
+    assert look.connections[0].error is not None
+    assert "allow_http" in look.connections[0].error
 
 
 async def test_a_connection_without_a_key_is_a_sentence(farm: RenderjuiceFarm, connect: Connect) -> None:
@@ -285,6 +319,49 @@ async def test_a_job_whose_task_is_over_is_searched_for_among_those_that_are(
     before = len(emulator.ledger.entries)
     await looked(farm, jobs, lambda look: len(look.jobs) == 40, over=jobs)
     assert asked(emulator)[before:] == ["list_jobs"]
+
+
+async def test_a_database_that_does_not_answer_for_a_while_ends_nothing(
+    farm: RenderjuiceFarm, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_watch, "_AFTER_A_DEFECT", 0.05)
+    jobs = start(emulator, tmp_path)
+
+    def fail(*_: object) -> None:
+        raise OSError("no database")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_watch.Watch, "_is_due", fail)
+        assert not (await farm.look({CONN: jobs})).jobs
+        await asyncio.sleep(0.2)
+    assert (await looked(farm, jobs, lambda look: look.jobs)).jobs
+
+
+async def test_a_round_that_takes_too_long_leaves_the_rest_to_the_next_one(
+    farm: RenderjuiceFarm, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_farm_round, "LONGEST", -1.0)
+    jobs = start(emulator, tmp_path)
+    await farm.look({CONN: jobs})
+    await asyncio.sleep(0.3)
+    assert "get_job" not in asked(emulator)
+    monkeypatch.setattr(_farm_round, "LONGEST", 20.0)
+    assert (await looked(farm, jobs, lambda look: look.jobs)).jobs
+
+
+async def test_configurations_and_addresses_of_jobs_that_nobody_watches_are_forgotten(
+    farm: RenderjuiceFarm, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_farm_state, "_MOST_JOBS", 1)
+    for _ in range(2):
+        jobs = start(emulator, tmp_path)
+        emulator.clock.advance(300)
+        await looked(farm, jobs, lambda look: look.jobs)
+        farm._watch(CONN)._wanted.clear()
+    await looked(farm, start(emulator, tmp_path), lambda look: look.jobs)
+    watch = farm._watch(CONN)
+    assert len(watch.configs) <= 2
+    assert len(watch.previews) <= 2
 
 
 # Money
