@@ -20,6 +20,7 @@ from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.lifecycle.outcome import Outcome
 from renderjuice_provider.lifecycle.record import Order
 from renderjuice_provider.lifecycle.rounds import Finished, Rounds, check_frames
+from renderjuice_provider.links.renderjuice import RenderjuiceDeliveryLink, push_delivery
 from renderjuice_provider.operators._base import RenderjuiceOperator, scene_path, storage_path
 from renderjuice_provider.operators._driver import shot_name
 from renderjuice_provider.operators._frame_folder import FilesOfFrames
@@ -121,6 +122,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
         *("poll_interval", "timeout", "cancel_on_kill", "cancel_on_timeout"),
     )
     template_fields_renderers = {"render_config": "json"}  # noqa: RUF012
+    operator_extra_links = (*WaitingOperator.operator_extra_links, RenderjuiceDeliveryLink())
     store_key = "renderjuice_rounds"
     file_path = Argument(plain_path)
     render_config = Argument(plain_config)
@@ -180,6 +182,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Render what is missing, or go on with what an earlier try has left."""
+        push_delivery(context, self)
         order = self.order(context)
         order.check()  # before the scene is read, which may take long
         check_frames(order)
