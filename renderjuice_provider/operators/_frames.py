@@ -17,7 +17,7 @@ from renderjuice_provider.api.config import RenderConfig
 from renderjuice_provider.api.errors import RenderjuiceInputError, RetryEffect
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.api.scene_file import content_fingerprint
-from renderjuice_provider.lifecycle.outcome import Outcome
+from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.record import Order
 from renderjuice_provider.lifecycle.rounds import Finished, Rounds, check_frames
 from renderjuice_provider.links.renderjuice import RenderjuiceDeliveryLink, push_delivery
@@ -194,6 +194,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
     ) -> dict[str, Any]:
         """Resume after the trigger fired, in the round of its job; see `JobOperator`."""
         outcome = Outcome.from_event(event)
+        self.signals.waited(outcome.job_id, outcome.ending)
         order = self.order(context)
         return self._walk(context, order, lambda rounds: rounds.resumed(outcome, waits_for), outcome.job_id)
 
@@ -207,6 +208,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
             job_id = self.driver(context).last_job_id()
             if job_id is None:
                 raise
+            self.signals.waited(job_id, Ending.TIMED_OUT)
             return self._walk(context, self.order(context), lambda rounds: rounds.lost(job_id), job_id)
 
     def _walk(
@@ -219,6 +221,8 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
         try:
             finished = driver.walk(replace(order, job_id=None), enter(rounds), job_id)
         except errors.RenderjuiceIncompleteError as error:
+            missing = len(rounds.lacking or ())
+            self.signals.frames(len(rounds.requested or ()) - missing, missing)
             if error.retry is not RetryEffect.CANNOT_HELP:
                 raise
             raise RenderjuiceIncompleteError(error.what).settle(
@@ -229,6 +233,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
     def _summary(self, finished: Finished) -> dict[str, Any]:
         found, done = finished.count, finished.done
         requested = None if found.requested is None else len(found.requested)
+        self.signals.frames((requested or 0) - len(found.missing), len(found.missing))
         ordered = [requested if each.frames is None else each.frames for each in done]
         return {
             "job_id": finished.job_id,
