@@ -60,7 +60,7 @@ ODD_IDS = (
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The reasons that reached the metric of refusals."""
     reasons: list[str] = []
-    monkeypatch.setattr(_refusals, "count", lambda name, tags: reasons.append(tags["reason"]))
+    monkeypatch.setattr(_refusals.ON_SERVERS, "count", lambda _, tags: reasons.append(tags["reason"]))
     return reasons
 
 
