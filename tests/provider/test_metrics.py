@@ -136,6 +136,7 @@ def test_a_task_that_is_killed_counts_the_job_that_it_has_cancelled(emulator, ru
     assert emulator.ledger.jobs_left_running() == []
 
 
+@needs_store
 def test_a_deferred_task_that_is_killed_counts_it_in_the_triggerer(emulator, runner, tmp_path, board, monkeypatch):
     slow = write_scene(tmp_path / "slow.blend", seconds_per_frame=1e6)
     runner.run(run_job(slow, wait=False))
@@ -249,9 +250,9 @@ def test_a_poller_that_takes_over_from_a_dead_triggerer_does_not_take_its_absenc
 
 @both_modes
 def test_the_queue_of_a_render_that_this_task_has_ordered_is_measured(emulator, runner, tmp_path, board, deferrable):
-    slow = write_scene(tmp_path / "slow.blend", frame_end=3, seconds_per_frame=200)
+    slow = write_scene(tmp_path / "slow.blend", frame_end=3, seconds_per_frame=800)
     began = time.monotonic()
-    runner.run(run_job(slow, deferrable))
+    runner.run(run_job(slow, deferrable, poll_interval=0.5))
     (queued,) = board.durations["renderjuice.job.queue_duration"]
 
     assert 0 <= queued <= 1000 * (time.monotonic() - began)
