@@ -26,7 +26,7 @@ SHARES = {
 _NO_JOB = {"uploading", "waiting"}
 _OVER = {"delivered", "compositing", "failed"}
 _STAGES = 10
-"""Renders that run are this many groups, each as far as the next one will be in ten minutes or so."""
+"""Renders that run are this many groups: those of one are equally far."""
 _CONFIG = {"colorManagementPreset": "default"}
 
 
