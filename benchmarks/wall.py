@@ -124,7 +124,7 @@ class Night:
             self.airflow.until_answers(url)
 
     def requests_by(self, viewers: int) -> int:
-        """How many requests the farm gets while so many people watch, each with a server of his."""
+        """How many requests the farm gets while people watch, half of them by each server."""
         for program in ("api-server", "second"):
             self.airflow.programs.pop(program).stop()
         self._start_servers()
