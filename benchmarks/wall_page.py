@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +84,7 @@ def refreshes(page: Page, count: int) -> list[Refresh]:
     return [Refresh((end - start) / 1000, computing) for start, end in found[:count]]
 
 
-def groups(requests: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
+def groups(requests: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
     """Start and end of each refresh, from the starts and ends of requests, all in milliseconds."""
     found: list[tuple[float, float]] = []
     for start, end in sorted(requests):

@@ -19,7 +19,7 @@ for _dag_id, _connection in (("any_renders", "renderjuice_default"), ("wrong_key
     with DAG(_dag_id, schedule=None, params={"scenes": []}, is_paused_upon_creation=False):
 
         @task
-        def scenes(params: dict[str, Any]) -> list[str]:
+        def scenes(params: Any = None) -> list[str]:
             """The scenes that the run was started with."""
             return list(params["scenes"])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -30,7 +29,7 @@ def run(house: Studio) -> str:
 
 
 @pytest.fixture
-def full(run: str, wall: WallPage) -> Iterator[WallPage]:
+def full(run: str, wall: WallPage) -> WallPage:
     """The wall, open, with these four in their states."""
     wall.open()
     wall.wait_for_state("page_a", "rendering")
