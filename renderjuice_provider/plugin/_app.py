@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 
+from airflow.listeners.listener import get_listener_manager
 from fastapi import FastAPI, Request, Response
 
 from renderjuice_provider.lifecycle.inbox import InboxFullError
 from renderjuice_provider.plugin._asset_events import AssetEvents
+from renderjuice_provider.plugin._ended_tasks import EndedTasks
 from renderjuice_provider.plugin._group_commit import Events, GroupCommit
 from renderjuice_provider.plugin._inbox_variable import note_events
 from renderjuice_provider.plugin._metrics import NOTED, count
@@ -22,7 +24,7 @@ from renderjuice_provider.plugin._secrets import Secrets
 
 def make_app() -> FastAPI:
     """An app of its own, without pages that describe it: anyone may reach it."""
-    asset_events = AssetEvents()
+    asset_events, ended_tasks = AssetEvents(), EndedTasks()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -30,9 +32,11 @@ def make_app() -> FastAPI:
         # The first metric of a process reads files.
         await asyncio.to_thread(count, NOTED, by=0)
         asset_events.start()
+        get_listener_manager().add_listener(ended_tasks)
         try:
             yield
         finally:
+            get_listener_manager().pm.unregister(ended_tasks)
             asset_events.stop()
 
     settle = cache(_settle)

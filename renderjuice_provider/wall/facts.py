@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from renderjuice_provider.wall.models import Act, Connection, Done, Frame, Money, Plan, WantedAction
+from renderjuice_provider.wall.models import Act, Connection, Done, Frame, Money, Plan, RowState, WantedAction
+from renderjuice_provider.wall.roles import Role
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Farm",
     "JobFacts",
+    "Left",
     "Look",
     "Picture",
     "Rate",
@@ -26,6 +28,21 @@ __all__ = [
     "Steer",
     "TaskFacts",
 ]
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a task leaves for people, as the XCom `xcom_keys.REASON`.
+
+    Attributes:
+        state: `failed`, `rejected`, `stopped` or `skipped`: what became of the row by it.
+        reason: why, in one line.
+        next_step: what to do about it; may be empty.
+    """
+
+    state: RowState
+    reason: str
+    next_step: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,6 +56,7 @@ class TaskFacts:
         task_id: of it.
         map_index: -1 where it is not mapped.
         operator: the name of its class, also of a mapped one.
+        role: what it does for the render.
         state: Airflow's; None before it is scheduled.
         try_number: of its newest try.
         max_tries: after how many there is no other; a user's clear raises it.
@@ -47,11 +65,10 @@ class TaskFacts:
         label: of a mapped task (`map_index_template`).
         job_id: the newest job that it has published or waits for, or was given as an argument.
         conn_id: its Airflow connection; empty where its operator has none.
-        makes_job: whether it orders a job of its own, or begins a render of the job it was given.
         fields: its rendered template fields, as Airflow keeps them.
         results: its XComs that a row is made of, by key.
-        trigger: the arguments of the trigger that it waits for.
-        resumes: the method that it resumes at, while it is deferred.
+        jobs: all jobs that it is known to have ordered, and what each is billed; None: not known.
+        left: what it has left to be read by people: why it failed, or was skipped.
     """
 
     id: str
@@ -60,6 +77,7 @@ class TaskFacts:
     task_id: str
     map_index: int
     operator: str
+    role: Role
     state: str | None
     try_number: int = 0
     max_tries: int = 0
@@ -68,11 +86,10 @@ class TaskFacts:
     label: str | None = None
     job_id: str | None = None
     conn_id: str = ""
-    makes_job: bool = False
     fields: Mapping[str, Any] = field(default_factory=dict)
     results: Mapping[str, Any] = field(default_factory=dict)
-    trigger: Mapping[str, Any] = field(default_factory=dict)
-    resumes: str | None = None
+    jobs: Mapping[str, float | None] = field(default_factory=dict)
+    left: Left | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +106,7 @@ class RowFacts:
         note: of the run.
         tasks: in the order of the DAG, those of Renderjuice and those that come after them.
         is_shot: whether the whole run is the row.
+        heart: the task that the row is made around; empty of a shot.
     """
 
     id: str
@@ -100,16 +118,17 @@ class RowFacts:
     note: str = ""
     tasks: tuple[TaskFacts, ...] = ()
     is_shot: bool = False
+    heart: str = ""
 
     @property
     def job_ids(self) -> tuple[str, ...]:
-        """Its jobs, each once."""
-        return tuple(dict.fromkeys(task.job_id for task in self.tasks if task.job_id))
+        """Its jobs, each once, also those of earlier rounds."""
+        return tuple(dict.fromkeys(job for task in self.tasks for job in (*task.jobs, task.job_id) if job))
 
     @property
     def jobs(self) -> dict[str, str]:
         """The connection of each of its jobs."""
-        return {task.job_id: task.conn_id for task in self.tasks if task.job_id and task.conn_id}
+        return {job: task.conn_id for task in self.tasks for job in (*task.jobs, task.job_id) if job and task.conn_id}
 
 
 @dataclass(frozen=True)
