@@ -16,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import insert
+
 SHOT = "renderjuice_shot"
 _MAPPED = ("upload", "create", "validate", "render")
 _BEFORE = dict.fromkeys(("take_order", "upload", "create", "validate", "decide"), "success")
@@ -35,6 +37,8 @@ TASKS: Mapping[str, Mapping[str, str]] = {
 }
 """The states of a shot's tasks; those that are not named have none yet."""
 _OVER = {"delivered": "success", "rejected": "success", "failed": "failed"}
+_LEAVES = {True: {"success"}, False: {"success", "deferred", "failed"}}
+"""The states of tasks that have left a result, and any other XCom."""
 _MINUTES = {"success": 2.0, "failed": 20.0, "skipped": 0.0, "upstream_failed": 0.0}
 
 
@@ -82,6 +86,7 @@ def _write_run(session: Any, dag: Any, shot: Mapping[str, Any], began: datetime)
     if state in _OVER:
         run.end_date = moment
     _write_xcoms(session, run.run_id, shot)
+    _write_fields(session, run.run_id, shot)
 
 
 def _write_task(session: Any, task: Any, state: str, shot: Mapping[str, Any], began: datetime) -> datetime:
@@ -131,11 +136,47 @@ def _write_xcoms(session: Any, run_id: str, shot: Mapping[str, Any]) -> None:
         ("decide", -1, "configs", [config]),
         ("decide", -1, "decision", decision),
         ("render", 0, "renderjuice_job_id", shot["job_id"]),
+        (
+            "render",
+            0,
+            "return_value",
+            {"job_id": shot["job_id"], "frames_requested": shot["frames"], "frames_missing": []},
+        ),
+        ("reject", -1, "renderjuice_reason", {"state": "rejected", "reason": "base: the scene has no usable camera"}),
     ]
+    if reached.get("render") == "failed":
+        reason = {"state": "failed", "reason": "RENDER_ERROR: frame 200 could not be rendered"}
+        values[-2] = ("render", 0, "renderjuice_reason", reason)
     for task, index, key, value in values:
-        if reached.get(task) in {"success", "deferred", "failed"}:
+        if reached.get(task) in _LEAVES[key == "return_value"]:
             where = {"dag_id": SHOT, "run_id": run_id, "task_id": task, "map_index": index, "session": session}
-            XComModel.set(key=key, value=value, **where)
+            XComModel.set(key=key, value=value, serialize=False, **where)
+
+
+def _write_fields(session: Any, run_id: str, shot: Mapping[str, Any]) -> None:
+    """What Airflow keeps of the arguments of each task that a worker had."""
+    from airflow.models.renderedtifields import RenderedTaskInstanceFields
+
+    scene, folder = f"/shots/{shot['name']}.blend", f"/work/{shot['name']}/base"
+    config = {"sampleCount": 64, "frameRanges": [f"1-{shot['frames']}"], "colorManagementPreset": "default"}
+    fields: Mapping[str, Mapping[str, Any]] = {
+        "upload": {"file_path": scene},
+        "create": {"slug": f"slug-of-{shot['name']}"},
+        "validate": {"job_id": shot["job_id"], "timeout": "3600"},
+        "render": {"job_id": shot["job_id"], "render_config": config, "destination": folder, "timeout": "43200"},
+    }
+    for task, values in fields.items():
+        if TASKS[shot["state"]].get(task) in {"running", *_LEAVES[False]}:
+            # Its constructor wants a task that a worker has rendered.
+            session.execute(
+                insert(RenderedTaskInstanceFields.__table__).values(
+                    dag_id=SHOT,
+                    run_id=run_id,
+                    task_id=task,
+                    map_index=0,
+                    rendered_fields={"renderjuice_conn_id": "renderjuice_default", **values},
+                )
+            )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ _RENDER: dict[str, Any] = {
     "render_config": {"colorManagementPreset": "default"},
     "poll_interval": 1,
     "retries": 0,
-    "map_index_template": "{{ task.file_path.rpartition('/')[2] }}",
+    "map_index_template": "{{ task.file_path.rpartition('/')[2].removesuffix('.blend') }}",
 }
 
 for _dag_id, _connection in (("any_renders", "renderjuice_default"), ("wrong_key", "wrong_key")):

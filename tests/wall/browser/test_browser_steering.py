@@ -58,26 +58,27 @@ def test_a_question_that_is_answered_with_no_changes_nothing(house: Studio, wall
 
 def test_what_is_missing_is_rendered_and_nothing_that_is_there(house: Studio, wall: WallPage) -> None:
     """Three rounds lose their worker half way; then somebody presses the button."""
+    name = "lossy.blend"  # a shot that is just a file is called after it
     scene = house.scene("lossy", frame_end=12, seconds_per_frame=2)
     house.farm.switches.mishaps = "fail=100% seed=3"
     try:
         house.airflow.trigger(SHOT, {"file": scene})
         wall.open()
-        until(lambda: wall.state("lossy") == "failed", 300, "the failure of all rounds")
+        until(lambda: wall.state(name) == "failed", 300, "the failure of all rounds")
     finally:
         house.farm.switches.mishaps = ""
     ledger = house.farm.ledger
-    before = ledger.renders_started(file_name="lossy.blend")
-    there = wall.frames_done("lossy")
+    before = ledger.renders_started(file_name=name)
+    there = wall.frames_done(name)
     assert 0 < there < 12
-    wall.select("lossy")
+    wall.select(name)
     question = wall.ask_for("missing")
     assert f"{12 - there}" in question.inner_text()
     wall.confirm(question)
-    wall.wait_for_state("lossy", "delivered")
-    assert ledger.renders_started(file_name="lossy.blend") == before + 1
-    assert ledger.accounts[house.job_of("lossy.blend")].frames_rendered == 12 - there
-    assert wall.frames_done("lossy") == 12
+    wall.wait_for_state(name, "delivered")
+    assert ledger.renders_started(file_name=name) == before + 1
+    assert ledger.accounts[house.job_of(name)].frames_rendered == 12 - there
+    assert wall.frames_done(name) == 12
 
 
 def test_two_people_who_press_stop_at_once_cancel_once(
