@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from playwright.sync_api import Error
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator, Page, Response, ViewportSize
@@ -46,7 +49,8 @@ class WallPage:
             self.problems.append(f"{response.status} from {path}")
         self.seen.append(str(response.headers))
         if "json" in response.headers.get("content-type", ""):
-            self.seen.append(response.text())
+            with suppress(Error):  # the tab was closed meanwhile
+                self.seen.append(response.text())
 
     def open(self, query: str = "", path: str = WALL) -> WallPage:
         """Open the wall, and return once it shows something."""
@@ -90,10 +94,27 @@ class WallPage:
 
     def expand(self, name: str) -> Locator:
         """Open a row: its panel."""
-        self.row(name).get_by_role("button", name=name).click()
-        panel = self.page.get_by_role("region", name=name)
+        self.button_of(name).click()
+        panel = self.panel(name)
         panel.wait_for()
         return panel
+
+    def button_of(self, name: str) -> Locator:
+        """What opens a row: its name."""
+        return self.row(name).get_by_role("button", name=name, exact=True)
+
+    def panel(self, name: str) -> Locator:
+        """Of a row that is open."""
+        return self.app.get_by_role("region", name=re.compile(rf"^(Details of )?{re.escape(name)}$"))
+
+    def frames(self, name: str) -> Locator:
+        """The pictures on the contact sheet of a row that is open."""
+        return self.panel(name).locator("[data-frame] img")
+
+    @property
+    def troubles(self) -> str:
+        """The sentences on what is wrong with what is shown."""
+        return " ".join(self.app.get_by_role("alert").all_inner_texts())
 
     def chip(self, state: str) -> Locator:
         """The chip that filters by a state."""
@@ -104,16 +125,21 @@ class WallPage:
         for name in names:
             self.row(name).get_by_role("checkbox").check()
 
+    def button(self, action: str) -> Locator:
+        """Of an action on the rows that are selected."""
+        selection = self.app.get_by_role("group", name="What to do with the selected rows")
+        return selection.get_by_role("button", name=action)
+
     def ask_for(self, action: str) -> Locator:
-        """Press the button of an action: the question that comes."""
-        self.app.get_by_role("button", name=action).first.click()
+        """Press the button of an action on what is selected: the question that comes."""
+        self.button(action).click()
         question = self.page.get_by_role("dialog")
-        question.wait_for()
+        question.locator("button[type=submit]:enabled").wait_for()
         return question
 
     def confirm(self, question: Locator) -> None:
         """Answer a question with yes, and return once it is done."""
-        question.locator("[data-confirm]").click()
+        question.locator("button[type=submit]").click()
         question.wait_for(state="hidden")
 
     def take(self, name: str) -> None:

@@ -72,7 +72,7 @@ def test_what_is_missing_is_rendered_and_nothing_that_is_there(house: Studio, wa
     there = wall.frames_done(name)
     assert 0 < there < 12
     wall.select(name)
-    question = wall.ask_for("missing")
+    question = wall.ask_for("Render what is missing")
     assert f"{12 - there}" in question.inner_text()
     wall.confirm(question)
     wall.wait_for_state(name, "delivered")
@@ -94,7 +94,7 @@ def test_two_people_who_press_stop_at_once_cancel_once(
         each.select("twice")
         questions.append((each, each.ask_for("Stop")))
     for each, question in questions:
-        question.locator("[data-confirm]").click()
+        question.locator("button[type=submit]").click()
         each.page.wait_for_timeout(50)
     until(lambda: job not in house.farm.ledger.jobs_left_running(), 60, "the end of the job")
     wall.problems = [problem for problem in wall.problems if not problem.startswith("409")]
