@@ -16,6 +16,7 @@ from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.frames import FrameCount, count_outputs, ordered_frames
 from renderjuice_provider.lifecycle.record import fingerprint
 from renderjuice_provider.lifecycle.unfinished import leaves
+from renderjuice_provider.links.renderjuice import RenderjuiceDeliveryLink, push_delivery
 from renderjuice_provider.operators._base import RenderjuiceOperator, storage_path
 from renderjuice_provider.operators._manifest import remove_manifest, write_manifest
 from renderjuice_provider.operators._task_store import TaskStore
@@ -141,6 +142,7 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
         "allow_missing",
     )
     multiple_outputs = True
+    operator_extra_links = (RenderjuiceDeliveryLink(),)
     destination = Argument(plain_path)
     expected_frames = Argument(frames)
     allow_missing = Argument(truth)
@@ -163,6 +165,7 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """The manifest in short."""
+        push_delivery(context, self)
         self.job_id, destination = read_job_id(self.job_id), storage_path(self.destination)
         expected = _expected(self.expected_frames)
         job, report = self._download(destination)

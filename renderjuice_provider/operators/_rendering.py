@@ -73,6 +73,7 @@ class _RenderOperator(JobOperator):
         order = check_render_config(self.render_config).to_json()
         count = count_outputs((order, job.final_config), plan(downloads), analysis=job.analysis)
         requested = None if count.requested is None else len(count.requested)
+        self.signals.frames(len(downloads.frame_files), len(count.missing))
         return {
             "frames_requested": requested,
             "frames_delivered": len(downloads.frame_files),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -104,12 +105,13 @@ class EndedTasks:
                 self._thread.start()
 
     def _run(self) -> None:
+        waiting: deque[_Ended] = deque()
         while True:
-            ended = self._ended.get()
-            time.sleep(max(0.0, ended.due - time.monotonic()))
+            waiting.extend(self._ended.get() for _ in range(max(self._ended.qsize(), not waiting)))
+            time.sleep(max(0.0, waiting[0].due - time.monotonic()))
             jobs: dict[str, set[str]] = {}
-            for each in (ended, *(self._ended.get() for _ in range(self._ended.qsize()))):
-                for job_id, conn_id in _jobs_of(each):
+            while waiting and waiting[0].due <= time.monotonic():
+                for job_id, conn_id in _jobs_of(waiting.popleft()):
                     jobs.setdefault(conn_id, set()).add(job_id)
             for conn_id, job_ids in jobs.items():  # one that does not answer does not keep the others waiting
                 threading.Thread(target=_stop, args=(conn_id, job_ids), daemon=True).start()

@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from renderjuice_provider._metrics import JOBS_ENDED, KILLED, ON_SERVERS, annotate
 from renderjuice_provider._task_state import is_in_process, task_state, waits_until
 from renderjuice_provider.api._ids import check_job_id
 from renderjuice_provider.api.errors import RenderjuiceError, reason
@@ -71,6 +72,8 @@ class RenderjuiceJobTrigger(BaseTrigger):
         cancel_on_timeout: cancel the job when the deadline has passed. False by default, for the
             same reason.
         limit: the name of the argument that set the deadline, for messages. `timeout` by default.
+        ordered: when the render was ordered, in seconds since the epoch, for the statistics of how
+            long renders are queued. None by default: it was not ordered just now.
         version: of these arguments, so that a later release can still run what this one has stored.
 
     Raises:
@@ -89,6 +92,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
         cancel_on_kill: bool = False,
         cancel_on_timeout: bool = False,
         limit: str = "timeout",
+        ordered: float | None = None,
         version: int = 1,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -101,6 +105,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
         self.limit = limit
+        self.ordered = ordered
         self.version = version
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -115,6 +120,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
             "cancel_on_kill",
             "cancel_on_timeout",
             "limit",
+            "ordered",
             "version",
         )
         arguments = storable({name: getattr(self, name) for name in names})
@@ -144,10 +150,14 @@ class RenderjuiceJobTrigger(BaseTrigger):
             started=self.started,
             deadline=self.deadline,
             limit=self.limit,
+            ordered=self.ordered,
         )
         pause = min(max(FIRST_POLL, self.poll_interval), max(0.0, self.deadline - time.time()))
         first = PollAgain(pause, slack=max(0.0, pause - FIRST_POLL))
-        return await shared_poller(self.renderjuice_conn_id).watch(job_poller, first, self.log.info)
+        annotate({"renderjuice.job_id": self.job_id, "renderjuice.target": self.target})
+        outcome = await shared_poller(self.renderjuice_conn_id).watch(job_poller, first, self.log.info)
+        annotate({"renderjuice.ending": outcome.ending, "renderjuice.status": outcome.status or ""})
+        return outcome
 
     async def _is_ours(self) -> bool:
         """Whether the job is still this trigger's to stop.
@@ -215,6 +225,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
             async with await RenderjuiceHook(self.renderjuice_conn_id).get_async_client() as client:
                 job = await client.cancel_job(self.job_id)
             self.log.info("The task was %s; job %s was cancelled and is %s", why, job.id, job.status)
+            ON_SERVERS.count(JOBS_ENDED, {"connection": self.renderjuice_conn_id, "end": KILLED})
         except BaseException as error:
             self._warn(f"The task was {why}, and its job was not stopped: {reason(error)}")
             if not isinstance(error, Exception):

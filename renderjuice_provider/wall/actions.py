@@ -41,6 +41,8 @@ __all__ = [
 ]
 
 _LOST = frozenset({JobStatus.FAILED, JobStatus.CANCELED})
+_STUDIOS = frozenset({Role.COMPOSITE, Role.DELIVER, Role.OTHER})
+"""Roles of tasks that are the studio's own."""
 _CONFIGS = ("render", "config")
 """Params of a DAG that take fields of a render configuration."""
 _SAID_ALONE = ("quality", "frames")
@@ -140,7 +142,7 @@ def _is_over(job: JobFacts) -> bool:
 
 def _stop(row: RowFacts, jobs: Mapping[str, JobFacts]) -> Intent:
     unfinished = _unfinished(row)
-    ours = [task for task in unfinished if task.conn_id]
+    ours = [task for task in unfinished if task.role not in _STUDIOS]
     under_way = [task for task in ours if task.state] or [task for task in unfinished if task.state]
     # What was not reached yet ends by itself, but for the other layers of a task that was.
     reached = {task.task_id for task in under_way or unfinished[:1]}

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from renderjuice_provider.wall.actions import Intent
 from renderjuice_provider.wall.costs import money_sentence
-from renderjuice_provider.wall.facts import Look, RowFacts
+from renderjuice_provider.wall.facts import Look
 from renderjuice_provider.wall.models import Action, Plan, PlannedRow, WantedAction
+from renderjuice_provider.wall.rows import name_of
 
 __all__ = [
     "GONE",
@@ -65,15 +66,9 @@ def _digest(wanted: WantedAction, intents: Sequence[Intent]) -> str:
 def _question(action: Action, intents: Sequence[Intent], asked: int) -> str:
     willing = [intent for intent in intents if not intent.refused]
     if not willing:
-        which = _name(intents[0].row) if len(intents) == asked == 1 else "None of these rows"
+        which = name_of(intents[0].row) if len(intents) == asked == 1 else "None of these rows"
         return f"{which} can{'not' if len(intents) == asked == 1 else ''} {_IMPOSSIBLE[action]}."
-    what = _name(willing[0].row) if len(willing) == 1 else f"{len(willing)} rows"
+    what = name_of(willing[0].row) if len(willing) == 1 else f"{len(willing)} rows"
     question = _QUESTIONS[action].format(what)
     others = asked - len(willing)
     return f"{question[:-1]}, and leave {others} as {'it is' if others == 1 else 'they are'}?" if others else question
-
-
-def _name(row: RowFacts) -> str:
-    shot = row.conf.get("shot")
-    label = next((task.label for task in row.tasks if task.label), None)
-    return str(shot) if row.is_shot and shot else label or row.run_id

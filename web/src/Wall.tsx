@@ -1,0 +1,247 @@
+/** The render wall: every shot of the night, from its file to its delivery, and what to do about it. */
+
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useSearchParams } from "react-router-dom";
+import { ActionDialog } from "./ActionDialog";
+import { readNight, type Scope } from "./api";
+import { Buttons } from "./Buttons";
+import { Filters, Status, Summary, Troubles } from "./Head";
+import type { Action, Done, Night, Row } from "./model";
+import { Panel } from "./Panel";
+import { Table } from "./Table";
+import { usePolled } from "./usePolled";
+import { isOver, keepSame, news, parseView, type Shown, type Sort, show, type View, writeView } from "./view";
+import { count, money, normalized, several } from "./words";
+
+/** While something happens, and while nothing does. */
+const SOON = 5_000;
+const LATE = 30_000;
+
+const EMPTY: Shown = { rows: [], counts: new Map(), sequences: [] };
+
+export function Wall(scope: Scope) {
+  const [query, setQuery] = useSearchParams();
+  const view = useMemo(() => parseView(query), [query]);
+  const inRun = scope.runId !== undefined;
+  const [said, setSaid] = useState("");
+  const night = usePolled<Night>(
+    JSON.stringify([scope.dagId, scope.runId, scope.taskId, scope.mapIndex, view.hours]),
+    async (signal, before) => {
+      const after = keepSame(before, await readNight(scope, view.hours, signal));
+      setSaid((last) => news(before, after) || last);
+      return after;
+    },
+    (value) => (value?.rows.every(isOver) ? LATE : SOON),
+  );
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const [asked, setAsked] = useState<{ action: Action; rows: Row[] } | null>(null);
+  const shown = useMemo(() => (night.value ? show(night.value, view) : EMPTY), [night.value, view]);
+
+  const onView = useCallback(
+    (change: Partial<View>, push = false) =>
+      setQuery((before) => writeView({ ...parseView(before), ...change }, before), {
+        replace: !push,
+        preventScrollReset: true,
+      }),
+    [setQuery],
+  );
+  const onSort = useCallback(
+    (sort: Sort) => onView({ sort, descending: view.sort === sort && !view.descending }),
+    [onView, view.sort, view.descending],
+  );
+  const onSelect = useCallback((ids: string[], on: boolean) => {
+    setSelected((before) => {
+      const after = new Set(before);
+      for (const id of ids) on ? after.add(id) : after.delete(id);
+      return after;
+    });
+  }, []);
+  const opener = useRef<HTMLElement | null>(null);
+  const onOpen = useCallback(
+    (id: string | null) => {
+      if (id !== null) opener.current = document.activeElement as HTMLElement | null;
+      onView({ open: id }, id !== null);
+      if (id === null) opener.current?.focus();
+    },
+    [onView],
+  );
+  const onDone = useCallback(
+    (done: Done) => {
+      setAsked(null);
+      setSelected(new Set());
+      setSaid(doneWords(done));
+      night.again();
+    },
+    [night.again],
+  );
+  useTitle(inRun ? null : night.value);
+
+  const rows = night.value?.rows ?? [];
+  const chosen = rows.filter((row) => selected.has(row.id));
+  const now = night.value?.now ?? new Date().toISOString();
+  const only = scope.taskId !== undefined && rows.length === 1 ? rows[0] : undefined;
+  const onAction = (action: Action, its: Row[]) => setAsked({ action, rows: its });
+
+  return (
+    <div className="rj-wall" data-renderjuice="wall" data-open={(view.open !== null && !only) || undefined}>
+      <header className="rj-head">
+        {inRun ? <h2 className="rj-hidden">Renders</h2> : <h1>Renders</h1>}
+        {night.value && !only && rows.length > 0 && <Summary night={night.value} />}
+        <span className="rj-grow" />
+        <Status night={night} />
+      </header>
+      <Troubles night={night} />
+      <p className="rj-said" aria-live="polite">
+        {said}
+      </p>
+      {only ? (
+        <Panel id={only.id} row={only} now={now} onAction={onAction} />
+      ) : (
+        <>
+          {(rows.length > 0 || !inRun) && <Filters view={view} shown={shown} onView={onView} inRun={inRun} />}
+          {night.value === null ? (
+            !night.error && <Placeholder />
+          ) : shown.rows.length > 0 ? (
+            <Table
+              rows={shown.rows}
+              now={now}
+              view={view}
+              selected={selected}
+              onSort={onSort}
+              onSelect={onSelect}
+              onOpen={onOpen}
+            />
+          ) : (
+            <Nothing night={night.value} inRun={inRun} scope={scope} onView={onView} />
+          )}
+          {night.value?.more && (
+            <p className="rj-soft rj-foot">There are more rows than are shown: these are the newest.</p>
+          )}
+        </>
+      )}
+      {chosen.length > 0 && !only && (
+        // biome-ignore lint/a11y/useSemanticElements: a fieldset has no line at the foot of a page
+        <div className="rj-selection" role="group" aria-label="What to do with the selected rows">
+          <b>{several(chosen.length, "row")} selected</b>
+          <span className="rj-soft">{costWords(chosen)}</span>
+          <span className="rj-grow" />
+          <Buttons rows={chosen} onAction={(action) => onAction(action, chosen)} />
+          <button type="button" className="rj-button rj-plain" onClick={() => setSelected(new Set())}>
+            Clear
+          </button>
+        </div>
+      )}
+      {view.open !== null && !only && (
+        <Panel
+          id={view.open}
+          row={rows.find((row) => row.id === view.open) ?? null}
+          now={now}
+          onAction={onAction}
+          onClose={() => onOpen(null)}
+        />
+      )}
+      {asked && <ActionDialog {...asked} onDone={onDone} onClose={() => setAsked(null)} />}
+    </div>
+  );
+}
+
+/** The window's title says how the night goes, so that it can be read in a row of tabs. */
+function useTitle(night: Night | null) {
+  const states = night?.total.by_state;
+  const [failed, busy] = [states?.failed ?? 0, states?.rendering ?? 0];
+  const words = [failed && `${failed} failed`, busy && `${busy} rendering`].filter(Boolean).join(", ");
+  const title = states && (words ? `${words} · Renders` : "Renders");
+  useEffect(() => {
+    if (!title) return;
+    const before = document.title;
+    document.title = title;
+    return () => {
+      document.title = before;
+    };
+  }, [title]);
+}
+
+function costWords(rows: Row[]): string {
+  const known = rows.filter((row) => row.normalized_seconds !== null);
+  const seconds = known.reduce((sum, row) => sum + (row.normalized_seconds ?? 0), 0);
+  const amounts = known.flatMap((row) => (row.money ? [row.money] : []));
+  const currency = amounts[0]?.currency;
+  if (!currency || amounts.length < known.length || amounts.some((one) => one.currency !== currency)) {
+    return `${normalized(seconds)} until now`;
+  }
+  return `${money({ currency, amount: amounts.reduce((sum, one) => sum + one.amount, 0) })} until now`;
+}
+
+function doneWords(done: Done): string {
+  const failed = done.failed.map((one) => one.why).join(" ");
+  const well = done.done.length ? `${several(done.done.length, "row")} done.` : "";
+  return [well, failed && `${count(done.failed.length)} could not be done: ${failed}`]
+    .filter(Boolean)
+    .join(" ");
+}
+
+function Placeholder() {
+  return (
+    <div className="rj-placeholder" aria-busy="true">
+      <span className="rj-hidden">Reading the renders…</span>
+      {[0, 1, 2, 3, 4, 5].map((line) => (
+        <span key={line} />
+      ))}
+    </div>
+  );
+}
+
+/** Never an empty page: why there is nothing, and what to do. */
+function Nothing(props: {
+  night: Night;
+  inRun: boolean;
+  scope: Scope;
+  onView: (change: Partial<View>) => void;
+}) {
+  if (props.night.rows.length > 0) {
+    return (
+      <div className="rj-nothing">
+        <p>No row is like that.</p>
+        <button
+          type="button"
+          className="rj-button"
+          onClick={() => props.onView({ states: [], text: "", sequence: "" })}
+        >
+          Show all {props.night.rows.length}
+        </button>
+      </div>
+    );
+  }
+  if (props.scope.taskId !== undefined) {
+    return (
+      <div className="rj-nothing">
+        <p>This task has rendered nothing with Renderjuice.</p>
+        <p className="rj-soft">
+          Its row appears here as soon as one of Renderjuice's operators has started in it.
+        </p>
+      </div>
+    );
+  }
+  if (props.inRun) {
+    return (
+      <div className="rj-nothing">
+        <p>Nothing in this DAG run renders with Renderjuice.</p>
+        <p className="rj-soft">
+          A run's rows appear as soon as one of Renderjuice's operators has started. If the run was deleted,
+          its rows are gone, too.
+        </p>
+      </div>
+    );
+  }
+  return (
+    <div className="rj-nothing">
+      <p>Nothing has rendered here in that time.</p>
+      <p className="rj-soft">
+        Every DAG that uses Renderjuice's operators shows up by itself, as far as your role may see it.
+      </p>
+      <button type="button" className="rj-button" onClick={() => props.onView({ hours: 168 })}>
+        Show the last 7 days
+      </button>
+    </div>
+  );
+}
