@@ -20,11 +20,17 @@ from renderjuice_provider.plugin._inbox_variable import note_events
 from renderjuice_provider.plugin._receiver import Receiver
 from renderjuice_provider.plugin._refusals import RefusedError
 from renderjuice_provider.plugin._secrets import Secrets
+from renderjuice_provider.wall._routes import make_wall_app
+from renderjuice_provider.wall._steer import Steering
+from renderjuice_provider.wall.farm import RenderjuiceFarm
 
 
 def make_app() -> FastAPI:
-    """An app of its own, without pages that describe it: anyone may reach it."""
-    asset_events, ended_tasks = AssetEvents(), EndedTasks()
+    """An app of its own, without pages that describe it: anyone may reach it.
+
+    The render wall below it wants a user for itself.
+    """
+    asset_events, ended_tasks, farm = AssetEvents(), EndedTasks(), RenderjuiceFarm()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -38,6 +44,7 @@ def make_app() -> FastAPI:
         finally:
             get_listener_manager().pm.unregister(ended_tasks)
             asset_events.stop()
+            await farm.close()
 
     settle = cache(_settle)
 
@@ -59,6 +66,7 @@ def make_app() -> FastAPI:
 
     # A plain route: there is nothing for FastAPI to validate. Airflow's ids may hold a slash.
     app.add_route("/webhooks/{renderjuice_conn_id:path}", webhook, methods=["POST"])
+    app.mount("/wall", make_wall_app(farm, Steering()))
     return app
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from statistics import median, quantiles
 from typing import Any
 
+from renderjuice_provider.api.models import RENDER_STARTED
 from renderjuice_provider.frames import ordered_frames
 from renderjuice_provider.wall._stages import is_over
 from renderjuice_provider.wall.facts import JobFacts, Look, RowFacts, TaskFacts
@@ -21,23 +21,12 @@ _ENOUGH = 4
 """Times between frames from which their quartiles mean something."""
 
 
-def config_of(task: TaskFacts) -> dict[str, Any]:
-    """The render configuration that a task orders; empty where it is not known, or too long."""
-    found = task.fields.get("render_config")
-    if isinstance(found, str):
-        try:
-            found = json.loads(found)
-        except ValueError:
-            return {}
-    return dict(found) if isinstance(found, Mapping) else {}
-
-
 def frames_of_task(task: TaskFacts, job: JobFacts | None) -> Frames | None:
     """The frames of one render task, over all its rounds; None where nobody has counted them."""
     result = task.results if task.state == "success" else {}
     total = result.get("frames_requested")
     if not isinstance(total, int):
-        ordered = ordered_frames(config_of(task))
+        ordered = ordered_frames(task.config)
         total = len(ordered) if ordered else job.frames_total if job else None
     if not total:
         return None
@@ -77,6 +66,14 @@ def seconds_of(row: RowFacts, jobs: Mapping[str, JobFacts]) -> dict[str, float |
             now = job.normalized_seconds if job else None
             found[job_id] = found.get(job_id) if now is None and seconds is None else seconds if now is None else now
     return found
+
+
+def unknown_costs(row: RowFacts, jobs: Mapping[str, JobFacts]) -> int:
+    """How many jobs of a row cost what nobody knows. One that never rendered costs nothing."""
+    return sum(
+        seconds is None and (job_id not in jobs or jobs[job_id].status in RENDER_STARTED)
+        for job_id, seconds in seconds_of(row, jobs).items()
+    )
 
 
 def sum_of(seconds: Mapping[str, float | None]) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 MOST_KEPT = 500
+_OURS = "Renderjuice"
 _UNKNOWN = Structure({}, {}, {})
 log = logging.getLogger(__name__)
 
@@ -55,7 +57,8 @@ class DagVersions:
             operators |= structure.operators
             params |= structure.params
             after |= {task: after.get(task, frozenset()) | others for task, others in structure.after.items()}
-        return Structure(operators, after, params)
+        fields = {task: values for structure in found for task, values in structure.fields.items()}
+        return Structure(operators, after, params, fields)
 
 
 def _read(session: Session, version: Any) -> Structure:
@@ -68,7 +71,23 @@ def _read(session: Session, version: Any) -> Structure:
             {task_id: str(task.task_type) for task_id, task in tasks.items()},
             {task_id: frozenset(task.downstream_task_ids) for task_id, task in tasks.items()},
             dict(dag.params.dump()),
+            {task_id: _fields(task) for task_id, task in tasks.items() if str(task.task_type).startswith(_OURS)},
         )
     except Exception as error:  # noqa: BLE001 - one DAG that cannot be read must not hide all others
         log.warning("A version of a DAG could not be read: %s", redact(f"{type(error).__name__}: {error}"))
         return _UNKNOWN
+
+
+def _fields(task: Any) -> dict[str, Any]:
+    """What the DAG file says of a task's arguments, where that is no template."""
+    given = getattr(task, "partial_kwargs", None)
+    found = {name: given.get(name) if given is not None else getattr(task, name, None) for name in task.template_fields}
+    found["renderjuice_conn_id"] = found.get("renderjuice_conn_id") or "renderjuice_default"
+    return {name: value for name, value in found.items() if _is_plain(value)}
+
+
+def _is_plain(value: Any) -> bool:
+    try:
+        return value is not None and "{{" not in json.dumps(value) and "{%" not in json.dumps(value)
+    except (TypeError, ValueError):
+        return False

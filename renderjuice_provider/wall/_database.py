@@ -22,6 +22,7 @@ from sqlalchemy import Select, and_, exists, func, or_, select
 from renderjuice_provider import xcom_keys
 from renderjuice_provider.wall._dag_versions import DagVersions
 from renderjuice_provider.wall._grouping import RowKey, RunFacts, rows_of
+from renderjuice_provider.wall._structure import Structure
 from renderjuice_provider.wall.facts import Left, RowFacts, TaskFacts
 from renderjuice_provider.wall.models import RowState
 from renderjuice_provider.wall.roles import RENDERS, Role, role_of
@@ -96,9 +97,20 @@ class Rows:
         found, _ = self.read(session, Window(dag_id=key.dag_id, run_id=key.run_id))
         return next((row for row in found if row.id == key.text), None)
 
+    def read_those(self, session: Session, runs: Collection[tuple[str, str]]) -> list[RowFacts]:
+        """The rows of these runs, by the ids of their DAGs and their own."""
+        found = []
+        for dag_id in {dag_id for dag_id, _ in runs}:
+            run_ids = [run_id for other, run_id in runs if other == dag_id]
+            found += self.read_runs(
+                session, select(DagRun.id).where(DagRun.dag_id == dag_id, DagRun.run_id.in_(run_ids))
+            )
+        return found
+
     def read_runs(self, session: Session, wanted: Select[Any]) -> list[RowFacts]:
         """The rows of the runs that a query selects by `DagRun.id`."""
-        return self._rows(session, session.execute(_runs().where(DagRun.id.in_(wanted))).all())
+        ids = session.scalars(wanted).all()  # MySQL knows no limit in a subquery
+        return self._rows(session, session.execute(_runs().where(DagRun.id.in_(ids))).all())
 
     def _rows(self, session: Session, runs: Sequence[Any]) -> list[RowFacts]:
         ids = [run.id for run in runs]
@@ -110,7 +122,7 @@ class Rows:
             of_run = tasks.get(run.id, ())
             structure = self._versions.together(structures[version] for version, _ in of_run if version in structures)
             facts = RunFacts(run.dag_id, run.run_id, run.state or "", run.run_after, run.conf or {}, run.content or "")
-            rows += rows_of(facts, [task for _, task in of_run], structure)
+            rows += rows_of(facts, [_finished(task, structure) for _, task in of_run], structure)
         return rows
 
 
@@ -201,16 +213,30 @@ def _with_jobs(task: TaskFacts, xcoms: Mapping[str, Any], records: Iterable[Any]
         task,
         role=role_of(task.operator, task.task_id, has_job=has_job) if task.role is Role.OTHER else task.role,
         job_id=job_id,
-        conn_id=_text(task.fields.get("renderjuice_conn_id")) or "",
+        config=_config(xcoms.get(xcom_keys.CONFIG)) or _config(task.fields.get("render_config")),
         results=results,
         jobs=jobs,
         left=_left(xcoms.get(xcom_keys.REASON)),
     )
 
 
+def _finished(task: TaskFacts, structure: Structure) -> TaskFacts:
+    """With what the DAG file says, where Airflow has not kept what was rendered."""
+    written = structure.fields.get(task.task_id)
+    if written is None and task.role is Role.OTHER:
+        return task
+    fields = {**(written or {}), **task.fields}
+    return replace(
+        task,
+        fields=fields,
+        conn_id=_text(fields.get("renderjuice_conn_id")) or "",
+        config=task.config or _config(fields.get("render_config")),
+    )
+
+
 def _xcoms(session: Session, ids: Collection[int], with_result: Collection[str]) -> dict[Any, dict[str, Any]]:
     wanted = or_(
-        XComModel.key.in_((xcom_keys.JOB_ID, xcom_keys.REASON)),
+        XComModel.key.in_((xcom_keys.JOB_ID, xcom_keys.CONFIG, xcom_keys.REASON)),
         and_(XComModel.key == _RESULT, XComModel.task_id.in_(with_result)),
     )
     columns = (XComModel.dag_run_id, XComModel.task_id, XComModel.map_index, XComModel.key, XComModel.value)
@@ -249,6 +275,16 @@ def _records(session: Session, ids: Collection[int]) -> dict[Any, list[Mapping[s
         if isinstance(record, Mapping):
             found[run, task_id, index].append(record)
     return found
+
+
+def _config(value: Any) -> Mapping[str, Any]:
+    """A render configuration, as it is or as JSON text; empty where it is not whole."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return {}
+    return value if isinstance(value, Mapping) else {}
 
 
 def _left(value: Any) -> Left | None:

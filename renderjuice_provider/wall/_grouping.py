@@ -13,7 +13,7 @@ from typing import Any
 
 from renderjuice_provider.wall._structure import Structure
 from renderjuice_provider.wall.facts import RowFacts, TaskFacts
-from renderjuice_provider.wall.roles import Role
+from renderjuice_provider.wall.roles import RENDERS, Role
 
 LONGEST_ID = 2000
 """Characters of a row's id that are read at all: those of Airflow's ids are at most 250 each."""
@@ -72,9 +72,7 @@ def rows_of(run: RunFacts, tasks: Sequence[TaskFacts], structure: Structure) -> 
     if conf.get("shot") or conf.get("file"):
         return [_row(RowKey(run.dag_id, run.run_id), run, conf, _expanded(tasks), is_shot=True)]
     hearts = structure.hearts(task.task_id for task in tasks if task.job_id)
-    for task in tasks:  # of a version of the DAG that nobody knows any more
-        if task.task_id not in structure.operators and task.role is not Role.OTHER:
-            hearts.setdefault(task.task_id, task.task_id)
+    hearts = _of_unknown_versions(tasks, structure) | hearts
     groups: dict[tuple[str, int], list[TaskFacts]] = defaultdict(list)
     for task in _expanded([task for task in tasks if task.task_id in hearts]):
         groups[hearts[task.task_id], task.map_index].append(task)
@@ -86,6 +84,17 @@ def rows_of(run: RunFacts, tasks: Sequence[TaskFacts], structure: Structure) -> 
         for heart, index in ordered
         if (heart, index) not in shared
     ]
+
+
+def _of_unknown_versions(tasks: Iterable[TaskFacts], structure: Structure) -> dict[str, str]:
+    """Hearts of tasks whose version of the DAG is gone: one task that renders makes one row."""
+    unknown = {task.task_id: task.role for task in tasks if task.task_id not in structure.operators}
+    rendering = [task_id for task_id, role in unknown.items() if role in RENDERS]
+    return {
+        task_id: rendering[0] if len(rendering) == 1 else task_id
+        for task_id, role in unknown.items()
+        if role not in {Role.OTHER, Role.COMPOSITE, Role.DELIVER}
+    }
 
 
 def _shared(groups: Mapping[tuple[str, int], Sequence[TaskFacts]]) -> set[tuple[str, int]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
+from typing import Any
 
 from renderjuice_provider.wall.roles import PREPARES, RENDERS, Role, role_of
 
@@ -18,11 +19,13 @@ class Structure:
         operators: the name of each task's operator class, by its id.
         after: the ids of the tasks directly after each.
         params: the defaults of the DAG's parameters.
+        fields: of our operators, the template fields that are no template in the DAG file.
     """
 
     operators: Mapping[str, str]
     after: Mapping[str, frozenset[str]]
     params: Mapping[str, object]
+    fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @cached_property
     def order(self) -> dict[str, int]:

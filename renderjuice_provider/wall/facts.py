@@ -65,7 +65,9 @@ class TaskFacts:
         label: of a mapped task (`map_index_template`).
         job_id: the newest job that it has published or waits for, or was given as an argument.
         conn_id: its Airflow connection; empty where its operator has none.
-        fields: its rendered template fields, as Airflow keeps them.
+        fields: its template fields: rendered, as long as Airflow keeps them; else what the DAG file
+            says, without what is a template there.
+        config: the render configuration that it orders; empty where it is not known.
         results: its XComs that a row is made of, by key.
         jobs: all jobs that it is known to have ordered, and what each is billed; None: not known.
         left: what it has left to be read by people: why it failed, or was skipped.
@@ -87,6 +89,7 @@ class TaskFacts:
     job_id: str | None = None
     conn_id: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
     results: Mapping[str, Any] = field(default_factory=dict)
     jobs: Mapping[str, float | None] = field(default_factory=dict)
     left: Left | None = None

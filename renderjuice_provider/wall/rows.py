@@ -10,13 +10,16 @@ from renderjuice_provider.api.redact import redact
 from renderjuice_provider.wall import _counts
 from renderjuice_provider.wall._reasons import reason_of
 from renderjuice_provider.wall._stages import UNDER_WAY, is_over, stages_of, state_of, state_of_layer
+from renderjuice_provider.wall.actions import possible
 from renderjuice_provider.wall.facts import JobFacts, Look, RowFacts, TaskFacts
-from renderjuice_provider.wall.models import Action, Frames, Layer, Links, Night, Remaining, Row, RowState, Stage
+from renderjuice_provider.wall.models import Frames, Layer, Links, Night, Remaining, Row, RowState, Stage
 from renderjuice_provider.wall.roles import RENDERS, Role
 
 __all__ = [
     "make_night",
     "make_row",
+    "name_of",
+    "over_jobs",
     "picture_key",
 ]
 
@@ -34,7 +37,7 @@ def make_night(rows: Sequence[RowFacts], look: Look, now: datetime, *, more: boo
         more: whether there are more rows than these.
     """
     made = sorted((make_row(row, look, now) for row in rows), key=lambda row: row.started or _EARLIEST, reverse=True)
-    unknown = sum(seconds is None for row in rows for seconds in _counts.seconds_of(row, look.jobs).values())
+    unknown = sum(_counts.unknown_costs(row, look.jobs) for row in rows)
     return Night(
         now=now, rows=made, more=more, farms=list(look.connections), total=_counts.total_of(made, unknown, now)
     )
@@ -81,7 +84,7 @@ def make_row(row: RowFacts, look: Look, now: datetime) -> Row:
         next_step=next_step,
         picture=picture_key(row.id, newest.picture) if newest and newest.picture else None,
         links=_links(row, opened),
-        can=can(row, state),
+        can=possible(row, current),
     )
 
 
@@ -110,23 +113,10 @@ def sequence_of(row: RowFacts) -> str | None:
     return redact(str(named), longest=_LONGEST_NAME) or None
 
 
-def can(row: RowFacts, state: RowState) -> list[Action]:
-    """The actions that a row's state allows; whether the user may is another question."""
-    roles = {task.role for task in row.tasks if task.role in RENDERS}
-    if not roles:
-        return []
-    found = []
-    if any(task.state in UNDER_WAY for task in row.tasks):
-        found.append(Action.STOP)
-    if is_over(state):
-        found.append(Action.AGAIN)
-        if Role.FRAMES in roles and state in {RowState.FAILED, RowState.STOPPED}:
-            found.append(Action.MISSING)
-        if row.job_ids and state in {RowState.FAILED, RowState.STOPPED}:
-            found.append(Action.TAKE_UP)
-    if "quality" in row.conf:
-        found.append(Action.SETTINGS)
-    return found
+def over_jobs(rows: Iterable[RowFacts]) -> set[str]:
+    """Jobs whose tasks are over: nothing is new about them."""
+    at_work = {task.job_id for row in rows for task in row.tasks if task.state in UNDER_WAY}
+    return {job for row in rows for job in row.job_ids} - at_work
 
 
 def _task_to_open(row: RowFacts, stages: Sequence[Stage]) -> TaskFacts:
