@@ -18,7 +18,7 @@ from tools.airflow_api import STATES_AT_END
 from tools.browser import HOW_TO_GET_ONE, browser, find_browser, log_in
 from tools.demo import down
 from tools.demo_scenes import build_scenes
-from tools.demo_services import DEMO, NIGHTLY, QUICKSTART, SHOT, start_services
+from tools.demo_services import DEMO, NIGHTLY, QUICKSTART, SHOT, WALL, start_services
 from tools.local_airflow import LocalAirflow
 from tools.local_emulator import KEY, LocalEmulator
 from tools.progress import Narrator
@@ -92,11 +92,13 @@ def look_at_everything(looker: Looker, airflow: LocalAirflow, emulator: LocalEmu
         look_at_run(looker, airflow, dag, runs[dag])
         if dag == NIGHTLY:
             look_at_shots(looker, airflow)
+            look_at_wall(looker, "running", "Rendering")
     narrator.title("Over")
     until(lambda: airflow.run_state(NIGHTLY, runs[NIGHTLY]) in STATES_AT_END)
     look_at_failure(looker, runs[NIGHTLY])
     looker.visit(f"/dags/{SHOT}/runs")
     looker.take("shots-over", LAYERED_SHOT, REJECTED_SHOT, FAILED_SHOT, "Failed")
+    look_at_wall(looker, "over", "Delivered", "Rejected", "RENDER_ERROR")
     (report,) = (DEMO / "deliveries" / "nights").glob("*/report.html")
     looker.visit(report.as_uri())
     looker.take("report", LAYERED_SHOT, REJECTED_SHOT, FAILED_SHOT, page=True)
@@ -164,6 +166,14 @@ def look_at_shots(looker: Looker, airflow: LocalAirflow) -> None:
     looker.visit(f"/dags/{SHOT}/runs")
     looker.take("shots-running", LAYERED_SHOT, FAILED_SHOT)
     look_at_run(looker, airflow, SHOT, layered)
+
+
+def look_at_wall(looker: Looker, when: str, *words: str) -> None:
+    """The render wall, and one of its rows."""
+    looker.visit(f"/{WALL}")
+    looker.take(f"wall-{when}", LAYERED_SHOT, REJECTED_SHOT, FAILED_SHOT, *words)
+    looker.click(looker.page.get_by_role("button", name=LAYERED_SHOT, exact=True))
+    looker.take(f"wall-{when}-row", "Frames", "base", "over")
 
 
 def look_at_failure(looker: Looker, run: str) -> None:
