@@ -94,7 +94,7 @@ def money_of(seconds: Mapping[str, float | None], row: RowFacts, look: Look) -> 
 
 
 def remaining_of_job(job: JobFacts, left: int, now: datetime) -> Remaining | None:
-    """Seconds until so many more frames of a job are rendered, from the time between its frames."""
+    """Seconds until a job has rendered `left` more frames, from the time between its frames."""
     if left <= 0 or not job.frames_done:
         return None
     times = [each for each in job.frame_times if each > 0]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +22,8 @@ from sqlalchemy import Select, and_, exists, func, or_, select
 from renderjuice_provider import xcom_keys
 from renderjuice_provider.wall._dag_versions import DagVersions
 from renderjuice_provider.wall._grouping import RowKey, RunFacts, rows_of
-from renderjuice_provider.wall._structure import Structure
-from renderjuice_provider.wall.facts import Left, RowFacts, TaskFacts
-from renderjuice_provider.wall.models import RowState
+from renderjuice_provider.wall._left import RESULT, plain, with_written, with_xcoms
+from renderjuice_provider.wall.facts import RowFacts, TaskFacts
 from renderjuice_provider.wall.roles import RENDERS, Role, role_of
 
 if TYPE_CHECKING:
@@ -39,12 +38,10 @@ MOST_RUNS = 1000
 """Runs that are read, the newest. A night of more shots says that there are more."""
 MOST_ROWS = 1000
 _ALIVE = ("queued", "running")
-_RESULT = "return_value"
 _WITH_RESULT = RENDERS | {Role.CREATE, Role.WAIT}
 """Whose result a row needs; that of a validation is its long analysis, which it does not."""
 _RECORDS = ("renderjuice", "renderjuice_rounds")
 """Where tasks keep the record of their jobs, in the state store."""
-_LEFT_STATES = {RowState.FAILED, RowState.REJECTED, RowState.STOPPED, RowState.SKIPPED}
 _OURS = "Renderjuice%"
 
 
@@ -122,7 +119,7 @@ class Rows:
             of_run = tasks.get(run.id, ())
             structure = self._versions.together(structures[version] for version, _ in of_run if version in structures)
             facts = RunFacts(run.dag_id, run.run_id, run.state or "", run.run_after, run.conf or {}, run.content or "")
-            rows += rows_of(facts, [_finished(task, structure) for _, task in of_run], structure)
+            rows += rows_of(facts, [with_written(task, structure) for _, task in of_run], structure)
         return rows
 
 
@@ -181,70 +178,26 @@ def _tasks(session: Session, ids: Collection[int]) -> dict[int, list[tuple[Any, 
             max_tries=ti.max_tries or 0,
             started=ti.start_date,
             ended=ti.end_date,
-            label=ti.label,
+            label=None if ti.label == str(ti.map_index) else ti.label,
             fields=fields.get(place, {}),
         )
         tasks[ti.dag_run_id].append(
-            (ti.dag_version_id, _with_jobs(facts, xcoms.get(place, {}), records.get(place, ())))
+            (ti.dag_version_id, with_xcoms(facts, xcoms.get(place, {}), records.get(place, ())))
         )
     return tasks
-
-
-def _with_jobs(task: TaskFacts, xcoms: Mapping[str, Any], records: Iterable[Any]) -> TaskFacts:
-    """With what a task has left: its jobs, its result, and why it failed."""
-    result = xcoms.get(_RESULT)
-    results = result if isinstance(result, Mapping) else {}
-    jobs: dict[str, float | None] = {}
-    job_id = _text(xcoms.get(xcom_keys.JOB_ID)) or _text(results.get("job_id"))
-    if task.role is Role.CREATE:
-        job_id = job_id or _text(result)
-    for record in records:
-        done = record.get("done")
-        for each in done if isinstance(done, list) else ():
-            if isinstance(each, Mapping) and (earlier := _text(each.get("job_id"))):
-                jobs[earlier] = _number(each.get("normalized_seconds"))
-        job_id = job_id or _text(record.get("job_id"))
-    if isinstance(billed := results.get("jobs"), Mapping):
-        jobs |= {job: _number(seconds) for job, seconds in billed.items()}
-    if task.role in {Role.RENDER, Role.WAIT, Role.VALIDATE, Role.CANCEL, Role.DOWNLOAD}:
-        job_id = job_id or _text(task.fields.get("job_id"))
-    has_job = xcom_keys.JOB_ID in xcoms
-    return replace(
-        task,
-        role=role_of(task.operator, task.task_id, has_job=has_job) if task.role is Role.OTHER else task.role,
-        job_id=job_id,
-        config=_config(xcoms.get(xcom_keys.CONFIG)) or _config(task.fields.get("render_config")),
-        results=results,
-        jobs=jobs,
-        left=_left(xcoms.get(xcom_keys.REASON)),
-    )
-
-
-def _finished(task: TaskFacts, structure: Structure) -> TaskFacts:
-    """With what the DAG file says, where Airflow has not kept what was rendered."""
-    written = structure.fields.get(task.task_id)
-    if written is None and task.role is Role.OTHER:
-        return task
-    fields = {**(written or {}), **task.fields}
-    return replace(
-        task,
-        fields=fields,
-        conn_id=_text(fields.get("renderjuice_conn_id")) or "",
-        config=task.config or _config(fields.get("render_config")),
-    )
 
 
 def _xcoms(session: Session, ids: Collection[int], with_result: Collection[str]) -> dict[Any, dict[str, Any]]:
     wanted = or_(
         XComModel.key.in_((xcom_keys.JOB_ID, xcom_keys.CONFIG, xcom_keys.REASON)),
-        and_(XComModel.key == _RESULT, XComModel.task_id.in_(with_result)),
+        and_(XComModel.key == RESULT, XComModel.task_id.in_(with_result)),
     )
     columns = (XComModel.dag_run_id, XComModel.task_id, XComModel.map_index, XComModel.key, XComModel.value)
     found: dict[Any, dict[str, Any]] = defaultdict(dict)
     for run, task_id, index, key, value in session.execute(
         select(*columns).where(XComModel.dag_run_id.in_(ids), wanted)
     ):
-        found[run, task_id, index][key] = value
+        found[run, task_id, index][key] = plain(value)
     return found
 
 
@@ -275,28 +228,3 @@ def _records(session: Session, ids: Collection[int]) -> dict[Any, list[Mapping[s
         if isinstance(record, Mapping):
             found[run, task_id, index].append(record)
     return found
-
-
-def _config(value: Any) -> Mapping[str, Any]:
-    """A render configuration, as it is or as JSON text; empty where it is not whole."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return {}
-    return value if isinstance(value, Mapping) else {}
-
-
-def _left(value: Any) -> Left | None:
-    if not isinstance(value, Mapping) or value.get("state") not in _LEFT_STATES:
-        return None
-    return Left(RowState(value["state"]), str(value.get("reason") or ""), str(value.get("next_step") or ""))
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _number(value: Any) -> float | None:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if is_number else None

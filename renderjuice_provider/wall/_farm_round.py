@@ -12,7 +12,7 @@ from typing import Any
 
 from renderjuice_provider.api._flow import Flow
 from renderjuice_provider.api._operations import Operations
-from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceInputError, RenderjuiceNotFoundError
+from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceNotFoundError
 from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.progress import Progress
 from renderjuice_provider.lifecycle.job_poller import JobPoller, PollAgain, PollDecision
@@ -109,7 +109,7 @@ class _Watcher(JobPoller):
 
     def on_error(self, error: RenderjuiceError, now: float) -> PollDecision:
         found = self._found
-        if isinstance(error, (RenderjuiceNotFoundError, RenderjuiceInputError)):  # or what is no id of a job
+        if isinstance(error, RenderjuiceNotFoundError):
             found.answered = True
             found.jobs[self.job_id] = unknown(self.job_id, self._now)
         else:

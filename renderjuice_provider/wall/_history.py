@@ -26,11 +26,11 @@ _NOT_COMPARED = frozenset({"notes"})
 
 
 def read(session: Session, rows: Rows, row: RowFacts) -> tuple[list[Past], Configs]:
-    """The nights of a row, the newest first, and its configuration against the one before it."""
-    same = [other for other in rows.read_runs(session, _runs_of_the_same(row)) if _is_the_same(other, row)]
+    """The other nights of a row, the newest first, and its configuration against the one before."""
+    found = rows.read_runs(session, _runs_of_the_same(row))
+    same = [other for other in found if other.id != row.id and _is_the_same(other, row)]
     same.sort(key=lambda other: other.run_after or datetime.min.replace(tzinfo=UTC), reverse=True)
-    earlier = (other for other in same if other.id != row.id and _before(other, row))
-    before = next((found for other in earlier if (found := _config(other))), None)
+    before = next((config for other in same if _before(other, row) and (config := _config(other))), None)
     return [_past(other) for other in same[:MOST_NIGHTS]], compare(_config(row), before)
 
 
@@ -73,7 +73,7 @@ def _is_the_same(other: RowFacts, row: RowFacts) -> bool:
 
 
 def _label(row: RowFacts) -> tuple[str | None, int]:
-    """What tells one task of a mapping from the others: its label, or its place."""
+    """What distinguishes one task of a mapping from the others: its label, or its place."""
     heart = next((task for task in row.tasks if task.task_id == row.heart), row.tasks[-1])
     return (heart.label, 0) if heart.label and heart.map_index >= 0 else (None, heart.map_index)
 

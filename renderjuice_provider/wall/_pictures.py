@@ -16,9 +16,9 @@ from renderjuice_provider.api._flow import FetchFile, Flow, NoResponse, Response
 from renderjuice_provider.api._redirects import OF_A_GET, Way
 from renderjuice_provider.api.client import AsyncRenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceError
-from renderjuice_provider.wall._contact_sheet import Sheet, finished_sheet, growing_sheet, one_sheet
-from renderjuice_provider.wall._farm_round import Found
+from renderjuice_provider.wall._contact_sheet import growing_sheet, one_sheet
 from renderjuice_provider.wall._picture_folder import MEDIA_TYPES, SIZES, PictureFolder, PictureKey
+from renderjuice_provider.wall._sheets import Sheets
 from renderjuice_provider.wall._sizing import LARGEST_AS_IT_IS, NoPictureError, Sizer, can_size, ending_of
 from renderjuice_provider.wall._watch import Watch
 from renderjuice_provider.wall.facts import Picture
@@ -35,9 +35,8 @@ _PATIENCE = 45.0
 """For one to come, with all that are before it."""
 _FAILED = 60.0
 """Seconds in which a picture that could not be had is not tried again."""
-_SHEET_LIFETIME = 300.0
-"""Seconds for which a list of signed addresses is used; that one has expired is noticed."""
-_MOST_SHEETS = 50
+_PATIENCE_FOR_A_SHEET = 3.0
+"""Seconds that a page waits for the list of a job's frames."""
 _EXPIRED = frozenset({401, 403, 404, 410})
 
 
@@ -54,7 +53,7 @@ class Pictures:
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._fetching: dict[tuple[str, PictureKey], asyncio.Task[None]] = {}
         self._failed: dict[tuple[str, PictureKey], float] = {}
-        self._sheets: dict[tuple[str, str], tuple[float, Sheet]] = {}
+        self._sheets = Sheets()
 
     async def picture(self, watch: Watch, text: str, size: int) -> Picture | None:
         """A picture by its key; None when there is none, or none yet.
@@ -68,11 +67,12 @@ class Pictures:
         if key is None or size not in SIZES:
             return None
         conn_id = watch.renderjuice_conn_id
-        if found := await asyncio.to_thread(self._folder.get, conn_id, key, size):
-            return found
-        key = _newest(watch, key)
-        await self._fetched(watch, key)
-        return await asyncio.to_thread(self._folder.get, conn_id, key, size)
+        newest = _newest(watch, key)
+        for known in dict.fromkeys((key, newest)):
+            if found := await asyncio.to_thread(self._folder.get, conn_id, known, size):
+                return found
+        await self._fetched(watch, newest)
+        return await asyncio.to_thread(self._folder.get, conn_id, newest, size)
 
     async def frames(self, watch: Watch, job_ids: Collection[str]) -> list[Frame]:
         """The contact sheet of jobs, of which the newest is the last."""
@@ -82,7 +82,7 @@ class Pictures:
             if seen is None:
                 continue
             if seen.is_over:
-                sheet = await self._sheet(watch, seen.job_id)
+                sheet = await self._sheets.sheet(watch, seen.job_id, patience=_PATIENCE_FOR_A_SHEET)
                 sheets.append(list(sheet.frames) if sheet else [])
             else:
                 there = await asyncio.to_thread(self._folder.previews, watch.renderjuice_conn_id, seen.job_id)
@@ -94,6 +94,7 @@ class Pictures:
         for task in self._fetching.values():
             task.cancel()
         await asyncio.gather(*self._fetching.values(), return_exceptions=True)
+        await self._sheets.close()
         await self._sizer.close()
 
     # Fetching
@@ -146,35 +147,13 @@ class Pictures:
         """Where the picture is now."""
         if not key.name.startswith("f"):
             url = None if is_fresh else watch.previews.get(key.job_id)
-            if url is None and (url := await _preview_url(client, watch, key.job_id)) is None and key.name == "last":
-                sheet = await self._sheet(watch, key.job_id, is_fresh=is_fresh)
-                return sheet.urls.get(sheet.last or "") if sheet else None
-            return url
-        sheet = await self._sheet(watch, key.job_id, is_fresh=is_fresh)
-        return sheet.urls.get(key.name) if sheet else None
-
-    async def _sheet(self, watch: Watch, job_id: str, *, is_fresh: bool = False) -> Sheet | None:
-        """The frames of a job that is over."""
-        who, now = (watch.renderjuice_conn_id, job_id), time.monotonic()
-        made, sheet = self._sheets.get(who, (float("-inf"), None))
-        if not is_fresh and now < made + _SHEET_LIFETIME:
-            return sheet
-        client = await watch.client()
-        if client is None:
-            return sheet
-        once = client.operations.once()
-        try:
-            found = Found()
-            job = await client.run(once.get_job(job_id))
-            found.note(watch.job(job_id), job, None, time.time())
-            watch.note(found)
-            sheet = await asyncio.to_thread(finished_sheet, job, await client.run(once.get_downloads(job_id)))
-        except RenderjuiceError as error:
-            log.info("The frames of job %s could not be listed: %s", job_id, error.what)
-            return sheet
-        self._sheets = dict(sorted(self._sheets.items(), key=lambda item: -item[1][0])[: _MOST_SHEETS - 1])
-        self._sheets[who] = (now, sheet)
-        return sheet
+            if url is None:
+                url = (await watch.read(client, key.job_id)).preview_url
+            if url is not None or key.name != "last":
+                return url
+        sheet = await self._sheets.sheet(watch, key.job_id, is_fresh=is_fresh)
+        name = sheet.last if sheet and key.name == "last" else key.name
+        return sheet.urls.get(name or "") if sheet else None
 
     async def _keep(self, conn_id: str, key: PictureKey, received: Path) -> None:
         """Make a picture small, and put it where it is found; as it is where that cannot be done.
@@ -220,25 +199,19 @@ def _newest(watch: Watch, key: PictureKey) -> PictureKey:
     return PictureKey(key.job_id, seen.picture or key.name)
 
 
-async def _preview_url(client: AsyncRenderjuiceClient, watch: Watch, job_id: str) -> str | None:
-    found = Found()
-    job = await client.run(client.operations.once().get_job(job_id))
-    found.note(watch.job(job_id), job, None, time.time())
-    watch.note(found)
-    return found.previews.get(job_id)
-
-
 async def _bounded(client: AsyncRenderjuiceClient, url: str, target: Path) -> Response | NoResponse:
     """Fetch a file, but not for ever, and not any size."""
     task = asyncio.ensure_future(client.run(_fetch_file(url, target)))
     end = time.monotonic() + _SECONDS
     try:
-        while not (await asyncio.wait([task], timeout=0.1))[0]:
-            if time.monotonic() > end:
-                raise NoPictureError("its store takes too long")
+        while True:
+            done, _ = await asyncio.wait([task], timeout=0.1)
             if _size(target) > LARGEST:
                 raise NoPictureError("it is too large")
-        return task.result()
+            if done:
+                return task.result()
+            if time.monotonic() > end:
+                raise NoPictureError("its store takes too long")
     finally:
         task.cancel()
         await asyncio.wait([task])

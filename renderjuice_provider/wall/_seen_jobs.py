@@ -155,7 +155,7 @@ def observe(before: SeenJob | None, job: Job, progress: Progress | None, now: fl
 
 def unknown(job_id: str, now: float) -> SeenJob:
     """A job that Renderjuice does not know: of another account, or no job at all."""
-    return SeenJob(job_id=job_id.lower(), status="", read=now, since=now)
+    return SeenJob(job_id=job_id.lower(), status="", read=now, since=now, moved=now)
 
 
 def config_of(job: Job) -> dict[str, Any] | None:

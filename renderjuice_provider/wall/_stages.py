@@ -16,8 +16,9 @@ _ROLES: dict[str, frozenset[Role]] = {
     "composited": frozenset({Role.COMPOSITE}),
     "delivered": frozenset({Role.DELIVER, Role.DOWNLOAD}),
 }
-_AT_WORK = frozenset({"running", "deferred", "restarting", "up_for_reschedule", "awaiting_input"})
-UNDER_WAY = _AT_WORK | {"queued", "scheduled", "up_for_retry"}
+_AT_WORK = frozenset({"running", "deferred", "restarting", "up_for_reschedule", "awaiting_input", "up_for_retry"})
+"""Between two tries its job goes on, and the next try takes it up."""
+UNDER_WAY = _AT_WORK | {"queued", "scheduled"}
 """Airflow's states of a task that will go on by itself."""
 _SETTLED = frozenset({"failed", "success", "skipped"})
 """In other states, what a task has left is of before a clear."""

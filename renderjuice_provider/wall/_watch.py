@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping
@@ -14,6 +15,7 @@ from typing import Any
 
 from renderjuice_provider.api.client import AsyncRenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceError
+from renderjuice_provider.api.models import Job
 from renderjuice_provider.wall._connections import LIFETIME_OF_A_PROBLEM, FoundConnection, find_connection, problem_of
 from renderjuice_provider.wall._farm_round import Found, farm_round, sign_of_life
 from renderjuice_provider.wall._farm_state import FarmState
@@ -28,8 +30,7 @@ WATCHED = 12.0
 _BREATH = 1.0
 """Seconds after which the Variable is read again while another API server has the turn."""
 _AFTER_A_DEFECT = 15.0
-_SERVER = str(uuid.uuid4())
-"""This API server, or rather this process of it."""
+_JOB_ID = re.compile("[0-9a-f-]{36}").fullmatch
 _ALL_UNKNOWN = (
     "Renderjuice answers, and knows none of these jobs: the key of this connection may be one of another account."
 )
@@ -59,6 +60,7 @@ class Watch:
         self.renderjuice_conn_id = renderjuice_conn_id
         self.configs: dict[str, dict[str, Any]] = {}
         self.previews: dict[str, str] = {}
+        self._server = str(uuid.uuid4())
         self._clock = clock
         self._edit = edit
         self._state = FarmState()
@@ -85,6 +87,8 @@ class Watch:
         until = self._watched_until = time.monotonic() + WATCHED
         for job_id in job_ids:
             key = job_id.lower()
+            if not _JOB_ID(key):
+                continue
             if key not in self._wanted:
                 self._changed.set()
             self._wanted[key] = until
@@ -129,14 +133,23 @@ class Watch:
     async def client(self) -> AsyncRenderjuiceClient | None:
         """The client of this connection; None where there can be none."""
         async with self._looking_up:
-            if self._found.expires <= time.monotonic():
+            is_closed = self._client is None and self._found.arguments is not None
+            if is_closed or self._found.expires <= time.monotonic():
                 await self._look_up()
             return self._client
 
-    def note(self, found: Found) -> None:
-        """Keep what somebody else has read: it is as good as a poll."""
+    async def read(self, client: AsyncRenderjuiceClient, job_id: str) -> Job:
+        """Read one job, and keep what it says: it is as good as a poll.
+
+        Raises:
+            RenderjuiceError: when it could not be read.
+        """
+        found, now = Found(), self._clock()
+        job = await client.run(client.operations.once().get_job(job_id))
+        seen = found.note(self.job(job_id), job, None, now)
+        self._state = self._state.model_copy(update={"jobs": {**self._state.jobs, seen.job_id: seen}})
         self._keep(found)
-        self._state = self._state.model_copy(update={"jobs": dict(self._state.jobs) | found.jobs})
+        return job
 
     async def close(self) -> None:
         """End, as if nobody watched any more."""
@@ -169,7 +182,7 @@ class Watch:
             return
         self._state = await asyncio.to_thread(self._edit, self.renderjuice_conn_id, partial(self._take_turn, now=now))
         self._is_read = True
-        if self._state.turn_of != _SERVER:
+        if self._state.turn_of != self._server:
             return
         try:
             if client is not None:
@@ -197,11 +210,11 @@ class Watch:
     def _take_turn(self, stored: FarmState, now: float) -> FarmState:
         state = stored.merge(self._state)
         can_poll = self._client is not None and self._is_due(state, now)
-        return state.take_turn(_SERVER, now) if can_poll else state
+        return state.take_turn(self._server, now) if can_poll else state
 
     def _end_turn(self, stored: FarmState) -> FarmState:
         state = stored.merge(self._state)
-        return state.end_turn() if state.turn_of == _SERVER else state
+        return state.end_turn() if state.turn_of == self._server else state
 
     def _is_due(self, state: FarmState, now: float) -> bool:
         return bool(state.due(self._wanted, self._over, now)) or state.needs_sign_of_life(now)

@@ -101,15 +101,15 @@ def name_of(row: RowFacts) -> str:
     scenes = [row.conf.get("file")] if row.is_shot else [task.fields.get("file_path") for task in row.tasks]
     file = next((str(scene) for scene in scenes if scene), "").replace("\\", "/").rpartition("/")[2]
     unnamed = heart.task_id if heart.map_index < 0 else f"{heart.task_id} {heart.map_index}"
-    is_number = label is not None and label == str(heart.map_index)
-    return redact(str(shot or (None if is_number else label) or file or unnamed), longest=_LONGEST_NAME)
+    return redact(str(shot or label or file or unnamed), longest=_LONGEST_NAME)
 
 
 def sequence_of(row: RowFacts) -> str | None:
     """The sequence of a shot: as it is named, or what stands before the first `_` of its name."""
     if not row.is_shot:
         return None
-    named = row.conf.get("sequence") or str(row.conf.get("shot") or "").partition("_")[0]
+    before, _, after = str(row.conf.get("shot") or "").partition("_")
+    named = row.conf.get("sequence") or (before if after else "")
     return redact(str(named), longest=_LONGEST_NAME) or None
 
 
