@@ -16,7 +16,7 @@ __all__ = [
 
 
 class RenderjuicePlugin(AirflowPlugin):
-    """Adds `POST /renderjuice/webhooks/<connection id>` to Airflow's API server, and the render wall.
+    """The render wall, and `POST /renderjuice/webhooks/<connection id>`, in Airflow's API server.
 
     Every process of Airflow loads its plugins; only the API server asks for the app and the pages,
     and so only it imports them.

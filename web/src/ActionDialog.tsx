@@ -62,7 +62,9 @@ export function ActionDialog(props: Props) {
     if (!asked || !plan) void ask();
     else
       void perform(async () => {
-        onDone(await act({ action: wanted.action, rows: wanted.rows, settings }, plan.confirm));
+        const done = await act({ action: wanted.action, rows: wanted.rows, settings }, plan.confirm);
+        dialog.current?.close();
+        onDone(done);
       });
   };
 
@@ -93,7 +95,12 @@ export function ActionDialog(props: Props) {
             </ul>
             {willing.length < plan.rows.length && (
               <p className="rj-soft">
-                {several(plan.rows.length - willing.length, "row")} will stay as they are.
+                {several(
+                  plan.rows.length - willing.length,
+                  "row will stay as it is",
+                  "rows will stay as they are",
+                )}
+                .
               </p>
             )}
           </>

@@ -84,13 +84,7 @@ export function Status(props: { night: Polled<Night> }) {
         {farms.length > 0 && (silent.length ? "Renderjuice does not answer · " : "Renderjuice answers · ")}
         {age === null ? "reading…" : `data ${duration(age)} old`}
       </span>
-      <button
-        type="button"
-        className="rj-quiet"
-        onClick={night.again}
-        disabled={night.busy}
-        aria-label="Read again now"
-      >
+      <button type="button" className="rj-quiet" onClick={night.again} aria-label="Read again now">
         ↻
       </button>
     </div>

@@ -6,7 +6,7 @@ import { Buttons } from "./Buttons";
 import { Configs } from "./Configs";
 import { History } from "./History";
 import type { Action, Detail, Row } from "./model";
-import { FramesBar, Stages, State, To } from "./parts";
+import { FramesBar, Stages, State, To, Words } from "./parts";
 import { Sheet } from "./Sheet";
 import { type Polled, usePolled } from "./usePolled";
 import { isOver, isStuck, silence } from "./view";
@@ -91,10 +91,14 @@ function Facts(props: { row: Row; now: string; onAction: (action: Action) => voi
     <>
       {(row.reason || row.next_step) && (
         <div className="rj-why" data-state={row.state}>
-          {row.reason && <p>{row.reason}</p>}
+          {row.reason && (
+            <p>
+              <Words>{row.reason}</Words>
+            </p>
+          )}
           {row.next_step && (
             <p>
-              <b>Next:</b> {row.next_step}
+              <b>Next:</b> <Words>{row.next_step}</Words>
             </p>
           )}
         </div>

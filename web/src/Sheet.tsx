@@ -10,7 +10,8 @@ const STATES = { done: "done", missing: "missing", failed: "failed", waiting: "n
 export function Sheet(props: { frames: Frame[]; name: string; picture: string | null }) {
   const { frames, name } = props;
   const [chosen, setChosen] = useState<string | null>(null);
-  const shown = frames.find((frame) => frame.name === chosen);
+  const ids = idsOf(frames);
+  const shown = frames[ids.indexOf(chosen ?? "")];
   const newest = frames.findLast((frame) => frame.picture !== null);
   const big = shown?.picture ?? newest?.picture ?? props.picture;
   const done = frames.filter((frame) => frame.state === "done").length;
@@ -50,13 +51,14 @@ export function Sheet(props: { frames: Frame[]; name: string; picture: string | 
             </span>
           </h3>
           <ul className="rj-sheet" aria-label="Frames" onKeyDown={onKey}>
-            {frames.map((frame) => (
+            {frames.map((frame, index) => (
               <Tile
-                key={frame.name}
+                key={ids[index]}
+                id={ids[index] ?? frame.name}
                 name={frame.name}
                 picture={frame.picture}
                 state={frame.state}
-                chosen={frame.name === chosen}
+                chosen={ids[index] === chosen}
                 onChoose={setChosen}
               />
             ))}
@@ -67,9 +69,20 @@ export function Sheet(props: { frames: Frame[]; name: string; picture: string | 
   );
 }
 
+/** Each layer of a shot has its own frame 0001. */
+function idsOf(frames: Frame[]): string[] {
+  const seen = new Map<string, number>();
+  return frames.map(({ name }) => {
+    const number = (seen.get(name) ?? 0) + 1;
+    seen.set(name, number);
+    return number > 1 ? `${name} ${number}` : name;
+  });
+}
+
 interface TileProps extends Frame {
+  id: string;
   chosen: boolean;
-  onChoose: (name: string) => void;
+  onChoose: (id: string) => void;
 }
 
 const Tile = memo(function Tile(props: TileProps) {
@@ -82,7 +95,7 @@ const Tile = memo(function Tile(props: TileProps) {
         aria-pressed={props.chosen}
         aria-label={`Frame ${props.name}, ${STATES[props.state]}`}
         title={`${props.name}: ${STATES[props.state]}`}
-        onClick={() => props.onChoose(props.name)}
+        onClick={() => props.onChoose(props.id)}
       >
         <Picture picture={props.picture} />
         <span aria-hidden="true">{props.name}</span>

@@ -2,11 +2,11 @@
 
 import { type KeyboardEvent, type MouseEvent, memo, useCallback, useEffect, useRef, useState } from "react";
 import type { Row } from "./model";
-import { FramesBar, Layers, Picture, Stages, State, To } from "./parts";
+import { FramesBar, Layers, Picture, Stages, State, To, Words } from "./parts";
 import { isOver, isStuck, type Sort, silence, type View } from "./view";
 import { duration, money, NOTHING, normalized, range } from "./words";
 
-/** So many rows are painted at once; the others follow when the first can be seen. */
+/** How many rows are painted first; the others follow when these can be seen. */
 const FIRST = 40;
 
 const COLUMNS: { sort: Sort; name: string; number?: boolean }[] = [
@@ -222,8 +222,15 @@ const Line = memo(function Line(props: LineProps) {
         )}
         {(row.reason || row.next_step) && (
           <span className="rj-line" title={[row.reason, row.next_step].filter(Boolean).join(" ")}>
-            <span className="rj-reason">{row.reason}</span>
-            {row.next_step && <span className="rj-soft"> {row.next_step}</span>}
+            <span className="rj-reason">
+              <Words>{row.reason}</Words>
+            </span>
+            {row.next_step && (
+              <span className="rj-soft">
+                {" "}
+                <Words>{row.next_step}</Words>
+              </span>
+            )}
           </span>
         )}
       </td>

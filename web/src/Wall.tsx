@@ -11,7 +11,7 @@ import { Panel } from "./Panel";
 import { Table } from "./Table";
 import { usePolled } from "./usePolled";
 import { isOver, keepSame, news, parseView, type Shown, type Sort, show, type View, writeView } from "./view";
-import { count, money, normalized, several } from "./words";
+import { money, normalized, several } from "./words";
 
 /** While something happens, and while nothing does. */
 const SOON = 5_000;
@@ -34,7 +34,9 @@ export function Wall(scope: Scope) {
     (value) => (value?.rows.every(isOver) ? LATE : SOON),
   );
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const [unsuccessful, setUnsuccessful] = useState<string[]>([]);
   const [asked, setAsked] = useState<{ action: Action; rows: Row[] } | null>(null);
+  const rows = night.value?.rows ?? [];
   const shown = useMemo(() => (night.value ? show(night.value, view) : EMPTY), [night.value, view]);
 
   const onView = useCallback(
@@ -56,6 +58,7 @@ export function Wall(scope: Scope) {
       return after;
     });
   }, []);
+  const root = useRef<HTMLDivElement>(null);
   const opener = useRef<HTMLElement | null>(null);
   const onOpen = useCallback(
     (id: string | null) => {
@@ -65,25 +68,36 @@ export function Wall(scope: Scope) {
     },
     [onView],
   );
-  const onDone = useCallback(
-    (done: Done) => {
-      setAsked(null);
-      setSelected(new Set());
-      setSaid(doneWords(done));
-      night.again();
-    },
-    [night.again],
-  );
+  const onDone = (done: Done) => {
+    // What could not be done stays selected, so that one sees which.
+    onSelect(done.done, false);
+    setSaid(done.done.length ? `Done for ${several(done.done.length, "row")}.` : "");
+    setUnsuccessful(done.failed.map((one) => `${nameOf(rows, one.id)}: ${one.why}`));
+    night.again();
+  };
+  const onAsked = () => {
+    setAsked(null);
+    // The dialog gives the focus back to the button that asked, unless that is gone by now.
+    requestAnimationFrame(() => {
+      if (document.activeElement !== document.body) return;
+      root.current?.querySelector<HTMLElement>('.rj-panel h2, .rj-name[tabindex="0"]')?.focus();
+    });
+  };
   useTitle(inRun ? null : night.value);
 
-  const rows = night.value?.rows ?? [];
-  const chosen = rows.filter((row) => selected.has(row.id));
+  // What no filter shows is not acted upon.
+  const chosen = shown.rows.filter((row) => selected.has(row.id));
   const now = night.value?.now ?? new Date().toISOString();
   const only = scope.taskId !== undefined && rows.length === 1 ? rows[0] : undefined;
   const onAction = (action: Action, its: Row[]) => setAsked({ action, rows: its });
 
   return (
-    <div className="rj-wall" data-renderjuice="wall" data-open={(view.open !== null && !only) || undefined}>
+    <div
+      className="rj-wall"
+      data-renderjuice="wall"
+      ref={root}
+      data-open={(view.open !== null && !only) || undefined}
+    >
       <header className="rj-head">
         {inRun ? <h2 className="rj-hidden">Renders</h2> : <h1>Renders</h1>}
         {night.value && !only && rows.length > 0 && <Summary night={night.value} />}
@@ -91,6 +105,19 @@ export function Wall(scope: Scope) {
         <Status night={night} />
       </header>
       <Troubles night={night} />
+      {unsuccessful.length > 0 && (
+        <div className="rj-trouble" role="alert">
+          <b>{several(unsuccessful.length, "row")} could not be changed.</b>
+          <ul>
+            {unsuccessful.map((why) => (
+              <li key={why}>{why}</li>
+            ))}
+          </ul>
+          <button type="button" className="rj-button" onClick={() => setUnsuccessful([])}>
+            I have read this
+          </button>
+        </div>
+      )}
       <p className="rj-said" aria-live="polite">
         {said}
       </p>
@@ -140,7 +167,7 @@ export function Wall(scope: Scope) {
           onClose={() => onOpen(null)}
         />
       )}
-      {asked && <ActionDialog {...asked} onDone={onDone} onClose={() => setAsked(null)} />}
+      {asked && <ActionDialog {...asked} onDone={onDone} onClose={onAsked} />}
     </div>
   );
 }
@@ -172,12 +199,8 @@ function costWords(rows: Row[]): string {
   return `${money({ currency, amount: amounts.reduce((sum, one) => sum + one.amount, 0) })} until now`;
 }
 
-function doneWords(done: Done): string {
-  const failed = done.failed.map((one) => one.why).join(" ");
-  const well = done.done.length ? `${several(done.done.length, "row")} done.` : "";
-  return [well, failed && `${count(done.failed.length)} could not be done: ${failed}`]
-    .filter(Boolean)
-    .join(" ");
+function nameOf(rows: Row[], id: string): string {
+  return rows.find((row) => row.id === id)?.name ?? "A row that is gone";
 }
 
 function Placeholder() {

@@ -1,5 +1,6 @@
 /** What Airflow's page imports: it leaves the component under the name of each app that shows it. */
 
+import { Guard } from "./Guard";
 import { Wall } from "./Wall";
 import "./style";
 
@@ -16,7 +17,9 @@ function Renders(props: Props) {
   // Another page is another wall: nothing of the one before is kept.
   const page = [props.dagId, props.runId, props.taskId, mapIndex].join("\n");
   return (
-    <Wall key={page} dagId={props.dagId} runId={props.runId} taskId={props.taskId} mapIndex={mapIndex} />
+    <Guard key={page}>
+      <Wall dagId={props.dagId} runId={props.runId} taskId={props.taskId} mapIndex={mapIndex} />
+    </Guard>
   );
 }
 

@@ -32,6 +32,16 @@ export function To(props: {
   );
 }
 
+/** A sentence, in which names between backticks are set as code. */
+export function Words(props: { children: string }) {
+  return (
+    props.children
+      .split("`")
+      // biome-ignore lint/suspicious/noArrayIndexKey: a sentence's parts have no other
+      .map((part, index) => (index % 2 ? <code key={index}>{part}</code> : part))
+  );
+}
+
 /** A picture of a render, or a quiet place for one. */
 export const Picture = memo(function Picture(props: {
   picture: string | null;
