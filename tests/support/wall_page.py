@@ -69,8 +69,8 @@ class WallPage:
         return self.app.locator("[data-row]")
 
     def row(self, name: str) -> Locator:
-        """The row of a shot or a scene."""
-        return self.rows.filter(has=self.page.get_by_text(name, exact=True))
+        """The row of a shot or a scene; before it has a label, it is called after its file."""
+        return self.rows.filter(has=self.page.get_by_text(_exactly(name)))
 
     def state(self, name: str) -> str:
         """The state of a row; empty when there is no such row."""
@@ -101,11 +101,11 @@ class WallPage:
 
     def button_of(self, name: str) -> Locator:
         """What opens a row: its name."""
-        return self.row(name).get_by_role("button", name=name, exact=True)
+        return self.row(name).get_by_role("button", name=_exactly(name))
 
     def panel(self, name: str) -> Locator:
         """Of a row that is open."""
-        return self.app.get_by_role("region", name=re.compile(rf"^(Details of )?{re.escape(name)}$"))
+        return self.app.get_by_role("region", name=_exactly(name, "Details of "))
 
     def frames(self, name: str) -> Locator:
         """The pictures on the contact sheet of a row that is open."""
@@ -149,3 +149,7 @@ class WallPage:
             self.page.wait_for_timeout(500)
             Path(folder).mkdir(parents=True, exist_ok=True)
             self.page.screenshot(path=Path(folder) / f"{name}.jpg", type="jpeg", quality=_QUALITY)
+
+
+def _exactly(name: str, before: str = "") -> re.Pattern[str]:
+    return re.compile(rf"^({before})?{re.escape(name)}(\.blend)?$")
