@@ -17,6 +17,8 @@ from renderjuice_provider.wall.roles import RENDERS
 
 _ROUGH = (0.5, 2.0)
 """Least and most, as a part of what is likely, where no times between frames were seen."""
+_SHORT = frozenset({RowState.FINISHING, RowState.COMPOSITING, RowState.DELIVERING})
+"""What is left of these takes little against the renders."""
 _ENOUGH = 4
 """Times between frames from which their quartiles mean something."""
 
@@ -93,21 +95,33 @@ def money_of(seconds: Mapping[str, float | None], row: RowFacts, look: Look) -> 
     return _sum_of_money(spent)
 
 
-def remaining_of_job(job: JobFacts, left: int, now: datetime) -> Remaining | None:
-    """Seconds until a job has rendered `left` more frames, from the time between its frames."""
+def remaining_of_job(job: JobFacts, left: int, begun: datetime | None, now: datetime) -> Remaining | None:
+    """Seconds until a job has rendered `left` more frames, from the time between its frames.
+
+    Args:
+        job: that renders.
+        left: how many frames are to come.
+        begun: when its task began; counts where no time between frames was seen.
+        now: the time.
+    """
     if left <= 0 or not job.frames_done:
         return None
     times = [each for each in job.frame_times if each > 0]
-    if not times:
-        if job.rendering_since is None:
-            return None
-        likely = max(0.0, (now - job.rendering_since).total_seconds()) / job.frames_done * left
-        return Remaining(likely=likely, least=likely * _ROUGH[0], most=likely * _ROUGH[1])
-    quick, slow = (quantiles(times, n=4)[::2]) if len(times) >= _ENOUGH else (min(times), max(times))
+    usual = median(times) if times else _since(begun, now, job.queue_seconds) / job.frames_done
+    if not usual:
+        return None
+    if len(times) >= _ENOUGH:
+        quick, _, slow = quantiles(times, n=4)
+    else:
+        quick, slow = usual * _ROUGH[0], usual * _ROUGH[1]
     # Of what the next frame takes, some has passed.
-    passed = max(0.0, (now - job.last_sign).total_seconds()) if job.last_sign else 0.0
-    likely, least, most = (max(0.0, each * left - min(passed, each)) for each in (median(times), max(0.0, quick), slow))
-    return Remaining(likely=likely, least=min(least, likely), most=max(most, likely))
+    passed = max(0.0, (now - job.last_sign).total_seconds()) if job.last_sign and times else 0.0
+    likely, least, most = (max(0.0, each * left - min(passed, each)) for each in (usual, max(0.0, quick), slow))
+    return Remaining(likely=round(likely, 1), least=round(min(least, likely), 1), most=round(max(most, likely), 1))
+
+
+def _since(begun: datetime | None, now: datetime, queued: float | None) -> float:
+    return max(0.0, (now - begun).total_seconds() - (queued or 0.0)) if begun else 0.0
 
 
 def longest(found: Iterable[Remaining | None]) -> Remaining | None:
@@ -147,17 +161,20 @@ def total_of(rows: Sequence[Row], unknown: int, now: datetime) -> Total:
 
 
 def _expected_end(rows: Sequence[Row], now: datetime) -> Expected | None:
-    """Rows that do not render yet take as long as those of this night that are over did."""
-    under_way = [row for row in rows if not is_over(row.state)]
+    """When the last row is over; None where nobody knows of one how long it takes.
+
+    A row that does not render yet takes as long as others of this night did, or will.
+    """
+    guesses = [row.remaining for row in rows if row.remaining]
     usual = [row.elapsed for row in rows if row.elapsed and row.state in {RowState.DELIVERED, RowState.RENDERED}]
-    guesses = [row.remaining for row in under_way if row.remaining]
-    if usual:
-        likely = median(usual)
-        guesses += [
-            Remaining(likely=max(0.0, likely - (row.elapsed or 0.0)), least=0.0, most=max(usual))
-            for row in under_way
-            if row.remaining is None
-        ]
+    usual += [(row.elapsed or 0.0) + row.remaining.likely for row in rows if row.remaining]
+    for row in rows:
+        if is_over(row.state) or row.remaining or row.state in _SHORT:
+            continue
+        left = median(usual) - (row.elapsed or 0.0) if usual else 0.0
+        if left <= 0:
+            return None
+        guesses.append(Remaining(likely=left, least=0.0, most=max(left, *usual)))
     found = longest(guesses)
     if found is None:
         return None

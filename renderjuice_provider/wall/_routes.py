@@ -29,6 +29,8 @@ BUNDLE = Path(__file__).parent / "static" / "wall.js"
 MOST_HOURS = 24 * 14
 _A_YEAR = "public, max-age=31536000, immutable"
 """Of an address that has the version of the bundle."""
+_AN_HOUR = "private, max-age=3600"
+"""Of a picture: its key stands for its content."""
 _SENTENCES = {
     401: "You are not signed in any more: reload the page, and sign in to Airflow.",
     403: "Airflow does not take this sign-in: reload the page, and sign in again.",
@@ -69,8 +71,8 @@ def _add_reads(app: FastAPI, wall: Wall) -> None:
         task_id: _Text = None,
         map_index: int | None = None,
     ) -> Response:
-        found = await wall.night(user, hours, Window(None, dag_id, run_id, task_id, map_index))
-        return _json(found)
+        window = Window(None, dag_id, run_id, task_id, map_index)
+        return Response(await wall.night(user, hours, window), media_type="application/json")
 
     @app.get("/rows/{row_id}")
     async def detail(user: GetUserDep, row_id: str) -> Response:
@@ -79,7 +81,7 @@ def _add_reads(app: FastAPI, wall: Wall) -> None:
     @app.get("/pictures/{key}")
     async def picture(user: GetUserDep, request: Request, key: str, size: Literal["256", "1024"] = "256") -> Response:
         found = await wall.picture(user, key, int(size))
-        headers = {"ETag": f'"{found.etag}"', "Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
+        headers = {"ETag": f'"{found.etag}"', "Cache-Control": _AN_HOUR, "Vary": "Cookie, Authorization"}
         if request.headers.get("if-none-match") == headers["ETag"]:
             return Response(status_code=304, headers=headers)
         return Response(found.content, media_type=found.media_type, headers=headers)

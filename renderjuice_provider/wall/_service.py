@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -15,13 +15,14 @@ from airflow.utils.session import create_session
 from renderjuice_provider.wall import _history
 from renderjuice_provider.wall._database import Rows, Window
 from renderjuice_provider.wall._grouping import RowKey
-from renderjuice_provider.wall._rights import readable
+from renderjuice_provider.wall._rights import changeable, readable
+from renderjuice_provider.wall._shared import Shared
 from renderjuice_provider.wall.facts import Farm, Look, Picture, RowFacts
-from renderjuice_provider.wall.models import Detail, Night
+from renderjuice_provider.wall.models import Detail, Row
 from renderjuice_provider.wall.rows import make_night, make_row, over_jobs, picture_key
 
-LIFETIME = 2.0
-"""Seconds for which rows that were read are good enough for everybody: pages ask every five."""
+_KNOWN = 60.0
+"""Seconds for which a row's pictures are found without reading the row again."""
 T = TypeVar("T")
 
 
@@ -39,10 +40,12 @@ class Wall:
     def __init__(self, farm: Farm) -> None:
         self._farm = farm
         self._rows = Rows()
-        self._kept: dict[Window, tuple[float, asyncio.Task[tuple[list[RowFacts], bool]]]] = {}
+        self._read = Shared[Window, tuple[list[RowFacts], bool]]()
+        self._nights = Shared[tuple[Window, frozenset[str], frozenset[str]], bytes]()
+        self._known: dict[str, tuple[float, RowFacts]] = {}
 
-    async def night(self, user: Any, hours: float, window: Window) -> Night:
-        """The rows of a night, or of a run, that the user may see.
+    async def night(self, user: Any, hours: float, window: Window) -> bytes:
+        """The rows of a night, or of a run, that the user may see: a `Night` as JSON.
 
         Args:
             user: of Airflow.
@@ -54,11 +57,24 @@ class Wall:
             # The same for all who watch within a minute: they share what is read.
             since = now - timedelta(hours=hours)
             window = replace(window, since=since.replace(second=0, microsecond=0))
-        rows, more = await self._read(window)
-        allowed = await asyncio.to_thread(readable, user, {row.dag_id for row in rows})
+        rows, _ = await self._rows_of(window)
+        dag_ids = {row.dag_id for row in rows}
+        allowed, mine = await asyncio.to_thread(lambda: (readable(user, dag_ids), changeable(user, dag_ids)))
+        return await self._nights.get(
+            (window, frozenset(allowed), frozenset(mine)), lambda: self._night(window, allowed, mine)
+        )
+
+    async def _night(self, window: Window, allowed: set[str], mine: set[str]) -> bytes:
+        rows, more = await self._rows_of(window)
         rows = [row for row in rows if row.dag_id in allowed]
         look = await self.look(rows)
-        return await asyncio.to_thread(make_night, rows, look, datetime.now(UTC), more=more)
+
+        def make() -> bytes:
+            night = make_night(rows, look, datetime.now(UTC), more=more)
+            offered = [_offered(row, mine) for row in night.rows]
+            return night.model_copy(update={"rows": offered}).model_dump_json().encode()
+
+        return await asyncio.to_thread(make)
 
     async def detail(self, user: Any, row_id: str) -> Detail:
         """One row with its frames, its history and its configuration.
@@ -71,7 +87,9 @@ class Wall:
         frames, (history, config) = await asyncio.gather(
             self._frames(row), _in_session(lambda session: _history.read(session, self._rows, row))
         )
-        return Detail(row=make_row(row, look, datetime.now(UTC)), frames=frames, history=history, config=config)
+        mine = await asyncio.to_thread(changeable, user, {row.dag_id})
+        shown = _offered(make_row(row, look, datetime.now(UTC)), mine)
+        return Detail(row=shown, frames=frames, history=history, config=config)
 
     async def row(self, user: Any, row_id: str) -> RowFacts:
         """One row as it is now.
@@ -133,25 +151,26 @@ class Wall:
         key = RowKey.parse(row_id)
         if key is None or not await asyncio.to_thread(readable, user, {key.dag_id}):
             raise NotFoundError("There is no such row, or you may not see it.")
-        rows, _ = await self._read(Window(dag_id=key.dag_id, run_id=key.run_id))
-        row = next((row for row in rows if row.id == row_id), None)
-        if row is None:
+        now = time.monotonic()
+        if row_id not in self._known or self._known[row_id][0] < now:
+            await self._rows_of(Window(dag_id=key.dag_id, run_id=key.run_id))
+        until, row = self._known.get(row_id, (0.0, None))
+        if row is None or until < now:
             raise NotFoundError("Its run was deleted, or has no such task any more.")
         return row
 
-    async def _read(self, window: Window) -> tuple[list[RowFacts], bool]:
+    async def _rows_of(self, window: Window) -> tuple[list[RowFacts], bool]:
         """Rows that everybody shares who asks for the same within seconds."""
+        rows, more = await self._read.get(window, lambda: _in_session(lambda session: self._rows.read(session, window)))
         now = time.monotonic()
-        self._kept = {each: kept for each, kept in self._kept.items() if kept[0] > now or not kept[1].done()}
-        if window not in self._kept:
-            reading = asyncio.create_task(_in_session(lambda session: self._rows.read(session, window)))
-            self._kept[window] = (now + LIFETIME, reading)
-        reading = self._kept[window][1]
-        try:
-            return await asyncio.shield(reading)
-        except Exception:
-            self._kept.pop(window, None)
-            raise
+        self._known = {row_id: known for row_id, known in self._known.items() if known[0] > now}
+        self._known |= {row.id: (now + _KNOWN, row) for row in rows}
+        return rows, more
+
+
+def _offered(row: Row, mine: Collection[str]) -> Row:
+    """The row as it is for somebody who may change these DAGs alone."""
+    return row if row.dag_id in mine or not row.can else row.model_copy(update={"can": []})
 
 
 async def _in_session(work: Callable[[Any], T]) -> T:

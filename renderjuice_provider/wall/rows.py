@@ -24,6 +24,8 @@ __all__ = [
 ]
 
 _LONGEST_NAME = 250
+_NEVER_BEGUN = frozenset({None, "skipped", "upstream_failed"})
+"""A mapped task of which nobody knows how many there will be, or would have been, is no layer."""
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -49,8 +51,9 @@ def make_row(row: RowFacts, look: Look, now: datetime) -> Row:
     current = {task.job_id: jobs[task.job_id] for task in row.tasks if task.job_id and task.job_id in jobs}
     stages = stages_of(row, current)
     state = state_of(row, stages, current)
-    opened = _task_to_open(row, stages)
+    opened = _task_to_open(row, state, stages)
     hearts = [task for task in row.tasks if task.role in RENDERS]
+    layers = [task for task in hearts if row.is_shot and (task.map_index >= 0 or task.state not in _NEVER_BEGUN)]
     frames = {task.id: _counts.frames_of_task(task, current.get(task.job_id or "")) for task in hearts}
     seconds = _counts.seconds_of(row, jobs)
     started = min((task.started for task in row.tasks if task.started), default=None)
@@ -66,9 +69,7 @@ def make_row(row: RowFacts, look: Look, now: datetime) -> Row:
         map_index=opened.map_index,
         name=name_of(row),
         sequence=sequence_of(row),
-        layers=[_layer(task, current.get(task.job_id or ""), frames[task.id]) for task in hearts]
-        if row.is_shot
-        else [],
+        layers=[_layer(task, current.get(task.job_id or ""), frames[task.id]) for task in layers],
         state=state,
         stages=stages,
         frames=_counts.together(frames.values()),
@@ -119,8 +120,12 @@ def over_jobs(rows: Iterable[RowFacts]) -> set[str]:
     return {job for row in rows for job in row.job_ids} - at_work
 
 
-def _task_to_open(row: RowFacts, stages: Sequence[Stage]) -> TaskFacts:
-    """What failed; else what is at work; else what was last."""
+def _task_to_open(row: RowFacts, state: RowState, stages: Sequence[Stage]) -> TaskFacts:
+    """What failed, or says why the row is as it is; else what is at work; else what was last."""
+    if state in {RowState.REJECTED, RowState.SKIPPED}:
+        saying = [task for task in row.tasks if task.left and task.left.state is state]
+        if saying:
+            return saying[0]
     for states in ({"failed"}, {"up_for_retry"}, {"upstream_failed"}):
         if found := [task for task in row.tasks if task.state in states and task.task_id]:
             return found[0]
@@ -151,7 +156,8 @@ def _remaining(
     for task in hearts:
         job, count = jobs.get(task.job_id or ""), frames[task.id]
         if job is not None and count is not None and task.state in UNDER_WAY:
-            found.append(_counts.remaining_of_job(job, count.total - count.done - count.failed, now))
+            left = count.total - count.done - count.failed
+            found.append(_counts.remaining_of_job(job, left, task.started or job.rendering_since, now))
     return _counts.longest(found)
 
 

@@ -88,11 +88,13 @@ def test_what_remains_comes_from_the_times_between_frames_with_a_range() -> None
 
 def test_what_remains_is_rough_where_no_times_were_seen_and_unknown_without_a_frame() -> None:
     run = row(task("run", "deferred", job_id=JOB, config=TEN_FRAMES), heart="run")
-    opened_late = job(frames_done=5, frames_total=10, rendering_since=ago(5))
-    assert make_row(run, look(opened_late), NOW).remaining == Remaining(likely=300, least=150, most=600)
+    # First seen a minute ago, it has rendered since its task began, but for its time in the queue.
+    opened_late = job(frames_done=5, frames_total=10, rendering_since=ago(1), queue_seconds=600.0)
+    assert make_row(run, look(opened_late), NOW).remaining == Remaining(likely=600, least=300, most=1200)
+    once = job(frames_done=5, frames_total=10, frame_times=(60.0,), last_sign=NOW)
+    assert make_row(run, look(once), NOW).remaining == Remaining(likely=300, least=150, most=600)
     assert make_row(run, look(job(frames_done=0, frames_total=10, rendering_since=ago(5))), NOW).remaining is None
     assert make_row(run, look(job("booting")), NOW).remaining is None
-    assert make_row(run, look(job(frames_done=5, frames_total=10)), NOW).remaining is None
 
 
 def test_layers_render_side_by_side_so_the_longest_counts() -> None:
@@ -240,6 +242,30 @@ def test_rows_that_wait_are_expected_to_take_as_long_as_those_that_are_over() ->
     end = make_night([waiting, over], look(job("completed")), NOW).total.expected_end
     assert end is not None
     assert (end.earliest, end.likely) == (NOW, NOW + timedelta(minutes=10))
+
+
+def test_the_end_of_a_night_is_not_known_while_that_of_a_row_is_not() -> None:
+    first = row(task("run", "deferred", job_id=JOB), heart="run")
+    assert make_night([first], look(job(frames_done=0, frames_total=9)), NOW).total.expected_end is None
+    quick = row(task("run", job_id=OTHER_JOB), heart="run")
+    slow = row(task("run", "deferred", job_id=JOB, started=ago(60)), heart="run")
+    late = make_night([quick, slow], look(job(frames_done=0, frames_total=9), job("completed", OTHER_JOB)), NOW)
+    assert late.total.expected_end is None, "it takes longer than the others did, and nobody knows how much"
+
+
+def test_rows_that_wait_take_as_long_as_those_that_render_will() -> None:
+    rendering = row(task("run", "deferred", job_id=JOB, config=TEN_FRAMES), heart="run")
+    waiting = row(task("run", "scheduled"), heart="run")
+    once = job(frames_done=5, frames_total=10, frame_times=(60.0,), last_sign=NOW)
+    end = make_night([rendering, waiting], look(once), NOW).total.expected_end
+    assert end is not None
+    assert end.likely == NOW + timedelta(minutes=25)
+
+
+def test_a_rejected_row_opens_the_task_that_says_why_and_has_no_layer_that_never_was() -> None:
+    tasks = task("validate", map_index=0), task("reject", left=left("no camera", RowState.REJECTED))
+    found = make_row(row(*tasks, task("render", "skipped"), run_state="success"), look(), NOW)
+    assert (found.state, found.task_id, found.layers) == ("rejected", "reject", [])
 
 
 def test_a_night_in_which_nothing_is_under_way_has_no_expected_end() -> None:
