@@ -20,7 +20,7 @@ from renderjuice_provider.sensors import renderjuice as sensors
 
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "web"
-MOST_BYTES = 60 * 1024
+MOST_BYTES = 60_000
 
 
 def source_digest() -> str:

@@ -1,13 +1,13 @@
 /** The top of the wall: the whole night in one line, whether what is shown is true now, and the filters. */
 
-import { useEffect, useRef, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import type { Connection, Night, RowState, Total } from "./model";
 import { FramesBar, State } from "./parts";
 import { type Polled, useNow } from "./usePolled";
 import { HOURS, type Shown, STATES, type View } from "./view";
 import { count, duration, moment, money, normalized, several } from "./words";
 
-function Figure(props: { name: string; children: React.ReactNode; more?: string }) {
+function Figure(props: { name: string; children: ReactNode; more?: string }) {
   return (
     <div className="rj-figure">
       <dt>{props.name}</dt>
@@ -169,6 +169,14 @@ export function Filters(props: FiltersProps) {
         </select>
       )}
       <Search text={view.text} onText={(text) => onView({ text })} />
+      <button
+        type="button"
+        className="rj-button"
+        aria-pressed={view.pictures}
+        onClick={() => onView({ pictures: !view.pictures })}
+      >
+        Pictures
+      </button>
       {!props.inRun && (
         <select
           aria-label="How far back"

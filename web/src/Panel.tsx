@@ -124,6 +124,7 @@ function Facts(props: { row: Row; now: string; onAction: (action: Action) => voi
             : `${duration(row.remaining.likely)} (${range(row.remaining.least, row.remaining.most)})`}
         </Fact>
         <Fact name="Started">{row.started ? moment(row.started, clock) : "not yet"}</Fact>
+        {row.ended && <Fact name="Ended">{moment(row.ended, clock)}</Fact>}
         <Fact name={row.ended ? "Took" : "Elapsed"}>{duration(row.elapsed)}</Fact>
         <Fact name="Queued">{duration(row.queue_seconds)}</Fact>
         <Fact name="Cost">

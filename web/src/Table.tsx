@@ -4,7 +4,7 @@ import { type KeyboardEvent, type MouseEvent, memo, useCallback, useEffect, useR
 import type { Row } from "./model";
 import { FramesBar, Layers, Picture, Stages, State, To, Words } from "./parts";
 import { isOver, isStuck, type Sort, silence, type View } from "./view";
-import { duration, money, NOTHING, normalized, range } from "./words";
+import { duration, moment, money, NOTHING, normalized, range } from "./words";
 
 /** How many rows are painted first; the others follow when these can be seen. */
 const FIRST = 40;
@@ -126,7 +126,7 @@ export function Table(props: Props) {
           <Line
             key={row.id}
             row={row}
-            silent={silentWords(row, props.now)}
+            sign={signWords(row, props.now)}
             stuck={isStuck(row, props.now)}
             selected={selected.has(row.id)}
             open={view.open === row.id}
@@ -141,14 +141,16 @@ export function Table(props: Props) {
   );
 }
 
-function silentWords(row: Row, now: string): string {
+/** How long ago something last moved; of what is over, when that was. */
+function signWords(row: Row, now: string): string {
   const silent = silence(row, now);
-  return silent === null ? "" : duration(silent);
+  if (silent !== null) return duration(silent);
+  return isOver(row) && row.ended ? moment(row.ended, new Date(now)) : NOTHING;
 }
 
 interface LineProps {
   row: Row;
-  silent: string;
+  sign: string;
   stuck: boolean;
   selected: boolean;
   open: boolean;
@@ -218,7 +220,7 @@ const Line = memo(function Line(props: LineProps) {
           <Stages stages={row.stages} />
         </span>
         {props.stuck && !row.reason && (
-          <span className="rj-line rj-warn">Nothing has moved for {props.silent}</span>
+          <span className="rj-line rj-warn">Nothing has moved for {props.sign}</span>
         )}
         {(row.reason || row.next_step) && (
           <span className="rj-line" title={[row.reason, row.next_step].filter(Boolean).join(" ")}>
@@ -250,7 +252,7 @@ const Line = memo(function Line(props: LineProps) {
         second={row.money ? normalized(row.normalized_seconds) : ""}
         title={row.normalized_seconds === null ? "" : `${row.normalized_seconds} normalized seconds`}
       />
-      <td className={props.stuck ? "rj-number rj-warn" : "rj-number rj-soft"}>{props.silent || NOTHING}</td>
+      <td className={props.stuck ? "rj-number rj-warn" : "rj-number rj-soft"}>{props.sign}</td>
       <td className="rj-links">
         <To link={row.links.task} tabIndex={tabIndex} label={`Task of ${row.name}`}>
           Task

@@ -1,6 +1,6 @@
 /** The render wall: every shot of the night, from its file to its delivery, and what to do about it. */
 
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useReducer, useRef, useState } from "react";
 import { useSearchParams } from "react-router-dom";
 import { ActionDialog } from "./ActionDialog";
 import { readNight, type Scope } from "./api";
@@ -9,6 +9,7 @@ import { Filters, Status, Summary, Troubles } from "./Head";
 import type { Action, Done, Night, Row } from "./model";
 import { Panel } from "./Panel";
 import { Table } from "./Table";
+import { Tiles } from "./Tiles";
 import { usePolled } from "./usePolled";
 import { isOver, keepSame, news, parseView, type Shown, type Sort, show, type View, writeView } from "./view";
 import { money, normalized, several } from "./words";
@@ -23,12 +24,16 @@ export function Wall(scope: Scope) {
   const [query, setQuery] = useSearchParams();
   const view = useMemo(() => parseView(query), [query]);
   const inRun = scope.runId !== undefined;
-  const [said, setSaid] = useState("");
+  const [said, say] = useReducer(
+    (before: { words: string; number: number }, words: string) =>
+      words ? { words, number: before.number + 1 } : before,
+    { words: "", number: 0 },
+  );
   const night = usePolled<Night>(
     JSON.stringify([scope.dagId, scope.runId, scope.taskId, scope.mapIndex, view.hours]),
     async (signal, before) => {
       const after = keepSame(before, await readNight(scope, view.hours, signal));
-      setSaid((last) => news(before, after) || last);
+      say(news(before, after));
       return after;
     },
     (value) => (value?.rows.every(isOver) ? LATE : SOON),
@@ -39,13 +44,16 @@ export function Wall(scope: Scope) {
   const rows = night.value?.rows ?? [];
   const shown = useMemo(() => (night.value ? show(night.value, view) : EMPTY), [night.value, view]);
 
+  // The router gives another function with each address; rows should not be painted again for that.
+  const write = useRef(setQuery);
+  write.current = setQuery;
   const onView = useCallback(
     (change: Partial<View>, push = false) =>
-      setQuery((before) => writeView({ ...parseView(before), ...change }, before), {
+      write.current((before) => writeView({ ...parseView(before), ...change }, before), {
         replace: !push,
         preventScrollReset: true,
       }),
-    [setQuery],
+    [],
   );
   const onSort = useCallback(
     (sort: Sort) => onView({ sort, descending: view.sort === sort && !view.descending }),
@@ -71,7 +79,7 @@ export function Wall(scope: Scope) {
   const onDone = (done: Done) => {
     // What could not be done stays selected, so that one sees which.
     onSelect(done.done, false);
-    setSaid(done.done.length ? `Done for ${several(done.done.length, "row")}.` : "");
+    say(done.done.length ? `Done for ${several(done.done.length, "row")}.` : "");
     setUnsuccessful(done.failed.map((one) => `${nameOf(rows, one.id)}: ${one.why}`));
     night.again();
   };
@@ -80,7 +88,7 @@ export function Wall(scope: Scope) {
     // The dialog gives the focus back to the button that asked, unless that is gone by now.
     requestAnimationFrame(() => {
       if (document.activeElement !== document.body) return;
-      root.current?.querySelector<HTMLElement>('.rj-panel h2, .rj-name[tabindex="0"]')?.focus();
+      root.current?.querySelector<HTMLElement>('.rj-panel h2, .rj-name:not([tabindex="-1"])')?.focus();
     });
   };
   useTitle(inRun ? null : night.value);
@@ -119,7 +127,7 @@ export function Wall(scope: Scope) {
         </div>
       )}
       <p className="rj-said" aria-live="polite">
-        {said}
+        <span key={said.number}>{said.words}</span>
       </p>
       {only ? (
         <Panel id={only.id} row={only} now={now} onAction={onAction} />
@@ -128,7 +136,11 @@ export function Wall(scope: Scope) {
           {(rows.length > 0 || !inRun) && <Filters view={view} shown={shown} onView={onView} inRun={inRun} />}
           {night.value === null ? (
             !night.error && <Placeholder />
-          ) : shown.rows.length > 0 ? (
+          ) : shown.rows.length === 0 ? (
+            <Nothing night={night.value} inRun={inRun} scope={scope} onView={onView} />
+          ) : view.pictures ? (
+            <Tiles rows={shown.rows} now={now} open={view.open} onOpen={onOpen} />
+          ) : (
             <Table
               rows={shown.rows}
               now={now}
@@ -138,8 +150,6 @@ export function Wall(scope: Scope) {
               onSelect={onSelect}
               onOpen={onOpen}
             />
-          ) : (
-            <Nothing night={night.value} inRun={inRun} scope={scope} onView={onView} />
           )}
           {night.value?.more && (
             <p className="rj-soft rj-foot">There are more rows than are shown: these are the newest.</p>

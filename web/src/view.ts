@@ -19,6 +19,7 @@ export interface View {
   sort: Sort;
   descending: boolean;
   hours: number;
+  pictures: boolean;
   open: string | null;
 }
 
@@ -38,6 +39,7 @@ export function parseView(query: URLSearchParams): View {
     sort: SORTS.includes(name) ? name : DEFAULT_SORT,
     descending: sort.startsWith("-"),
     hours: (HOURS as readonly number[]).includes(hours) ? hours : DEFAULT_HOURS,
+    pictures: query.get("as") === "pictures",
     open: query.get("open"),
   };
 }
@@ -52,6 +54,7 @@ export function writeView(view: View, query: URLSearchParams): URLSearchParams {
   put("sequence", view.sequence);
   put("sort", sort === DEFAULT_SORT ? "" : sort);
   put("hours", view.hours === DEFAULT_HOURS ? "" : String(view.hours));
+  put("as", view.pictures ? "pictures" : "");
   put("open", view.open ?? "");
   return written;
 }

@@ -11,7 +11,7 @@ const ROWS = [
 ];
 
 test("a view survives its address, and the default one needs none", () => {
-  const query = "state=failed%2Crendering&q=out+of&sequence=a&sort=-cost&hours=72&open=r-1";
+  const query = "state=failed%2Crendering&q=out+of&sequence=a&sort=-cost&hours=72&as=pictures&open=r-1";
   expect(writeView(view(query), new URLSearchParams()).toString()).toBe(query);
   expect(writeView(view(""), new URLSearchParams()).toString()).toBe("");
 });

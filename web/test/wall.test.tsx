@@ -73,7 +73,7 @@ test("the whole night is on top", async () => {
   expect(screen.getByText("Spent").nextSibling?.textContent).toContain("€16.48");
   expect(screen.getByText("Spent").nextSibling?.textContent).toContain("at most €400.00");
   expect(screen.getByText("Spent").nextSibling?.textContent).toContain("1 job of unknown cost");
-  expect(document.title).toBe("2 failed, 1 rendering · Renders");
+  await waitFor(() => expect(document.title).toBe("2 failed, 1 rendering · Renders"));
 });
 
 test("the window has its title back when the page is left", async () => {
@@ -260,6 +260,15 @@ test("the tab of a task is its one row, opened", async () => {
 test("all rows are painted, also those that do not fit on the first screen", async () => {
   await open({ rows: Array.from({ length: 120 }, (_, index) => row(`sh${index}`, "delivered")) });
   await waitFor(() => expect(shownNames()).toHaveLength(120));
+});
+
+test("a screen on the wall shows pictures, and each one opens", async () => {
+  const { user } = await open();
+  await user.click(screen.getByRole("button", { name: "Pictures" }));
+  expect(address()).toBe("?as=pictures");
+  expect(within(screen.getByRole("list", { name: "Renders" })).getAllByRole("listitem")).toHaveLength(4);
+  await user.click(screen.getByRole("button", { name: "sh020" }));
+  expect(await screen.findByRole("list", { name: "Frames" })).toBeTruthy();
 });
 
 test("an action asks first, says what happens to the money, and does what was confirmed", async () => {
