@@ -13,11 +13,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from renderjuice_provider._frame_names import padded
 from renderjuice_provider.api._paths import output_name
 from renderjuice_provider.api.models import Downloads, Job, OutputFile
 from renderjuice_provider.api.redact import redact
-from renderjuice_provider.frames import count_frames, read_numbers
+from renderjuice_provider.frames import count_frames, padded, read_numbers
 from renderjuice_provider.wall._picture_folder import PictureKey
 from renderjuice_provider.wall._seen_jobs import SeenJob
 from renderjuice_provider.wall.models import Frame

@@ -78,7 +78,7 @@ class FarmState(BaseModel):
         return self.model_dump_json(exclude_defaults=True)
 
     def merge(self, other: FarmState) -> FarmState:
-        """What both know: of each job, and of Renderjuice, the newer."""
+        """What both know: of each job, and of Renderjuice, the newer; the turn is as it is here."""
         newer, older = (self, other) if self.asked >= other.asked else (other, self)
         jobs = dict(older.jobs)
         for job_id, job in newer.jobs.items():
@@ -90,6 +90,8 @@ class FarmState(BaseModel):
                 "jobs": _newest(jobs),
                 "answered": answered,
                 "quiet_until": max(self.quiet_until, other.quiet_until),
+                "turn_of": self.turn_of,
+                "turn_until": self.turn_until,
             }
         )
 

@@ -50,7 +50,7 @@ class Sheets:
             return known.sheet
         task = self._reading.get(who)
         if task is None:
-            # It goes on when whoever asked first is gone.
+            # It goes on when the one that asked first is gone.
             task = self._reading[who] = asyncio.create_task(self._ask(watch, job_id), context=Context())
             task.add_done_callback(lambda _: self._reading.pop(who, None))
         await asyncio.wait([task], timeout=patience)

@@ -1,9 +1,9 @@
 """Makes small pictures of what came from outside, in a process of its own.
 
 A damaged or hostile file may crash a decoder, fill the memory or take for ever: here it ends
-nothing else. The process has no secrets in its environment, a limit for its memory, its files and
-the time for each picture, and stops when whoever started it does. Read by Python as a script, with
-nothing of the provider.
+nothing else. The process has no secrets in its environment, limits for its memory, its files and
+the time for each picture, and stops when the one that has started it does. Python reads it as a
+script, with nothing of the provider.
 
 Each line of its input is JSON: `source`, a file whose ending says its format, and `targets`, by the
 most pixels of a side. Each line of its output: `why` there is no picture, or nothing.

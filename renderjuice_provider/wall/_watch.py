@@ -166,7 +166,7 @@ class Watch:
                 self._changed.clear()
                 try:
                     await self._step()
-                except Exception:  # a defect, or the database: whoever watches should not have to restart it
+                except Exception:  # a defect, or the database: the page asks on, and so does this
                     log.exception("The jobs of connection %r could not be polled", self.renderjuice_conn_id)
                     await asyncio.sleep(_AFTER_A_DEFECT)
                 self._has_begun.set()

@@ -15,6 +15,7 @@ from sqlalchemy.orm import sessionmaker
 from renderjuice_emulator.testing import Emulator
 from renderjuice_provider.wall import _farm_state, _watch
 from renderjuice_provider.wall._farm_state import FarmState, variable_of
+from renderjuice_provider.wall._farm_variable import edit_farm_state
 from renderjuice_provider.wall.facts import Rate
 from renderjuice_provider.wall.farm import RenderjuiceFarm
 from tests.wall.watching import (  # noqa: F401 - fixtures
@@ -49,7 +50,7 @@ async def test_a_render_is_seen_from_its_place_in_the_queue_to_its_end(
     assert look.jobs[job_id].frames_done == 0
     for frames in range(1, 4):
         emulator.clock.advance(10)
-        look = await looked(farm, [job_id], lambda look, frames=frames: look.jobs[job_id].frames_done == frames)
+        look = await looked(farm, [job_id], lambda look: look.jobs[job_id].frames_done == frames)  # noqa: B023
     job = look.jobs[job_id]
     assert (job.frames_total, job.frames_failed, job.normalized_seconds) == (6, 0, 30.0)
     assert len(job.frame_times) == 3
@@ -156,7 +157,7 @@ async def test_what_servers_share_holds_no_address_and_no_key(
     await looked(farm, [job_id], lambda look: look.jobs and look.jobs[job_id].picture)
     await farm.close()
     with sessionmaker(bind=database)() as session:
-        text = session.scalar(select(Variable).where(Variable.key == variable_of(CONN))).get_val()
+        text = session.scalars(select(Variable).where(Variable.key == variable_of(CONN))).one().get_val() or ""
     state = FarmState.parse(text)
     assert state.jobs[job_id].done == 2
     assert state.turn_of == ""
@@ -169,7 +170,7 @@ async def test_a_server_that_died_in_its_turn_keeps_the_others_waiting_for_a_whi
 ) -> None:
     monkeypatch.setattr(_farm_state, "_TURN", 0.5)
     jobs = start(emulator, tmp_path)
-    _watch.edit_farm_state(CONN, lambda state: state.take_turn("a server that is gone", time.time()))
+    edit_farm_state(CONN, lambda state: state.take_turn("a server that is gone", time.time()))
     before = len(emulator.ledger.entries)
     look = await farm.look({CONN: jobs})
     assert not look.jobs

@@ -18,9 +18,23 @@ from renderjuice_provider.wall import _connections, _farm_state, _watch
 from renderjuice_provider.wall._picture_folder import PictureFolder
 from renderjuice_provider.wall.facts import Look
 from renderjuice_provider.wall.farm import RenderjuiceFarm
-from tests.plugin.conftest import database, engine  # noqa: F401 - fixtures
+from tests.plugin.conftest import database, engine
 
-# ruff: noqa: F811 - these are fixtures
+__all__ = [
+    "CONN",
+    "KEY",
+    "Connect",
+    "asked",
+    "connect",
+    "database",
+    "emulator",
+    "engine",
+    "farm",
+    "looked",
+    "new_farm",
+    "soon",
+    "start",
+]
 
 CONN = "farm"
 CONFIG = {"colorManagementPreset": "default", "frameRanges": ["1-6"]}
