@@ -26,7 +26,10 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": [
             f"renderjuice_provider.links.renderjuice.Renderjuice{name}Link" for name in ("Delivery", "Preview", "Wall")
         ],
-        "notifications": ["renderjuice_provider.notifications.renderjuice.RenderjuiceNotifier"],
+        "notifications": [
+            f"renderjuice_provider.notifications.renderjuice.{name}"
+            for name in ("RenderjuiceNotifier", "RenderjuiceRenderNotifier")
+        ],
         "config": _config(),
         "connection-types": [
             {

@@ -16,6 +16,7 @@ from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.frames import FrameCount, count_outputs, ordered_frames
 from renderjuice_provider.lifecycle.record import fingerprint
 from renderjuice_provider.lifecycle.unfinished import leaves
+from renderjuice_provider.lineage import Lineage, of_job, of_upload
 from renderjuice_provider.links.renderjuice import RenderjuiceDeliveryLink, push_delivery
 from renderjuice_provider.operators._base import RenderjuiceOperator, storage_path
 from renderjuice_provider.operators._manifest import remove_manifest, write_manifest
@@ -89,6 +90,11 @@ class RenderjuiceUploadOperator(RenderjuiceOperator):
         slug = self.client.upload(path, one_scene=True).slug
         store.remember(work, f"{slug}@{now}")
         return slug
+
+    def lineage(self, result: Any) -> Lineage:
+        """Of the scene, an upload at Renderjuice."""
+        slug = (of_upload(self.renderjuice_conn_id, result),) if result else ()
+        return Lineage((str(self.file_path),), slug)
 
 
 class RenderjuiceDownloadOperator(RenderjuiceOperator):
@@ -194,6 +200,15 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
             "bytes": report.size,
             **found,
         }
+
+    def lineage(self, result: Any) -> Lineage:
+        """Of a job's outputs, files in the destination."""
+        jobs = (of_job(self.renderjuice_conn_id, str(self.job_id)),)
+        if not result:
+            return Lineage(jobs)
+        place = str(self.destination)
+        files = {place: result["frames"] + result["composites"]}
+        return Lineage(jobs, (place,), result, files, {place: result["bytes"]})
 
     def _download(self, destination: Any) -> tuple[Job, DownloadReport]:
         job: Job | None = None

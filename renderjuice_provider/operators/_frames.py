@@ -20,6 +20,7 @@ from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.record import Order
 from renderjuice_provider.lifecycle.rounds import Finished, Rounds, check_frames
+from renderjuice_provider.lineage import Lineage
 from renderjuice_provider.links.renderjuice import RenderjuiceDeliveryLink, push_delivery
 from renderjuice_provider.operators._base import RenderjuiceOperator, scene_path, storage_path
 from renderjuice_provider.operators._driver import shot_name
@@ -210,6 +211,15 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
                 raise
             self.signals.waited(job_id, Ending.TIMED_OUT)
             return self._walk(context, self.order(context), lambda rounds: rounds.lost(job_id), job_id)
+
+    def lineage(self, result: Any) -> Lineage:
+        """Of the scene, a folder of frames."""
+        scene, place = (str(self.file_path),), str(self.destination)
+        if not result:
+            return Lineage(scene)
+        whole = result["frames_requested"]
+        files = {} if whole is None else {place: whole - len(result["frames_missing"])}
+        return Lineage(scene, (place,), result, files)
 
     def _walk(
         self, context: Context, order: Order, enter: Callable[[Rounds], Flow[Finished]], job_id: str = ""

@@ -17,6 +17,7 @@ from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.frames import count_outputs
 from renderjuice_provider.lifecycle.record import OnClear, Order
+from renderjuice_provider.lineage import Lineage, of_job
 from renderjuice_provider.operators._base import scene_path
 from renderjuice_provider.operators._driver import shot_name
 from renderjuice_provider.operators._job_operator import JobOperator
@@ -159,6 +160,11 @@ class RenderjuiceRenderJobOperator(_RenderOperator):
         self.cancel_on_timeout = cancel_on_timeout
         self.job_id: Any = job_id
 
+    def lineage(self, result: Any) -> Lineage:
+        """The job itself: it has its outputs afterwards."""
+        job = of_job(self.renderjuice_conn_id, str(self.job_id))
+        return Lineage((job,), (job,) if result else (), result or {}, _files(job, result))
+
     def order(self, context: Context) -> Order:
         """A completed render of the given job."""
         return replace(super().order(context), job_id=read_job_id(self.job_id))
@@ -257,6 +263,14 @@ class RenderjuiceRunJobOperator(_RenderOperator):
         order = replace(order, scene=scene, content=content_fingerprint(scene))
         return self.summary(self.driver(context).run(order))
 
+    def lineage(self, result: Any) -> Lineage:
+        """Of the scene, the outputs of a job."""
+        scene = (str(self.file_path),)
+        if not result:
+            return Lineage(scene)
+        job = of_job(self.renderjuice_conn_id, result["job_id"])
+        return Lineage(scene, (job,), result, _files(job, result))
+
     def order(self, context: Context) -> Order:
         """A completed render of the scene, in a job of its own."""
         return replace(
@@ -265,3 +279,8 @@ class RenderjuiceRunJobOperator(_RenderOperator):
             on_clear=self.on_clear,
             name=shot_name(context, self.file_path),
         )
+
+
+def _files(job: str, result: Any) -> dict[str, int]:
+    delivered = (result or {}).get("frames_delivered")
+    return {} if delivered is None else {job: delivered}

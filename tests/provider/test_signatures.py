@@ -46,7 +46,7 @@ OTHERS = {
     RenderjuiceHook: {"renderjuice_conn_id"},
     RenderjuiceJobTrigger: {
         *("renderjuice_conn_id", "job_id", "target", "poll_interval", "started", "deadline"),
-        *("cancel_on_kill", "cancel_on_timeout", "limit", "version"),
+        *("cancel_on_kill", "cancel_on_timeout", "limit", "ordered", "version"),
     },
 }
 ALL = {each: ours | {"renderjuice_conn_id"} for each, ours in TASKS.items()} | OTHERS
