@@ -110,6 +110,16 @@ def _connection_fields() -> dict[str, Any]:
             "of a render that fails, none is sent.",
             "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 300},
         },
+        "rate": {
+            "label": "Price per normalized hour",
+            "description": "With it, the render wall shows money beside normalized seconds. Renderjuice's API has no prices.",
+            "schema": {"type": ["number", "null"], "minimum": 0},
+        },
+        "currency": {
+            "label": "Currency of the price",
+            "description": "Three letters (ISO 4217), such as EUR. Needed where there is a price.",
+            "schema": {"type": ["string", "null"], "minLength": 3, "maxLength": 3},
+        },
         "allow_http": {
             "label": "Allow plain http",
             "description": "Only for an emulator on a closed network: the API key travels unencrypted.",

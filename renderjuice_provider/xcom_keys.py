@@ -6,3 +6,10 @@ JOB_ID = "renderjuice_job_id"
 """The id of the task's job, from the moment that there is one: `XComArg(render, key=JOB_ID)` in a
 DAG file, or `ti.xcom_pull(task_ids="render", key=JOB_ID)` in a task. A render that fails, or is
 still running, has it too."""
+CONFIG = "renderjuice_config"
+"""The render configuration that the task orders: a dict in the API's own words. Airflow keeps
+rendered templates of a task's newest runs only."""
+REASON = "renderjuice_reason"
+"""Why a task failed, or why its shot was rejected or skipped, for the render wall: a dict of
+`state` (`failed`, `rejected`, `stopped` or `skipped`), `reason` and `next_step`, one line each. Our
+operators leave it when they fail; any task may."""

@@ -13,9 +13,10 @@ from typing import Any
 
 from airflow.sdk import task
 
-from renderjuice_provider.api.errors import Bill, RetryEffect
+from renderjuice_provider.api.errors import Bill, RenderjuiceError, RetryEffect
 from renderjuice_provider.api.redact import redact, storable
 from renderjuice_provider.lineage import note_lineage
+from renderjuice_provider.xcom_keys import REASON
 from stages.assets import DELIVERED, announce
 from stages.compat import AirflowSkipException
 from stages.defaults import TIMEZONE, pool_note
@@ -54,6 +55,7 @@ def take_order(**context: Any) -> list[dict[str, str]]:
                 entries.about(order, ti.run_id) | {"state": "skipped", "reason": reason, **entries.of_stopped(order)},
                 order["entry"],
             )
+        _show(ti, "skipped", f"It is {reason}.")
         raise AirflowSkipException(f"{order['shot']} is {reason}")
     if note := pool_note():
         _log.info(note)
@@ -128,6 +130,7 @@ def reject(order: dict[str, Any], decision: dict[str, Any], **context: Any) -> N
 
     reason = "; ".join(decision["reasons"])
     _log.warning("%s is rejected: %s", order["shot"], reason)
+    _show(context["ti"], "rejected", f"{reason}.")
     run_id = context["ti"].run_id
     _leave(about(order, run_id) | {"state": "rejected", "reason": reason, **of_stopped(order)}, context)
 
@@ -191,6 +194,8 @@ def note_failure(context: Any) -> None:
     ti, error = context["ti"], context.get("exception")
     order = ti.xcom_pull(task_ids="take_order", key="order")
     reason = redact(str(error or "it was killed"), longest=1000)
+    if error and not isinstance(error, RenderjuiceError):  # our operators leave that themselves
+        _show(ti, "failed", reason)
     if not order or isinstance(getattr(error, "__cause__", None), ClaimedError):
         # This run never had the shot, or does not have it any more: the entry is another run's.
         ti.xcom_push("refused", reason)  # for the night's report
@@ -212,6 +217,11 @@ def note_failure(context: Any) -> None:
         "decision": ti.xcom_pull(task_ids="decide", key="decision"),
     }
     _leave(entry, context)
+
+
+def _show(ti: Any, state: str, reason: str) -> None:
+    """Leave what became of the shot for the render wall."""
+    ti.xcom_push(REASON, {"state": state, "reason": reason, "next_step": ""})
 
 
 def _leave(entry: dict[str, Any], context: Any) -> None:

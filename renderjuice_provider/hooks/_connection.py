@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, StringConstraints, TypeAdapter
 
 from renderjuice_provider.api._origin import DEFAULT_BASE_URL
 from renderjuice_provider.api.errors import RenderjuiceInputError
@@ -44,8 +44,14 @@ _WEBHOOK_POLL_INTERVAL = (
     TypeAdapter(Annotated[float, Field(ge=1, le=300, allow_inf_nan=False)]),
     "a number of seconds from 1 to 300, such as 300",
 )
+_RATE = (TypeAdapter(Annotated[float, Field(ge=0, allow_inf_nan=False)]), "the price of a normalized hour, such as 3.6")
+_CURRENCY = (
+    TypeAdapter(Annotated[str, StringConstraints(to_upper=True, pattern="^[A-Za-z]{3}$")]),
+    "a currency in three letters (ISO 4217), such as EUR",
+)
+_PRICE: Mapping[str, tuple[TypeAdapter[Any], str]] = {"rate": _RATE, "currency": _CURRENCY}
 _SECRETS = ("webhook_secret", "webhook_secret_previous")
-_OTHERS = (*_SECRETS, "webhook_poll_interval")
+_OTHERS = (*_SECRETS, "webhook_poll_interval", "rate", "currency")
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,19 @@ class WebhookOptions:
 
     secrets: tuple[str, ...] = field(default=(), repr=False)
     poll_interval: float = 300.0
+
+
+@dataclass(frozen=True)
+class Price:
+    """What rendering costs on a connection. Renderjuice's API does not say it.
+
+    Attributes:
+        per_hour: of a normalized hour.
+        currency: ISO 4217, such as `EUR`.
+    """
+
+    per_hour: float
+    currency: str
 
 
 def client_arguments(connection: Connection) -> dict[str, Any]:
@@ -79,6 +98,7 @@ def client_arguments(connection: Connection) -> dict[str, Any]:
         raise RenderjuiceInputError(f"{name}: there is no login. Empty that field; the API key is the password.")
     extra = _extra(name, connection)
     _webhook_options(name, extra)
+    _price(name, extra)
     unknown = [key for key in extra if key.rpartition("__")[2] not in {*_OPTIONS, *_OTHERS}]
     if unknown:
         log.warning("%s: nothing here knows these extras, and they are not used: %s.", name, redact(", ".join(unknown)))
@@ -95,6 +115,23 @@ def webhook_options(connection: Connection) -> WebhookOptions:
     """
     name = f"Connection {connection.conn_id!r}"
     return _webhook_options(name, _extra(name, connection))
+
+
+def price(connection: Connection) -> Price | None:
+    """What a connection says rendering costs; None where it does not.
+
+    Raises:
+        RenderjuiceInputError: naming the connection and the extra that is wrong.
+    """
+    name = f"Connection {connection.conn_id!r}"
+    return _price(name, _extra(name, connection))
+
+
+def _price(name: str, extra: Mapping[str, Any]) -> Price | None:
+    given = {key: _option(name, key, extra[key], *how) for key, how in _PRICE.items() if key in extra}
+    if "rate" in given and "currency" not in given:
+        raise RenderjuiceInputError(f"{name}: extra 'rate' needs 'currency' beside it, {_CURRENCY[1]}.")
+    return Price(given["rate"], given["currency"]) if "rate" in given else None
 
 
 def _webhook_options(name: str, extra: Mapping[str, Any]) -> WebhookOptions:

@@ -27,9 +27,10 @@ class RenderjuiceHook(BaseHook):
     Args:
         renderjuice_conn_id: a connection of type `renderjuice`. Password: the API key. Host: the
             base URL, Renderjuice's own when empty. Extra: `timeout` (seconds without a byte),
-            `max_attempts` (of one call), `max_transfers` (files at once), `allow_http`, and for the
+            `max_attempts` (of one call), `max_transfers` (files at once), `allow_http`; for the
             receiver of webhooks `webhook_secret`, `webhook_secret_previous` and
-            `webhook_poll_interval`.
+            `webhook_poll_interval`; and for the render wall `rate` (the price of a normalized hour)
+            and `currency`.
 
     Raises:
         RenderjuiceInputError: when a client is asked for and a field of the connection is wrong.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from renderjuice_provider._left_reason import leaving_reason
 from renderjuice_provider._templates import OnlyWrittenTemplates
 from renderjuice_provider.api.redact import storable
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _OURS = "renderjuice_provider."
 _RESULTS = frozenset({"execute", "execute_complete", "summary"})
 """Methods of which the results become XComs."""
+_MAY_FAIL = frozenset({"execute", "resume_execution"})
+"""By which Airflow enters an operator."""
 
 
 class RenderjuiceOperator(OnlyWrittenTemplates, BaseOperator):
@@ -49,11 +52,13 @@ class RenderjuiceOperator(OnlyWrittenTemplates, BaseOperator):
     `render.output["job_id"]`."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Make the results of our own operators storable as XComs.
+        """Have operators leave why they fail, and make the results of our own storable as XComs.
 
         A studio's subclass may return anything.
         """
         super().__init_subclass__(**kwargs)
+        for name in _MAY_FAIL & vars(cls).keys():
+            setattr(cls, name, leaving_reason(getattr(cls, name)))
         for name in _RESULTS & vars(cls).keys() if cls.__module__.startswith(_OURS) else ():
             setattr(cls, name, _storable_result(getattr(cls, name)))
 

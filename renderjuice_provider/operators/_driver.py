@@ -18,7 +18,7 @@ from renderjuice_provider._job_errors import RenderjuiceJobOverError, not_retrie
 from renderjuice_provider._task_state import DEADLINE_KEY
 from renderjuice_provider.api import errors
 from renderjuice_provider.api.errors import RenderjuiceError
-from renderjuice_provider.api.redact import redact
+from renderjuice_provider.api.redact import redact, storable
 from renderjuice_provider.lifecycle.course import Course, Past
 from renderjuice_provider.lifecycle.job_poller import JobPoller, watch
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
@@ -169,6 +169,8 @@ class Driver:
         if self._ti is not None and self._published != job.id:
             self._ti.xcom_push(key=xcom_keys.JOB_ID, value=job.id)
             self._published = job.id
+            if order.renders:
+                self._ti.xcom_push(key=xcom_keys.CONFIG, value=storable(order.config))
         if order.renders:
             self._signals.seen(job)
         push_preview(self._context, job)

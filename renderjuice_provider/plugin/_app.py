@@ -8,21 +8,29 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 
+from airflow.listeners.listener import get_listener_manager
 from fastapi import FastAPI, Request, Response
 
 from renderjuice_provider._metrics import ON_SERVERS, WEBHOOKS_NOTED
 from renderjuice_provider.lifecycle.inbox import InboxFullError
 from renderjuice_provider.plugin._asset_events import AssetEvents
+from renderjuice_provider.plugin._ended_tasks import EndedTasks
 from renderjuice_provider.plugin._group_commit import Events, GroupCommit
 from renderjuice_provider.plugin._inbox_variable import note_events
 from renderjuice_provider.plugin._receiver import Receiver
 from renderjuice_provider.plugin._refusals import RefusedError
 from renderjuice_provider.plugin._secrets import Secrets
+from renderjuice_provider.wall._routes import make_wall_app
+from renderjuice_provider.wall._steer import Steering
+from renderjuice_provider.wall.farm import RenderjuiceFarm
 
 
 def make_app() -> FastAPI:
-    """An app of its own, without pages that describe it: anyone may reach it."""
-    asset_events = AssetEvents()
+    """An app of its own, without pages that describe it: anyone may reach it.
+
+    The render wall below it wants a user for itself.
+    """
+    asset_events, ended_tasks, farm = AssetEvents(), EndedTasks(), RenderjuiceFarm()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -30,10 +38,13 @@ def make_app() -> FastAPI:
         # The first metric of a process reads files.
         await asyncio.to_thread(ON_SERVERS.count, WEBHOOKS_NOTED, by=0)
         asset_events.start()
+        get_listener_manager().add_listener(ended_tasks)
         try:
             yield
         finally:
+            get_listener_manager().pm.unregister(ended_tasks)
             asset_events.stop()
+            await farm.close()
 
     settle = cache(_settle)
 
@@ -55,6 +66,7 @@ def make_app() -> FastAPI:
 
     # A plain route: there is nothing for FastAPI to validate. Airflow's ids may hold a slash.
     app.add_route("/webhooks/{renderjuice_conn_id:path}", webhook, methods=["POST"])
+    app.mount("/wall", make_wall_app(farm, Steering()))
     return app
 
 

@@ -19,6 +19,7 @@ from renderjuice_provider._deferral import (
     try_ends,
 )
 from renderjuice_provider._job_errors import RenderjuiceJobOverError
+from renderjuice_provider._left_reason import leaving_reason
 from renderjuice_provider._metrics import ON_WORKERS, POLLS
 from renderjuice_provider._templates import OnlyWrittenTemplates
 from renderjuice_provider.api.errors import (
@@ -143,6 +144,7 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
         if airflow_reads_this() and not is_unknown(self.target_status):
             check_target(self.target_status)
 
+    @leaving_reason
     def execute(self, context: Context) -> Any:
         """Poll once; then wait in the triggerer, or poke on the worker."""
         check_target(self.target_status)
@@ -202,6 +204,7 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
         """Airflow's interval, or that of the job poller where it is longer."""
         return max(super()._get_next_poke_interval(*args, **kwargs), self._least_pause)
 
+    @leaving_reason
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """As Airflow does it, but `soft_fail` hides no error that is not about the job."""
         self.job_id = read_job_id(self.job_id)

@@ -12,6 +12,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import sessionmaker
 
+from renderjuice_provider import _variable_rows
 from renderjuice_provider.lifecycle.inbox import MOST_NEWEST, Inbox, newest_variable_of, variable_of
 from renderjuice_provider.plugin import _inbox_variable
 from renderjuice_provider.plugin._inbox_variable import edit_inbox, note_events
@@ -135,7 +136,7 @@ class NoKey:
 @pytest.fixture(params=["encrypted", "plain"])
 def _key(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     key = Key(Fernet.generate_key()) if request.param == "encrypted" else NoKey()
-    for module in (_inbox_variable, variable):
+    for module in (_variable_rows, variable):
         monkeypatch.setattr(module, "get_fernet", lambda: key)
 
 
@@ -158,7 +159,7 @@ def test_what_was_written_with_a_key_that_is_gone_is_begun_again(
 ) -> None:
     for _ in range(2):
         key = Key(Fernet.generate_key())
-        for module in (_inbox_variable, variable):
+        for module in (_variable_rows, variable):
             monkeypatch.setattr(module, "get_fernet", lambda key=key: key)
         monkeypatch.setattr(_inbox_variable, "_written", {})
         assert note_events(CONNECTION, [(new_job(), COMPLETE)]).new == 1

@@ -14,7 +14,7 @@ from airflow.sdk import Connection
 
 from renderjuice_provider.api.client import RenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceInputError
-from renderjuice_provider.hooks._connection import WebhookOptions, client_arguments, webhook_options
+from renderjuice_provider.hooks._connection import Price, WebhookOptions, client_arguments, price, webhook_options
 
 KEY = "RJ-the-key-of-these-tests"
 PATH = "/api/external/v1"
@@ -134,6 +134,7 @@ def test_fields_that_contradict_each_other_or_mean_nothing_are_refused(written, 
         ({"extra__renderjuice__timeout": "60", "timeout": ""}, {"timeout": 60}),
         ({"extra__renderjuice__timeout": "60", "timeout": "5"}, {"timeout": 5}),
         ({"webhook_secret": "s", "webhook_secret_previous": "t", "webhook_poll_interval": 60}, {}),
+        ({"rate": 3.6, "currency": "EUR"}, {}),
     ],
 )
 def test_extras_are_taken_for_what_they_say(extra, meant):
@@ -148,6 +149,8 @@ def test_extras_are_taken_for_what_they_say(extra, meant):
         *((name, ["many", 0, "-1", 2.5, "2.5", True, False, [3]], "a whole number from 1 on") for name in COUNTS),
         ("allow_http", ["perhaps", 2, "2", [], {}], "true or false"),
         ("webhook_poll_interval", ["soon", 0, 301, True, "nan", []], "a number of seconds from 1 to 300"),
+        ("rate", ["soon", -1, True, "nan", []], "the price of a normalized hour, such as 3.6"),
+        ("currency", ["soon", "€", "EURO", "E1R", 978, []], "a currency in three letters (ISO 4217), such as EUR"),
     ],
 )
 def test_an_extra_that_is_unclear_is_refused_with_how_to_write_it_and_not_shown(name, values, how):
@@ -173,6 +176,27 @@ def test_an_extra_that_is_unclear_is_refused_with_how_to_write_it_and_not_shown(
 )
 def test_what_a_connection_says_about_webhooks_needs_no_key(extra, meant):
     assert webhook_options(fields(password=None, extra=json.dumps(extra))) == meant
+
+
+@pytest.mark.parametrize(
+    ("extra", "meant"),
+    [
+        ({}, None),
+        ({"currency": "EUR"}, None),
+        ({"rate": 3.6, "currency": "EUR"}, Price(3.6, "EUR")),
+        ({"rate": "3.6", "currency": " eur "}, Price(3.6, "EUR")),
+        ({"rate": 0, "currency": "JPY"}, Price(0.0, "JPY")),
+        ({"extra__renderjuice__rate": 1, "extra__renderjuice__currency": "CHF"}, Price(1.0, "CHF")),
+    ],
+)
+def test_what_a_connection_says_about_the_price_needs_no_key(extra, meant):
+    assert price(fields(password=None, extra=json.dumps(extra))) == meant
+
+
+def test_a_price_without_its_currency_is_refused():
+    for look_up in (client_arguments, price):
+        with pytest.raises(RenderjuiceInputError, match="'farm': extra 'rate' needs 'currency' beside it"):
+            look_up(fields(extra=json.dumps({"rate": 3.6, "currency": ""})))
 
 
 def test_extras_out_of_a_uri_are_understood_however_it_carries_them():

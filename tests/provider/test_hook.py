@@ -106,7 +106,8 @@ def test_the_form_shows_a_help_text_for_every_extra_and_hides_no_port():
     """As the web UI asks for it: `GET /ui/connections/hook_meta`."""
     form = next(form for form in HookMetaService.hook_meta_data() if form.connection_type == "renderjuice")
     webhooks = {"webhook_secret", "webhook_secret_previous", "webhook_poll_interval"}
-    assert set(form.extra_fields) == {"timeout", "max_attempts", "max_transfers", "allow_http", *webhooks}
+    calls = {"timeout", "max_attempts", "max_transfers", "allow_http"}
+    assert set(form.extra_fields) == calls | webhooks | {"rate", "currency"}
     for name, field in form.extra_fields.items():
         assert field["description"].endswith("."), name
         assert field["schema"]["title"], name

@@ -18,7 +18,7 @@ from tests.support.pages import ROOT
 
 PACKAGE = ROOT / "renderjuice_provider"
 PAGE = ROOT / "docs" / "public-names.md"
-NOT_FOR_USERS = ("renderjuice_provider.compat", "renderjuice_provider.lifecycle")
+NOT_FOR_USERS = ("renderjuice_provider.compat", "renderjuice_provider.lifecycle", "renderjuice_provider.wall")
 """Only other parts of the provider import these, and its own tests."""
 
 
