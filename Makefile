@@ -13,13 +13,14 @@ PYTEST = $(VENV)/bin/pytest -n $(WORKERS) --dist loadgroup $(if $(COVERAGE),--co
 QUICK = -q -m 'not airflow and not blender and not slow'
 FIND_BPY := $(shell $(PYTHON) -c 'import sys; print(int(sys.version_info[:2] == (3, 11)))' 2>/dev/null)
 
-.PHONY: help install web web-look web-test blender blenders check format test unit coverage fuzz matrix chaos hostile cluster-test demo look nights up down scale bench bench-chaos clean
+.PHONY: help install web web-look web-test blender blenders check format test unit coverage fuzz matrix chaos hostile cluster-test demo look screenshots nights up down scale bench bench-chaos clean
 
 help:
 	@echo "make install   the environment for development, in $(VENV)"
 	@echo "make demo      a Blender shot through a real Airflow to frames, in a few minutes, without an account"
 	@echo "make up        the same, left running with its web UI; make down ends it"
 	@echo "make look      a browser looks at the DAGs in Airflow's web UI while they run; pictures in demo/look (needs a Chromium)"
+	@echo "make screenshots   the tests of the render wall in a browser, which take the pictures of the docs (needs a Chromium)"
 	@echo "make unit      the tests for while you work: no Airflow of its own, no Blender, a minute or two"
 	@echo "make test      all tests; with COVERAGE=1, how much of the provider they reach"
 	@echo "make coverage  the tests of make unit, and how much of the provider they reach"
@@ -142,6 +143,10 @@ demo: install blender
 
 look: install blender
 	$(RUN) -m proofs.look
+
+# The pictures that a page shows are of the tests, so that they show what is true.
+screenshots: install blender
+	RENDERJUICE_PICTURES=docs/pictures $(VENV)/bin/pytest tests/wall/browser
 
 # NIGHTS=--real for three nights through a real scheduler.
 nights: install

@@ -102,6 +102,8 @@ class Rounds:
         self._is_kept = past.is_kept
         self._operations = operations
         self._log = log
+        self.requested: frozenset[int] | None = None
+        self.lacking: frozenset[int] | None = None
         self._salvage = Salvage(order, folder, operations, log)
         self._round = Round(order, self._rounds, run_id, past, self._salvage, operations, log)
 
@@ -153,7 +155,8 @@ class Rounds:
         while True:
             running = yield from salvage.fetch()
             count = yield from salvage.count()
-            lacking = yield from salvage.lacking(count)
+            self.lacking = lacking = yield from salvage.lacking(count)
+            self.requested = count.requested
             taken = next((noted for noted, job in running if is_taken_up(noted, job, lacking)), None)
             if taken is not None:
                 self._log.info("Job %s of run %s is not over: taking it up", taken.job_id, taken.run_id)

@@ -17,9 +17,11 @@ from renderjuice_provider.api.config import RenderConfig
 from renderjuice_provider.api.errors import RenderjuiceInputError, RetryEffect
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.api.scene_file import content_fingerprint
-from renderjuice_provider.lifecycle.outcome import Outcome
+from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.record import Order
 from renderjuice_provider.lifecycle.rounds import Finished, Rounds, check_frames
+from renderjuice_provider.lineage import Lineage
+from renderjuice_provider.links.renderjuice import RenderjuiceDeliveryLink, push_delivery
 from renderjuice_provider.operators._base import RenderjuiceOperator, scene_path, storage_path
 from renderjuice_provider.operators._driver import shot_name
 from renderjuice_provider.operators._frame_folder import FilesOfFrames
@@ -128,6 +130,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
         *("poll_interval", "timeout", "cancel_on_kill", "cancel_on_timeout", "max_normalized_seconds"),
     )
     template_fields_renderers = {"render_config": "json"}  # noqa: RUF012
+    operator_extra_links = (*WaitingOperator.operator_extra_links, RenderjuiceDeliveryLink())
     store_key = "renderjuice_rounds"
     file_path = Argument(plain_path)
     render_config = Argument(plain_config)
@@ -191,6 +194,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Render what is missing, or go on with what an earlier try has left."""
+        push_delivery(context, self)
         order = self.order(context)
         order.check()  # before the scene is read, which may take long
         check_frames(order)
@@ -202,6 +206,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
     ) -> dict[str, Any]:
         """Resume after the trigger fired, in the round of its job; see `JobOperator`."""
         outcome = Outcome.from_event(event)
+        self.signals.waited(outcome.job_id, outcome.ending)
         order = self.order(context)
         return self._walk(context, order, lambda rounds: rounds.resumed(outcome, waits_for), outcome.job_id)
 
@@ -215,7 +220,17 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
             job_id = self.driver(context).last_job_id()
             if job_id is None:
                 raise
+            self.signals.waited(job_id, Ending.TIMED_OUT)
             return self._walk(context, self.order(context), lambda rounds: rounds.lost(job_id), job_id)
+
+    def lineage(self, result: Any) -> Lineage:
+        """Of the scene, a folder of frames."""
+        scene, place = (str(self.file_path),), str(self.destination)
+        if not result:
+            return Lineage(scene)
+        whole = result["frames_requested"]
+        files = {} if whole is None else {place: whole - len(result["frames_missing"])}
+        return Lineage(scene, (place,), result, files)
 
     def _walk(
         self, context: Context, order: Order, enter: Callable[[Rounds], Flow[Finished]], job_id: str = ""
@@ -227,6 +242,8 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
         try:
             finished = driver.walk(replace(order, job_id=None), enter(rounds), job_id)
         except errors.RenderjuiceIncompleteError as error:
+            missing = len(rounds.lacking or ())
+            self.signals.frames(len(rounds.requested or ()) - missing, missing)
             if error.retry is not RetryEffect.CANNOT_HELP:
                 raise
             raise RenderjuiceIncompleteError(error.what).settle(
@@ -237,6 +254,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
     def _summary(self, finished: Finished) -> dict[str, Any]:
         found, done = finished.count, finished.done
         requested = None if found.requested is None else len(found.requested)
+        self.signals.frames((requested or 0) - len(found.missing), len(found.missing))
         ordered = [requested if each.frames is None else each.frames for each in done]
         return {
             "job_id": finished.job_id,

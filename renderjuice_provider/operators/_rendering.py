@@ -17,6 +17,7 @@ from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.frames import count_outputs
 from renderjuice_provider.lifecycle.record import OnClear, Order
+from renderjuice_provider.lineage import Lineage, of_job, of_render
 from renderjuice_provider.operators._base import scene_path
 from renderjuice_provider.operators._driver import shot_name
 from renderjuice_provider.operators._job_operator import JobOperator
@@ -78,6 +79,7 @@ class _RenderOperator(JobOperator):
         order = check_render_config(self.render_config).to_json()
         count = count_outputs((order, job.final_config), plan(downloads), analysis=job.analysis)
         requested = None if count.requested is None else len(count.requested)
+        self.signals.frames(len(downloads.frame_files), len(count.missing))
         return {
             "frames_requested": requested,
             "frames_delivered": len(downloads.frame_files),
@@ -169,6 +171,10 @@ class RenderjuiceRenderJobOperator(_RenderOperator):
         self.cancel_on_timeout = cancel_on_timeout
         self.max_normalized_seconds = max_normalized_seconds
         self.job_id: Any = job_id
+
+    def lineage(self, result: Any) -> Lineage:
+        """The job itself: it has its outputs afterwards."""
+        return of_render(self.renderjuice_conn_id, of_job(self.renderjuice_conn_id, str(self.job_id)), result)
 
     def order(self, context: Context) -> Order:
         """A completed render of the given job."""
@@ -274,6 +280,10 @@ class RenderjuiceRunJobOperator(_RenderOperator):
         scene = scene_path(self.file_path)
         order = replace(order, scene=scene, content=content_fingerprint(scene))
         return self.summary(self.driver(context).run(order))
+
+    def lineage(self, result: Any) -> Lineage:
+        """Of the scene, the outputs of a job."""
+        return of_render(self.renderjuice_conn_id, str(self.file_path), result)
 
     def order(self, context: Context) -> Order:
         """A completed render of the scene, in a job of its own."""

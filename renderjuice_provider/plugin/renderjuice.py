@@ -25,6 +25,13 @@ class RenderjuicePlugin(AirflowPlugin):
     name = "renderjuice"
 
     @cached_property
+    def operator_extra_links(self) -> list[Any]:  # type: ignore[override]
+        """The button `Render wall` on the tasks of our operators."""
+        from renderjuice_provider.links.renderjuice import RenderjuiceWallLink
+
+        return [RenderjuiceWallLink()]
+
+    @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """The app, for this process."""
         from renderjuice_provider.plugin._app import make_app

@@ -27,6 +27,7 @@ from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, PollAgain
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.poll_round import poll_round
 from renderjuice_provider.triggers._inbox_reader import InboxReader
+from renderjuice_provider.triggers._poll_figures import PollFigures
 
 _LATE = 5.0
 """Seconds for which polls that are due let those with a hint go first."""
@@ -146,6 +147,7 @@ class SharedPoller:
         self.is_over = False
         self._inbox = InboxReader(renderjuice_conn_id, self._on_news)
         # Not in the context of the trigger that happens to come first: its log is for its own job.
+        self._figures = PollFigures(renderjuice_conn_id)
         self._loop = asyncio.create_task(self._poll_for_ever(), context=Context())
         self._reading = asyncio.create_task(self._inbox.read_for_ever(), context=Context())
 
@@ -169,14 +171,17 @@ class SharedPoller:
             self._subscriptions.discard(subscription)
             if not self._subscriptions:
                 self.is_over = True
+                self._figures.send(0)
                 self._loop.cancel()
                 self._reading.cancel()
                 await asyncio.wait([self._loop, self._reading])
 
     async def _poll_for_ever(self) -> None:
         try:
+            await asyncio.to_thread(self._figures.send, len(self._subscriptions))  # the first of a process reads files
             while True:
                 await self._poll(await self._next())
+                self._figures.send(len(self._subscriptions))
         except BaseException as error:  # noqa: BLE001 - a trigger that waits must get it, or it waits for ever
             self.is_over = True
             for subscription in list(self._subscriptions):
@@ -243,6 +248,8 @@ class SharedPoller:
         # To wake a trigger that has nothing to log costs more than its part of the poll.
         if not isinstance(decision, PollAgain) or decision.log_line:
             subscription.decisions.put_nowait(decision)
+        if not isinstance(decision, BaseException):
+            self._figures.add(decision)
         if isinstance(decision, PollAgain):
             subscription.schedule(decision)
             self._silent_until = max(self._silent_until, time.monotonic() + decision.retry_after)

@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from renderjuice_provider._metrics import JOBS_ENDED, KILLED, ON_SERVERS, annotate
 from renderjuice_provider._task_state import is_in_process, task_state, waits_until
 from renderjuice_provider.api._ids import check_job_id
 from renderjuice_provider.api.errors import RenderjuiceError, reason
@@ -154,7 +155,10 @@ class RenderjuiceJobTrigger(BaseTrigger):
         )
         pause = min(max(FIRST_POLL, self.poll_interval), max(0.0, self.deadline - time.time()))
         first = PollAgain(pause, slack=max(0.0, pause - FIRST_POLL))
-        return await shared_poller(self.renderjuice_conn_id).watch(job_poller, first, self.log.info)
+        annotate({"renderjuice.job_id": self.job_id, "renderjuice.target": self.target})
+        outcome = await shared_poller(self.renderjuice_conn_id).watch(job_poller, first, self.log.info)
+        annotate({"renderjuice.ending": outcome.ending, "renderjuice.status": outcome.status or ""})
+        return outcome
 
     def _is_to_be_stopped(self, outcome: Outcome) -> bool:
         is_late = outcome.ending is Ending.TIMED_OUT and self.cancel_on_timeout
@@ -226,6 +230,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
             async with await RenderjuiceHook(self.renderjuice_conn_id).get_async_client() as client:
                 job = await client.cancel_job(self.job_id)
             self.log.info("The task was %s; job %s was cancelled and is %s", why, job.id, job.status)
+            ON_SERVERS.count(JOBS_ENDED, {"connection": self.renderjuice_conn_id, "end": KILLED})
         except BaseException as error:
             self._warn(f"The task was {why}, and its job was not stopped: {reason(error)}")
             if not isinstance(error, Exception):

@@ -214,3 +214,10 @@ def test_the_report_always_runs_and_alone_decides_the_state_of_the_night(dags):
 def test_the_dag_files_are_short_enough_to_be_read_and_copied():
     for path in DAGS.glob("*.py"):
         assert len(path.read_text().splitlines()) <= LONGEST, path.name
+
+
+def test_the_night_that_the_bench_writes_has_no_task_but_those_of_the_dag(dags):
+    from benchmarks.wall_seed import SHOT, TASKS
+
+    tasks = set(dags[SHOT].task_dict)
+    assert {task for states in TASKS.values() for task in states} == tasks

@@ -7,7 +7,7 @@ import gc
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,11 @@ ODD_IDS = (
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The reasons that reached the metric of refusals."""
     reasons: list[str] = []
-    monkeypatch.setattr(_refusals, "count", lambda name, tags: reasons.append(tags["reason"]))
+
+    def count(_: str, tags: Mapping[str, str] | None = None, by: float = 1) -> None:
+        reasons.extend([tags["reason"]] if tags else [])
+
+    monkeypatch.setattr(_refusals.ON_SERVERS, "count", count)
     return reasons
 
 

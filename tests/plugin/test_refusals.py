@@ -21,7 +21,7 @@ class Clock:
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     reasons: list[str] = []
-    monkeypatch.setattr(_refusals, "count", lambda name, tags: reasons.append(f"{name} {tags['reason']}"))
+    monkeypatch.setattr(_refusals.ON_SERVERS, "count", lambda name, tags: reasons.append(f"{name} {tags['reason']}"))
     return reasons
 
 
