@@ -6,11 +6,12 @@ in any thread once the wait is over. So hundreds of jobs cost a few threads and 
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -56,6 +57,18 @@ class _Wait:
     slack: float = 0.0
 
 
+@dataclass(frozen=True, order=True)
+class _Ready:
+    """A walk that can go on. Those with the lowest priority and turn go first."""
+
+    priority: int
+    turn: int
+    walk: Walk = field(compare=False)
+    flow: Callable[[], Flow[Job]] = field(compare=False)
+
+
+_NEXT_STEP, _FIRST_STEP = range(2)
+"""A validated job is rendered before the next scene is uploaded."""
 _Result = WaitFor | Job | BaseException
 
 
@@ -87,7 +100,8 @@ class Batch:
         self._on_end = on_end
         self._at_once = min(at_once, len(walks))
         self._poll_interval = poll_interval
-        self._ready: queue.SimpleQueue[tuple[Walk, Callable[[], Flow[Job]]]] = queue.SimpleQueue()
+        self._ready: queue.PriorityQueue[_Ready] = queue.PriorityQueue()
+        self._turn = itertools.count()
         self._results: queue.Queue[tuple[Walk, _Result]] = queue.Queue()
         self._waits: list[_Wait] = []
         self._silent_until = 0.0
@@ -105,7 +119,7 @@ class Batch:
             # Not waited for when the program ends: an upload may take an hour.
             threading.Thread(target=self._move_on, daemon=True).start()
         for walk in self._walks:
-            self._give(walk, walk.begin)
+            self._give(walk, walk.begin, _FIRST_STEP)
         try:
             while self._moving or self._waits:
                 self._take_results()
@@ -120,18 +134,19 @@ class Batch:
             for walk in self._walks:
                 walk.end()
 
-    def _give(self, walk: Walk, flow: Callable[[], Flow[Job]]) -> None:
+    def _give(self, walk: Walk, flow: Callable[[], Flow[Job]], priority: int) -> None:
         self._moving += 1
-        self._ready.put((walk, flow))
+        self._ready.put(_Ready(priority, next(self._turn), walk, flow))
 
     # In the threads
 
     def _move_on(self) -> None:
         while True:
-            walk, begin = self._ready.get()
+            ready = self._ready.get()
+            walk = ready.walk
             result: _Result
             try:
-                result = self._client.run(performed(begin(), partial(self._perform, walk)))
+                result = self._client.run(performed(ready.flow(), partial(self._perform, walk)))
             except _WaitsError as parked:
                 result = parked.step
             except BaseException as error:  # noqa: BLE001 - the main thread decides about it
@@ -226,11 +241,12 @@ class Batch:
                 self._decided(due[poller], decision)
 
     def _decided(self, wait: _Wait, decision: PollDecision) -> None:
-        if decision.log_line:
-            self._say(decision.log_line)
+        if decision.log_line:  # it names the job by its id, as the log of one task does
+            self._say(decision.log_line.replace(f"Job {wait.step.job_id}", wait.walk.seen.name, 1))
         if isinstance(decision, Done):
             self._waits.remove(wait)
-            self._give(wait.walk, partial(wait.walk.resumed, decision.outcome, _waited_for(wait.step)))
+            go_on = partial(wait.walk.resumed, decision.outcome, _waited_for(wait.step))
+            self._give(wait.walk, go_on, _NEXT_STEP)
             return
         now = time.time()
         wait.due, wait.slack = now + decision.pause, decision.slack

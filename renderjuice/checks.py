@@ -110,7 +110,9 @@ def check_clock(address: str) -> Check:
         # No key: any answer has the time.
         answer = httpx.get(address, timeout=_PATIENCE, proxy=proxy.url if proxy else None, trust_env=False)
         behind = parsedate_to_datetime(answer.headers["Date"]).timestamp() - time.time()
-    except (httpx.HTTPError, httpx.InvalidURL, KeyError, ValueError, ImportError, OSError) as error:
+    except KeyError:
+        return Check("clock", "note", "not compared: the answer bears no date")
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, ImportError, OSError) as error:
         return Check("clock", "note", f"not compared with Renderjuice's: {type(error).__name__}")
     if abs(behind) > _CLOCK_LIMIT:
         how = "behind" if behind > 0 else "ahead"

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
+
+from renderjuice.account import AccountOptions, base_url, state_folder
+from renderjuice.order_book import OrderBook
+from renderjuice_provider.api.models import JobStatus
 
 SCENES = Annotated[
     list[str], typer.Argument(metavar="SCENE...", help="Scenes (.blend, .zip), folders of them, or - for a list.")
@@ -34,7 +39,28 @@ SET = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Any other field of it; again for more.", rich_help_panel=_LOOK),
 ]
+
+
+def complete_jobs(incomplete: str) -> list[tuple[str, str]]:
+    """Jobs that this machine has ordered, for the completion of the shell. Nothing is asked."""
+    book = OrderBook(state_folder(os.environ) / "orders", base_url(AccountOptions()))
+    return [(str(each.job_id), each.name) for each in book.all() if str(each.job_id).startswith(incomplete)]
+
+
+def complete_statuses(incomplete: str) -> list[str]:
+    """The statuses that are documented."""
+    return [str(status) for status in JobStatus if status.startswith(incomplete)]
+
+
 JOBS = Annotated[
     list[str],
-    typer.Argument(metavar="JOB...", help="Ids of jobs, scenes or folders that were submitted here, or - for a list."),
+    typer.Argument(
+        metavar="JOB...",
+        help="Ids of jobs, scenes or folders that were submitted here, or - for a list.",
+        autocompletion=complete_jobs,
+    ),
+]
+STATUS = Annotated[
+    str | None,
+    typer.Option(help="Only jobs in this status, such as rendering or failed.", autocompletion=complete_statuses),
 ]

@@ -69,5 +69,6 @@ def report(output: Output, walk: Walk) -> None:
         words = "; ".join(map(str, warnings)) if isinstance(warnings, list) else ""
         fields["analysis"] = job.analysis
     if seen.error is not None and not output.json_lines:
-        output.say(f"{seen.name}: {text_of(seen.error)}")
+        what = text_of(seen.error)
+        output.say(what if what.startswith(seen.name) else f"{seen.name}: {what}")
     output.data(fields, fields["job_id"] or "-", fields["status"], seen.name, *([words] if words else []))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,14 +119,13 @@ class Spoken(Quiet):
     """A log that a person reads."""
 
     def __init__(self, name: str, say: Callable[[str], None]) -> None:
-        self._say = partial(self._line, name, say)
+        self._name = name
+        self._say = say
 
     def info(self, text: str, *arguments: Any) -> None:
-        """Say it."""
-        self._say(text % arguments)
+        """Say it, but for what its name says already."""
+        line = text % arguments
+        if line != f"The scene is {self._name}.blend":
+            self._say(f"{self._name}: {line}")
 
     warning = info
-
-    @staticmethod
-    def _line(name: str, say: Callable[[str], None], text: str) -> None:
-        say(f"{name}: {text}")

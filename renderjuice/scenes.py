@@ -139,7 +139,13 @@ class Settings:
         }
         given = {name: value for name, value in options.items() if value is not None}
         others = dict(map(_field, self.others))
-        return check_render_config({**_read(self.config), **given, **others, **own}).to_json()
+        config = {**_read(self.config), **given, **others, **own}
+        if not config.keys() & {"colorManagementPreset", "color_management_preset"}:
+            raise RenderjuiceInputError(
+                "Colour management changes every pixel, so it has no default: add --preset default, or --preset aces for "
+                "an ACES project."
+            )
+        return check_render_config(config).to_json()
 
 
 def _field(text: str) -> tuple[str, Any]:

@@ -14,7 +14,7 @@ from renderjuice.batch import POLL_INTERVAL
 from renderjuice.exits import Exit, gravest, of_error, of_job
 from renderjuice.fetching import Fetching, safe_name
 from renderjuice.jobs import fields, find_jobs, name_of, read_jobs
-from renderjuice.options import EVERY, JOBS, TIMEOUT
+from renderjuice.options import EVERY, JOBS, STATUS, TIMEOUT
 from renderjuice.output import seconds
 from renderjuice.performing import perform
 from renderjuice.screen import Screen
@@ -31,7 +31,7 @@ _STOPPING = 60.0
 def list_(
     session: Session,
     *,
-    status: Annotated[str | None, typer.Option(help="Only jobs in this status, such as rendering or failed.")] = None,
+    status: STATUS = None,
     limit: Annotated[int, typer.Option(min=1, help="Jobs at most.")] = 100,
 ) -> Exit:
     """List the jobs of the account: job, status, name, normalized seconds, age."""
