@@ -18,10 +18,11 @@ from typing import Any
 from renderjuice.walks import Walk
 from renderjuice_provider.api._flow import Flow, PutFile, Step
 from renderjuice_provider.api.client import RenderjuiceClient
-from renderjuice_provider.api.errors import RenderjuiceError
+from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceJobError
 from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.progress import Progress
 from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, PollDecision
+from renderjuice_provider.lifecycle.outcome import Ending
 from renderjuice_provider.lifecycle.poll_round import poll_round
 from renderjuice_provider.lifecycle.steps import Found, Save, WaitFor, performed
 
@@ -211,6 +212,8 @@ class Batch:
             if not isinstance(result, (RenderjuiceError, OSError)):
                 raise result
             walk.seen.error = result
+            if isinstance(result, RenderjuiceJobError):
+                walk.seen.job = result.job or walk.seen.job
         else:
             walk.seen.job = result
         walk.seen.is_over = True
@@ -245,6 +248,7 @@ class Batch:
             self._say(decision.log_line.replace(f"Job {wait.step.job_id}", wait.walk.seen.name, 1))
         if isinstance(decision, Done):
             self._waits.remove(wait)
+            wait.walk.seen.timed_out = decision.outcome.ending is Ending.TIMED_OUT
             go_on = partial(wait.walk.resumed, decision.outcome, _waited_for(wait.step))
             self._give(wait.walk, go_on, _NEXT_STEP)
             return

@@ -108,6 +108,8 @@ def fields(job: Job, name: str) -> dict[str, Any]:
 
 def end_of(seen: Seen) -> Exit:
     """The exit code for a walk, as far as it has come."""
+    if seen.error is not None and seen.timed_out:
+        return Exit.TIMEOUT
     if seen.error is not None:
         return gravest([of_error(seen.error), of_error(seen.trouble)] if seen.trouble else [of_error(seen.error)])
     return of_job(seen.job) if seen.job else Exit.OK

@@ -24,17 +24,34 @@ from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceInputEr
 
 P = ParamSpec("P")
 _PANEL = "Account and output"
-_COMMON: dict[str, tuple[Any, Any]] = {
-    "connection": (
+_COMMON: dict[str, Any] = {
+    "connection": Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="An Airflow connection with key and address, where Airflow is installed."),
-    ),
-    "url": (str | None, typer.Option(metavar="URL", help="The address of the API, if it is not Renderjuice's own.")),
-    "key_file": (Path | None, typer.Option(metavar="FILE", help="A file of mode 600 with the API key.")),
-    "key_stdin": (bool, typer.Option("--key-stdin", help="Read the API key from the standard input.")),
-    "json_lines": (bool, typer.Option("--json", help="Data as JSON, one object a line.")),
+        typer.Option(
+            metavar="NAME",
+            help="An Airflow connection with key and address, where Airflow is installed.",
+            rich_help_panel=_PANEL,
+        ),
+    ],
+    "url": Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="The address of the API, if it is not Renderjuice's own.", rich_help_panel=_PANEL
+        ),
+    ],
+    "key_file": Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A file of mode 600 with the API key.", rich_help_panel=_PANEL),
+    ],
+    "key_stdin": Annotated[
+        bool, typer.Option("--key-stdin", help="Read the API key from the standard input.", rich_help_panel=_PANEL)
+    ],
+    "json_lines": Annotated[
+        bool, typer.Option("--json", help="Data as JSON, one object a line.", rich_help_panel=_PANEL)
+    ],
 }
-"""The options of every command, each with its type and its description."""
+"""The options of every command. Those that are not given are None, or False."""
+_FLAGS = ("key_stdin", "json_lines")
 
 
 class Session:
@@ -91,7 +108,7 @@ def command(app: typer.Typer) -> Callable[[Callable[Concatenate[Session, P], Exi
 
         run.__name__, run.__doc__ = function.__name__.rstrip("_"), function.__doc__
         _, *own = inspect.signature(function, eval_str=True).parameters.values()
-        parameters = [*own, *_common_parameters()]
+        parameters = [*own, *map(_parameter, _COMMON)]
         run.__dict__["__signature__"] = inspect.Signature(parameters)
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         return app.command(name=run.__name__)(run)
@@ -99,12 +116,9 @@ def command(app: typer.Typer) -> Callable[[Callable[Concatenate[Session, P], Exi
     return register
 
 
-def _common_parameters() -> Iterator[inspect.Parameter]:
-    for name, (kind, option) in _COMMON.items():
-        option.rich_help_panel = _PANEL
-        default = False if kind is bool else None
-        annotation = Annotated[kind, option]
-        yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+def _parameter(name: str) -> inspect.Parameter:
+    default = False if name in _FLAGS else None
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=_COMMON[name])
 
 
 def _ended(function: Callable[..., Exit], session: Session, arguments: dict[str, Any]) -> int:

@@ -46,6 +46,7 @@ class Seen:
         progress: of its render.
         trouble: why the last poll failed; None where it did not.
         error: why the walk ended without success.
+        timed_out: whether a wait ended because its time was over.
         is_over: whether the walk has ended.
     """
 
@@ -55,6 +56,7 @@ class Seen:
     progress: Progress | None = None
     trouble: RenderjuiceError | None = None
     error: BaseException | None = None
+    timed_out: bool = False
     is_over: bool = False
 
     @property
