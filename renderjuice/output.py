@@ -46,12 +46,16 @@ class Output:
         self._write_data(f"{line}\n")
 
     def table(self, rows: Sequence[tuple[Mapping[str, Any], Sequence[Any]]]) -> None:
-        """Several pieces of data; as text, in columns of one width."""
+        """Several pieces of data; for a person at a terminal, in columns of one width."""
+        if self.json_lines or not self._stdout.isatty():
+            for fields, columns in rows:
+                self.data(fields, *columns)
+            return
         texts = [["" if column is None else redact(str(column)) for column in columns] for _, columns in rows]
         widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-        for (fields, _), row in zip(rows, texts, strict=True):
+        for row in texts:
             padded = [text.ljust(width) for text, width in zip(row, widths, strict=True)]
-            self._write_data("  ".join(padded).rstrip() + "\n") if not self.json_lines else self.data(fields)
+            self._write_data("  ".join(padded).rstrip() + "\n")
 
     def say(self, text: str) -> None:
         """A sentence for the person at the terminal: one line, or several that are written here."""
