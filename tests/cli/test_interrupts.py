@@ -100,13 +100,14 @@ def test_an_upload_that_hangs_does_not_hold_ctrl_c_up(start: Start, emulator: Em
 
 
 def test_two_at_once_do_not_pay_twice(start: Start, emulator: Emulator, tmp_path: Path) -> None:
-    scene = write_scene(tmp_path / "long.blend", seconds_per_frame=200)
+    scene = write_scene(tmp_path / "long.blend", seconds_per_frame=100_000)
     first = start("submit", scene, "--wait", *DEFAULT)
     until(emulator.ledger.jobs_left_running, what="rendering")
     second = ended(start("submit", scene, "--wait", *DEFAULT))
     assert second.code == 2
     assert "Another renderjuice is at this order" in second.err
-    assert ended(first).code == 0
+    first.send_signal(signal.SIGINT)
+    assert ended(first).code == 130
     assert emulator.ledger.renders_started() == 1
 
 
