@@ -22,7 +22,7 @@ from renderjuice_emulator.testing import Emulator
 from tests.cli.conftest import Run
 from tests.support.http_server import Reply, answer, serving
 
-Examined = Callable[..., dict[str, dict[str, Any]]]
+Examined = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture

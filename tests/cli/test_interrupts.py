@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,10 @@ SCENES = 200
 def ended(process: subprocess.Popen[str]) -> Done:
     out, err = process.communicate(timeout=60)
     return Done(process.returncode, out, err)
+
+
+def has_jobs(emulator: Emulator, count: int) -> bool:
+    return len(emulator.jobs) >= count
 
 
 @pytest.fixture
@@ -40,7 +45,7 @@ def test_200_scenes_are_interrupted_taken_up_and_downloaded_and_nothing_is_done_
     for stop in (signal.SIGINT, signal.SIGKILL, signal.SIGTERM):
         before = len(emulator.jobs)
         process = start("submit", folder, "--download", home / "out", *DEFAULT)
-        until(lambda before=before: len(emulator.jobs) >= before + 20, what="submitting")
+        until(partial(has_jobs, emulator, before + 20), what="submitting")
         process.send_signal(stop)
         done = ended(process)
         if stop != signal.SIGKILL:
@@ -97,6 +102,19 @@ def test_an_upload_that_hangs_does_not_hold_ctrl_c_up(start: Start, emulator: Em
     done = ended(process)
     assert done.code == 130
     assert "nothing is spent" in done.err
+
+
+def test_a_render_that_may_have_been_started_is_not_called_free(start: Start, emulator: Emulator, scene: Path) -> None:
+    emulator.faults.add("start_render", "stall 120")
+    process = start("submit", scene, *DEFAULT)
+    until(lambda: emulator.ledger.count("start_render"), what="ordering")
+    process.send_signal(signal.SIGINT)
+    done = ended(process)
+    (job_id,) = emulator.jobs
+    assert done.code == 130
+    assert "may have been started" in done.err
+    assert job_id in done.err
+    assert "nothing is spent" not in done.err
 
 
 def test_two_at_once_do_not_pay_twice(start: Start, emulator: Emulator, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from typing import Any
 
 import pytest
 import typer
@@ -13,7 +14,7 @@ from renderjuice.exits import _GRAVEST, Exit
 from tests.support.pages import ROOT, commands
 
 PAGE = (ROOT / "docs" / "command-line.md").read_text()
-GROUP = typer.main.get_command(app)
+GROUP: Any = typer.main.get_command(app)
 TYPED = sorted(
     {
         (page, part.strip().partition(" > ")[0])
@@ -37,7 +38,7 @@ def test_the_order_of_the_codes_is_that_of_the_program() -> None:
 
 
 def test_every_command_has_a_row() -> None:
-    assert set(re.findall(r"^\| `(\w+)[ `]", PAGE, re.MULTILINE)) == set(GROUP.commands)  # type: ignore[attr-defined]
+    assert set(re.findall(r"^\| `(\w+)[ `]", PAGE, re.MULTILINE)) == set(GROUP.commands)
 
 
 def test_there_are_commands_to_be_typed() -> None:
@@ -50,14 +51,11 @@ def test_the_program_understands_every_command_to_be_typed(page: str, line: str)
     if name.startswith("-"):
         assert GROUP.make_context("renderjuice", [name, *arguments], resilient_parsing=True)
         return
-    assert GROUP.commands[name].make_context(name, arguments)  # type: ignore[attr-defined]
+    assert GROUP.commands[name].make_context(name, arguments)
 
 
 def test_every_option_that_is_named_exists() -> None:
     options = {
-        option
-        for command in GROUP.commands.values()
-        for parameter in command.params
-        for option in parameter.opts  # type: ignore[attr-defined]
+        option for command in GROUP.commands.values() for parameter in command.params for option in parameter.opts
     } | {"--help", "--install-completion"}
     assert set(re.findall(r"`[^`]*?(--[a-z][a-z-]+)", PAGE)) - options == set()
