@@ -26,8 +26,13 @@ class Output:
         self, *, json_lines: bool = False, stdout: IO[str] | None = None, stderr: IO[str] | None = None
     ) -> None:
         self.json_lines = json_lines
-        self._stdout = stdout or sys.stdout
+        self._given = stdout
         self._stderr = stderr or sys.stderr
+
+    @property
+    def _stdout(self) -> IO[str]:
+        """Looked up each time: a table that is drawn on the same terminal makes room for lines."""
+        return self._given or sys.stdout
 
     @property
     def is_live(self) -> bool:
@@ -68,8 +73,8 @@ class Output:
             self._stdout.flush()
         except BrokenPipeError:
             # The reader has seen enough (`| head`). What was begun goes on: it costs money.
-            self._stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until the process ends
-            os.dup2(self._stdout.fileno(), 1)
+            self._given = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until the process ends
+            os.dup2(self._given.fileno(), 1)
 
 
 def seconds(value: float | None) -> str:
