@@ -1,0 +1,211 @@
+"""A render in a thread of its own: Blender goes on, and reads the state when it likes."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from . import direct
+from .airflow import Airflow, AirflowError
+from .direct import Show, Stopped
+from .packing import Needs, PackingError, pack
+from .records import Record
+
+PAUSE = 5.0
+"""Seconds between two looks at a run of the pipeline."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class State:
+    """How far it is.
+
+    Attributes:
+        stage: what happens now.
+        done, total: frames, where that is known.
+        is_over: whether nothing happens any more.
+        error: why it failed; empty where it did not.
+        frames: that came back.
+    """
+
+    stage: str = "starting"
+    done: int | None = None
+    total: int | None = None
+    is_over: bool = False
+    error: str = ""
+    frames: tuple[Path, ...] = ()
+
+
+class Work:
+    """One render, from a checked scene to frames that are back.
+
+    Args:
+        render: does it all. It gets what shows a stage, and what says whether to stop.
+    """
+
+    def __init__(self, render: Callable[[Show, threading.Event], list[Path]]) -> None:
+        self.state = State()
+        self._render = render
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="renderjuice", daemon=True)
+
+    def start(self) -> None:
+        """Begin, and return at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Nobody wants it any more. What was ordered is stopped by who ordered it."""
+        self._stopped.set()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait for the end; whether it came."""
+        self._thread.join(seconds)
+        return self.state.is_over
+
+    def _show(self, stage: str, done: int | None = None, total: int | None = None) -> None:
+        self.state = State(stage, done, total)
+
+    def _run(self) -> None:
+        try:
+            frames = self._render(self._show, self._stopped)
+            self.state = replace(self.state, stage="done", is_over=True, frames=tuple(frames))
+        except Stopped:
+            self.state = State("stopped", is_over=True, error="Stopped before a render was ordered: nothing was spent")
+        except Exception as error:  # noqa: BLE001 - it is shown, whatever it is
+            _log.debug("The render failed", exc_info=True)
+            self.state = replace(self.state, stage="failed", is_over=True, error=str(error))
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The studio's pipeline, and the folder that this computer shares with its workers.
+
+    Attributes:
+        airflow: where it runs.
+        folder: the shared folder, on this computer.
+        folder_there: the same folder as workers see it.
+        conf: further params of the run.
+    """
+
+    airflow: Airflow
+    folder: Path
+    folder_there: str
+    conf: Mapping[str, Any]
+
+    def render(
+        self, needs: Needs, blender: list[str], record: Record, run_id: str, frames_folder: Path
+    ) -> Callable[[Show, threading.Event], list[Path]]:
+        """What packs the scene into the shared folder, starts a run, and fetches what it made."""
+
+        def work(show: Show, stopped: threading.Event) -> list[Path]:
+            show("packing", None, None)
+            file = pack(needs, self.folder, blender)
+            if stopped.is_set():
+                raise Stopped
+            record.write({"way": "airflow", "run_id": run_id, "folder": str(frames_folder)})
+            show("starting", None, None)
+            self.airflow.start(run_id, {**self.conf, "file": there(file, self.folder, self.folder_there)})
+            return self.follow(run_id, frames_folder)(show, stopped)
+
+        return work
+
+    def follow(self, run_id: str, frames_folder: Path) -> Callable[[Show, threading.Event], list[Path]]:
+        """What waits for a run that was started, and fetches what it made."""
+
+        def work(show: Show, stopped: threading.Event) -> list[Path]:
+            while True:
+                try:
+                    run = self.airflow.read(run_id)
+                except AirflowError as error:
+                    if not error.is_transient:
+                        raise
+                    show(f"{error}; the render goes on", None, None)
+                else:
+                    if run.is_over:
+                        break
+                    show(run.stage, run.done, run.total)
+                stopped.wait(PAUSE)
+                if stopped.is_set():
+                    self.airflow.stop(run_id)
+                    raise AirflowError("Stopped: Airflow ends the run, and its tasks cancel what renders")
+            if not run.is_delivered:
+                raise AirflowError(f"The pipeline failed: {run.reason}")
+            show("fetching frames", None, None)
+            return self._fetch(run_id, frames_folder)
+
+        return work
+
+    def _fetch(self, run_id: str, frames_folder: Path) -> list[Path]:
+        manifest = str(self.airflow.delivery(run_id).get("manifest") or "")
+        if not manifest:
+            raise AirflowError(
+                "The pipeline delivered nothing: it may have rejected the scene, as its page in Airflow says"
+            )
+        delivery = here(manifest, self.folder, self.folder_there).parent
+        frames = sorted((delivery / "frames").glob("*"))
+        if not frames:
+            raise AirflowError(f"It is delivered to {manifest.rpartition('/')[0]}, which this computer cannot read")
+        target = frames_folder / delivery.name
+        target.mkdir(parents=True, exist_ok=True)
+        return [Path(shutil.copy2(frame, target / frame.name)) for frame in frames]
+
+
+@dataclass(frozen=True)
+class OwnJob:
+    """A job of Renderjuice's own, without Airflow.
+
+    Attributes:
+        key: of the account that pays.
+        base_url: of the API; empty for Renderjuice's own.
+        config: the render configuration.
+    """
+
+    key: str
+    base_url: str
+    config: Mapping[str, Any]
+
+    def render(
+        self, needs: Needs, blender: list[str], record: Record, packed: Path, frames_folder: Path
+    ) -> Callable[[Show, threading.Event], list[Path]]:
+        """What packs the scene, renders it as one job, and fetches the frames."""
+
+        def work(show: Show, stopped: threading.Event) -> list[Path]:
+            show("packing", None, None)
+            order = direct.order_of(pack(needs, packed, blender), self.config)
+            record.note(way="job", order=order, folder=str(frames_folder))
+            return self.follow(record, frames_folder)(show, stopped)
+
+        return work
+
+    def follow(self, record: Record, frames_folder: Path) -> Callable[[Show, threading.Event], list[Path]]:
+        """What takes up the job on record, and fetches its frames."""
+
+        def work(show: Show, stopped: threading.Event) -> list[Path]:
+            with direct.client_for(self.key, self.base_url) as client:
+                job = direct.render(client, record, show, stopped.is_set)
+                show("fetching frames", None, None)
+                return direct.fetch(client, job, frames_folder / job.id)
+
+        return work
+
+
+def there(path: Path, folder: Path, folder_there: str) -> str:
+    """A path in the shared folder, as workers see it: they may run another system."""
+    inside = path.relative_to(folder).as_posix()
+    return f"{folder_there.rstrip('/')}/{inside}" if folder_there else str(path)
+
+
+def here(path: str, folder: Path, folder_there: str) -> Path:
+    """A worker's path, as this computer sees it; as it is where it is not in the shared folder."""
+    kind = PureWindowsPath if "\\" in folder_there else PurePosixPath
+    if folder_there and kind(path).is_relative_to(folder_there):
+        return folder.joinpath(*kind(path).relative_to(folder_there).parts)
+    return Path(path)
+
+
+__all__ = ["OwnJob", "PackingError", "Pipeline", "State", "Work", "here", "there"]
