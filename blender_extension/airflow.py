@@ -56,7 +56,7 @@ class Run:
         is_delivered: whether it ended well.
         stage: what it does, for people.
         done, total: frames, where that is known.
-        reason: why it failed.
+        reason: what the pipeline noted of its end, such as why it failed.
     """
 
     is_over: bool
@@ -121,7 +121,7 @@ class Airflow:
         state = str(run.get("state"))
         if state in _OVER:
             delivered = state == "success"
-            reason = "" if delivered else str(run.get("note") or f"see the run {run_id} in Airflow")
+            reason = str(run.get("note") or "")
             return Run(is_over=True, is_delivered=delivered, stage=state, reason=reason)
         row = self._row(run_id)
         frames = row.get("frames") or {}

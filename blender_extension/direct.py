@@ -57,10 +57,12 @@ def render(client: RenderjuiceClient, record: Record, show: Show, stopped: Calla
         Stopped: before a render was ordered.
     """
     from renderjuice_provider.api._flow import PutFile
+    from renderjuice_provider.api.errors import Bill, RenderjuiceError
     from renderjuice_provider.api.models import JobStatus
     from renderjuice_provider.lifecycle.course import Course, Past
     from renderjuice_provider.lifecycle.record import Order
     from renderjuice_provider.lifecycle.steps import Found, Save, WaitFor, performed
+    from renderjuice_provider.lifecycle.unfinished import leaves
 
     ordered = record.read()["order"]
     order = Order(
@@ -95,7 +97,18 @@ def render(client: RenderjuiceClient, record: Record, show: Show, stopped: Calla
         return None
 
     course = Course(order, Past(record.read().get("job")), client.operations, _log)
-    return client.run(performed(course.run(), perform))
+    try:
+        job = client.run(performed(course.run(), perform))
+    except Stopped:
+        record.note(is_running=False)
+        raise
+    except RenderjuiceError as error:
+        leaves(error, None, (record.read().get("job") or {}).get("job_id") or "")
+        runs = error.bill in {Bill.RUNNING, Bill.MAY_RUN, Bill.LEFT_ALONE}
+        record.note(is_running=runs)
+        raise error.settle(next_step="Take Up goes on with it, Stop cancels it" if runs else "") from None
+    record.note(is_running=False)
+    return job
 
 
 def stop(client: RenderjuiceClient, record: Record) -> str:

@@ -13,11 +13,11 @@ from typing import Any
 from . import direct
 from .airflow import Airflow, AirflowError
 from .direct import Show, Stopped
-from .packing import Needs, PackingError, pack
+from .packing import Needs, pack
 from .records import Record
 
 PAUSE = 5.0
-"""Seconds between two looks at a run of the pipeline."""
+"""Seconds between two polls of a run."""
 _log = logging.getLogger(__name__)
 
 
@@ -75,7 +75,7 @@ class Work:
             frames = self._render(self._show, self._stopped)
             self.state = replace(self.state, stage="done", is_over=True, frames=tuple(frames))
         except Stopped:
-            self.state = State("stopped", is_over=True, error="Stopped before a render was ordered: nothing was spent")
+            self.state = State("stopped", is_over=True, error="Stopped before a render was ordered. Nothing was spent")
         except Exception as error:  # noqa: BLE001 - it is shown, whatever it is
             _log.debug("The render failed", exc_info=True)
             self.state = replace(self.state, stage="failed", is_over=True, error=str(error))
@@ -107,17 +107,22 @@ class Pipeline:
             file = pack(needs, self.folder, blender)
             if stopped.is_set():
                 raise Stopped
-            record.write({"way": "airflow", "run_id": run_id, "folder": str(frames_folder)})
+            record.write({"way": "airflow", "run_id": run_id, "folder": str(frames_folder), "is_running": True})
             show("starting", None, None)
-            self.airflow.start(run_id, {**self.conf, "file": there(file, self.folder, self.folder_there)})
-            return self.follow(run_id, frames_folder)(show, stopped)
+            try:
+                self.airflow.start(run_id, {**self.conf, "file": there(file, self.folder, self.folder_there)})
+            except AirflowError as error:
+                record.note(is_running=error.is_transient)  # an answer that is lost may have been a yes
+                raise
+            return self.follow(record, frames_folder)(show, stopped)
 
         return work
 
-    def follow(self, run_id: str, frames_folder: Path) -> Callable[[Show, threading.Event], list[Path]]:
-        """What waits for a run that was started, and fetches what it made."""
+    def follow(self, record: Record, frames_folder: Path) -> Callable[[Show, threading.Event], list[Path]]:
+        """What waits for the run on record, and fetches what it made."""
 
         def work(show: Show, stopped: threading.Event) -> list[Path]:
+            run_id = record.read()["run_id"]
             while True:
                 try:
                     run = self.airflow.read(run_id)
@@ -132,20 +137,20 @@ class Pipeline:
                 stopped.wait(PAUSE)
                 if stopped.is_set():
                     self.airflow.stop(run_id)
+                    record.note(is_running=False)
                     raise AirflowError("Stopped: Airflow ends the run, and its tasks cancel what renders")
-            if not run.is_delivered:
-                raise AirflowError(f"The pipeline failed: {run.reason}")
+            manifest = str(self.airflow.delivery(run_id).get("manifest") or "") if run.is_delivered else ""
+            if not manifest:
+                record.note(is_running=False)
+                raise AirflowError(f"The pipeline delivered nothing: {run.reason or 'see the run in Airflow'}")
             show("fetching frames", None, None)
-            return self._fetch(run_id, frames_folder)
+            frames = self._fetch(manifest, frames_folder)
+            record.note(is_running=False)
+            return frames
 
         return work
 
-    def _fetch(self, run_id: str, frames_folder: Path) -> list[Path]:
-        manifest = str(self.airflow.delivery(run_id).get("manifest") or "")
-        if not manifest:
-            raise AirflowError(
-                "The pipeline delivered nothing: it may have rejected the scene, as its page in Airflow says"
-            )
+    def _fetch(self, manifest: str, frames_folder: Path) -> list[Path]:
         delivery = here(manifest, self.folder, self.folder_there).parent
         frames = sorted((delivery / "frames").glob("*"))
         if not frames:
@@ -177,7 +182,7 @@ class OwnJob:
         def work(show: Show, stopped: threading.Event) -> list[Path]:
             show("packing", None, None)
             order = direct.order_of(pack(needs, packed, blender), self.config)
-            record.note(way="job", order=order, folder=str(frames_folder))
+            record.note(way="job", order=order, folder=str(frames_folder), is_running=True)
             return self.follow(record, frames_folder)(show, stopped)
 
         return work
@@ -206,6 +211,3 @@ def here(path: str, folder: Path, folder_there: str) -> Path:
     if folder_there and kind(path).is_relative_to(folder_there):
         return folder.joinpath(*kind(path).relative_to(folder_there).parts)
     return Path(path)
-
-
-__all__ = ["OwnJob", "PackingError", "Pipeline", "State", "Work", "here", "there"]
