@@ -19,7 +19,6 @@ from .records import Record
 if TYPE_CHECKING:
     from renderjuice_provider.api.client import RenderjuiceClient
     from renderjuice_provider.api.models import Job
-    from renderjuice_provider.api.progress import Progress
     from renderjuice_provider.lifecycle.outcome import Outcome
     from renderjuice_provider.lifecycle.steps import WaitFor
 
@@ -126,21 +125,24 @@ def fetch(client: RenderjuiceClient, job: Job, folder: Path) -> list[Path]:
 @contextmanager
 def client_for(key: str, base_url: str) -> Iterator[RenderjuiceClient]:
     """A client of our wheel; `base_url` is empty for Renderjuice's own."""
+    from renderjuice_provider.api._origin import DEFAULT_BASE_URL
     from renderjuice_provider.api.client import RenderjuiceClient
 
-    with RenderjuiceClient(key, **({"base_url": base_url} if base_url else {})) as client:
+    with RenderjuiceClient(key, base_url or DEFAULT_BASE_URL) as client:
         yield client
 
 
 def _wait(client: RenderjuiceClient, wait: WaitFor, show: Show) -> Any:
     from renderjuice_provider.api._flow import Pause
+    from renderjuice_provider.api.progress import Progress
     from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, poll
 
     class Shown(JobPoller):
         """A job poller that shows what it read."""
 
         def on_job(self, job: Job, progress: Progress | None, now: float) -> Any:
-            show(str(job.status), progress and progress.frames_done, progress and progress.frames_total)
+            seen = progress or Progress()
+            show(str(job.status), seen.frames_done, seen.frames_total)
             return super().on_job(job, progress, now)
 
     poller = Shown(

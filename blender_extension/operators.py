@@ -10,9 +10,9 @@ and a timer shows what happens.
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +33,24 @@ current: Work | None = None
 """The render of this session; a session has one at a time."""
 
 
-@contextmanager
-def _sentences(operator: Any) -> Iterator[None]:
+def _in_sentences(execute: Callable[[Any, Any], set[str]]) -> Callable[[Any, Any], set[str]]:
     """Show what people can settle as a sentence, not as a traceback."""
-    try:
-        yield
-    except (AirflowError, MissingError, PackingError, direct.Stopped) as error:
-        operator.report({"ERROR"}, str(error))
-    except Exception as error:
-        from renderjuice_provider.api.errors import RenderjuiceError
 
-        if not isinstance(error, RenderjuiceError):
-            raise
-        operator.report({"ERROR"}, str(error))
+    @wraps(execute)
+    def shown(self: Any, context: Any) -> set[str]:
+        try:
+            return execute(self, context)
+        except (AirflowError, MissingError, PackingError, direct.Stopped) as error:
+            self.report({"ERROR"}, str(error))
+        except Exception as error:
+            from renderjuice_provider.api.errors import RenderjuiceError
+
+            if not isinstance(error, RenderjuiceError):
+                raise
+            self.report({"ERROR"}, str(error))
+        return {"CANCELLED"}
+
+    return shown
 
 
 class RENDERJUICE_OT_check(bpy.types.Operator):
@@ -96,32 +101,31 @@ class RENDERJUICE_OT_render(bpy.types.Operator):
             layout.prop(self, "save_first")
         layout.label(text=f"Frames {_frames(context)}. Renderjuice bills what it renders")
 
+    @_in_sentences
     def execute(self, context: Any) -> set[str]:
         """Start it; without windows, wait for the frames."""
-        with _sentences(self):
-            _check_online()
-            if is_changed() and bpy.data.filepath:
-                if not self.save_first:
-                    raise MissingError("The scene has changes that are not saved: save it first (Ctrl S)")
-                bpy.ops.wm.save_mainfile()
-            checked = check(context.scene, may_miss_files=self.may_miss_files)
-            reasons = [finding.text for finding in checked.findings if finding.stops]
-            if reasons or checked.needs is None:
-                raise MissingError("; ".join(reasons))
-            scene = checked.needs.scene
-            record = record_of(str(scene))
-            if _started():
-                raise MissingError("A render of this scene is on its way: take it up, or stop it")
-            blender, folder = blender_command(_binary()), frames_folder(scene)
-            if preferences().way == JOB:
-                work = own_job(_config(context)).render(checked.needs, blender, record, own_folder("packed"), folder)
-            else:
-                stem = _NOT_IN_IDS.sub("_", scene.stem)
-                run_id = f"blender__{stem}__{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
-                conf = {"frames": _frames(context), "quality": context.window_manager.renderjuice.quality}
-                work = pipeline(conf).render(checked.needs, blender, record, run_id, folder)
-            return _start(self, Work(work), str(scene))
-        return {"CANCELLED"}
+        _check_online()
+        if is_changed() and bpy.data.filepath:
+            if not self.save_first:
+                raise MissingError("The scene has changes that are not saved: save it first (Ctrl S)")
+            bpy.ops.wm.save_mainfile()
+        checked = check(context.scene, may_miss_files=self.may_miss_files)
+        reasons = [finding.text for finding in checked.findings if finding.stops]
+        if reasons or checked.needs is None:
+            raise MissingError("; ".join(reasons))
+        scene = checked.needs.scene
+        record = record_of(str(scene))
+        if _started():
+            raise MissingError("A render of this scene is on its way: take it up, or stop it")
+        blender, folder = blender_command(_binary()), frames_folder(scene)
+        if preferences().way == JOB:
+            work = own_job(_config(context)).render(checked.needs, blender, record, own_folder("packed"), folder)
+        else:
+            stem = _NOT_IN_IDS.sub("_", scene.stem)
+            run_id = f"blender__{stem}__{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+            conf = {"frames": _frames(context), "quality": context.window_manager.renderjuice.quality}
+            work = pipeline(conf).render(checked.needs, blender, record, run_id, folder)
+        return _start(self, Work(work), str(scene))
 
 
 class RENDERJUICE_OT_take_up(bpy.types.Operator):
@@ -135,16 +139,15 @@ class RENDERJUICE_OT_take_up(bpy.types.Operator):
         """Where something was started, and nobody here waits for it."""
         return (current is None or current.state.is_over) and bool(_started())
 
+    @_in_sentences
     def execute(self, context: Any) -> set[str]:
         """Wait for it again."""
-        with _sentences(self):
-            _check_online()
-            started, record = _started(), record_of(bpy.data.filepath)
-            folder = Path(started["folder"])
-            is_job = started["way"] == "job"
-            work = own_job({}).follow(record, folder) if is_job else pipeline({}).follow(record, folder)
-            return _start(self, Work(work), bpy.data.filepath)
-        return {"CANCELLED"}
+        _check_online()
+        started, record = _started(), record_of(bpy.data.filepath)
+        folder = Path(started["folder"])
+        is_job = started["way"] == "job"
+        work = own_job({}).follow(record, folder) if is_job else pipeline({}).follow(record, folder)
+        return _start(self, Work(work), bpy.data.filepath)
 
 
 class RENDERJUICE_OT_stop(bpy.types.Operator):
@@ -158,23 +161,22 @@ class RENDERJUICE_OT_stop(bpy.types.Operator):
         """Where something runs, as far as is known here."""
         return bool(_started()) or (current is not None and not current.state.is_over)
 
+    @_in_sentences
     def execute(self, context: Any) -> set[str]:
         """Stop it by who started it: Airflow, or Renderjuice."""
-        with _sentences(self):
-            started, record = _started(), record_of(bpy.data.filepath)
-            if current is not None:
-                current.stop()
-            if started.get("way") == "job":
-                chosen = own_job({})
-                with direct.client_for(chosen.key, chosen.base_url) as client:
-                    status = direct.stop(client, record)
-                self.report({"INFO"}, f"The job is {status}" if status else "Stopped before there was a job")
-            elif started:
-                pipeline({}).airflow.stop(started["run_id"])
-                self.report({"INFO"}, "Airflow ends the run, and its tasks cancel what renders")
-            record.note(is_running=False)
-            return {"FINISHED"}
-        return {"CANCELLED"}
+        started, record = _started(), record_of(bpy.data.filepath)
+        if current is not None:
+            current.stop()
+        if started.get("way") == "job":
+            chosen = own_job({})
+            with direct.client_for(chosen.key, chosen.base_url) as client:
+                status = direct.stop(client, record)
+            self.report({"INFO"}, f"The job is {status}" if status else "Stopped before there was a job")
+        elif started:
+            pipeline({}).airflow.stop(started["run_id"])
+            self.report({"INFO"}, "Airflow ends the run, and its tasks cancel what renders")
+        record.note(is_running=False)
+        return {"FINISHED"}
 
 
 class RENDERJUICE_OT_sign_in(bpy.types.Operator):
@@ -196,17 +198,16 @@ class RENDERJUICE_OT_sign_in(bpy.types.Operator):
         what = "Renderjuice's API key" if preferences().way == JOB else "Password in Airflow"
         self.layout.prop(self, "secret", text=what)
 
+    @_in_sentences
     def execute(self, context: Any) -> set[str]:
         """Keep the key; or a token for the password, which is forgotten."""
         secret, self.secret = self.secret, ""
-        with _sentences(self):
-            _check_online()
-            if preferences().way == JOB:
-                keys.keep(keys.API_KEY, secret)
-            else:
-                keys.keep(keys.TOKEN, sign_in(address(), preferences().user, secret))
-            return {"FINISHED"}
-        return {"CANCELLED"}
+        _check_online()
+        if preferences().way == JOB:
+            keys.keep(keys.API_KEY, secret)
+        else:
+            keys.keep(keys.TOKEN, sign_in(address(), preferences().user, secret))
+        return {"FINISHED"}
 
 
 def frames_folder(scene: Path) -> Path:

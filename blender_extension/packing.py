@@ -105,7 +105,7 @@ def blender_command(binary: str) -> list[str]:
         binary: Blender's own; empty where Blender is a module of this Python.
     """
     if not binary:
-        return [sys.executable]
+        return [sys.executable, "-P"]  # what lies beside the script must not shadow other modules
     options = ["--background", "--factory-startup", "--disable-autoexec", "--python-exit-code", "1"]
     return [binary, *options, "--python"]
 

@@ -192,4 +192,4 @@ def _absolute_in_libraries() -> Iterator[str]:
 
 
 def _absolute(path: str, library: Any = None) -> str:
-    return os.path.normpath(bpy.path.abspath(path.replace("\\", "/") if os.sep == "/" else path, library=library))
+    return os.path.normpath(str(bpy.path.abspath(path.replace("\\", "/") if os.sep == "/" else path, library=library)))

@@ -7,6 +7,7 @@ from bpy.props import EnumProperty, PointerProperty, StringProperty
 
 from . import operators
 from .preferences import JOB, RenderjuicePreferences, preferences
+from .work import State
 
 
 class RenderjuiceSettings(bpy.types.PropertyGroup):
@@ -50,7 +51,7 @@ class RENDERJUICE_PT_render(bpy.types.Panel):
         row.operator("renderjuice.take_up")
         row.operator("renderjuice.stop")
 
-    def _draw_state(self, state: operators.State) -> None:
+    def _draw_state(self, state: State) -> None:
         if state.error:
             self.layout.label(text=state.error, icon="ERROR")
         elif state.done is not None and state.total:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
+import hashlib
 import logging
+import platform
 import shutil
 import threading
 from collections.abc import Callable, Mapping
@@ -11,7 +14,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from . import direct
-from .airflow import Airflow, AirflowError
+from .airflow import Airflow, AirflowError, Run
 from .direct import Show, Stopped
 from .packing import Needs, pack
 from .records import Record
@@ -104,38 +107,30 @@ class Pipeline:
 
         def work(show: Show, stopped: threading.Event) -> list[Path]:
             show("packing", None, None)
-            file = pack(needs, self.folder, blender)
+            file = pack(needs, self.folder / place_of(needs.scene), blender)
             if stopped.is_set():
                 raise Stopped
-            record.write({"way": "airflow", "run_id": run_id, "folder": str(frames_folder), "is_running": True})
-            show("starting", None, None)
-            try:
-                self.airflow.start(run_id, {**self.conf, "file": there(file, self.folder, self.folder_there)})
-            except AirflowError as error:
-                record.note(is_running=error.is_transient)  # an answer that is lost may have been a yes
-                raise
+            conf = {**self.conf, "file": there(file, self.folder, self.folder_there)}
+            started = {"run_id": run_id, "conf": conf, "folder": str(frames_folder)}
+            record.write({"way": "airflow", "is_running": True, **started})
             return self.follow(record, frames_folder)(show, stopped)
 
         return work
 
     def follow(self, record: Record, frames_folder: Path) -> Callable[[Show, threading.Event], list[Path]]:
-        """What waits for the run on record, and fetches what it made."""
+        """What starts the run on record if it was not, waits for it, and fetches its frames."""
 
         def work(show: Show, stopped: threading.Event) -> list[Path]:
-            run_id = record.read()["run_id"]
-            while True:
+            run_id, run = record.read()["run_id"], None
+            while run is None or not run.is_over:
                 try:
-                    run = self.airflow.read(run_id)
+                    run = self._poll(record, run_id)
+                    show(run.stage, run.done, run.total)
                 except AirflowError as error:
                     if not error.is_transient:
                         raise
-                    show(f"{error}; the render goes on", None, None)
-                else:
-                    if run.is_over:
-                        break
-                    show(run.stage, run.done, run.total)
-                stopped.wait(PAUSE)
-                if stopped.is_set():
+                    show(f"{error}; what was started goes on", None, None)
+                if stopped.wait(0 if run and run.is_over else PAUSE):
                     self.airflow.stop(run_id)
                     record.note(is_running=False)
                     raise AirflowError("Stopped: Airflow ends the run, and its tasks cancel what renders")
@@ -149,6 +144,21 @@ class Pipeline:
             return frames
 
         return work
+
+    def _poll(self, record: Record, run_id: str) -> Run:
+        """The run as it is now. It is started first, unless it is known that it was.
+
+        An answer to the start that got lost is no harm: a run of the same name is started once.
+        """
+        started = record.read()
+        if not started.get("is_started"):
+            try:
+                self.airflow.start(run_id, started["conf"])
+            except AirflowError as error:
+                record.note(is_running=error.is_transient)
+                raise
+            record.note(is_started=True)
+        return self.airflow.read(run_id)
 
     def _fetch(self, manifest: str, frames_folder: Path) -> list[Path]:
         delivery = here(manifest, self.folder, self.folder_there).parent
@@ -181,7 +191,7 @@ class OwnJob:
 
         def work(show: Show, stopped: threading.Event) -> list[Path]:
             show("packing", None, None)
-            order = direct.order_of(pack(needs, packed, blender), self.config)
+            order = direct.order_of(pack(needs, packed / place_of(needs.scene), blender), self.config)
             record.note(way="job", order=order, folder=str(frames_folder), is_running=True)
             return self.follow(record, frames_folder)(show, stopped)
 
@@ -197,6 +207,16 @@ class OwnJob:
                 return direct.fetch(client, job, frames_folder / job.id)
 
         return work
+
+
+def place_of(scene: Path) -> str:
+    """A folder for what is packed of a scene: its own, and that of this computer and user.
+
+    The packed file keeps the scene's name, which is the shot's. It always goes to the same place,
+    by which the pipeline knows it.
+    """
+    place = f"{platform.node()} {getpass.getuser()} {scene}"
+    return f"{scene.stem}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
 
 
 def there(path: Path, folder: Path, folder_there: str) -> str:
