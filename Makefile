@@ -12,7 +12,7 @@ PYTEST = $(VENV)/bin/pytest -n $(WORKERS) --dist loadgroup $(if $(COVERAGE),--co
 QUICK = -q -m 'not airflow and not blender and not slow'
 FIND_BPY := $(shell $(PYTHON) -c 'import sys; print(int(sys.version_info[:2] == (3, 11)))' 2>/dev/null)
 
-.PHONY: help install blender blenders check format test unit coverage fuzz matrix chaos hostile cluster-test demo look nights up down scale bench bench-chaos clean
+.PHONY: help install blender blenders blender-extension check format test unit coverage fuzz matrix chaos hostile cluster-test demo look nights up down scale bench bench-chaos clean
 
 help:
 	@echo "make install   the environment for development, in $(VENV)"
@@ -28,6 +28,7 @@ help:
 	@echo "make nights    50 nights of 20 shots in which frames are lost and renders fail; ten minutes"
 	@echo "make hostile   an API that wants to do harm, against a real Airflow on PostgreSQL: five minutes"
 	@echo "make fuzz      220,000 odd and damaged inputs for all that takes what others wrote; a few minutes"
+	@echo "make blender-extension   the Blender extension, in dist: a zip for each system, to drag into Blender"
 	@echo "make check     format, lint, types"
 	@echo "make scale     60 shots in a night, by one run for each and as it was before, and 300 files in bulk"
 	@echo "make bench     every measurement, and one table of them in benchmarks/RESULTS.md: about an hour"
@@ -64,6 +65,10 @@ $(BLENDER)-%/installed: $(VENV)/installed
 	$(PYTHON) -m venv $(BLENDER)-$*
 	$(UV) pip install --quiet --python $(BLENDER)-$*/bin/python 'bpy==$*.*' 'numpy<2'
 	@touch $@
+
+# EXTENSION="--platforms linux-x64 --pythons 3.11" for one of them.
+blender-extension: blender
+	$(RUN) -m tools.blender_extension $(EXTENSION)
 
 check: install
 	$(VENV)/bin/ruff format --check .
