@@ -86,16 +86,16 @@ class RENDERJUICE_OT_render(bpy.types.Operator):
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         """Show what was found, and ask."""
+        self.checked = check(context.scene)
         result: set[str] = context.window_manager.invoke_props_dialog(self, width=520)
         return result
 
     def draw(self, context: Any) -> None:
         """The question: findings, frames, and that it costs."""
         layout = self.layout
-        checked = check(context.scene, may_miss_files=self.may_miss_files)
-        for finding in checked.findings:
+        for finding in self.checked.findings:
             layout.label(text=finding.text, icon="ERROR" if finding.stops else "INFO")
-        if checked.is_missing_files:
+        if self.checked.is_missing_files:
             layout.prop(self, "may_miss_files")
         if is_changed():
             layout.prop(self, "save_first")
