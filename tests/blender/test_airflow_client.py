@@ -271,7 +271,12 @@ def test_stop_ends_the_run(studio: Studio, answers: Answers, server: Server) -> 
     answers[f"GET {RUNS}/{RUN}"] = always({"state": "running"})
     answers[f"PATCH {RUNS}/{RUN}"] = always({"state": "failed"})
     polled = threading.Event()
-    answers[f"GET {RUNS}/{RUN}/taskInstances"] = lambda _: (polled.set(), answer({"task_instances": []}))[1]
+
+    def tasks(_: Request) -> Reply:
+        polled.set()
+        return answer({"task_instances": []})
+
+    answers[f"GET {RUNS}/{RUN}/taskInstances"] = tasks
     work = studio.work()
     work.start()
     assert polled.wait(30)

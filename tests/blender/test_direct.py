@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from renderjuice_emulator.scenes import write_scene
 from renderjuice_emulator.testing import Emulator
 from renderjuice_provider.api.errors import RenderjuiceError
 
-CONFIG = {"colorManagementPreset": "default", "frameRanges": ["1-3"]}
+CONFIG: dict[str, Any] = {"colorManagementPreset": "default", "frameRanges": ["1-3"]}
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +36,7 @@ def record(tmp_path: Path) -> Record:
 def start(emulator: Emulator, record: Record, scene: Path, tmp_path: Path) -> Callable[..., Work]:
     """Starts a render as Blender does, and gives it back at once."""
 
-    def begin(config: dict[str, object] = CONFIG, key: str = emulator.api_key) -> Work:
+    def begin(config: dict[str, Any] = CONFIG, key: str = emulator.api_key) -> Work:
         job = OwnJob(key, emulator.base_url, config)
         work = Work(job.render(Needs(scene), [], record, tmp_path / "packed", tmp_path / "frames"))
         work.start()

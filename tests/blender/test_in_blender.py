@@ -2,90 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import time
 import zipfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from renderjuice_emulator.blender import BlenderRenderer, find_blender
 from renderjuice_emulator.testing import Emulator
-from tests.stages.test_real_blenders import PYTHONS
-from tools.blender_extension import build
+from tests.support.in_blender import NEEDS_BLENDER, Begin, Use
 
-pytestmark = [
-    pytest.mark.blender,
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not PYTHONS, reason="no bpy: install it into .venv-blender, or let RENDERJUICE_BLENDER name one"
-    ),
-]
-SCRIPT = Path(__file__).parents[1] / "support" / "extension_in_blender.py"
-Use = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture(scope="session")
-def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The zip for this system, as people install it."""
-    (made,) = build(tmp_path_factory.mktemp("extension"), ["linux-x64"], ["3.11"])
-    return made
-
-
-@pytest.fixture(params=PYTHONS)
-def python(request: pytest.FixtureRequest) -> str:
-    """A Python that is a Blender."""
-    return PYTHONS[request.param]
-
-
-@pytest.fixture
-def begin(python: str, extension: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Starts a Blender that does one thing; see `tests.support.extension_in_blender`."""
-
-    def start(what: str, **order: Any) -> subprocess.Popen[str]:
-        text = json.dumps(
-            order
-            | {"do": what, "zip": str(extension), "folder": str(tmp_path), "result": str(tmp_path / f"{what}.json")}
-        )
-        # The variables are the test's: a key of the machine's must not help.
-        known = {name: value for name, value in os.environ.items() if not name.startswith(("RENDERJUICE", "PYTHON"))}
-        return subprocess.Popen(
-            [python, "-P", str(SCRIPT), text],
-            env=known | {"PYTHONDONTWRITEBYTECODE": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    return start
-
-
-@pytest.fixture
-def use(begin: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> Use:
-    """Does one thing in Blender, and gives what it found."""
-
-    def wait(what: str, **order: Any) -> dict[str, Any]:
-        with begin(what, **order) as blender:
-            printed, _ = blender.communicate(timeout=300)
-        result = tmp_path / f"{what}.json"
-        assert result.is_file(), printed[-4000:]
-        found: dict[str, Any] = json.loads(result.read_text())
-        return found
-
-    return wait
-
-
-@pytest.fixture
-def farm() -> Iterator[Emulator]:
-    """An emulator that renders with Blender."""
-    command = find_blender()
-    assert command is not None
-    with Emulator(renderer=lambda _: BlenderRenderer(command), slots=1) as farm:
-        yield farm
+pytestmark = NEEDS_BLENDER
 
 
 def own_job(emulator: Emulator) -> dict[str, Any]:
@@ -107,9 +32,7 @@ def test_open_submit_and_have_the_frames_back(use: Use, farm: Emulator) -> None:
     assert farm.ledger.renders_started() == 1  # the second time, nothing had changed
 
 
-def test_a_render_is_taken_up_by_the_next_session(
-    begin: Callable[..., subprocess.Popen[str]], use: Use, tmp_path: Path
-) -> None:
+def test_a_render_is_taken_up_by_the_next_session(begin: Begin, use: Use, tmp_path: Path) -> None:
     with Emulator(manual_clock=True) as emulator:
         blender = begin("begin", **own_job(emulator))
         deadline = time.monotonic() + 120

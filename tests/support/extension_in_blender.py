@@ -173,6 +173,18 @@ def pipeline():
     }
 
 
+def saved():
+    """A scene without files, for the page on other tools."""
+    installed()
+    scene = studio()
+    for each in ("Red", "Green", "Chair"):
+        bpy.data.objects.remove(bpy.data.objects[each])
+    quad("White", bpy.data.images.new("white", 8, 8), 0)
+    bpy.ops.outliner.orphans_purge(do_recursive=True)
+    bpy.ops.wm.save_as_mainfile(filepath=str(FOLDER / "plain.blend"))
+    return {"scene": str(FOLDER / "plain.blend"), "from": str(scene)}
+
+
 def begin():
     """Submit, and be killed: by the test."""
     installed()
