@@ -7,10 +7,9 @@ scene pays for one render at a time.
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,9 +36,9 @@ class Stopped(Exception):  # noqa: N818 - somebody wanted it
 
 def order_of(scene: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     """What is ordered, as a record keeps it: `scene`, `content` and `render_config`."""
-    with scene.open("rb") as file:
-        content = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"scene": str(scene), "content": content, "render_config": dict(config)}
+    from renderjuice_provider.api.scene_file import content_fingerprint
+
+    return {"scene": str(scene), "content": content_fingerprint(scene), "render_config": dict(config)}
 
 
 def render(client: RenderjuiceClient, record: Record, show: Show, stopped: Callable[[], bool]) -> Job:
@@ -122,14 +121,36 @@ def fetch(client: RenderjuiceClient, job: Job, folder: Path) -> list[Path]:
     return [folder / frame.place for frame in report.frames]
 
 
-@contextmanager
-def client_for(key: str, base_url: str) -> Iterator[RenderjuiceClient]:
-    """A client of our wheel; `base_url` is empty for Renderjuice's own."""
-    from renderjuice_provider.api._origin import DEFAULT_BASE_URL
+class KeyMissing(Exception):  # noqa: N818 - it is not wrong, only not there yet
+    """There is no API key; the text says where one is looked for."""
+
+
+def account(typed: str, base_url: str) -> Mapping[str, Any]:
+    """What a client of our wheel is made with.
+
+    Args:
+        typed: a key; empty for the one that the command line would find (`renderjuice.account`).
+        base_url: of the API; empty for the one that the command line would find.
+
+    Raises:
+        KeyMissing: when there is none.
+        RenderjuiceInputError: for a key file that others can read.
+    """
+    from renderjuice.account import KEY, KEY_FILE, AccountOptions, find_account
+    from renderjuice.exits import KeyMissingError
+
+    environment = os.environ | ({KEY: typed} if typed else {})
+    try:
+        return find_account(AccountOptions(url=base_url or None), environment).arguments
+    except KeyMissingError:
+        raise KeyMissing(f"Sign in with Renderjuice's API key first, or set {KEY} or {KEY_FILE}") from None
+
+
+def client_for(arguments: Mapping[str, Any]) -> RenderjuiceClient:
+    """A client; use it in a `with` statement."""
     from renderjuice_provider.api.client import RenderjuiceClient
 
-    with RenderjuiceClient(key, base_url or DEFAULT_BASE_URL) as client:
-        yield client
+    return RenderjuiceClient(**arguments)
 
 
 def _wait(client: RenderjuiceClient, wait: WaitFor, show: Show) -> Any:

@@ -40,7 +40,7 @@ def _in_sentences(execute: Callable[[Any, Any], set[str]]) -> Callable[[Any, Any
     def shown(self: Any, context: Any) -> set[str]:
         try:
             return execute(self, context)
-        except (AirflowError, MissingError, PackingError, direct.Stopped) as error:
+        except (AirflowError, MissingError, PackingError, direct.KeyMissing) as error:
             self.report({"ERROR"}, str(error))
         except Exception as error:
             from renderjuice_provider.api.errors import RenderjuiceError
@@ -168,8 +168,7 @@ class RENDERJUICE_OT_stop(bpy.types.Operator):
         if current is not None:
             current.stop()
         if started.get("way") == "job":
-            chosen = own_job({})
-            with direct.client_for(chosen.key, chosen.base_url) as client:
+            with direct.client_for(own_job({}).account) as client:
                 status = direct.stop(client, record)
             self.report({"INFO"}, f"The job is {status}" if status else "Stopped before there was a job")
         elif started:

@@ -7,7 +7,8 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from . import keys
-from .airflow import SHOT_DAG, Airflow, AirflowError, check_address
+from .airflow import SHOT_DAG, Airflow, check_address
+from .direct import account
 from .records import Record
 from .work import OwnJob, Pipeline
 
@@ -90,12 +91,9 @@ def own_job(config: dict[str, Any]) -> OwnJob:
     """A job without Airflow, as it is set.
 
     Raises:
-        MissingError: without a key.
+        KeyMissing: without a key.
     """
-    key = keys.find(keys.API_KEY)
-    if not key:
-        raise MissingError(f"Sign in with Renderjuice's API key first, or set {keys.API_KEY}")
-    return OwnJob(key, preferences().base_url, config)
+    return OwnJob(account(keys.find(keys.API_KEY), preferences().base_url), config)
 
 
 def address() -> str:
@@ -116,18 +114,3 @@ def own_folder(name: str) -> Path:
 def record_of(scene: str) -> Record:
     """What was started for a scene."""
     return Record(own_folder("renders"), scene)
-
-
-__all__ = [
-    "JOB",
-    "PIPELINE",
-    "AirflowError",
-    "MissingError",
-    "RenderjuicePreferences",
-    "address",
-    "own_folder",
-    "own_job",
-    "pipeline",
-    "preferences",
-    "record_of",
-]

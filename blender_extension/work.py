@@ -9,7 +9,7 @@ import platform
 import shutil
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -175,13 +175,11 @@ class OwnJob:
     """A job of Renderjuice's own, without Airflow.
 
     Attributes:
-        key: of the account that pays.
-        base_url: of the API; empty for Renderjuice's own.
+        account: that pays: see `direct.account`.
         config: the render configuration.
     """
 
-    key: str
-    base_url: str
+    account: Mapping[str, Any] = field(repr=False)
     config: Mapping[str, Any]
 
     def render(
@@ -201,7 +199,7 @@ class OwnJob:
         """What takes up the job on record, and fetches its frames."""
 
         def work(show: Show, stopped: threading.Event) -> list[Path]:
-            with direct.client_for(self.key, self.base_url) as client:
+            with direct.client_for(self.account) as client:
                 job = direct.render(client, record, show, stopped.is_set)
                 show("fetching frames", None, None)
                 return direct.fetch(client, job, frames_folder / job.id)

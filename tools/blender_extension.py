@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import renderjuice_provider
 
@@ -43,9 +44,21 @@ def main() -> None:
 
 def build(output: Path, platforms: Iterable[str], pythons: Iterable[str]) -> list[Path]:
     """The zips for `platforms`, in `output`, each accepted by Blender's own check."""
-    folder = ROOT / "build" / "blender-extension"
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    with TemporaryDirectory(prefix="renderjuice-") as made:
+        folder = Path(made, "extension")
+        shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+        _fill(folder, platforms, pythons)
+        output.mkdir(parents=True, exist_ok=True)
+        _blender("build", "--split-platforms", "--source-dir", str(folder), "--output-dir", str(output))
+    version = renderjuice_provider.__version__
+    zips = [output / f"renderjuice-{version}-{platform.replace('-', '_')}.zip" for platform in platforms]
+    for path in zips:
+        _blender("validate", str(path))
+    return zips
+
+
+def _fill(folder: Path, platforms: Iterable[str], pythons: Iterable[str]) -> None:
+    """Add the wheels to a copy of the extension, and name them in its manifest."""
     wheels = folder / "wheels"
     _pip("wheel", "--no-deps", "--wheel-dir", str(wheels), str(ROOT / "client"))
     for platform in platforms:
@@ -53,15 +66,6 @@ def build(output: Path, platforms: Iterable[str], pythons: Iterable[str]) -> lis
             _download(wheels, PLATFORMS[platform], python)
     manifest = folder / "blender_manifest.toml"
     manifest.write_text(completed(manifest.read_text(), platforms, sorted(path.name for path in wheels.iterdir())))
-    output.mkdir(parents=True, exist_ok=True)
-    _blender("build", "--split-platforms", "--source-dir", str(folder), "--output-dir", str(output))
-    made = [
-        output / f"renderjuice-{renderjuice_provider.__version__}-{platform.replace('-', '_')}.zip"
-        for platform in platforms
-    ]
-    for path in made:
-        _blender("validate", str(path))
-    return made
 
 
 def completed(manifest: str, platforms: Iterable[str], wheels: Iterable[str]) -> str:

@@ -37,7 +37,7 @@ def start(emulator: Emulator, record: Record, scene: Path, tmp_path: Path) -> Ca
     """Starts a render as Blender does, and gives it back at once."""
 
     def begin(config: dict[str, Any] = CONFIG, key: str = emulator.api_key) -> Work:
-        job = OwnJob(key, emulator.base_url, config)
+        job = OwnJob(direct.account(key, emulator.base_url), config)
         work = Work(job.render(Needs(scene), [], record, tmp_path / "packed", tmp_path / "frames"))
         work.start()
         return work
@@ -89,14 +89,14 @@ def test_a_render_is_taken_up_after_blender_has_died(
         if stage == "completed":
             raise KeyboardInterrupt
 
-    job = OwnJob(emulator.api_key, emulator.base_url, CONFIG)
+    job = OwnJob(direct.account(emulator.api_key, emulator.base_url), CONFIG)
     scene = tmp_path / "shot.blend"
     with pytest.raises(KeyboardInterrupt):
         job.render(Needs(scene), [], record, tmp_path / "packed", tmp_path / "frames")(die, threading.Event())
     assert record.read()["is_running"]
     scene.unlink()  # what was packed is what is rendered
 
-    after = Work(OwnJob(emulator.api_key, emulator.base_url, {}).follow(record, tmp_path / "frames"))
+    after = Work(OwnJob(direct.account(emulator.api_key, emulator.base_url), {}).follow(record, tmp_path / "frames"))
     after.start()
 
     assert len(ended(after).frames) == 3
@@ -113,12 +113,12 @@ def test_other_settings_are_another_job(start: Callable[..., Work], emulator: Em
 
 def test_stop_cancels_the_job_and_says_what_is_billed(held: Emulator, record: Record, tmp_path: Path) -> None:
     scene = write_scene(tmp_path / "shot.blend", frame_end=3)
-    job = OwnJob(held.api_key, held.base_url, CONFIG)
+    job = OwnJob(direct.account(held.api_key, held.base_url), CONFIG)
     work = Work(job.render(Needs(scene), [], record, tmp_path / "packed", tmp_path / "frames"))
     work.start()
     advance_until(held, lambda: work.state.stage == "rendering")
 
-    with direct.client_for(held.api_key, held.base_url) as client:
+    with direct.client_for(direct.account(held.api_key, held.base_url)) as client:
         assert direct.stop(client, record) == "canceled"
     state = ended(work)
 
@@ -132,7 +132,7 @@ def test_stop_cancels_the_job_and_says_what_is_billed(held: Emulator, record: Re
 def test_what_is_stopped_before_there_is_a_job_costs_nothing(
     emulator: Emulator, record: Record, scene: Path, tmp_path: Path
 ) -> None:
-    job = OwnJob(emulator.api_key, emulator.base_url, CONFIG)
+    job = OwnJob(direct.account(emulator.api_key, emulator.base_url), CONFIG)
     work = Work(job.render(Needs(scene), [], record, tmp_path / "packed", tmp_path / "frames"))
     work.stop()
     work.start()
@@ -176,7 +176,7 @@ def test_a_record_that_was_cut_short_is_none(record: Record, tmp_path: Path) -> 
 
 def test_the_stages_are_shown_as_they_come(emulator: Emulator, record: Record, scene: Path, tmp_path: Path) -> None:
     seen = []
-    job = OwnJob(emulator.api_key, emulator.base_url, CONFIG)
+    job = OwnJob(direct.account(emulator.api_key, emulator.base_url), CONFIG)
     job.render(Needs(scene), [], record, tmp_path / "packed", tmp_path / "frames")(
         lambda stage, *_: seen.append(stage), threading.Event()
     )
@@ -187,9 +187,25 @@ def test_the_stages_are_shown_as_they_come(emulator: Emulator, record: Record, s
 
 def test_a_job_of_a_scene_that_cannot_be_opened_says_why(emulator: Emulator, record: Record, tmp_path: Path) -> None:
     scene = write_scene(tmp_path / "broken.blend", fail_validation=("the scene cannot be opened", "SCENE_UNREADABLE"))
-    job = OwnJob(emulator.api_key, emulator.base_url, CONFIG)
+    job = OwnJob(direct.account(emulator.api_key, emulator.base_url), CONFIG)
     with pytest.raises(RenderjuiceError, match="cannot be opened"):
         job.render(Needs(scene), [], record, tmp_path / "packed", tmp_path / "frames")(
             lambda *_: None, threading.Event()
         )
     assert emulator.ledger.renders_started() == 0
+
+
+def test_the_key_is_found_where_the_command_line_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RENDERJUICE_API_KEY", "RENDERJUICE_API_KEY_FILE", "RENDERJUICE_CONN_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    with pytest.raises(direct.KeyMissing, match="Sign in") as caught:
+        direct.account("", "")
+    assert "--key" not in str(caught.value)  # which is the command line's word
+
+    (tmp_path / "renderjuice").mkdir()
+    (tmp_path / "renderjuice" / "key").touch(0o600)
+    (tmp_path / "renderjuice" / "key").write_text("RJ-of-a-file\n")
+    assert direct.account("", "")["api_key"] == "RJ-of-a-file"
+    assert direct.account("RJ-typed", "")["api_key"] == "RJ-typed"
+    assert "RJ-typed" not in repr(OwnJob(direct.account("RJ-typed", ""), CONFIG))
