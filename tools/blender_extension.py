@@ -59,8 +59,9 @@ def build(output: Path, platforms: Iterable[str], pythons: Iterable[str]) -> lis
 
 def _fill(folder: Path, platforms: Iterable[str], pythons: Iterable[str]) -> None:
     """Add the wheels to a copy of the extension, and name them in its manifest."""
+    shutil.copy(ROOT / "LICENSE", folder)
     wheels = folder / "wheels"
-    _pip("wheel", "--no-deps", "--wheel-dir", str(wheels), str(ROOT / "client"))
+    _pip("wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels), str(ROOT / "client"))
     for platform in platforms:
         for python in pythons:
             _download(wheels, PLATFORMS[platform], python)
