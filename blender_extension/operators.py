@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import bpy
@@ -23,11 +24,13 @@ from . import direct, keys
 from .airflow import AirflowError, sign_in
 from .packing import PackingError, blender_command
 from .preferences import JOB, MissingError, address, own_folder, own_job, pipeline, preferences, record_of
-from .scene import check, frames_of, is_changed, show_frames
+from .scene import check, frames_folder, frames_of, is_changed, show_frames
 from .work import State, Work
 
 _TICK = 0.5
 """Seconds after which the panel shows what is new."""
+_LINE = 64
+"""Characters of a line in the panel."""
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9_-]+")
 current: Work | None = None
 """The render of this session; a session has one at a time."""
@@ -94,7 +97,7 @@ class RENDERJUICE_OT_render(bpy.types.Operator):
         """The question: findings, frames, and that it costs."""
         layout = self.layout
         for finding in self.checked.findings:
-            layout.label(text=finding.text, icon="ERROR" if finding.stops else "INFO")
+            say(layout, finding.text, "ERROR" if finding.stops else "INFO")
         if self.checked.is_missing_files:
             layout.prop(self, "may_miss_files")
         if is_changed():
@@ -165,16 +168,18 @@ class RENDERJUICE_OT_stop(bpy.types.Operator):
     def execute(self, context: Any) -> set[str]:
         """Stop it by who started it: Airflow, or Renderjuice."""
         started, record = _started(), record_of(bpy.data.filepath)
+        is_here = current is not None and not current.state.is_over
         if current is not None:
             current.stop()
         if started.get("way") == "job":
             with direct.client_for(own_job({}).account) as client:
                 status = direct.stop(client, record)
             self.report({"INFO"}, f"The job is {status}" if status else "Stopped before there was a job")
-        elif started:
+            record.note(is_running=False)
+        elif not is_here:
             pipeline({}).airflow.stop(started["run_id"])
+            record.note(is_running=False)
             self.report({"INFO"}, "Airflow ends the run, and its tasks cancel what renders")
-        record.note(is_running=False)
         return {"FINISHED"}
 
 
@@ -209,9 +214,10 @@ class RENDERJUICE_OT_sign_in(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def frames_folder(scene: Path) -> Path:
-    """Where the frames of a scene come back to: beside it. Each render has a folder of its own."""
-    return scene.parent / "renderjuice" / scene.stem
+def say(layout: Any, text: str, icon: str) -> None:
+    """A sentence, in as many lines as it takes: Blender cuts what is too long."""
+    for number, line in enumerate(wrap(text, _LINE)):
+        layout.label(text=line, icon="BLANK1" if number else icon)
 
 
 def _start(operator: Any, work: Work, scene: str) -> set[str]:
@@ -219,7 +225,7 @@ def _start(operator: Any, work: Work, scene: str) -> set[str]:
     current = work
     work.start()
     if not bpy.app.background:
-        bpy.app.timers.register(lambda: _tick(work, scene), first_interval=_TICK)
+        bpy.app.timers.register(lambda: _tick(work, scene), first_interval=_TICK, persistent=True)
         return {"FINISHED"}
     work.wait()
     state = _finish(work, scene)
@@ -241,7 +247,8 @@ def _tick(work: Work, scene: str) -> float | None:
 
 def _finish(work: Work, scene: str) -> State:
     """Open its frames, in Blender's own thread."""
-    show_frames(work.state.frames, f"Renderjuice {Path(scene).stem}")
+    if bpy.data.filepath == scene:  # another one may have been opened meanwhile
+        show_frames(work.state.frames, f"Renderjuice {Path(scene).stem}")
     return work.state
 
 

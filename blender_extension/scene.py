@@ -56,7 +56,8 @@ def check(scene: Any, *, may_miss_files: bool = False) -> Checked:
     """
     if not bpy.data.filepath:
         return Checked(None, (Finding("The scene has never been saved: save it first (Ctrl S)"),))
-    paths = set(_paths())
+    scene_file = Path(bpy.data.filepath)
+    paths = {path for path in _paths() if not Path(path).is_relative_to(frames_folder(scene_file))}
     found, missing = _existing(paths)
     # A name without an ending is a folder: the cache of a simulation that may not have been baked.
     files = [path for path in missing if path.suffix]
@@ -72,14 +73,21 @@ def check(scene: Any, *, may_miss_files: bool = False) -> Checked:
             stops=True,
         ),
     ]
-    scene_file = Path(bpy.data.filepath)
     beside = scene_file.parent / f"blendcache_{scene_file.stem}"
     needs = Needs(scene_file, unique(found - {scene_file}), unique(files_in(beside)) if beside.is_dir() else ())
     return Checked(needs, tuple(sorted(findings, key=lambda each: not each.stops)), bool(files))
 
 
+def frames_folder(scene_file: Path) -> Path:
+    """Where frames come back to, beside the scene; each render has a folder of its own there.
+
+    What lies there is opened in Blender to be looked at, so it is not packed.
+    """
+    return scene_file.parent / "renderjuice" / scene_file.stem
+
+
 def is_changed() -> bool:
-    """Whether what is open differs from what is on disk."""
+    """Whether what is open differs from what is on disk. Without windows, Blender does not know."""
     return bool(bpy.data.is_dirty)
 
 
@@ -182,11 +190,12 @@ def _sequences() -> Iterator[str]:
 
 
 def _absolute_in_libraries() -> Iterator[str]:
-    """What only linked data names, by absolute paths."""
+    """What linked data names by absolute paths."""
     everything = set(bpy.utils.blend_paths(absolute=False, packed=False, local=False))
     own = set(bpy.utils.blend_paths(absolute=False, packed=False, local=True))
+    linked = {each.filepath for each in bpy.data.images if each.library}  # the open scene may use it, too
     named = set(_paths())
-    for path in everything - own:
+    for path in everything & linked | everything - own:
         if Path(path).is_absolute() and not path.startswith("//") and _absolute(path) in named:
             yield path
 

@@ -53,7 +53,7 @@ class RENDERJUICE_PT_render(bpy.types.Panel):
 
     def _draw_state(self, state: State) -> None:
         if state.error:
-            self.layout.label(text=state.error, icon="ERROR")
+            operators.say(self.layout, state.error, "ERROR")
         elif state.done is not None and state.total:
             text = f"{state.stage}: {state.done} of {state.total} frames"
             self.layout.progress(factor=state.done / state.total, text=text)

@@ -114,6 +114,7 @@ def studio():
     settings.cycles.use_denoising = False
     settings.render.resolution_x, settings.render.resolution_y = 48, 16
     settings.view_settings.view_transform = "Standard"
+    bpy.ops.wm.save_mainfile()
     return scene
 
 
@@ -153,7 +154,6 @@ def job():
         "colours": colours_of(state.frames[0]) if state.frames else None,
         "sequence": image and image.source,
         "kept": set(before) <= set(after),
-        "saved": not bpy.data.is_dirty,
         "again": again,
     }
 
@@ -190,7 +190,6 @@ def begin():
     installed()
     studio()
     module("keys").keep("RENDERJUICE_API_KEY", ORDER["key"])
-    bpy.ops.wm.save_mainfile()
     return {"error": asked(bpy.ops.renderjuice.render)}
 
 
@@ -212,7 +211,9 @@ def findings():
     empty()
     said["never saved"] = asked(bpy.ops.renderjuice.render)
     scene = studio()
+    module("operators").is_changed = lambda: True  # Blender does not know it without windows
     said["unsaved"] = asked(bpy.ops.renderjuice.render, save_first=False)
+    module("operators").is_changed = lambda: False
     bpy.ops.wm.save_mainfile()
     bpy.context.scene.camera = None
     said["camera"] = asked(bpy.ops.renderjuice.check)
