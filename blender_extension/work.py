@@ -137,7 +137,7 @@ class Pipeline:
             manifest = str(self.airflow.delivery(run_id).get("manifest") or "") if run.is_delivered else ""
             if not manifest:
                 record.note(is_running=False)
-                raise AirflowError(f"The pipeline delivered nothing: {run.reason or 'see the run in Airflow'}")
+                raise AirflowError(f"The pipeline delivered nothing: {run.reason or self.airflow.page(run_id)}")
             show("fetching frames", None, None)
             frames = self._fetch(manifest, frames_folder)
             record.note(is_running=False)

@@ -251,6 +251,12 @@ def test_a_run_that_failed_says_what_it_noted(studio: Studio, answers: Answers) 
     assert not studio.record.read()["is_running"]
 
 
+def test_a_run_that_noted_nothing_is_shown_where_it_is(studio: Studio, answers: Answers, server: Server) -> None:
+    answers[f"GET {RUNS}/{RUN}"] = always({"state": "failed", "note": None})
+
+    assert f"{server.url}/dags/renderjuice_shot/runs/{RUN}" in studio.ended().error
+
+
 def test_a_run_that_rejected_the_scene_says_so(studio: Studio, answers: Answers) -> None:
     answers[f"GET {RUNS}/{RUN}"] = always({"state": "success", "note": "rejected: missing wood.png"})
     del answers[f"GET {RUNS}/{RUN}/taskInstances/deliver/xcomEntries"]

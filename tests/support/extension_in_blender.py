@@ -320,7 +320,7 @@ def panel():
             SimpleNamespace(layout=preferences, way=way, bl_rna=chosen.bl_rna), bpy.context
         )
     asking = SimpleNamespace(layout=question, checked=module("scene").check(bpy.context.scene))
-    asking.bl_rna = operators.RENDERJUICE_OT_render.bl_rna
+    asking.bl_rna = bpy.ops.renderjuice.render.get_rna_type()
     operators.RENDERJUICE_OT_render.draw(asking, bpy.context)
     return {
         "idle": drawn(),
