@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from renderjuice.walks import Walk
-from renderjuice_provider.api._flow import Flow, PutFile, Step
+from renderjuice_provider.api._flow import Call, Flow, PutFile, Step
 from renderjuice_provider.api.client import RenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceJobError
 from renderjuice_provider.api.models import Job, JobStatus
@@ -159,26 +159,23 @@ class Batch:
             case Save():
                 walk.save(step.record.model_dump())
             case Found():
-                walk.seen.job = step.job
+                walk.seen.job, walk.seen.is_ordering = step.job, False
             case WaitFor():
                 raise _WaitsError(step)
             case _:
-                if self._stopping.is_set():
+                if self._stopping.is_set() and not walk.seen.is_ordering:
                     raise _StoppedError
                 if isinstance(step, PutFile):
                     walk.seen.doing = "uploading"
+                if isinstance(step, Call) and step.path.endswith("/render"):
+                    walk.seen.is_ordering = True
                 return (yield from step)
         return None
 
     # In the main thread
 
     def _is_ordering(self) -> bool:
-        """Whether a walk is at a step of which nobody knows yet whether it has started a render."""
-        validated = JobStatus.VALIDATED
-        return self._moving > 0 and any(
-            walk.seen.job is not None and walk.seen.job.status == validated and not walk.seen.is_over
-            for walk in self._walks
-        )
+        return any(walk.seen.is_ordering and not walk.seen.is_over for walk in self._walks)
 
     def _take_results(self) -> None:
         due = min((wait.due for wait in self._waits), default=time.time() + _LONGEST_SLEEP)

@@ -120,12 +120,16 @@ def goes_on(seen: Iterable[Seen]) -> str:
     open_ones = [each for each in seen if not each.is_over]
     jobs = [each.job for each in open_ones if each.job is not None]
     rendering = [job for job in jobs if job.status in RENDER_STARTED and not job.is_over]
-    idle = len(open_ones) - len(rendering)
+    unsure = [each.job for each in open_ones if each.is_ordering and each.job is not None]
+    idle = len(open_ones) - len(rendering) - len(unsure)
     lines = ["Interrupted."]
     if rendering:
         lines.append(f"These go on at Renderjuice, and cost money ({len(rendering)} in all):")
         lines += [f"  {job.id}  {job.status}" for job in rendering]
         lines.append("To stop: renderjuice cancel JOB. To watch: renderjuice watch JOB.")
+    if unsure:
+        lines.append("Their render may have been started: see `renderjuice status JOB`.")
+        lines += [f"  {job.id}" for job in unsure]
     if idle:
         lines.append(f"Not started, so nothing is spent on them: {idle} in all.")
     return "\n".join(lines)

@@ -26,8 +26,13 @@ class Output:
         self, *, json_lines: bool = False, stdout: IO[str] | None = None, stderr: IO[str] | None = None
     ) -> None:
         self.json_lines = json_lines
-        self._stdout = stdout or sys.stdout
+        self._given = stdout
         self._stderr = stderr or sys.stderr
+
+    @property
+    def _stdout(self) -> IO[str]:
+        """Looked up each time: a table that is drawn on the same terminal makes room for lines."""
+        return self._given or sys.stdout
 
     @property
     def is_live(self) -> bool:
@@ -46,12 +51,16 @@ class Output:
         self._write_data(f"{line}\n")
 
     def table(self, rows: Sequence[tuple[Mapping[str, Any], Sequence[Any]]]) -> None:
-        """Several pieces of data; as text, in columns of one width."""
+        """Several pieces of data; for a person at a terminal, in columns of one width."""
+        if self.json_lines or not self._stdout.isatty():
+            for fields, columns in rows:
+                self.data(fields, *columns)
+            return
         texts = [["" if column is None else redact(str(column)) for column in columns] for _, columns in rows]
         widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-        for (fields, _), row in zip(rows, texts, strict=True):
+        for row in texts:
             padded = [text.ljust(width) for text, width in zip(row, widths, strict=True)]
-            self._write_data("  ".join(padded).rstrip() + "\n") if not self.json_lines else self.data(fields)
+            self._write_data("  ".join(padded).rstrip() + "\n")
 
     def say(self, text: str) -> None:
         """A sentence for the person at the terminal: one line, or several that are written here."""
@@ -64,8 +73,8 @@ class Output:
             self._stdout.flush()
         except BrokenPipeError:
             # The reader has seen enough (`| head`). What was begun goes on: it costs money.
-            self._stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until the process ends
-            os.dup2(self._stdout.fileno(), 1)
+            self._given = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until the process ends
+            os.dup2(self._given.fileno(), 1)
 
 
 def seconds(value: float | None) -> str:

@@ -55,11 +55,7 @@ class Screen:
         self._walks: Sequence[Seen] = ()
         self._began = time.monotonic()
         self._console = Console(file=sys.stderr, highlight=False, markup=False)
-        self._live = (
-            Live(get_renderable=self._draw, console=self._console, refresh_per_second=4, transient=True)
-            if output.is_live and not quiet
-            else None
-        )
+        self._live: Live | None = None
 
     def say(self, text: str) -> None:
         """A line for people, above the table."""
@@ -79,7 +75,14 @@ class Screen:
         return self
 
     def __enter__(self) -> Self:
-        if self._live is not None:
+        if self._output.is_live and not self._quiet:
+            self._live = Live(
+                get_renderable=self._draw,
+                console=self._console,
+                refresh_per_second=4,
+                transient=True,
+                redirect_stdout=sys.stdout.isatty(),  # else data would go where the table is
+            )
             self._live.start()
         return self
 
@@ -88,6 +91,7 @@ class Screen:
     ) -> None:
         if self._live is not None:
             self._live.stop()
+            self._live = None
 
     def _draw(self) -> Group:
         table = Table.grid(padding=(0, 2), expand=False)
@@ -104,7 +108,7 @@ class Screen:
             bar = ProgressBar(total=total, completed=done or 0, width=24)
         words = str(progress) if progress and state == JobStatus.RENDERING else ""
         if seen.error is not None:
-            words = str(getattr(seen.error, "what", seen.error))
+            words = str(getattr(seen.error, "what", seen.error)).removeprefix(f"{seen.name} ")
         elif seen.trouble is not None:
             words = f"not read: {seen.trouble.what}"
         return Text(redact(seen.name, longest=40)), Text(state, style=_COLOURS.get(state, "")), bar, Text(redact(words))

@@ -47,6 +47,7 @@ class Seen:
         trouble: why the last poll failed; None where it did not.
         error: why the walk ended without success.
         timed_out: whether a wait ended because its time was over.
+        is_ordering: whether its render is being ordered, and may have been started.
         is_over: whether the walk has ended.
     """
 
@@ -57,6 +58,7 @@ class Seen:
     trouble: RenderjuiceError | None = None
     error: BaseException | None = None
     timed_out: bool = False
+    is_ordering: bool = False
     is_over: bool = False
 
     @property

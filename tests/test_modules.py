@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = {
+    "renderjuice": ROOT,
     "renderjuice_provider": ROOT,
     "renderjuice_emulator": ROOT,
     "proofs": ROOT,
