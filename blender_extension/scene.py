@@ -111,9 +111,10 @@ def show_frames(frames: Iterable[Path], name: str) -> Any:
 
 
 def _content(scene: Any) -> Iterator[Finding]:
-    strips = scene.sequence_editor and scene.render.use_sequencer
+    name = "strips_all" if bpy.app.version >= (4, 4) else "sequences_all"
+    is_edit = scene.render.use_sequencer and len(getattr(scene.sequence_editor, name, ()))
     markers = any(marker.camera for marker in scene.timeline_markers)
-    if scene.camera is None and not strips and not markers:
+    if scene.camera is None and not is_edit and not markers:
         yield Finding("The scene has no active camera: add one, or select one and press Ctrl Numpad 0")
     if scene.render.is_movie_format:
         yield Finding(
