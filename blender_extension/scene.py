@@ -87,8 +87,12 @@ def frames_folder(scene_file: Path) -> Path:
 
 
 def is_changed() -> bool:
-    """Whether what is open differs from what is on disk. Without windows, Blender does not know."""
-    return bool(bpy.data.is_dirty)
+    """Whether what is open differs from what is on disk.
+
+    Without windows, Blender always says that it does. What is on disk is rendered then: to save it
+    again would make another file of it, which is paid again.
+    """
+    return bool(bpy.data.is_dirty and not bpy.app.background)
 
 
 def frames_of(scene: Any) -> str:
