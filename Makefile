@@ -13,7 +13,7 @@ PYTEST = $(VENV)/bin/pytest -n $(WORKERS) --dist loadgroup $(if $(COVERAGE),--co
 QUICK = -q -m 'not airflow and not blender and not slow'
 FIND_BPY := $(shell $(PYTHON) -c 'import sys; print(int(sys.version_info[:2] == (3, 11)))' 2>/dev/null)
 
-.PHONY: help install web web-look web-test blender blenders check format test unit coverage fuzz matrix chaos hostile cluster-test demo look screenshots nights up down scale bench bench-chaos clean
+.PHONY: help install web web-look web-test blender blenders blender-extension check format test unit coverage fuzz matrix chaos hostile cluster-test demo look screenshots nights up down scale bench bench-chaos clean
 
 help:
 	@echo "make install   the environment for development, in $(VENV)"
@@ -30,6 +30,7 @@ help:
 	@echo "make nights    50 nights of 20 shots in which frames are lost and renders fail; ten minutes"
 	@echo "make hostile   an API that wants to do harm, against a real Airflow on PostgreSQL: five minutes"
 	@echo "make fuzz      220,000 odd and damaged inputs for all that takes what others wrote; a few minutes"
+	@echo "make blender-extension   the Blender extension, in dist: a zip for each system, to drag into Blender"
 	@echo "make check     format, lint, types"
 	@echo "make web       the page of the render wall, from web into the package; needs no node: it brings its own"
 	@echo "make web-look  that page with sample rows and without an Airflow, for a browser on this machine"
@@ -69,6 +70,10 @@ $(BLENDER)-%/installed: $(VENV)/installed
 	$(PYTHON) -m venv $(BLENDER)-$*
 	$(UV) pip install --quiet --python $(BLENDER)-$*/bin/python 'bpy==$*.*' 'numpy<2'
 	@touch $@
+
+# EXTENSION="--platforms linux-x64 --pythons 3.11" for one of them.
+blender-extension: blender
+	$(RUN) -m tools.blender_extension $(EXTENSION)
 
 check: install
 	$(VENV)/bin/ruff format --check .

@@ -16,6 +16,7 @@ PACKAGES = {
     "renderjuice_emulator": ROOT,
     "proofs": ROOT,
     "tools": ROOT,
+    "blender_extension": ROOT,
     "stages": ROOT / "dags",
 }
 MOST_LINES = 300
