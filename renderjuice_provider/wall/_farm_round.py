@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from renderjuice_provider.api._flow import Flow
+from renderjuice_provider.api._flow import Flow, RunInThread
 from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceNotFoundError
 from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.progress import Progress
+from renderjuice_provider.api.retry import is_transient
 from renderjuice_provider.lifecycle.job_poller import JobPoller, PollAgain, PollDecision
 from renderjuice_provider.lifecycle.poll_round import Report, poll_round
 from renderjuice_provider.wall._farm_state import INTERVAL
-from renderjuice_provider.wall._seen_jobs import SeenJob, config_of, observe, unknown
+from renderjuice_provider.wall._seen_jobs import SeenJob, config_of, counted, observe, unknown
 
+_MOST_COUNTED = 8
+"""Jobs whose frames are counted in a round, with a request for each; the others come next."""
 LONGEST = 20.0
 """Seconds after which a round sends no more requests: the rest is for the next one."""
 
@@ -32,6 +36,7 @@ class Found:
         jobs: as they are now.
         configs: of the jobs that have one, by id.
         previews: addresses of previews, which may be signed, by id.
+        uncounted: jobs that are over without success, whose frames are to be counted.
         answered: whether Renderjuice has answered at all.
         error: the first that it has answered with, or that there was instead.
         quiet: seconds in which no request may follow.
@@ -40,6 +45,7 @@ class Found:
     jobs: dict[str, SeenJob] = field(default_factory=dict)
     configs: dict[str, dict[str, Any]] = field(default_factory=dict)
     previews: dict[str, str] = field(default_factory=dict)
+    uncounted: dict[str, Job] = field(default_factory=dict)
     answered: bool = False
     error: RenderjuiceError | None = None
     quiet: float = 0.0
@@ -51,6 +57,8 @@ class Found:
             self.configs[seen.job_id] = config
         if job.preview_url:
             self.previews[seen.job_id] = job.preview_url
+        if seen.must_be_counted:
+            self.uncounted[seen.job_id] = job
         self.answered = True
         return seen
 
@@ -77,6 +85,20 @@ def farm_round(
         if operations.now().timestamp() > now + LONGEST:
             return
         yield flow
+    for job in list(found.uncounted.values())[:_MOST_COUNTED]:
+        yield _count(operations.once(), job, found)
+
+
+def _count(operations: Operations, job: Job, found: Found) -> Flow[list[Report]]:
+    """Count the frames that a job has left."""
+    seen = found.jobs[job.id.lower()]
+    try:
+        downloads = yield from operations.get_downloads(job.id)
+        found.jobs[seen.job_id] = yield from RunInThread(partial(counted, seen, job, downloads))
+    except RenderjuiceError as error:
+        if not is_transient(error):
+            found.jobs[seen.job_id] = counted(seen, job, None)
+    return []
 
 
 def sign_of_life(operations: Operations, found: Found) -> Flow[None]:

@@ -82,7 +82,7 @@ def _config(value: Any) -> Mapping[str, Any]:
 
 
 def _left(value: Any) -> Left | None:
-    if not isinstance(value, Mapping) or value.get("state") not in _LEFT_STATES:
+    if not isinstance(value, Mapping) or _text(value.get("state")) not in _LEFT_STATES:
         return None
     return Left(RowState(value["state"]), str(value.get("reason") or ""), str(value.get("next_step") or ""))
 

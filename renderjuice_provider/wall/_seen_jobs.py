@@ -11,14 +11,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from renderjuice_provider.api.models import RENDER_STARTED, TERMINAL, Job, JobStatus
+from renderjuice_provider.api._paths import output_name
+from renderjuice_provider.api.models import RENDER_STARTED, TERMINAL, Downloads, Job, JobStatus
 from renderjuice_provider.api.progress import Progress
 from renderjuice_provider.api.redact import storable
-from renderjuice_provider.frames import ordered_frames
+from renderjuice_provider.frames import count_frames, ordered_frames
 from renderjuice_provider.wall.facts import JobFacts
 
 MOST_FRAME_TIMES = 12
 _HAS_PICTURES = frozenset({JobStatus.FINALIZING, JobStatus.COMPLETED})
+_WITHOUT_SUCCESS = frozenset({JobStatus.FAILED, JobStatus.CANCELED})
 _LONGEST_CONFIG = 20_000
 """Characters: a configuration has some hundred."""
 
@@ -44,6 +46,8 @@ class SeenJob(BaseModel):
         normalized_seconds: what it is billed until now.
         reason: why it failed.
         has_preview: whether Renderjuice has a picture of it.
+        is_counted: of a job that is over without success: whether its frames were counted by what
+            can be downloaded. Its counters are gone.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -63,11 +67,17 @@ class SeenJob(BaseModel):
     normalized_seconds: float | None = None
     reason: str = ""
     has_preview: bool = False
+    is_counted: bool = False
 
     @property
     def is_over(self) -> bool:
         """Whether nothing about it will change."""
         return self.status in TERMINAL
+
+    @property
+    def must_be_counted(self) -> bool:
+        """Whether it is over without success, and nobody has counted what it has rendered."""
+        return self.status in _WITHOUT_SUCCESS and not self.is_counted
 
     @property
     def is_known(self) -> bool:
@@ -150,7 +160,24 @@ def observe(before: SeenJob | None, job: Job, progress: Progress | None, now: fl
         normalized_seconds=job.normalized_seconds,
         reason=job.reason if job.status == JobStatus.FAILED else "",
         has_preview=bool(job.preview_url),
+        is_counted=known is not None and known.is_counted and not is_new_status,
     )
+
+
+def counted(seen: SeenJob, job: Job, downloads: Downloads | None) -> SeenJob:
+    """A job that is over without success, with the frames that it has left.
+
+    Args:
+        seen: what is known of it.
+        job: as it was read.
+        downloads: its outputs; None where Renderjuice does not give them.
+    """
+    if downloads is None:
+        return seen.model_copy(update={"is_counted": True})
+    names = [(output_name(file), file.view) for file in downloads.frame_files]
+    count = count_frames((job.final_config, job.requested_config), names, analysis=job.analysis)
+    total = seen.total if count.requested is None else len(count.requested)
+    return seen.model_copy(update={"is_counted": True, "done": len(count.delivered), "total": total})
 
 
 def unknown(job_id: str, now: float) -> SeenJob:

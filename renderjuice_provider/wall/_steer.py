@@ -9,8 +9,7 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow import settings
 from airflow.models.dag import DagModel
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
@@ -20,6 +19,7 @@ from renderjuice_provider.lifecycle.kill import ENDED
 from renderjuice_provider.operators._task_store import KEY
 from renderjuice_provider.wall._airflow_api import AirflowApi, NotDoneError
 from renderjuice_provider.wall._claims import ClaimedError, claim, release
+from renderjuice_provider.wall._rights import changeable
 from renderjuice_provider.wall.actions import Intent, Kind, decide
 from renderjuice_provider.wall.facts import Look, RowFacts, TaskFacts
 from renderjuice_provider.wall.models import Act, Action, Done, Plan, Unsuccessful, WantedAction
@@ -36,8 +36,10 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 _AT_ONCE = 4
-"""Runs that are acted on side by side: Airflow's other users want its database, too."""
-_CHANGED = "It has changed in this moment: look at what it does now, and choose again."
+"""Runs that are acted on side by side: Airflow's other users want its database, too. On SQLite it
+is one: two requests of Airflow's API that write may wait for each other there."""
+CHANGED = "It has changed in this moment: look at what it does now, and choose again."
+CLAIMED = "Somebody else acts on this run at this moment: try again when that is done."
 
 
 class Steering:
@@ -76,7 +78,7 @@ class Steering:
         for intent in intents:
             if intent.kind is not None:
                 by_run.setdefault((intent.row.dag_id, intent.row.run_id), []).append(intent)
-        turns = asyncio.Semaphore(_AT_ONCE)
+        turns = asyncio.Semaphore(1 if settings.engine.dialect.name == "sqlite" else _AT_ONCE)
         async with AirflowApi(request, self._app) as api:
 
             async def in_turn(group: list[Intent]) -> dict[str, str]:
@@ -111,20 +113,8 @@ def _hindrances(user: Any, action: Action, dag_ids: Collection[str]) -> dict[str
     }
     return hindered | {
         dag_id: f"You may not change the tasks of {dag_id}: ask an administrator for that right."
-        for dag_id in dag_ids
-        if not _may_change(user, dag_id)
+        for dag_id in set(dag_ids) - changeable(user, dag_ids)
     }
-
-
-def _may_change(user: Any, dag_id: str) -> bool:
-    details = {"id": dag_id}
-    if hasattr(DagModel, "get_team_name"):  # Airflow 3.2 and later
-        details["team_name"] = DagModel.get_team_name(dag_id)
-    return bool(
-        get_auth_manager().is_authorized_dag(
-            method="PUT", access_entity=DagAccessEntity.TASK_INSTANCE, details=DagDetails(**details), user=user
-        )
-    )
 
 
 async def _perform(api: AirflowApi, intents: Sequence[Intent]) -> dict[str, str]:
@@ -137,7 +127,7 @@ async def _perform(api: AirflowApi, intents: Sequence[Intent]) -> dict[str, str]
             async with _alone(row):
                 found = await _clear_or_start(api, intents)
     except ClaimedError:
-        found = ["Somebody else acts on this run at this moment: try again when that is done."] * len(intents)
+        found = [CLAIMED] * len(intents)
     except Exception as error:  # other runs go on, and the user hears of this one
         log.warning("An action on the run %s of %s was not done", row.run_id, row.dag_id, exc_info=True)
         found = [f"It could not be done ({type(error).__name__}): see the log of the API server."] * len(intents)
@@ -170,7 +160,7 @@ async def _end(api: AirflowApi, intent: Intent) -> str:
 async def _clear_or_start(api: AirflowApi, intents: Sequence[Intent]) -> list[str]:
     states = await asyncio.to_thread(_states, [task for intent in intents for task in intent.tasks])
     same = [intent for intent in intents if all(states.get(task.id, "") == task.state for task in intent.tasks)]
-    why = dict.fromkeys((intent.row.id for intent in intents), _CHANGED)
+    why = dict.fromkeys((intent.row.id for intent in intents), CHANGED)
     try:
         await _clear(api, [intent for intent in same if intent.kind is Kind.CLEAR])
         for intent in same:

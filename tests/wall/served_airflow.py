@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from airflow.models.dagbundle import DagBundleModel
 from airflow.models.dagrun import DagRun
 from airflow.models.renderedtifields import RenderedTaskInstanceFields
 from airflow.models.serialized_dag import SerializedDagModel
+from airflow.models.task_state_store import TaskStateStoreModel
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.sdk import DAG
@@ -49,8 +51,11 @@ class ServedAirflow:
 
     def headers(self, user: str = "admin", role: str = "ADMIN") -> dict[str, str]:
         """Of a request of a user."""
-        token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username=user, role=role))
-        return {"Authorization": f"Bearer {token}"}
+        return {"Authorization": f"Bearer {get_auth_manager().generate_jwt(self.user(user, role))}"}
+
+    def user(self, user: str = "admin", role: str = "ADMIN") -> SimpleAuthManagerUser:
+        """A user as Airflow hands it to a route."""
+        return SimpleAuthManagerUser(username=user, role=role)
 
     def client(self, user: str = "admin", role: str = "ADMIN") -> httpx.AsyncClient:
         """Asks the API on the running loop, as a user."""
@@ -112,6 +117,7 @@ class ServedAirflow:
                     task_id=task_id,
                     run_id=run_id,
                     map_index=map_index,
+                    serialize=False,
                     session=session,
                 )
 
@@ -125,6 +131,43 @@ class ServedAirflow:
         with self.session() as session:
             found = session.scalars(select(TaskInstance).where(TaskInstance.run_id == run_id))
             return {f"{ti.task_id} {ti.map_index}" if ti.map_index >= 0 else ti.task_id: ti.state for ti in found}
+
+    def run_state(self, run_id: str) -> str:
+        """Of a run."""
+        return str(self._run(run_id).state)
+
+    def clear_number(self, run_id: str) -> int:
+        """How often something of a run was cleared."""
+        return self._run(run_id).clear_number
+
+    def keep(self, run_id: str, task_id: str, map_index: int, value: Mapping[str, Any]) -> None:
+        """What a task instance keeps over its tries."""
+        run = self._run(run_id)
+        with self.session() as session:
+            session.add(
+                TaskStateStoreModel(
+                    dag_run_id=run.id,
+                    dag_id=run.dag_id,
+                    run_id=run_id,
+                    task_id=task_id,
+                    map_index=map_index,
+                    key="renderjuice",
+                    value=json.dumps(value),
+                )
+            )
+
+    def kept(self, run_id: str, task_id: str, map_index: int) -> list[Any]:
+        """What a task instance has kept."""
+        model = TaskStateStoreModel
+        query = select(model.value).where(
+            model.run_id == run_id, model.task_id == task_id, model.map_index == map_index
+        )
+        with self.session() as session:
+            return [json.loads(value) for value in session.scalars(query)]
+
+    def _run(self, run_id: str) -> DagRun:
+        with self.session() as session:
+            return session.scalars(select(DagRun).where(DagRun.run_id == run_id)).one()
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -151,7 +194,7 @@ class ServedAirflow:
 @contextmanager
 def served_airflow(folder: Path) -> Iterator[ServedAirflow]:
     """Airflow's API on a new database."""
-    engine = create_engine(f"sqlite:///{folder / 'airflow.db'}?timeout=60")
+    engine = create_engine(f"sqlite:///{folder / 'airflow.db'}?timeout=5")
     import_all_models()
     Base.metadata.create_all(engine)
     sessions = sessionmaker(bind=engine, autoflush=False, expire_on_commit=False)

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from airflow.models.connection import Connection
 from airflow.models.variable import Variable
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import sessionmaker
 
 from renderjuice_emulator.testing import Emulator
-from renderjuice_provider.wall import _farm_state, _watch
+from renderjuice_provider.wall import _farm_round, _farm_state, _watch
 from renderjuice_provider.wall._farm_state import FarmState, variable_of
 from renderjuice_provider.wall._farm_variable import edit_farm_state
 from renderjuice_provider.wall.facts import Rate
@@ -83,6 +84,19 @@ async def test_a_job_that_is_over_is_read_once(farm: RenderjuiceFarm, emulator: 
         await looked(farm, [job_id], lambda look: look.jobs)
         await asyncio.sleep(0.02)
     assert len(emulator.ledger.entries) == before
+
+
+async def test_what_a_job_without_success_has_rendered_is_counted_once(
+    farm: RenderjuiceFarm, emulator: Emulator, tmp_path: Path
+) -> None:
+    """Nobody has watched it, and its counters are gone."""
+    jobs = start(emulator, tmp_path, 10, fail_at_frame=4)
+    emulator.clock.advance(200)
+    emulator.faults.add("get_downloads", "503", "404")
+    look = await looked(farm, jobs, lambda look: sum(job.frames_done == 3 for job in look.jobs.values()) == 9)
+    assert [job.frames_done for job in look.jobs.values()].count(None) == 1  # the 404
+    assert {job.frames_total for job in look.jobs.values()} == {6}
+    assert asked(emulator).count("get_downloads") == 11
 
 
 async def test_nobody_watches_nobody_asks(
@@ -161,8 +175,8 @@ async def test_what_servers_share_holds_no_address_and_no_key(
     state = FarmState.parse(text)
     assert state.jobs[job_id].done == 2
     assert state.turn_of == ""
-    assert KEY not in text
-    assert "http" not in text
+    assert KEY not in state.model_dump_json()
+    assert "http" not in state.model_dump_json()
 
 
 async def test_a_server_that_died_in_its_turn_keeps_the_others_waiting_for_a_while_only(
@@ -196,6 +210,26 @@ async def test_a_connection_of_another_type_is_a_sentence(
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", "http://somewhere.test")
     look = await looked(farm, [], lambda look: look.connections[0].error, "other")
     assert look.connections[0].error == "Connection 'other' is not of the type Renderjuice."
+
+
+async def test_a_secrets_backend_that_fails_is_a_sentence(
+    farm: RenderjuiceFarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: str) -> None:
+        raise PermissionError("the vault says no, and shows a secret")
+
+    monkeypatch.setattr(Connection, "get_connection_from_secrets", fail)
+    look = await looked(farm, [], lambda look: look.connections[0].error)
+    assert look.connections[0].error == (
+        "Airflow did not give the connection 'farm' (PermissionError): the API server's log may say more."
+    )
+
+
+async def test_a_connection_that_no_client_takes_is_a_sentence(farm: RenderjuiceFarm, connect: Connect) -> None:
+    connect(host="http://farm.test/x")
+    look = await looked(farm, [], lambda look: look.connections[0].error)
+    assert look.connections[0].error is not None
+    assert "allow_http" in look.connections[0].error
 
 
 async def test_a_connection_without_a_key_is_a_sentence(farm: RenderjuiceFarm, connect: Connect) -> None:
@@ -286,6 +320,49 @@ async def test_a_job_whose_task_is_over_is_searched_for_among_those_that_are(
     before = len(emulator.ledger.entries)
     await looked(farm, jobs, lambda look: len(look.jobs) == 40, over=jobs)
     assert asked(emulator)[before:] == ["list_jobs"]
+
+
+async def test_a_database_that_does_not_answer_for_a_while_ends_nothing(
+    farm: RenderjuiceFarm, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_watch, "_AFTER_A_DEFECT", 0.05)
+    jobs = start(emulator, tmp_path)
+
+    def fail(*_: object) -> None:
+        raise OSError("no database")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_watch.Watch, "_is_due", fail)
+        assert not (await farm.look({CONN: jobs})).jobs
+        await asyncio.sleep(0.2)
+    assert (await looked(farm, jobs, lambda look: look.jobs)).jobs
+
+
+async def test_a_round_that_takes_too_long_leaves_the_rest_to_the_next_one(
+    farm: RenderjuiceFarm, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_farm_round, "LONGEST", -1.0)
+    jobs = start(emulator, tmp_path)
+    await farm.look({CONN: jobs})
+    await asyncio.sleep(0.3)
+    assert "get_job" not in asked(emulator)
+    monkeypatch.setattr(_farm_round, "LONGEST", 20.0)
+    assert (await looked(farm, jobs, lambda look: look.jobs)).jobs
+
+
+async def test_configurations_and_addresses_of_jobs_that_nobody_watches_are_forgotten(
+    farm: RenderjuiceFarm, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_farm_state, "_MOST_JOBS", 1)
+    for _ in range(2):
+        jobs = start(emulator, tmp_path)
+        emulator.clock.advance(300)
+        await looked(farm, jobs, lambda look: look.jobs)
+        farm._watch(CONN)._wanted.clear()
+    await looked(farm, start(emulator, tmp_path), lambda look: look.jobs)
+    watch = farm._watch(CONN)
+    assert len(watch.configs) <= 2
+    assert len(watch.previews) <= 2
 
 
 # Money

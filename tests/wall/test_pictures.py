@@ -169,6 +169,59 @@ async def test_addresses_that_have_expired_are_asked_for_again(
     assert await farm.picture(CONN, second.picture or "", 256) is None
 
 
+async def test_a_preview_whose_address_has_expired_is_asked_for_again(
+    farm: RenderjuiceFarm, emulator: Emulator, tmp_path: Path
+) -> None:
+    job_id = await rendering(farm, emulator, tmp_path)
+    watch = farm._watch(CONN)
+    watch.previews[job_id] = watch.previews[job_id].replace("/previews/", "/previews/expired-")
+    assert await farm.picture(CONN, f"{job_id}.a2", 256) is not None
+    assert await farm.picture(CONN, f"{job_id}.a2", 1024) is not None
+    assert "expired" not in watch.previews[job_id]
+
+
+async def test_an_address_that_no_client_may_use_is_not_used(
+    farm: RenderjuiceFarm, emulator: Emulator, tmp_path: Path
+) -> None:
+    job_id = await rendering(farm, emulator, tmp_path)
+    farm._watch(CONN).previews[job_id] = "file:///etc/passwd"
+    assert await farm.picture(CONN, f"{job_id}.a2", 256) is None
+
+
+async def test_what_is_on_its_way_when_the_server_stops_is_given_up(
+    farm: RenderjuiceFarm, emulator: Emulator, tmp_path: Path
+) -> None:
+    job_id = await rendering(farm, emulator, tmp_path)
+    await completed(farm, emulator, job_id)
+    first, *_ = await farm.frames(CONN, [job_id])
+    emulator.faults.add("download_file", "stall 60")
+    waiting = asyncio.create_task(farm.picture(CONN, first.picture or "", 256))
+    emulator.faults.add("get_downloads", "stall 60")
+    farm._all_pictures()._sheets._read.clear()
+    listing = asyncio.create_task(farm.frames(CONN, [job_id]))
+    await asyncio.sleep(0.3)
+    await farm.close()
+    assert await waiting is None
+    assert await listing == []
+
+
+async def test_a_defect_costs_one_picture_and_nothing_else(
+    farm: RenderjuiceFarm, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = await rendering(farm, emulator, tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(_pictures, "ending_of", lambda _: 1 / 0)
+        assert await farm.picture(CONN, f"{job_id}.a2", 256) is None
+    emulator.clock.advance(10)
+    await looked(farm, [job_id], lambda look: look.jobs[job_id].picture == f"{job_id}.a3")
+    assert await farm.picture(CONN, f"{job_id}.a3", 256) is not None
+
+
+async def test_jobs_that_nobody_has_read_yet_have_no_frames(farm: RenderjuiceFarm) -> None:
+    assert await farm.frames(CONN, ["3c90c3cc-0d44-4b50-8888-000000000000"]) == []
+    assert await farm.frames("missing", ["3c90c3cc-0d44-4b50-8888-000000000000"]) == []
+
+
 async def test_a_store_that_fails_is_not_asked_again_at_once(
     farm: RenderjuiceFarm, emulator: Emulator, tmp_path: Path
 ) -> None:

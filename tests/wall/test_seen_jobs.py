@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from base64 import b64encode
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +14,7 @@ from renderjuice_provider.api.progress import Progress
 from renderjuice_provider.wall._contact_sheet import finished_sheet, growing_sheet, one_sheet
 from renderjuice_provider.wall._farm_state import SIGN_OF_LIFE, FarmState
 from renderjuice_provider.wall._seen_jobs import SeenJob, config_of, observe, unknown
+from renderjuice_provider.wall._seen_jobs import counted as count_left
 from renderjuice_provider.wall.models import Frame
 
 JOB_ID = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
@@ -107,6 +110,16 @@ def test_counters_stay_when_nothing_runs_any_more() -> None:
     assert (known.total, known.done, known.failed, known.reason) == (24, 7, 1, "gone")
 
 
+def test_frames_that_were_counted_stay_so_when_the_job_is_read_again() -> None:
+    failed = job("failed", finalConfig={"frameRanges": ["1-4"]})
+    found = seen((0, failed, None))
+    assert found.must_be_counted
+    found = count_left(found, failed, downloads("0001.png", "0003.png"))
+    assert (found.done, found.total, found.must_be_counted) == (2, 4, False)
+    again = observe(found, failed, None, NOW + 9)
+    assert (again.done, again.must_be_counted) == (2, False)
+
+
 @pytest.mark.parametrize(
     ("known", "picture"),
     [
@@ -151,11 +164,20 @@ def known(status: str = "rendering", read: float = NOW, number: int = 0, **field
     return SeenJob(job_id=job_id, status=status, read=read, since=read, moved=read, **fields)
 
 
+def packed(text: str) -> str:
+    return b64encode(zlib.compress(text.encode())).decode()
+
+
 def test_what_is_stored_is_read_again_and_nonsense_is_nothing() -> None:
     whole = state(known(done=3, frame_times=(1.5, 2.0)), asked=NOW, answered=NOW, error="x")
     assert FarmState.parse(whole.serialize()) == whole
-    for text in (None, "", "{}", "[]", "{", '{"version": 2, "error": "of a later one"}', '{"jobs": {"a": {}}}'):
+    many = state(*(known(done=number, number=number) for number in range(300)))
+    assert len(many.serialize()) < len(many.model_dump_json()) / 5
+    assert FarmState.parse(packed("{}")) == FarmState()
+    for text in (None, "", "{}", "€", "AAAA", whole.serialize()[:-40]):
         assert FarmState.parse(text) == FarmState()
+    for text in ("[]", "{", '{"version": 2, "error": "of a later one"}', '{"jobs": {"a": {}}}'):
+        assert FarmState.parse(packed(text)) == FarmState()
 
 
 def test_of_two_servers_the_newer_reading_of_each_job_counts() -> None:
@@ -267,6 +289,11 @@ def test_a_sheet_without_frames_has_no_last_one() -> None:
 def test_a_sheet_that_grows_may_have_lost_count() -> None:
     assert growing_sheet(known(), ()) == []
     assert [frame.state for frame in growing_sheet(known(done=3, total=2), {9})] == ["done"] * 3
+
+
+def test_a_sheet_that_grows_shows_the_newest_preview_although_nobody_has_fetched_it() -> None:
+    frames = growing_sheet(known(done=3, total=5, has_preview=True), {1})
+    assert [frame.picture and frame.picture.rpartition(".")[2] for frame in frames] == ["a1", None, "a3", None, None]
 
 
 def test_what_may_come_yet_is_not_missing() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import resource
 import struct
 import zlib
 from collections.abc import AsyncIterator
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 
 from renderjuice_emulator.images import FORMATS
-from renderjuice_provider.wall import _sizing
+from renderjuice_provider.wall import _sizing, _sizing_child
 from renderjuice_provider.wall._sizing import NoPictureError, Sizer, can_size, ending_of
 
 oiio = pytest.importorskip("OpenImageIO")
@@ -158,3 +160,85 @@ def test_a_file_is_what_its_first_bytes_say(tmp_path: Path) -> None:
     for content, ending in [(b"RIFF1234WEBPVP8 ", ".webp"), (b"<svg onload=", ""), (b"GIF89a", ""), (b"", "")]:
         (tmp_path / "a.png").write_bytes(content)
         assert ending_of(tmp_path / "a.png") == ending
+
+
+# The same in this process, where it can be measured which lines were run
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (("R", "G", "B", "A"), (0, 1, 2)),
+        (("A", "B", "G", "R"), (3, 2, 1)),
+        (
+            (
+                "Depth.Z",
+                "View.Diffuse.R",
+                "View.Diffuse.G",
+                "View.Diffuse.B",
+                "Y.Combined.R",
+                "Y.Combined.G",
+                "Y.Combined.B",
+            ),
+            (4, 5, 6),
+        ),
+        (("a.R", "a.G", "a.B", "Composite.Combined.R", "Composite.Combined.G", "Composite.Combined.B"), (3, 4, 5)),
+        (("Y",), (0, 0, 0)),
+        (("V.Y", "Z"), (0, 0, 0)),
+        (("Depth.Z",), ()),
+        (("R", "G"), ()),
+        ((), ()),
+    ],
+)
+def test_of_all_channels_those_of_the_picture_are_shown(names: tuple[str, ...], found: tuple[int, ...]) -> None:
+    assert _sizing_child.colours(names)[1] == found
+
+
+def test_the_process_makes_one_picture_for_each_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits: dict[int, int] = {}
+    monkeypatch.setattr(_sizing_child, "limit", limits.__setitem__)
+    monkeypatch.setattr(os, "nice", lambda _: None)
+    deep = tmp_path / "deep.tif"
+    assert oiio.ImageBuf(oiio.ImageSpec(8, 8, 600, oiio.UINT8)).write(str(deep))
+    (tmp_path / "damaged.png").write_bytes(png(640, 360, b"x"))
+    (tmp_path / "huge.png").write_bytes(png(9_000, 9_000))
+    (tmp_path / "a.gif").write_bytes(b"GIF89a" + bytes(100))
+    sources = [
+        write(tmp_path / "grey.png", channels=("Y",)),
+        write(tmp_path / "light.exr"),
+        deep,
+        *(tmp_path / name for name in ("damaged.png", "huge.png", "a.gif", "missing.png")),
+        write(tmp_path / "depth.exr", channels=("Z",)),
+    ]
+    lines = [json.dumps({"source": str(source), "targets": {"64": f"{source}.jpg"}}) for source in sources]
+    monkeypatch.setattr("sys.stdin", lines)
+    _sizing_child.main()
+    said = [json.loads(line).get("why", "") for line in capsys.readouterr().out.splitlines()]
+    assert said[:2] == ["", ""]
+    assert said[2] == "the picture has too many channels"
+    assert said[4] == "the picture is too large"
+    assert said[5:] == ["it is no picture", "it is no picture", "the file holds no picture"]
+    assert len(limits) == 4
+
+
+def test_only_what_is_in_the_frame_is_shown(tmp_path: Path) -> None:
+    """A border render is a part of its frame."""
+    spec = oiio.ImageSpec(100, 50, 3, oiio.HALF)
+    spec.x, spec.y, spec.full_width, spec.full_height = 50, 20, 400, 200
+    source = tmp_path / "border.exr"
+    image = oiio.ImageBuf(spec)
+    oiio.ImageBufAlgo.fill(image, (0.5, 0.5, 0.5))
+    assert image.write(str(source))
+    _sizing_child.make(str(source), {200: str(tmp_path / "small.jpg")})
+    assert size_and_colour(tmp_path / "small.jpg")[:2] == (200, 100)
+
+
+def test_a_limit_is_no_higher_than_the_system_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_to: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: set_to.append(limits))
+    for hard in (resource.RLIM_INFINITY, 50, 500):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, hard=hard: (0, hard))
+        _sizing_child.limit(resource.RLIMIT_AS, 100)
+    assert [soft for soft, _ in set_to] == [100, 50, 100]
