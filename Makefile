@@ -13,7 +13,7 @@ PYTEST = $(VENV)/bin/pytest -n $(WORKERS) --dist loadgroup $(if $(COVERAGE),--co
 QUICK = -q -m 'not airflow and not blender and not slow'
 FIND_BPY := $(shell $(PYTHON) -c 'import sys; print(int(sys.version_info[:2] == (3, 11)))' 2>/dev/null)
 
-.PHONY: help install web web-test blender blenders check format test unit coverage fuzz matrix chaos hostile cluster-test demo look screenshots nights up down scale bench bench-chaos clean
+.PHONY: help install web web-look web-test blender blenders check format test unit coverage fuzz matrix chaos hostile cluster-test demo look screenshots nights up down scale bench bench-chaos clean
 
 help:
 	@echo "make install   the environment for development, in $(VENV)"
@@ -32,6 +32,7 @@ help:
 	@echo "make fuzz      220,000 odd and damaged inputs for all that takes what others wrote; a few minutes"
 	@echo "make check     format, lint, types"
 	@echo "make web       the page of the render wall, from web into the package; needs no node: it brings its own"
+	@echo "make web-look  that page with sample rows and without an Airflow, for a browser on this machine"
 	@echo "make web-test  format, lint, types and tests of that page, and whether what is in the package is it"
 	@echo "make scale     60 shots in a night, by one run for each and as it was before, and 300 files in bulk"
 	@echo "make bench     every measurement, and one table of them in benchmarks/RESULTS.md: about an hour"
@@ -90,6 +91,10 @@ web/node_modules/installed: web/package-lock.json $(NODE)/installed
 web: web/node_modules/installed
 	$(WITH_NODE) node_modules/.bin/biome check --write .
 	$(WITH_NODE) node_modules/.bin/vite build
+
+# ?theme=dark, ?rows=300, ?down=a sentence, ?none, ?run=x and ?run=x&task=y are other pages.
+web-look: web
+	$(WITH_NODE) node_modules/.bin/vite --config vite.fixtures.config.ts
 
 # The bundle of the package is built again, beside it, and has to be the same.
 web-test: web/node_modules/installed

@@ -1,4 +1,4 @@
-/** The wall without an Airflow: `npm run fixtures`, with ?theme=dark, ?rows=300, ?run=x or ?run=x&task=y. */
+/** The wall without an Airflow: `make web-look`, with ?theme=dark, ?rows=300, ?run=x or ?run=x&task=y. */
 
 import { readFileSync } from "node:fs";
 import type { IncomingMessage } from "node:http";

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+
+from renderjuice_provider.compat import conf
 
 __all__ = [
     "BUNDLE",
@@ -37,8 +39,9 @@ _ICON = (
 def react_apps() -> list[dict[str, Any]]:
     """A page of all renders, and the tabs of a DAG run and of a task instance; one bundle for all.
 
-    Every address is relative, so that they hold below a base path, too. The bundle's own digest is
-    in its address, which browsers may therefore keep. Older versions of Airflow ignore the keys
+    The bundle's address begins with the path of `[api] base_url`: 3.3 and later would take one that
+    is relative to it, but before that a browser imports the address as it is. Its digest is in it,
+    so that browsers may keep what they have. Older versions of Airflow ignore the keys
     that they do not know: before 3.2 the page is in the menu of plugins, and before 3.4 the tab
     is on the task instances of other operators, too, and says there that it has nothing.
 
@@ -49,9 +52,10 @@ def react_apps() -> list[dict[str, Any]]:
     """
     if not BUNDLE.is_file():
         return []
+    base_path = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
     digest = hashlib.sha256(BUNDLE.read_bytes()).hexdigest()[:16]
     shared = {
-        "bundle_url": f"renderjuice/wall/static/wall.js?v={digest}",
+        "bundle_url": f"{base_path}/renderjuice/wall/static/wall.js?v={digest}",
         "icon": _icon("#52525b"),
         "icon_dark_mode": _icon("#d4d4d8"),
     }

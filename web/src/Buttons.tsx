@@ -13,6 +13,9 @@ const HINTS: Record<Action, string> = {
 /** The actions that at least one of the rows allows. Each asks before anything happens. */
 export function Buttons(props: { rows: Row[]; onAction: (action: Action) => void }) {
   const { rows } = props;
+  if (rows.every((row) => row.can.length === 0)) {
+    return <span className="rj-soft">There is nothing to do here, or your role only reads.</span>;
+  }
   return (
     <span className="rj-buttons">
       {ACTIONS.map((action) => {

@@ -298,6 +298,14 @@ test("all that is filtered can be selected at once, and each row says what will 
   await waitFor(() => expect(within(dialog).getAllByRole("listitem")).toHaveLength(2));
 });
 
+test("somebody who may change nothing reads that, and finds no button", async () => {
+  const rows = ROWS.map((one) => ({ ...one, can: [] }));
+  const { user } = await open({ rows });
+  await user.click(screen.getByRole("checkbox", { name: "Select all shown" }));
+  expect(screen.getByText("There is nothing to do here, or your role only reads.")).toBeTruthy();
+  expect(screen.queryByRole("button", { name: /^Stop/ })).toBeNull();
+});
+
 test("what the filters hide is not acted upon, though it was selected", async () => {
   const { asked, user } = await open();
   await user.click(screen.getByRole("checkbox", { name: "Select all shown" }));
