@@ -84,6 +84,20 @@ def of_upload(conn_id: str, slug: str) -> str:
     return f"renderjuice://{conn_id}/uploads/{slug}"
 
 
+def of_render(conn_id: str, source: str, result: Mapping[str, Any] | None) -> Lineage:
+    """Of one render: from a scene, or a job, to the outputs of a job.
+
+    Args:
+        conn_id: the connection.
+        source: the place of the scene or the job.
+        result: what the task returned; None where it has failed.
+    """
+    if not result:
+        return Lineage((source,))
+    job, delivered = of_job(conn_id, result["job_id"]), result.get("frames_delivered")
+    return Lineage((source,), (job,), result, {} if delivered is None else {job: delivered})
+
+
 def dataset_of(place: str) -> tuple[str, str]:
     """Namespace and name of a place, as OpenLineage names data sets.
 

@@ -24,6 +24,7 @@ from renderjuice_provider.api.errors import (
 from renderjuice_provider.api.models import TERMINAL, Job, JobStatus
 from renderjuice_provider.api.progress import Progress
 from renderjuice_provider.api.retry import RetryPolicy, is_transient, retry_after_of
+from renderjuice_provider.lifecycle.ceiling import ARGUMENT, Ceiling
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.status import has_reached
 
@@ -38,6 +39,7 @@ _REMARKS: dict[str, str] = {
 }
 OK = "ok"
 """What a poll met that has read its job."""
+_QUEUED = frozenset({JobStatus.VALIDATED, JobStatus.BOOTING})
 _UNKNOWN = " (a status that this version does not know; it counts as running)"
 
 
@@ -53,8 +55,8 @@ class PollAgain:
         awaits_event: whether all is well, and Renderjuice sends an event when the job reaches what
             is waited for. Where events have proven to arrive, the pause may be longer.
         response: what the poll met: see `response_of`.
-        queued: seconds from the order of the render to this poll, if it is the first that found it
-            rendering, and the one before was not long ago; else None.
+        queued: seconds from the first poll that found the job ready to render to this one, if this
+            is the first that found it rendering; else None.
     """
 
     pause: float
@@ -95,8 +97,7 @@ class JobPoller:
         started: when the wait began, in seconds since the epoch, since it travels between machines.
         deadline: when the wait ends at the latest, in seconds since the epoch.
         limit: the argument that set the deadline, for messages.
-        ordered: when the render was ordered, in seconds since the epoch; None where that is not
-            known, or was long ago.
+        most: normalized seconds that the job may spend; None for any number.
         jitter: returns a number between 0 and 1.
 
     Attributes:
@@ -112,7 +113,7 @@ class JobPoller:
         started: float,
         deadline: float,
         limit: str = "timeout",
-        ordered: float | None = None,
+        most: float | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.job_id = job_id
@@ -121,7 +122,8 @@ class JobPoller:
         self.started = started
         self.deadline = deadline
         self.limit = limit
-        self._ordered = ordered
+        self._queued_since: float | None = None
+        self._ceiling = None if most is None else Ceiling(most, started)
         self._jitter = jitter
         longest = max(poll_interval, min(LONGEST_PAUSE, 10 * poll_interval))
         self._backoff = RetryPolicy(first_pause=poll_interval, longest_pause=longest, jitter=jitter)
@@ -135,10 +137,10 @@ class JobPoller:
         """The decision after a poll that read the job; `now` is in seconds since the epoch."""
         self._failures = 0
         queued = None
-        if self._ordered is not None and job.status == JobStatus.RENDERING:
-            # A poller in the place of one whose triggerer has died may come late, or again.
-            is_first = self.status is not None or now - self._ordered <= 2 * self.poll_interval
-            queued, self._ordered = (now - self._ordered if is_first else None), None
+        if job.status in _QUEUED:
+            self._queued_since = now if self._queued_since is None else self._queued_since
+        elif self._queued_since is not None and job.status == JobStatus.RENDERING:
+            queued, self._queued_since = now - self._queued_since, None
         self.status = job.status
         state = f"Job {self.job_id} is {job.status}{_REMARKS.get(job.status, _UNKNOWN)}"
         if progress and (counters := str(progress)):
@@ -154,8 +156,19 @@ class JobPoller:
         if now >= self.deadline:
             return self._timed_out(now)
         pause = min(self.poll_interval * (1 + 0.1 * self._jitter()), self.deadline - now)
+        if self._ceiling:
+            return self._within(self._ceiling, job, now, PollAgain(pause, log_line, slack=pause / 2, queued=queued))
         awaits_event = self.target == JobStatus.COMPLETED
         return PollAgain(pause, log_line, slack=pause / 2, awaits_event=awaits_event, queued=queued)
+
+    def _within(self, ceiling: Ceiling, job: Job, now: float, again: PollAgain) -> PollDecision:
+        """Of a job with a ceiling, which is polled also where events arrive: none says a cost."""
+        spent = ceiling.spent(job, now)
+        if spent >= ceiling.most:
+            message = f"has spent {spent:.0f} of {ceiling.most:g} normalized seconds ({ARGUMENT})"
+            return self._done(Ending.AT_CEILING, message, f"Job {self.job_id} {message}")
+        pause = ceiling.pause(spent, again.pause)
+        return replace(again, pause=pause, slack=pause / 2)
 
     def on_error(self, error: RenderjuiceError, now: float) -> PollDecision:
         """The decision after a poll that failed; `now` is in seconds since the epoch."""

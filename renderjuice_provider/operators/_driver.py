@@ -179,15 +179,14 @@ class Driver:
 
     def _wait(self, wait: WaitFor, order: Order) -> Flow[Outcome]:
         times: dict[str, Any] = {"started": wait.started, "deadline": wait.deadline, "limit": wait.limit}
-        ordered = {"ordered": self._signals.ordered.get(wait.job_id)}
         if self._deferrable:
-            self._defer(wait, order, times, ordered)
-        poller = JobPoller(wait.job_id, wait.target, poll_interval=self._poll_interval, **times, **ordered)
+            self._defer(wait, order, times)
+        poller = JobPoller(wait.job_id, wait.target, poll_interval=self._poll_interval, most=wait.most, **times)
         outcome = yield from watch(self._client.operations, poller, self._task.log.info, self._signals.polled)
         self._signals.waited(outcome.job_id, outcome.ending)
         return outcome
 
-    def _defer(self, wait: WaitFor, order: Order, times: dict[str, Any], ordered: dict[str, Any]) -> None:
+    def _defer(self, wait: WaitFor, order: Order, times: dict[str, Any]) -> None:
         """Give the wait to a trigger. This raises: the process ends here."""
         trigger = job_trigger(
             renderjuice_conn_id=self._conn_id,
@@ -196,8 +195,8 @@ class Driver:
             poll_interval=self._poll_interval,
             cancel_on_kill=order.cancel_on_kill,
             cancel_on_timeout=order.cancel_on_timeout,
+            max_normalized_seconds=wait.most,
             **times,
-            **ordered,
         )
         if order.cancel_on_timeout and self._ti is not None:
             # So that no older trigger stops this job.
@@ -205,7 +204,7 @@ class Driver:
         self._task.defer(
             trigger=trigger,
             method_name="execute_complete",
-            kwargs={"waits_for": {"job_id": wait.job_id, "target": wait.target} | times},
+            kwargs={"waits_for": {"job_id": wait.job_id, "target": wait.target, "most": wait.most} | times},
             timeout=timedelta(seconds=max(0.0, wait.deadline - time.time()) + BACKSTOP),
         )
 

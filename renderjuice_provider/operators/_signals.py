@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from renderjuice_provider._metrics import (
@@ -17,15 +16,14 @@ from renderjuice_provider._metrics import (
     UNKNOWN_COST,
     annotate,
 )
-from renderjuice_provider.api.models import RENDER_STARTED, Job, JobStatus
+from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.lifecycle.job_poller import PollAgain, PollDecision
 from renderjuice_provider.lifecycle.outcome import Ending
 
 if TYPE_CHECKING:
     from renderjuice_provider._metrics import Metrics
 
-_TIMED_OUT = "timed_out"
-_UNORDERED = frozenset({JobStatus.CREATED, JobStatus.VALIDATING, JobStatus.VALIDATED})
+_STOPPED = frozenset({Ending.TIMED_OUT, Ending.AT_CEILING})
 
 
 class Signals:
@@ -43,24 +41,16 @@ class Signals:
     def __init__(self, conn_id: str, metrics: Metrics = ON_WORKERS) -> None:
         self._tags = {"connection": conn_id}
         self._metrics = metrics
-        self._unordered: set[str] = set()
         self._waited: dict[str, Ending] = {}
         self._ended: set[str] = set()
-        self.ordered: dict[str, float] = {}
-        """When this process has ordered a render, in seconds since the epoch, by job."""
 
     def seen(self, job: Job) -> None:
         """Note a job that the task renders, as it is now."""
         annotate({"renderjuice.job_id": job.id, "renderjuice.status": job.status})
         annotate({"job_id": job.id, "status": job.status}, "renderjuice.job")
-        if job.status in _UNORDERED:
-            self._unordered.add(job.id)
-        elif job.id in self._unordered and job.status in RENDER_STARTED:
-            self._unordered.discard(job.id)
-            self.ordered[job.id] = time.time()
         if job.is_over and job.id in self._waited:
-            is_late = self._waited[job.id] is Ending.TIMED_OUT and job.status != JobStatus.COMPLETED
-            self._end(job, _TIMED_OUT if is_late else job.status)
+            was_stopped = self._waited[job.id] in _STOPPED and job.status != JobStatus.COMPLETED
+            self._end(job, self._waited[job.id] if was_stopped else job.status)
 
     def waited(self, job_id: str, ending: Ending) -> None:
         """Note that the wait for a job has ended, in this process or in the triggerer."""

@@ -22,6 +22,7 @@ from renderjuice_provider.operators import renderjuice as operators
 from renderjuice_provider.operators.renderjuice import RenderjuiceCancelJobOperator, RenderjuiceDownloadOperator
 from renderjuice_provider.plugin.renderjuice import RenderjuicePlugin
 from renderjuice_provider.provider_info import get_provider_info
+from renderjuice_provider.sensors.renderjuice import RenderjuiceJobSensor
 
 
 @pytest.mark.parametrize(
@@ -142,8 +143,9 @@ def test_a_task_that_fails_at_once_has_its_delivery_button_already(runner):
 
 def test_the_button_of_the_wall_is_on_the_tasks_of_all_our_operators_and_of_the_sensor():
     (link,) = RenderjuicePlugin().operator_extra_links
-    named = {name for name in operators.__all__ if name.endswith("Operator")}
-    assert {found.__name__ for found in link.operators} == named | {"RenderjuiceJobSensor"}
+    ours = [getattr(operators, name) for name in operators.__all__ if name.endswith("Operator")]
+    named = {(found.__module__, found.__name__) for found in [*ours, RenderjuiceJobSensor]}
+    assert {(found.__module__, found.__name__) for found in link.operators} == named
     assert link.get_link(None, ti_key=KEY) == PAGE
 
 

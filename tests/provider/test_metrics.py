@@ -31,6 +31,7 @@ from renderjuice_provider.operators.renderjuice import (
     RenderjuiceValidateJobOperator,
 )
 from renderjuice_provider.sensors.renderjuice import RenderjuiceJobSensor
+from renderjuice_provider.triggers._poll_figures import PollFigures
 from renderjuice_provider.triggers.renderjuice import RenderjuiceJobTrigger
 from tests.support.runner import CONFIG, needs_store
 
@@ -136,6 +137,7 @@ def test_a_task_that_is_killed_counts_the_job_that_it_has_cancelled(emulator, ru
     assert emulator.ledger.jobs_left_running() == []
 
 
+@needs_store
 def test_a_deferred_task_that_is_killed_counts_it_in_the_triggerer(emulator, runner, tmp_path, board, monkeypatch):
     slow = write_scene(tmp_path / "slow.blend", seconds_per_frame=1e6)
     runner.run(run_job(slow, wait=False))
@@ -224,37 +226,51 @@ def test_a_key_that_is_refused_is_counted_too(emulator, runner, scene, board):
     assert board.of("renderjuice.polls")["401"] == 1
 
 
-def poller(ordered: float | None) -> JobPoller:
-    return JobPoller(JOB, "completed", poll_interval=30, started=0, deadline=1e6, ordered=ordered, jitter=lambda: 0.0)
-
-
 def polled(poller: JobPoller, status: str, now: float) -> float | None:
     decision = poller.on_job(Job(id=JOB, status=status), None, now)
     assert isinstance(decision, PollAgain)
     return decision.queued
 
 
-def test_a_render_is_queued_from_its_order_to_the_first_poll_that_finds_it_rendering():
-    found = poller(ordered=100.0)
-    assert [polled(found, "booting", 105), polled(found, "booting", 135)] == [None, None]
-    assert polled(found, "rendering", 165) == 65.0
+def poller() -> JobPoller:
+    return JobPoller(JOB, "completed", poll_interval=30, started=0, deadline=1e6, jitter=lambda: 0.0)
+
+
+@pytest.mark.parametrize("ready", ["validated", "booting"])
+def test_a_render_is_queued_until_the_first_poll_that_finds_it_rendering(ready):
+    found = poller()
+    assert [polled(found, ready, 105), polled(found, "booting", 135)] == [None, None]
+    assert polled(found, "rendering", 165) == 60.0
     assert polled(found, "rendering", 195) is None, "once"
 
 
-def test_a_poller_that_takes_over_from_a_dead_triggerer_does_not_take_its_absence_for_a_queue():
-    assert polled(poller(ordered=100.0), "rendering", 3700) is None
-    assert polled(poller(ordered=None), "rendering", 105) is None
-    assert polled(poller(ordered=100.0), "rendering", 105) == 5.0
+def test_of_a_render_that_nobody_has_seen_queued_nothing_is_known():
+    found = poller()
+    assert [polled(found, "rendering", 105), polled(found, "suspended", 135)] == [None, None]
+    assert polled(found, "rendering", 165) is None
 
 
-@both_modes
-def test_the_queue_of_a_render_that_this_task_has_ordered_is_measured(emulator, runner, tmp_path, board, deferrable):
-    slow = write_scene(tmp_path / "slow.blend", frame_end=3, seconds_per_frame=200)
+def test_the_queue_of_a_render_is_measured_on_the_worker(emulator, runner, tmp_path, board):
+    slow = write_scene(tmp_path / "slow.blend", frame_end=3, seconds_per_frame=800)
     began = time.monotonic()
-    runner.run(run_job(slow, deferrable))
+    runner.run(run_job(slow, deferrable=False, poll_interval=0.02))
     (queued,) = board.durations["renderjuice.job.queue_duration"]
 
     assert 0 <= queued <= 1000 * (time.monotonic() - began)
+
+
+def test_a_triggerer_sends_what_it_has_polled_once_a_round(board):
+    figures = PollFigures("farm")
+    found = poller()
+    for status, now in [("booting", 105), ("booting", 135), ("rendering", 165)]:
+        figures.add(found.on_job(Job(id=JOB, status=status), None, now))
+    assert board.sums == {}
+    figures.send(1)
+    figures.send(1)
+
+    assert board.of("renderjuice.polls") == {"ok": 3}
+    assert board.durations["renderjuice.job.queue_duration"] == [60_000]
+    assert board.gauges == {"renderjuice.waits.open": 1}
 
 
 @both_modes
