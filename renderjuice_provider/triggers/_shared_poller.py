@@ -169,6 +169,7 @@ class SharedPoller:
                     return decision.outcome
         finally:
             self._subscriptions.discard(subscription)
+            self._changed.set()
             if not self._subscriptions:
                 self.is_over = True
                 self._figures.send(0)
@@ -181,7 +182,6 @@ class SharedPoller:
             await asyncio.to_thread(self._figures.send, len(self._subscriptions))  # the first of a process reads files
             while True:
                 await self._poll(await self._next())
-                self._figures.send(len(self._subscriptions))
         except BaseException as error:  # noqa: BLE001 - a trigger that waits must get it, or it waits for ever
             self.is_over = True
             for subscription in list(self._subscriptions):
@@ -198,6 +198,7 @@ class SharedPoller:
         """
         while (due := self._first_due(pace := self._pace())) > time.monotonic():
             self._changed.clear()
+            self._figures.send(len(self._subscriptions))
             with suppress(TimeoutError):
                 async with asyncio.timeout(due - time.monotonic()):
                     await self._changed.wait()
