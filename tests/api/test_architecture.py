@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "hooks": BELOW,
     "triggers": BELOW,
     "_variable_rows": set(),
-    "plugin": BELOW | {"_variable_rows", "wall", "xcom_keys"},
+    "plugin": BELOW | {"_arguments", "_variable_rows", "wall", "xcom_keys"},
     "wall": BELOW | {"_variable_rows", "xcom_keys"},
     "links": BELOW,
     "notifications": {"api"},
