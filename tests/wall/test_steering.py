@@ -270,7 +270,7 @@ async def test_who_may_only_look_is_told_so_and_changes_nothing(wall: Wall) -> N
 
 async def test_airflow_itself_refuses_who_may_only_look(wall: Wall, monkeypatch: pytest.MonkeyPatch) -> None:
     wall.role = "VIEWER"
-    monkeypatch.setattr(_steer, "changeable", lambda user, dag_ids: dag_ids)  # noqa: ARG005
+    monkeypatch.setattr(_steer, "changeable", lambda user, dag_ids: dag_ids)
     run = wall.run("bulk", {"render 0": "deferred", "render 1": "failed"})
     for action, row in zip((Action.STOP, Action.AGAIN), wall.rows(run)[:2], strict=True):
         if action is Action.AGAIN:
