@@ -72,9 +72,10 @@ def growing_sheet(job: SeenJob, previews: Collection[int]) -> list[Frame]:
 
     Args:
         job: with its counters.
-        previews: after how many frames there are pictures of it.
+        previews: after how many frames there are pictures of it here. Its newest one can be had.
     """
     done = job.done or 0
+    previews = {*previews, done} if job.has_preview else previews
     total = min(max(job.total or 0, done), MOST)
     return [
         Frame(

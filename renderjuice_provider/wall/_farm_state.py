@@ -5,10 +5,12 @@ Pure. It is kept in an Airflow Variable, so that all of them poll no more than o
 
 from __future__ import annotations
 
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Collection, Iterable, Mapping
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from renderjuice_provider.wall._seen_jobs import SeenJob
 
@@ -32,6 +34,8 @@ _TURN = 30.0
 """Seconds after which another API server takes the turn of one that is gone."""
 _MOST_JOBS = 2000
 """Jobs that are kept: those that are over longest go first."""
+_MOST_BYTES = 16 << 20
+"""Bytes of what is stored, unpacked."""
 _TOLERANCE = 0.05
 
 
@@ -69,13 +73,16 @@ class FarmState(BaseModel):
     def parse(cls, text: str | None) -> Self:
         """What was stored; nothing known where it cannot be read, such as after a downgrade."""
         try:
-            return cls.model_validate_json(text or "")
-        except ValidationError:
+            return cls.model_validate_json(zlib.decompressobj().decompress(b64decode(text or ""), _MOST_BYTES))
+        except (ValueError, zlib.error):
             return cls()
 
     def serialize(self) -> str:
-        """As JSON, without what goes without saying."""
-        return self.model_dump_json(exclude_defaults=True)
+        """As text, without what goes without saying, and packed.
+
+        It is written every few seconds, with hundreds of jobs that are much alike.
+        """
+        return b64encode(zlib.compress(self.model_dump_json(exclude_defaults=True).encode(), 1)).decode()
 
     def merge(self, other: FarmState) -> FarmState:
         """What both know: of each job, and of Renderjuice, the newer; the turn is as it is here."""

@@ -8,7 +8,7 @@ import pytest
 
 from renderjuice_provider.wall.facts import Rate
 from renderjuice_provider.wall.models import Frames, Remaining, RowState
-from renderjuice_provider.wall.rows import make_night, make_row, name_of, over_jobs, sequence_of
+from renderjuice_provider.wall.rows import layers_of, make_night, make_row, name_of, over_jobs, sequence_of
 from tests.wall.facts import CONN, JOB, NOW, OTHER_JOB, ago, job, left, look, row, shot, task
 
 TEN_FRAMES = {"frameRanges": ["1-10"]}
@@ -215,6 +215,16 @@ def test_layers_that_fail_alike_are_one_reason_and_others_are_counted() -> None:
 def test_no_reason_holds_a_secret() -> None:
     leaky = task("run", "failed", left=left("lost https://store.test/a.exr?X-Amz-Signature=0f0f0f"))
     assert "0f0f0f" not in make_row(row(leaky, heart="run"), look(), NOW).reason
+
+
+def test_the_jobs_of_a_layer_are_its_own_the_newest_last() -> None:
+    layers = (
+        task("create", map_index=0, job_id=JOB),
+        task("render", "deferred", 0, job_id=JOB, jobs={OTHER_JOB: 3.0}, label="base"),
+        task("render", "success", 1, job_id="third"),
+    )
+    assert layers_of(row(*layers)) == [("base", CONN, [OTHER_JOB, JOB]), ("render 1", CONN, ["third"])]
+    assert layers_of(row(task("wait", "deferred", job_id=JOB), heart="wait")) == [("wait", CONN, [JOB])]
 
 
 def test_jobs_of_tasks_that_are_over_need_no_polls() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from base64 import b64encode
 from datetime import UTC, datetime
 from typing import Any
 
@@ -162,11 +164,20 @@ def known(status: str = "rendering", read: float = NOW, number: int = 0, **field
     return SeenJob(job_id=job_id, status=status, read=read, since=read, moved=read, **fields)
 
 
+def packed(text: str) -> str:
+    return b64encode(zlib.compress(text.encode())).decode()
+
+
 def test_what_is_stored_is_read_again_and_nonsense_is_nothing() -> None:
     whole = state(known(done=3, frame_times=(1.5, 2.0)), asked=NOW, answered=NOW, error="x")
     assert FarmState.parse(whole.serialize()) == whole
-    for text in (None, "", "{}", "[]", "{", '{"version": 2, "error": "of a later one"}', '{"jobs": {"a": {}}}'):
+    many = state(*(known(done=number, number=number) for number in range(300)))
+    assert len(many.serialize()) < len(many.model_dump_json()) / 5
+    assert FarmState.parse(packed("{}")) == FarmState()
+    for text in (None, "", "{}", "€", "AAAA", whole.serialize()[:-40]):
         assert FarmState.parse(text) == FarmState()
+    for text in ("[]", "{", '{"version": 2, "error": "of a later one"}', '{"jobs": {"a": {}}}'):
+        assert FarmState.parse(packed(text)) == FarmState()
 
 
 def test_of_two_servers_the_newer_reading_of_each_job_counts() -> None:
@@ -278,6 +289,11 @@ def test_a_sheet_without_frames_has_no_last_one() -> None:
 def test_a_sheet_that_grows_may_have_lost_count() -> None:
     assert growing_sheet(known(), ()) == []
     assert [frame.state for frame in growing_sheet(known(done=3, total=2), {9})] == ["done"] * 3
+
+
+def test_a_sheet_that_grows_shows_the_newest_preview_although_nobody_has_fetched_it() -> None:
+    frames = growing_sheet(known(done=3, total=5, has_preview=True), {1})
+    assert [frame.picture and frame.picture.rpartition(".")[2] for frame in frames] == ["a1", None, "a3", None, None]
 
 
 def test_what_may_come_yet_is_not_missing() -> None:

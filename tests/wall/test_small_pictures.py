@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import struct
 import zlib
 from collections.abc import AsyncIterator
@@ -198,7 +199,7 @@ def test_the_process_makes_one_picture_for_each_line(
 ) -> None:
     limits: dict[int, int] = {}
     monkeypatch.setattr(_sizing_child, "limit", limits.__setitem__)
-    monkeypatch.setattr(_sizing_child.os, "nice", lambda _: None)
+    monkeypatch.setattr(os, "nice", lambda _: None)
     deep = tmp_path / "deep.tif"
     assert oiio.ImageBuf(oiio.ImageSpec(8, 8, 600, oiio.UINT8)).write(str(deep))
     (tmp_path / "damaged.png").write_bytes(png(640, 360, b"x"))
@@ -236,7 +237,6 @@ def test_only_what_is_in_the_frame_is_shown(tmp_path: Path) -> None:
 
 def test_a_limit_is_no_higher_than_the_system_allows(monkeypatch: pytest.MonkeyPatch) -> None:
     set_to: list[tuple[int, int]] = []
-    resource = _sizing_child.resource
     monkeypatch.setattr(resource, "setrlimit", lambda _, limits: set_to.append(limits))
     for hard in (resource.RLIM_INFINITY, 50, 500):
         monkeypatch.setattr(resource, "getrlimit", lambda _, hard=hard: (0, hard))
