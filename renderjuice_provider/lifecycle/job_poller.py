@@ -19,6 +19,7 @@ from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import TERMINAL, Job, JobStatus
 from renderjuice_provider.api.progress import Progress
 from renderjuice_provider.api.retry import RetryPolicy, is_transient, retry_after_of
+from renderjuice_provider.lifecycle.ceiling import ARGUMENT, Ceiling
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.status import has_reached
 
@@ -81,6 +82,7 @@ class JobPoller:
         started: when the wait began, in seconds since the epoch, since it travels between machines.
         deadline: when the wait ends at the latest, in seconds since the epoch.
         limit: the argument that set the deadline, for messages.
+        most: normalized seconds that the job may spend; None for any number.
         jitter: returns a number between 0 and 1.
 
     Attributes:
@@ -96,6 +98,7 @@ class JobPoller:
         started: float,
         deadline: float,
         limit: str = "timeout",
+        most: float | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.job_id = job_id
@@ -104,6 +107,7 @@ class JobPoller:
         self.started = started
         self.deadline = deadline
         self.limit = limit
+        self._ceiling = None if most is None else Ceiling(most, started)
         self._jitter = jitter
         longest = max(poll_interval, min(LONGEST_PAUSE, 10 * poll_interval))
         self._backoff = RetryPolicy(first_pause=poll_interval, longest_pause=longest, jitter=jitter)
@@ -131,7 +135,18 @@ class JobPoller:
         if now >= self.deadline:
             return self._timed_out(now)
         pause = min(self.poll_interval * (1 + 0.1 * self._jitter()), self.deadline - now)
+        if self._ceiling:
+            return self._within(self._ceiling, job, now, pause, log_line)
         return PollAgain(pause, log_line, slack=pause / 2, awaits_event=self.target == JobStatus.COMPLETED)
+
+    def _within(self, ceiling: Ceiling, job: Job, now: float, pause: float, log_line: str) -> PollDecision:
+        """Of a job with a ceiling, which is polled also where events arrive: none says a cost."""
+        spent = ceiling.spent(job, now)
+        if spent >= ceiling.most:
+            message = f"has spent {spent:.0f} of {ceiling.most:g} normalized seconds ({ARGUMENT})"
+            return self._done(Ending.AT_CEILING, message, f"Job {self.job_id} {message}")
+        pause = ceiling.pause(spent, pause)
+        return PollAgain(pause, log_line, slack=pause / 2)
 
     def on_error(self, error: RenderjuiceError, now: float) -> PollDecision:
         """The decision after a poll that failed; `now` is in seconds since the epoch."""

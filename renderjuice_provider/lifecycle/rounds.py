@@ -37,7 +37,7 @@ later run finds the jobs of one that died.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -47,6 +47,7 @@ from renderjuice_provider.api.errors import RenderjuiceIncompleteError, Renderju
 from renderjuice_provider.api.models import RENDER_STARTED
 from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.frames import FrameCount, ordered_frames
+from renderjuice_provider.lifecycle.ceiling import ARGUMENT
 from renderjuice_provider.lifecycle.course import Past
 from renderjuice_provider.lifecycle.frame_folder import FrameFolder
 from renderjuice_provider.lifecycle.one_round import CLEAR, Round, shown
@@ -177,6 +178,8 @@ class Rounds:
             why = ""
         elif self._operations.now().timestamp() >= record.deadline:
             why = ", and its time is up (timeout)"
+        elif replace(self._order, spent=self._round.spent).is_spent:
+            why = f", and what it may spend is spent ({ARGUMENT})"
         else:
             content = yield from RunInThread(partial(content_fingerprint, self._order.scene))
             if content in {record.content, None if record.slug else record.content} or record.content is None:

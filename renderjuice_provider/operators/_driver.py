@@ -163,7 +163,7 @@ class Driver:
         times: dict[str, Any] = {"started": wait.started, "deadline": wait.deadline, "limit": wait.limit}
         if self._deferrable:
             self._defer(wait, order, times)
-        poller = JobPoller(wait.job_id, wait.target, poll_interval=self._poll_interval, **times)
+        poller = JobPoller(wait.job_id, wait.target, poll_interval=self._poll_interval, most=wait.most, **times)
         return (yield from watch(self._client.operations, poller, self._task.log.info))
 
     def _defer(self, wait: WaitFor, order: Order, times: dict[str, Any]) -> None:
@@ -175,6 +175,7 @@ class Driver:
             poll_interval=self._poll_interval,
             cancel_on_kill=order.cancel_on_kill,
             cancel_on_timeout=order.cancel_on_timeout,
+            max_normalized_seconds=wait.most,
             **times,
         )
         if order.cancel_on_timeout and self._ti is not None:
@@ -183,7 +184,7 @@ class Driver:
         self._task.defer(
             trigger=trigger,
             method_name="execute_complete",
-            kwargs={"waits_for": {"job_id": wait.job_id, "target": wait.target} | times},
+            kwargs={"waits_for": {"job_id": wait.job_id, "target": wait.target, "most": wait.most} | times},
             timeout=timedelta(seconds=max(0.0, wait.deadline - time.time()) + BACKSTOP),
         )
 

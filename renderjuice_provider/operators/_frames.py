@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renderjuice_provider._arguments import Argument, count, plain_config, plain_path, read_job_id, truth
+from renderjuice_provider._arguments import Argument, ceiling, count, plain_config, plain_path, read_job_id, truth
 from renderjuice_provider._deferral import DEFAULT_POLL_INTERVAL, is_deferrable, try_ends
 from renderjuice_provider._job_errors import RenderjuiceIncompleteError
 from renderjuice_provider.api import errors
@@ -89,6 +89,11 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
             by default: nobody waits for it any more, and it costs money.
         cancel_on_timeout: cancel the job when the deadline has passed. True by default. With False
             it goes on, and a retry takes it up with a new deadline.
+        max_normalized_seconds: what the task may spend, all its rounds together. None by default:
+            any number. Over it, the job is cancelled, what it has rendered is kept, and no retry
+            spends more; a user's clear allows as much again. What one poll's delay costs comes on
+            top. Where Renderjuice gives no seconds before the end, the time in which the job
+            renders counts.
         renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the
             base URL.
         **kwargs: the arguments of every Airflow operator, such as `task_id`.
@@ -107,6 +112,8 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
             anything is sent.
         RenderjuiceIncompleteError: naming the frames that are missing after all rounds, or at the
             deadline. Not retried. Whole frames are paid and kept; a clear orders only the rest.
+        RenderjuiceCeilingError: when the job was cancelled at `max_normalized_seconds`. What it has
+            rendered was downloaded. Not retried.
         RenderjuiceJobOverError: when somebody has canceled the job, or it was cancelled at the
             deadline. Not retried; what it has rendered was downloaded.
         RenderjuiceJobError: when validation failed, or Renderjuice refuses to show the job.
@@ -118,7 +125,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
     template_fields = (
         *RenderjuiceOperator.template_fields,
         *("file_path", "render_config", "destination", "job_id", "rounds"),
-        *("poll_interval", "timeout", "cancel_on_kill", "cancel_on_timeout"),
+        *("poll_interval", "timeout", "cancel_on_kill", "cancel_on_timeout", "max_normalized_seconds"),
     )
     template_fields_renderers = {"render_config": "json"}  # noqa: RUF012
     store_key = "renderjuice_rounds"
@@ -128,6 +135,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
     rounds = Argument(count)
     cancel_on_kill = Argument(truth)
     cancel_on_timeout = Argument(truth)
+    max_normalized_seconds = Argument(ceiling)
 
     def __init__(
         self,
@@ -143,6 +151,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
         timeout: float | timedelta | XComArg = RENDER_TIMEOUT,
         cancel_on_kill: bool | XComArg = True,
         cancel_on_timeout: bool | XComArg = True,
+        max_normalized_seconds: float | XComArg | None = None,
         renderjuice_conn_id: str = "renderjuice_default",
         **kwargs: Unpack[OperatorArguments],
     ) -> None:
@@ -160,6 +169,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
         self.timeout = timeout
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
+        self.max_normalized_seconds = max_normalized_seconds
 
     def order(self, context: Context) -> Order:
         """All frames, whole, of the scene."""
@@ -173,6 +183,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
             account=(self.renderjuice_conn_id, self.client.base_url),
             cancel_on_kill=self.cancel_on_kill,
             cancel_on_timeout=self.cancel_on_timeout,
+            most=self.max_normalized_seconds,
             replaces_job=False,
             try_ends=try_ends(self, context),
             name=shot_name(context, self.file_path),

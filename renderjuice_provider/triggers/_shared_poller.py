@@ -62,7 +62,8 @@ class Subscription:
         first: when the first poll is due.
 
     Attributes:
-        decisions: those that the trigger has yet to read, or the error with which polling failed.
+        decisions: those that the trigger has yet to read, which end its wait or are to be logged;
+            or the error with which polling failed.
         was_running: whether a poll has found the job on its way to being completed.
         has_hint: whether an event about the job has come since its last poll began.
     """
@@ -239,7 +240,9 @@ class SharedPoller:
             await self._close()
 
     def _deliver(self, subscription: Subscription, decision: PollDecision | BaseException) -> None:
-        subscription.decisions.put_nowait(decision)
+        # To wake a trigger that has nothing to log costs more than its part of the poll.
+        if not isinstance(decision, PollAgain) or decision.log_line:
+            subscription.decisions.put_nowait(decision)
         if isinstance(decision, PollAgain):
             subscription.schedule(decision)
             self._silent_until = max(self._silent_until, time.monotonic() + decision.retry_after)
