@@ -42,7 +42,7 @@ def take_order(**context: Any) -> list[dict[str, str]]:
     params, ti = context["params"], context["ti"]
     with no_use_to_retry(then="Nothing was sent, and nothing was spent."):
         night = params["date"] or orders.night_of(context["dag_run"].run_after, TIMEZONE)
-        order = storable(orders.order_by_hand(params, night), most=float("inf"), urls=False)
+        order = storable(orders.order_by_hand(params, night, ti.run_id), most=float("inf"), urls=False)
         check_not_anothers(order)
         check_places(params)
         had_it = _claim(order, ti)
@@ -72,7 +72,7 @@ def _no_use(ti: Any, order: dict[str, Any], entry: dict[str, Any]) -> str:
     from stages.runs import run_state
 
     delivered = current_delivery(order["delivery"])
-    if delivered is None or delivered["fingerprint"] != order["fingerprint"]:
+    if delivered is None or delivered["fingerprint"] != order["fingerprint"] or order.get("again"):
         return ""
     if entry.get("run_id") == ti.run_id or entry.get("state") == "failed":
         return ""

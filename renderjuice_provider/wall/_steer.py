@@ -15,8 +15,8 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
+from renderjuice_provider._task_state import RECORD_KEY
 from renderjuice_provider.lifecycle.kill import ENDED
-from renderjuice_provider.operators._task_store import KEY
 from renderjuice_provider.wall._airflow_api import AirflowApi, NotDoneError
 from renderjuice_provider.wall._claims import ClaimedError, claim, release
 from renderjuice_provider.wall._rights import changeable
@@ -64,7 +64,7 @@ class Steering:
         plan = make_plan(wanted, intents, look)
         if plan.confirm != wanted.confirm:
             return plan
-        # Whoever asked may go away: what was begun is carried out.
+        # The one who asked may go away: what was begun is carried out.
         found = await asyncio.shield(asyncio.create_task(self._perform(request, intents)))
         found |= {row.id: row.refused for row in plan.rows if row.refused}
         return Done(
@@ -78,7 +78,8 @@ class Steering:
         for intent in intents:
             if intent.kind is not None:
                 by_run.setdefault((intent.row.dag_id, intent.row.run_id), []).append(intent)
-        turns = asyncio.Semaphore(1 if settings.engine.dialect.name == "sqlite" else _AT_ONCE)
+        is_sqlite = settings.engine is not None and settings.engine.dialect.name == "sqlite"
+        turns = asyncio.Semaphore(1 if is_sqlite else _AT_ONCE)
         async with AirflowApi(request, self._app) as api:
 
             async def in_turn(group: list[Intent]) -> dict[str, str]:
@@ -175,7 +176,7 @@ async def _clear_or_start(api: AirflowApi, intents: Sequence[Intent]) -> list[st
 async def _clear(api: AirflowApi, intents: Sequence[Intent]) -> None:
     """In one request: of two, the second could meet what the first has begun."""
     for task in (task for intent in intents if intent.forgets for task in intent.tasks):
-        await api.forget(task, KEY)
+        await api.forget(task, RECORD_KEY)
     tasks = list({task.id: task for intent in intents for task in intent.tasks}.values())
     if tasks:
         await api.clear(tasks)

@@ -119,7 +119,9 @@ def decide(
 
 def possible(row: RowFacts, jobs: Mapping[str, JobFacts]) -> list[Action]:
     """The actions that would do something to a row, for any settings that are right."""
-    found = [action for action in Action if action is not Action.SETTINGS and not decide(action, row, jobs).refused]
+    found: list[Action] = [
+        action for action in Action if action is not Action.SETTINGS and not decide(action, row, jobs).refused
+    ]
     return [*found, Action.SETTINGS] if not is_under_way(row) and _takes_settings(row) else found
 
 

@@ -261,7 +261,7 @@ async def test_while_renderjuice_is_down_a_sheet_is_empty_soon_and_asked_for_rar
 @pytest.mark.parametrize(
     "key", ["", "x", "../../../etc/passwd", "3c90c3cc-0d44-4b50-8888-000000000000.a1/../x", "a" * 36 + ".f0", "%00"]
 )
-async def test_a_key_that_is_none_reaches_neither_the_disk_nor_renderjuice(
+async def test_a_malformed_key_reaches_neither_the_disk_nor_renderjuice(
     farm: RenderjuiceFarm, emulator: Emulator, key: str
 ) -> None:
     assert await farm.picture(CONN, key, 256) is None
