@@ -74,7 +74,7 @@ def _of_tasks() -> Any:
     try:
         from airflow.sdk.observability.stats import Stats
     except ImportError:  # before Airflow 3.2 there is one kind
-        from airflow.stats import Stats  # type: ignore[assignment]
+        from airflow.stats import Stats
     return Stats
 
 

@@ -47,7 +47,7 @@ class Lineage:
     files: Mapping[str, int] = field(default_factory=dict)
     size: Mapping[str, int] = field(default_factory=dict)
 
-    def to_openlineage(self) -> OperatorLineage:
+    def to_openlineage(self) -> OperatorLineage[Any, Any]:
         """The same in the classes of the OpenLineage provider, which has to be installed."""
         from airflow.providers.common.compat.openlineage.facet import (
             Dataset,
@@ -62,7 +62,7 @@ class Lineage:
             return kind(namespace=namespace, name=name, **facets)
 
         def out(place: str) -> Dataset:
-            counts = {"fileCount": self.files.get(place), "size": self.size.get(place)}
+            counts: dict[str, Any] = {"fileCount": self.files.get(place), "size": self.size.get(place)}
             known = {name: number for name, number in counts.items() if number is not None}
             facets = {"outputStatistics": OutputStatisticsOutputDatasetFacet(**known)} if known else {}
             return named(OutputDataset, place, outputFacets=facets)

@@ -18,23 +18,23 @@ COUNTED = sorted(
 EXPRESSIONS = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
 
 
-def test_figures_are_found():
+def test_figures_are_found() -> None:
     assert len(COUNTED) == 10
     assert len(EXPRESSIONS) > len(DASHBOARD["panels"]) > 8
 
 
-def test_the_page_lists_what_is_counted_and_nothing_else():
+def test_the_page_lists_what_is_counted_and_nothing_else() -> None:
     listed = re.findall(r"^\| `(renderjuice\.[\w.]+)` \|", PAGE, re.MULTILINE)
     assert sorted(listed) == COUNTED
 
 
 @pytest.mark.parametrize("name", COUNTED)
-def test_the_dashboard_shows_every_figure(name):
+def test_the_dashboard_shows_every_figure(name: str) -> None:
     assert any(f"airflow_{name.replace('.', '_')}" in expression for expression in EXPRESSIONS)
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_the_dashboard_asks_for_figures_that_there_are(expression):
+def test_the_dashboard_asks_for_figures_that_there_are(expression: str) -> None:
     known = {f"airflow_{name.replace('.', '_')}" for name in COUNTED}
     ends = "|".join(("_total", "_milliseconds", "_sum", "_count"))
     asked = [re.sub(rf"({ends})+$", "", name) for name in re.findall(r"airflow_renderjuice_\w+", expression)]
@@ -43,8 +43,8 @@ def test_the_dashboard_asks_for_figures_that_there_are(expression):
     assert expression.count("(") == expression.count(")")
 
 
-def test_panels_do_not_lie_on_each_other():
-    taken = set()
+def test_panels_do_not_lie_on_each_other() -> None:
+    taken: set[tuple[int, int]] = set()
     for panel in DASHBOARD["panels"]:
         place = panel["gridPos"]
         cells = {

@@ -115,7 +115,7 @@ class RenderjuiceWallLink(BaseOperatorLink):
 
 def push_delivery(context: Context, operator: Any) -> None:
     """Give the task its button at once: Airflow itself stores it when the task ends, or defers."""
-    ti = context.get("ti")
+    ti: Any = context.get("ti")
     if ti is not None:
         ti.xcom_push(key=DELIVERY_KEY, value=RenderjuiceDeliveryLink().get_link(operator, ti_key=ti))
 

@@ -52,8 +52,8 @@ def render_message(context: Context) -> str:
         job_id = _pulled(ti, JOB_ID)
         what, money = str(error), f"(job {job_id})" if job_id else ""
     else:  # the money has a line of its own: a long reason must not push it out
-        about = {"normalized_seconds": error.normalized_seconds, "job_id": error.job_id}
-        what, money = error.what, sentence(error.bill, error.retry, error.next_step, **about)
+        what, seconds = error.what, error.normalized_seconds
+        money = sentence(error.bill, error.retry, error.next_step, normalized_seconds=seconds, job_id=error.job_id)
     lines = [f"{name} failed: {_quiet(what) or type(error).__name__}", _quiet(money, _LONGEST_MONEY)]
     return "\n".join([line for line in lines if line] + pages)
 

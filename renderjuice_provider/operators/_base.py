@@ -79,7 +79,7 @@ class RenderjuiceOperator(OnlyWrittenTemplates, BaseOperator):
         keep_preview(self)
         return super().resume_execution(next_method, next_kwargs, context)
 
-    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage:
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
         """For the OpenLineage provider: what this task has made of what, and of the render."""
         return self.lineage(self._result).to_openlineage()
 

@@ -32,7 +32,7 @@ class WaitingOperator(RenderjuiceOperator):
         store_key: of its record in the task's state store.
     """
 
-    operator_extra_links = (RenderjuicePreviewLink(),)
+    operator_extra_links: Any = (RenderjuicePreviewLink(),)
     template_fields = (*RenderjuiceOperator.template_fields, "poll_interval", "timeout")
     multiple_outputs = True
     poll_interval = Argument(seconds)

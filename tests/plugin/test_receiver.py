@@ -17,6 +17,7 @@ from sqlalchemy import Engine, event, text
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_emulator.testing import Emulator
+from renderjuice_provider._metrics import ON_SERVERS
 from renderjuice_provider.api.client import RenderjuiceClient
 from renderjuice_provider.lifecycle.inbox import MOST_PENDING
 from renderjuice_provider.plugin import _inbox_variable, _receiver, _refusals
@@ -64,7 +65,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def count(_: str, tags: Mapping[str, str] | None = None, by: float = 1) -> None:
         reasons.extend([tags["reason"]] if tags else [])
 
-    monkeypatch.setattr(_refusals.ON_SERVERS, "count", count)
+    monkeypatch.setattr(ON_SERVERS, "count", count)
     return reasons
 
 

@@ -25,7 +25,7 @@ from tests.support.runner import CONFIG
 try:
     from airflow.sdk.lineage import HookLineageCollector
 except ImportError:  # before Airflow 3.2
-    from airflow.lineage.hook import HookLineageCollector
+    from airflow.lineage.hook import HookLineageCollector  # type: ignore[import-not-found, no-redef]
 
 extractors = pytest.importorskip(
     "airflow.providers.openlineage.extractors.base", reason="the extra openlineage is not installed"
