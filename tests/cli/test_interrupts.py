@@ -20,7 +20,7 @@ SCENES = 200
 
 
 def ended(process: subprocess.Popen[str]) -> Done:
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     return Done(process.returncode, out, err)
 
 
@@ -135,7 +135,7 @@ def test_a_reader_that_has_seen_enough_does_not_stop_what_was_begun(
     process = start("submit", shots, "--wait", *DEFAULT)
     assert process.stdout is not None
     process.stdout.close()
-    assert process.wait(60) == 0
+    assert process.wait(300) == 0
     assert emulator.ledger.renders_started() == 3
 
 
