@@ -78,8 +78,7 @@ class Steering:
         for intent in intents:
             if intent.kind is not None:
                 by_run.setdefault((intent.row.dag_id, intent.row.run_id), []).append(intent)
-        is_sqlite = settings.engine is not None and settings.engine.dialect.name == "sqlite"
-        turns = asyncio.Semaphore(1 if is_sqlite else _AT_ONCE)
+        turns = asyncio.Semaphore(1 if _is_sqlite() else _AT_ONCE)
         async with AirflowApi(request, self._app) as api:
 
             async def in_turn(group: list[Intent]) -> dict[str, str]:
@@ -116,6 +115,10 @@ def _hindrances(user: Any, action: Action, dag_ids: Collection[str]) -> dict[str
         dag_id: f"You may not change the tasks of {dag_id}: ask an administrator for that right."
         for dag_id in set(dag_ids) - changeable(user, dag_ids)
     }
+
+
+def _is_sqlite() -> bool:
+    return settings.engine is not None and settings.engine.dialect.name == "sqlite"
 
 
 async def _perform(api: AirflowApi, intents: Sequence[Intent]) -> dict[str, str]:

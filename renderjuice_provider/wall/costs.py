@@ -82,9 +82,7 @@ def _before(intents: Sequence[Intent], look: Look) -> str:
 
 
 def _billed(seconds: float | None, job: JobFacts | None) -> float | None:
-    if seconds is not None:
-        return seconds
-    return job.normalized_seconds if job else None
+    return job.normalized_seconds if seconds is None and job else seconds
 
 
 def _frames_left(job: JobFacts | None) -> int | None:

@@ -82,9 +82,10 @@ def test_a_shot_can_be_started_by_its_form_and_what_is_filled_in_is_checked(dags
     params = copy.deepcopy(dags["renderjuice_shot"].params)
     params.validate()  # which shot it is, `take_order` asks: a form cannot say "one of two"
 
-    about = ["shot", "file", "frames", "shot_list", "quality", "render", "again", "date", "destination", "work"]
-    assert [*params] == about
-    for name, wrong in (("quality", "great"), ("shot", 7), ("date", 7), ("frames", ["1-3"])):
+    names = ["shot", "file", "frames", "shot_list", "quality", "render", "again", "date", "destination", "work"]
+    assert [*params] == names
+    wrong_values = {"quality": "great", "shot": 7, "date": 7, "frames": ["1-3"], "render": "8 samples", "again": "yes"}
+    for name, wrong in wrong_values.items():
         with pytest.raises(ParamValidationError):
             params[name] = wrong
 

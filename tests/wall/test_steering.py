@@ -255,7 +255,7 @@ def test_a_claim_keeps_others_away_until_it_is_released_or_old(wall: Wall, monke
         session.execute(delete(Variable))
 
 
-async def test_who_may_only_look_hears_so_and_changes_nothing(wall: Wall) -> None:
+async def test_a_viewer_is_refused_and_changes_nothing(wall: Wall) -> None:
     wall.role = "VIEWER"
     run = wall.run("bulk", {"render 0": "deferred"})
     row = wall.rows(run)[:1]
