@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from renderjuice_provider.api.client import RenderjuiceClient
 from tests.blender.test_other_tools_page import PIPELINE, STOP_RUN, run
 from tests.stages.test_real_blenders import PYTHONS
 from tests.support.in_blender import NEEDS_BLENDER, Use
+from tests.support.night import Tracker
 from tools.local_airflow import LocalAirflow
 
 pytestmark = [pytest.mark.airflow, *NEEDS_BLENDER]
@@ -28,10 +31,21 @@ def python() -> str:
 
 
 @pytest.fixture
-def airflow(farm: Emulator, tmp_path: Path) -> Iterator[LocalAirflow]:
+def tracker() -> Iterator[str]:
+    """The URL of a production tracker, which the pipeline reports to at its end."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Tracker)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def airflow(farm: Emulator, tracker: str, tmp_path: Path) -> Iterator[LocalAirflow]:
     connection = {"conn_type": "renderjuice", "host": farm.base_url, "password": farm.api_key}
     environment = {
         "AIRFLOW_CONN_RENDERJUICE_DEFAULT": json.dumps(connection),
+        "AIRFLOW_CONN_PRODUCTION_TRACKER": json.dumps({"conn_type": "http", "host": tracker}),
         "RENDERJUICE_POLL_INTERVAL": "1",
         "RENDERJUICE_DELIVERIES": str(tmp_path / "shared" / "deliveries"),
         "RENDERJUICE_WORK": str(tmp_path / "work"),
