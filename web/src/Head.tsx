@@ -4,7 +4,7 @@ import { type ReactNode, useEffect, useRef, useState } from "react";
 import type { Connection, Night, RowState, Total } from "./model";
 import { FramesBar, State } from "./parts";
 import { type Polled, useNow } from "./usePolled";
-import { HOURS, type Shown, STATES, type View } from "./view";
+import { HOURS, isOver, type Shown, STATES, type View } from "./view";
 import { count, duration, moment, money, normalized, several } from "./words";
 
 function Figure(props: { name: string; children: ReactNode; more?: string }) {
@@ -74,7 +74,9 @@ export function Status(props: { night: Polled<Night> }) {
   const farms = night.value?.farms ?? [];
   const silent = farms.filter((farm) => !farm.answers);
   const sinceRead = night.value ? Math.max(0, (now - night.at) / 1000) : null;
-  const oldest = Math.max(0, ...farms.map((farm) => farm.age ?? 0));
+  // A farm where nothing is under way is asked rarely: that is no sign that the data is old.
+  const isOpen = night.value?.rows.some((row) => !isOver(row));
+  const oldest = isOpen ? Math.max(0, ...farms.map((farm) => farm.age ?? 0)) : 0;
   const age = sinceRead === null ? null : sinceRead + oldest;
   const well = !night.error && silent.length === 0 && (age ?? 0) < OLD;
   return (
