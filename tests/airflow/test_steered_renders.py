@@ -150,7 +150,7 @@ def test_a_task_that_waits_for_its_next_try_leaves_no_job_when_it_is_stopped(
         return len(farm.ledger.jobs_left_running()) == 2
 
     until(rendering, what="both renders")
-    jobs = {farm.jobs[job].file_name: job for job in farm.ledger.jobs_left_running()}
+    jobs = {farm.jobs[job].upload.file_name: job for job in farm.ledger.jobs_left_running()}
     until(lambda: set(states(airflow, "tried_again", run).values()) == {"deferred"}, what="both deferrals")
     farm.faults.add("get_job", *["401"] * 4)
     until(lambda: "up_for_retry" in states(airflow, "tried_again", run).values(), what="a try that fails")
@@ -185,6 +185,10 @@ def test_other_settings_are_rendered_in_a_run_of_their_own(
     runs = airflow.api("GET", "/dags/steps/dagRuns")["dag_runs"]
     (new,) = [found for found in runs if found["dag_run_id"].startswith(f"{run}__settings__")]
     until(lambda: is_over(new["dag_run_id"]), patience=120, what="the render with other settings")
-    counts = [job.requested_config.get("sampleCount") for job in farm.jobs.values() if job.file_name == "noisy.blend"]
+    counts = [
+        (job.requested_config or {}).get("sampleCount")
+        for job in farm.jobs.values()
+        if job.upload.file_name == "noisy.blend"
+    ]
     assert counts == [None, 512]
     assert airflow.run_state("steps", run) == "success"
