@@ -75,7 +75,7 @@ class Wall:
         self._airflow = airflow
 
     def rows(self, run_id: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._ask("GET", f"night?run_id={run_id}")["rows"]
+        found: list[dict[str, Any]] = self._ask("GET", "night", params={"run_id": run_id})["rows"]
         return found
 
     def do(self, action: str, rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
