@@ -75,7 +75,7 @@ class Wall:
         self._airflow = airflow
 
     def rows(self, run_id: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._ask("GET", f"night?run_id={run_id}")["rows"]
+        found: list[dict[str, Any]] = self._ask("GET", "night", params={"run_id": run_id})["rows"]
         return found
 
     def do(self, action: str, rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
@@ -185,6 +185,10 @@ def test_other_settings_are_rendered_in_a_run_of_their_own(
     runs = airflow.api("GET", "/dags/steps/dagRuns")["dag_runs"]
     (new,) = [found for found in runs if found["dag_run_id"].startswith(f"{run}__settings__")]
     until(lambda: is_over(new["dag_run_id"]), patience=120, what="the render with other settings")
-    counts = [job.requested_config.get("sampleCount") for job in farm.jobs.values() if job.upload.file_name == "noisy.blend"]
+    counts = [
+        (job.requested_config or {}).get("sampleCount")
+        for job in farm.jobs.values()
+        if job.upload.file_name == "noisy.blend"
+    ]
     assert counts == [None, 512]
     assert airflow.run_state("steps", run) == "success"
