@@ -26,7 +26,7 @@ def job(status: str = "rendering", **fields: Any) -> Job:
 
 
 def seen(*polls: tuple[float, Job, Progress | None]) -> SeenJob:
-    """What is known after these polls, each so many seconds after `NOW`."""
+    """What is known after these polls, each at its seconds after `NOW`."""
     known: SeenJob | None = None
     for after, polled, progress in polls:
         known = observe(known, polled, progress, NOW + after)
