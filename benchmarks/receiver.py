@@ -98,7 +98,7 @@ class Receiver:
             stack.callback(self.airflow.stop)
             self.airflow.prepare()
             self.airflow.start_component("api-server")
-            self._wait_for_it()
+            self.airflow.until_answers()
             extra = json.dumps({"webhook_secret": _SECRET})
             body = {"connection_id": CONNECTION, "conn_type": "renderjuice", "password": "RJ-benchmark", "extra": extra}
             self.airflow.make("/connections", body)
@@ -107,19 +107,6 @@ class Receiver:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
-
-    def _wait_for_it(self, patience: float = 120) -> None:
-        deadline = time.monotonic() + patience
-        while True:
-            try:
-                httpx.get(self.airflow.url + _HEALTH).raise_for_status()
-            except httpx.HTTPError:
-                if time.monotonic() > deadline:
-                    raise
-                self.airflow.programs["api-server"].check()
-                time.sleep(0.2)
-            else:
-                return
 
     def load(self) -> dict[str, Any]:
         """Events at the rate of the goal: times, what was lost, the health page idle and beside."""

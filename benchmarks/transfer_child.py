@@ -19,8 +19,6 @@ from typing import Any
 
 from renderjuice_provider.api.client import AsyncRenderjuiceClient, RenderjuiceClient
 
-KEY = "RJ-benchmark"
-
 
 class Meter:
     """What this process takes from now on."""
@@ -43,15 +41,18 @@ def main() -> None:
     parser.add_argument("what", help="a job's id, or the path of a scene")
     parser.add_argument("folder", nargs="?", default="", help="where outputs go")
     parser.add_argument("--max-transfers", type=int, help="files on their way at once, at most")
+    parser.add_argument("--api-key", default="RJ-benchmark", help="the store of the benchmarks takes any")
     given = parser.parse_args()
-    options: dict[str, Any] = {"max_transfers": given.max_transfers} if given.max_transfers else {}
+    options: dict[str, Any] = {"api_key": given.api_key}
+    if given.max_transfers:
+        options["max_transfers"] = given.max_transfers
     arguments = (given.direction, given.base_url, given.what, given.folder, options)
     print(json.dumps(blocking(*arguments) if given.client == "blocking" else asyncio.run(asynchronous(*arguments))))
 
 
 def blocking(direction: str, base_url: str, what: str, folder: str, options: dict[str, Any]) -> dict[str, Any]:
     """By the client that blocks."""
-    with RenderjuiceClient(KEY, base_url, **options) as client:
+    with RenderjuiceClient(base_url=base_url, **options) as client:
         meter = Meter()
         if direction == "upload":
             client.upload(what)
@@ -64,7 +65,7 @@ async def asynchronous(
     direction: str, base_url: str, what: str, folder: str, options: dict[str, Any]
 ) -> dict[str, Any]:
     """By the client for event loops."""
-    async with AsyncRenderjuiceClient(KEY, base_url, **options) as client:
+    async with AsyncRenderjuiceClient(base_url=base_url, **options) as client:
         meter = Meter()
         if direction == "upload":
             await client.upload(what)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow.sdk import DAG, Param
+from stages.alerts import rendered
 from stages.bulk import collect, find_scenes
 from stages.defaults import DELIVERIES, POOL, task_defaults
 
@@ -26,6 +27,9 @@ with DAG(
 ):
     scenes = find_scenes()
     render = RenderjuiceRunJobOperator.partial(
-        task_id="render", pool=POOL, map_index_template="{{ task.file_path.rpartition('/')[2] }}"
+        task_id="render",
+        pool=POOL,
+        map_index_template="{{ task.file_path.rpartition('/')[2] }}",
+        **rendered(failed_only=True),
     ).expand_kwargs(scenes)
     render >> collect(scenes)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import DAG, Param
+from stages.alerts import rendered
 from stages.contact_sheet import contact_sheet
 
 from renderjuice_provider.operators.renderjuice import (
@@ -37,7 +38,11 @@ with DAG(
     create = RenderjuiceCreateJobOperator(task_id="create", slug=upload.output)
     validate = RenderjuiceValidateJobOperator(task_id="validate", job_id=create.output)
     render = RenderjuiceRenderJobOperator(
-        task_id="render", job_id=create.output, render_config="{{ params.config }}", timeout=timedelta(hours=6)
+        task_id="render",
+        job_id=create.output,
+        render_config="{{ params.config }}",
+        timeout=timedelta(hours=6),
+        **rendered(),
     )
     download = RenderjuiceDownloadOperator(
         task_id="download", job_id=create.output, destination="{{ params.destination }}"

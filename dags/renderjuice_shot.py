@@ -41,6 +41,14 @@ with DAG(
         ),
         "shot_list": Param(SHOT_LIST, type="string", description="The shot list: a path, or any ObjectStoragePath URL"),
         "quality": Param("auto", type="string", enum=[*QUALITIES], description="auto: by shot"),
+        "render": Param(
+            {}, type="object", description="Fields of RenderConfig, such as sampleCount, over those of the list"
+        ),
+        "again": Param(
+            default=False,
+            type="boolean",
+            description="Render all frames again, which is paid again, also what is there",
+        ),
         "date": Param(
             None, type=["null", "string"], format="date", description="The night; by default that of the start"
         ),

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.responses import JSONResponse as StarletteJSONResponse
 
 from renderjuice_emulator.jobs import Job
+from renderjuice_emulator.states import TERMINAL
 from renderjuice_emulator.switches import ErrorShape, JobShape, Switches
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -49,6 +50,7 @@ def iso(moment: datetime, *, fraction: bool = True) -> str:
 def job_body(job: Job, switches: Switches, preview_url: str | None) -> dict[str, Any]:
     """The job object of https://www.renderjuice.com/docs/api-reference/jobs/create-job."""
     fraction = switches.created_at_fraction
+    is_over = job.status in TERMINAL
     body: dict[str, Any] = {
         "id": job.id,
         "status": job.shown_status,
@@ -57,7 +59,7 @@ def job_body(job: Job, switches: Switches, preview_url: str | None) -> dict[str,
         "updatedAt": iso(job.updated_at, fraction=fraction),
         "userId": job.user_id,
         "rootFolderId": job.root_folder_id,
-        "normalizedSeconds": job.normalized_seconds,
+        "normalizedSeconds": job.normalized_seconds if switches.seconds_while_rendering or is_over else None,
         "previewUrl": preview_url,
         "requestedConfig": job.requested_config,
         "finalConfig": job.final_config,

@@ -64,6 +64,9 @@ class Switches(BaseModel):
         default_factory=dict,
         description="By file name, the frame at which the first render of that scene fails, such as {'ice.blend': 7}.",
     )
+    seconds_while_rendering: bool = Field(
+        default=True, description="normalizedSeconds grow while a job renders; else they are null until it is over."
+    )
     canceled_keeps_frames: bool = Field(
         default=True, description="Downloads of canceled and failed jobs list finished frames."
     )

@@ -88,6 +88,20 @@ def count(value: Any, name: str) -> int:
     return found
 
 
+def ceiling(value: Any, name: str) -> float | None:
+    """Normalized seconds above 0; None for any number. A text of a number is one.
+
+    Raises:
+        RenderjuiceInputError: for anything else.
+    """
+    found = None if value is None or is_template(value) else number(value)
+    if value in (None, "None"):  # as a template renders it
+        return None
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 < found < float("inf"):
+        raise RenderjuiceInputError(f"{name} must be a number of normalized seconds above 0, or None; got {value!r}.")
+    return float(found)
+
+
 def frames(value: Any, name: str) -> list[str] | None:
     """Frame ranges as texts; None where there are none.
 

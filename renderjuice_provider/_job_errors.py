@@ -20,6 +20,13 @@ class RenderjuiceJobOverError(errors.RenderjuiceJobOverError, AirflowFailExcepti
     """
 
 
+class RenderjuiceCeilingError(RenderjuiceJobOverError, errors.RenderjuiceCeilingError):
+    """The task has spent what it may.
+
+    Airflow does not retry this: a user who clears the task allows as much again.
+    """
+
+
 class RenderjuiceOtherOrderError(RenderjuiceJobOverError, errors.RenderjuiceOtherOrderError):
     """The job renders, or has rendered, another configuration than this task orders.
 
@@ -27,13 +34,18 @@ class RenderjuiceOtherOrderError(RenderjuiceJobOverError, errors.RenderjuiceOthe
     """
 
 
+_KINDS: dict[type[errors.RenderjuiceJobOverError], type[RenderjuiceJobOverError]] = {
+    errors.RenderjuiceCeilingError: RenderjuiceCeilingError,
+    errors.RenderjuiceOtherOrderError: RenderjuiceOtherOrderError,
+}
+
+
 def not_retried(error: errors.RenderjuiceJobOverError, **money: Unpack[Money]) -> RenderjuiceJobOverError:
     """`error` in the form that Airflow does not retry.
 
     What is known better about its money replaces what it says.
     """
-    is_other_order = isinstance(error, errors.RenderjuiceOtherOrderError)
-    kind = RenderjuiceOtherOrderError if is_other_order else RenderjuiceJobOverError
+    kind = next((kind for known, kind in _KINDS.items() if isinstance(error, known)), RenderjuiceJobOverError)
     known: Money = {
         "bill": error.bill,
         "retry": error.retry,

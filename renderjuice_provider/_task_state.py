@@ -6,6 +6,8 @@ from typing import Any
 
 from renderjuice_provider.lifecycle.kill import DELETED, GONE
 
+RECORD_KEY = "renderjuice"
+"""Under which a task's state store keeps the record of its job."""
 DEADLINE_KEY = "renderjuice_deadline"
 """XCom key under which a task that waits says until when. Airflow wipes XComs at each new try."""
 

@@ -23,8 +23,14 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [_modules("renderjuice_provider.operators.renderjuice")],
         "sensors": [_modules("renderjuice_provider.sensors.renderjuice")],
         "triggers": [_modules("renderjuice_provider.triggers.renderjuice")],
-        "extra-links": ["renderjuice_provider.links.renderjuice.RenderjuicePreviewLink"],
-        "notifications": ["renderjuice_provider.notifications.renderjuice.RenderjuiceNotifier"],
+        "extra-links": [
+            f"renderjuice_provider.links.renderjuice.Renderjuice{name}Link" for name in ("Delivery", "Preview", "Wall")
+        ],
+        "notifications": [
+            f"renderjuice_provider.notifications.renderjuice.{name}"
+            for name in ("RenderjuiceNotifier", "RenderjuiceRenderNotifier")
+        ],
+        "config": _config(),
         "connection-types": [
             {
                 "connection-type": "renderjuice",
@@ -49,6 +55,19 @@ def get_provider_info() -> dict[str, Any]:
 
 def _modules(name: str) -> dict[str, Any]:
     return {"integration-name": _NAME, "python-modules": [name]}
+
+
+def _config() -> dict[str, Any]:
+    """The options of Airflow's configuration."""
+    urls = {
+        "description": "What a place of deliveries begins with, and the address that this is in the web: a JSON "
+        "object. The button Delivery of a task opens it.",
+        "version_added": "0.2.0",
+        "type": "string",
+        "example": '{"s3://bucket/shots": "https://files.example/shots"}',
+        "default": None,
+    }
+    return {"renderjuice": {"description": "Renderjuice.", "options": {"delivery_urls": urls}}}
 
 
 def _connection_fields() -> dict[str, Any]:

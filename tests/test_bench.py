@@ -10,6 +10,7 @@ import pytest
 from benchmarks.plots import chart
 from benchmarks.sender import FORGERIES, ODDITIES, event, signed
 from benchmarks.table import Row, at_least, at_most, head, markdown, percentile, ratio_of, under
+from benchmarks.wall_page import groups
 from renderjuice_provider.api.errors import RenderjuiceResponseError, RenderjuiceWebhookError
 from renderjuice_provider.api.webhooks import read_webhook
 
@@ -67,3 +68,9 @@ def test_an_oddity_is_genuine_and_no_event(name: str) -> None:
     body, headers = ODDITIES[name](SECRET)
     with pytest.raises(RenderjuiceResponseError):
         read_webhook(headers, body, SECRET, time.time())
+
+
+def test_requests_that_follow_each_other_are_one_refresh() -> None:
+    requests = [(5000.0, 5040.0), (0.0, 30.0), (10.0, 90.0), (95.0, 120.0), (5010.0, 5020.0)]
+    assert groups(requests) == [(0.0, 120.0), (5000.0, 5040.0)]
+    assert groups([]) == []

@@ -6,6 +6,7 @@ import pytest
 
 from proofs.look import __main__ as look
 from proofs.look.looker import Looker
+from tools.browser import find_browser
 
 
 class Nothing:
@@ -34,9 +35,9 @@ def test_the_browser_that_is_named_goes_first(monkeypatch, tmp_path):
     (tmp_path / "chromium").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("RENDERJUICE_BROWSER", raising=False)
-    assert look.find_browser() == str(tmp_path / "chromium")
+    assert find_browser() == str(tmp_path / "chromium")
     monkeypatch.setenv("RENDERJUICE_BROWSER", "/opt/chrome/chrome")
-    assert look.find_browser() == "/opt/chrome/chrome"
+    assert find_browser() == "/opt/chrome/chrome"
 
 
 @pytest.mark.parametrize(("clicks", "problems"), [(2, 0), (3, 1)])

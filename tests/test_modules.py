@@ -11,10 +11,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = {
+    "renderjuice": ROOT,
     "renderjuice_provider": ROOT,
     "renderjuice_emulator": ROOT,
     "proofs": ROOT,
     "tools": ROOT,
+    "blender_extension": ROOT,
     "stages": ROOT / "dags",
 }
 MOST_LINES = 300

@@ -57,7 +57,11 @@ def test_no_retired_word_is_in_use() -> None:
     if not (ROOT / ".git").exists():
         pytest.skip("no git checkout: what belongs to the project is unknown")
     listed = subprocess.run(
-        ["git", "ls-files", "*.py", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "*.py", "*.md", "*.ts", "*.tsx", "*.css"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.splitlines()
     found = [
         f"{name}:{line}: {word!r}: write {RETIRED[word]}"

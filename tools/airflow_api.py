@@ -115,6 +115,13 @@ class AirflowApi:
         content = self.api("GET", path, params={"map_index": map_index, "full_content": True})["content"]
         return "\n".join(line if isinstance(line, str) else str(line.get("event", "")) for line in content)
 
+    def answers(self, url: str = "") -> bool:
+        """Whether an API server answers: this one, or one at another URL."""
+        try:
+            return self._http.get(f"{url}/api/v2/version").is_success
+        except httpx.HTTPError:
+            return False
+
     def is_healthy(self) -> bool:
         """Whether every component reports that it is well."""
         try:

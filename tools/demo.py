@@ -20,7 +20,7 @@ from typing import Any
 
 from tools.airflow_api import STATES_AT_END, AirflowApi
 from tools.demo_scenes import LOST_AT, UNLUCKY, build_scenes
-from tools.demo_services import DEMO, NIGHTLY, QUICKSTART, start_services
+from tools.demo_services import DEMO, NIGHTLY, QUICKSTART, WALL, start_services
 from tools.local_emulator import KEY, LocalEmulator
 from tools.processes import stop_sessions
 from tools.progress import Narrator
@@ -73,6 +73,7 @@ def run(*, keep: bool) -> None:
 def show_login(airflow: AirflowApi, narrator: Narrator) -> None:
     """Where the web UI is, and how to get in."""
     narrator.log(f"Airflow   {airflow.url}   user admin, password {airflow.password}")
+    narrator.log(f"Renders   {airflow.url}/{WALL}")
 
 
 def show_quickstart(airflow: AirflowApi, narrator: Narrator) -> None:

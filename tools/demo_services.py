@@ -5,6 +5,7 @@ An emulator, a production tracker and Airflow, connected.
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,11 @@ from tools.tracker import LocalTracker
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "demo"
 QUICKSTART, NIGHTLY, SHOT = "renderjuice_quickstart", "renderjuice_nightly", "renderjuice_shot"
+
+WALL = "plugin/renders"
+"""Where the render wall is in Airflow's web UI."""
+PRICE = {"rate": 0.9, "currency": "EUR"}
+"""Invented: what a normalized hour costs, so that the wall has amounts to show."""
 
 
 class DemoServices(NamedTuple):
@@ -63,7 +69,7 @@ def _connect(airflow: AirflowApi, emulator: LocalEmulator, tracker: LocalTracker
     """Connections and pool, made as a user would make them: so the web UI shows them."""
     renderjuice = {"connection_id": "renderjuice_default", "conn_type": "renderjuice", "host": emulator.base_url}
     port = urlsplit(emulator.base_url).port  # given twice, since the web UI's Test button wants one
-    airflow.make("/connections", renderjuice | {"password": KEY, "port": port})
+    airflow.make("/connections", renderjuice | {"password": KEY, "port": port, "extra": json.dumps(PRICE)})
     airflow.make("/connections", {"connection_id": "production_tracker", "conn_type": "http", "host": tracker.url})
     pool = {"name": "renderjuice", "slots": 8, "description": "Renders at once", "include_deferred": True}
     airflow.make("/pools", pool)

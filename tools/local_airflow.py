@@ -100,6 +100,21 @@ class LocalAirflow(AirflowApi):
         self.programs[name] = Program(name, command, self.home / "logs" / f"{name}.log", self.environment | environment)
         return self.programs[name]
 
+    def until_answers(self, url: str = "", patience: float = 180) -> None:
+        """Return when an API server answers, whatever the other components do.
+
+        Args:
+            url: of one that was started beside the first.
+            patience: seconds.
+        """
+        deadline = time.monotonic() + patience
+        while not self.answers(url):
+            for program in self.programs.values():
+                program.check()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"No API server answered within {patience:.0f} s; see {self.home / 'logs'}")
+            time.sleep(0.2)
+
     def command(self, *arguments: str) -> str:
         """Run an `airflow` command and return what it printed."""
         done = subprocess.run(

@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk.definitions import deadline
 
 from renderjuice_provider.notifications.deadline import log_missed_deadline
-from renderjuice_provider.notifications.renderjuice import RenderjuiceNotifier
+from renderjuice_provider.notifications.renderjuice import RenderjuiceNotifier, RenderjuiceRenderNotifier
 from stages.compat import AsyncCallback, DeadlineAlert, DeadlineReference
 
 HOURS = float(os.environ.get("RENDERJUICE_DEADLINE_HOURS") or "9")
@@ -17,7 +17,7 @@ HOURS = float(os.environ.get("RENDERJUICE_DEADLINE_HOURS") or "9")
 starts at 22:00 and people come at 07:00. 0 for no alert, as `dag.test()` needs it: it fails where a
 DAG has a deadline (https://github.com/apache/airflow/issues/73428)."""
 NOTIFY = os.environ.get("RENDERJUICE_NOTIFY", "")
-"""The connection of the chat that gets the report and the alert: see `RenderjuiceNotifier`. Without
+"""The connection of the chat that gets reports and the alert: see `RenderjuiceNotifier`. Without
 one, the triggerer logs the alert."""
 MESSAGE = (
     "Not delivered in time: run {{ dag_run.dag_run_id }} of {{ dag_run.dag_id }} should have been a success by "
@@ -58,6 +58,21 @@ def reported(connection: str = NOTIFY) -> dict[str, Any]:
             RenderjuiceNotifier(http_conn_id=connection)(context)
 
     return {"on_success_callback": send, "on_failure_callback": send}
+
+
+def rendered(connection: str = NOTIFY, *, failed_only: bool = False) -> dict[str, Any]:
+    """Callbacks for a task that renders, which send what became of it; none without a chat.
+
+    Not for the shots of a night: its report names them all.
+
+    Args:
+        connection: the chat's.
+        failed_only: for hundreds of renders, whose successes nobody reads.
+    """
+    if not connection:
+        return {}
+    notifier = RenderjuiceRenderNotifier(http_conn_id=connection)
+    return {"on_failure_callback": notifier} | ({} if failed_only else {"on_success_callback": notifier})
 
 
 def _counted_from() -> Any:

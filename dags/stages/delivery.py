@@ -54,7 +54,7 @@ def deliver(
         ValueError: when a frame is missing: nothing is delivered then.
         RecordError: when a manifest is not as it was written.
     """
-    shot, version = order["shot"], version_of(order["fingerprint"])
+    shot, version = order["shot"], version_of(order)
     about = {
         "shot": shot,
         "show": order["show"],
@@ -192,9 +192,10 @@ def check_not_anothers(order: Mapping[str, Any]) -> None:
         )
 
 
-def version_of(fingerprint: str) -> str:
-    """The name of a version's folder."""
-    return fingerprint[:16]
+def version_of(order: Mapping[str, Any]) -> str:
+    """The name of a version's folder; one that is rendered again has a folder of its own."""
+    again = order.get("again")
+    return f"{order['fingerprint'][:16]}-{again}" if again else str(order["fingerprint"][:16])
 
 
 def _describe(name: str, path: Path) -> dict[str, Any]:

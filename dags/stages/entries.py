@@ -32,7 +32,7 @@ def about(order: Mapping[str, Any], run_id: str) -> dict[str, Any]:
         "run_id": run_id,
         "show": order["show"],
         "layers": layers_of(order),
-        "version": version_of(order["fingerprint"]),
+        "version": version_of(order),
         "fingerprint": order["fingerprint"],
         "order": dict(order),
     } | ({"sequence": order["sequence"]} if "sequence" in order else {})

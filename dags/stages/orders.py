@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,8 +22,9 @@ from stages.colour_spaces import COLOUR_CONFIG
 from stages.composite import VIEWS
 from stages.decisions import CAPS, SETTINGS, frame_numbers, frame_ranges
 from stages.defaults import ONE_LAYER, QUALITIES
+from stages.settings import merged
 from stages.shot_list import ListedShot, load_shot_list, scene_problem
-from stages.shot_models import Frames, sequence_of
+from stages.shot_models import Frames, RenderOverrides, sequence_of
 from stages.storage import join, sha256
 
 PIPELINE = 1
@@ -61,14 +63,16 @@ def quality_of(text: str) -> str:
     return text
 
 
-def order_by_hand(params: Mapping[str, Any], night: str) -> dict[str, Any]:
+def order_by_hand(params: Mapping[str, Any], night: str, run_id: str = "") -> dict[str, Any]:
     """The order of a run for one shot; see `make_order`.
 
     Args:
         params: of the run: `shot` (a name of the list) or `file` (then the shot is named after it),
-            `frames` (else those of the list, or of the scene), `shot_list`, `quality`,
-            `destination`, `work`.
+            `frames` (else those of the list, or of the scene), `render` (fields of the render
+            configuration, over those of the list), `again`, `shot_list`, `quality`, `destination`,
+            `work`.
         night: its date, such as `2026-11-23`.
+        run_id: of the run: with `again`, its frames are in a folder of their own.
 
     Raises:
         ValueError: when it does not say which shot, the list does not have it, or not without
@@ -80,8 +84,10 @@ def order_by_hand(params: Mapping[str, Any], night: str) -> dict[str, Any]:
         raise ValueError(f"Which shot? Fill in `shot`, a name of the shot list, or `file`, a scene; {said}")
     frames = _frames(params["frames"]) if params.get("frames") else None
     shot = _listed(params["shot_list"], name) if name else _of_file(file)
+    shot = replace(shot, render=merged(shot.render, _overrides(params.get("render"))))
     content = content_of(shot, hashes_of({*shot.files.values()}))
-    return make_order(shot, content, params, night, frames=frames)
+    again = mark_of(run_id) if params.get("again") else ""
+    return make_order(shot, content, params, night, frames=frames, again=again)
 
 
 def make_order(
@@ -91,6 +97,7 @@ def make_order(
     night: str,
     *,
     frames: list[str] | None = None,
+    again: str = "",
 ) -> dict[str, Any]:
     """All that the tasks of a shot need. It goes through XCom, so it is small, and JSON.
 
@@ -100,32 +107,37 @@ def make_order(
         params: `quality`, `destination`, `work`.
         night: its date.
         frames: in place of the shot's own.
+        again: a mark, for a render of what is there already: it is a delivery of its own, of the
+            same version.
 
     Raises:
         ValueError: for a quality or a date that cannot be one.
     """
     frames, quality = frames or shot.frames, quality_of(params["quality"])
     mark = fingerprint(shot, content, quality, frames=frames)
-    return {
-        "shot": shot.name,
-        "show": shot.show,
-        "sequence": shot.sequence or sequence_of(shot.name),
-        "night": date_of(night),
-        "fingerprint": mark,
-        "layers": list(shot.files),  # PostgreSQL sorts the keys of what Airflow keeps there as JSON
-        "blends": shot.blends,
-        "files": shot.files,
-        "content": dict(content),
-        "frames": frames,
-        "fps": shot.fps,
-        "hero": shot.hero,
-        "quality": quality,
-        "render": shot.render,
-        "delivery": join(params["destination"], "shots", shot.name),
-        "work": join(params["work"], shot.name, mark[:_SHORT]),
-        "claims": join(params["work"], shot.name, "claims"),
-        "entry": join(params["destination"], "nights", date_of(night), "shots", f"{shot.name}.json"),
-    }
+    return (
+        {
+            "shot": shot.name,
+            "show": shot.show,
+            "sequence": shot.sequence or sequence_of(shot.name),
+            "night": date_of(night),
+            "fingerprint": mark,
+            "layers": list(shot.files),  # PostgreSQL sorts the keys of what Airflow keeps there as JSON
+            "blends": shot.blends,
+            "files": shot.files,
+            "content": dict(content),
+            "frames": frames,
+            "fps": shot.fps,
+            "hero": shot.hero,
+            "quality": quality,
+            "render": shot.render,
+            "delivery": join(params["destination"], "shots", shot.name),
+            "work": join(params["work"], shot.name, f"{mark[:_SHORT]}-{again}" if again else mark[:_SHORT]),
+            "claims": join(params["work"], shot.name, "claims"),
+            "entry": join(params["destination"], "nights", date_of(night), "shots", f"{shot.name}.json"),
+        }
+        | ({"again": again} if again else {})
+    )
 
 
 def fingerprint(shot: ListedShot, content: Mapping[str, str], quality: str, *, frames: list[str] | None = None) -> str:
@@ -206,6 +218,15 @@ def _frames(value: Any) -> list[str]:
         return TypeAdapter(Frames).validate_python(value)
     except ValidationError as error:
         raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+
+def _overrides(value: Any) -> dict[str, Any]:
+    try:
+        return RenderOverrides.model_validate(value or {}).to_json()
+    except ValidationError as error:
+        found = error.errors()[0]
+        where = ".".join(["render", *map(str, found["loc"])])
+        raise ValueError(f"{where}: {found['msg'].removeprefix('Value error, ')}") from None
 
 
 def _listed(shot_list: str, name: str) -> ListedShot:

@@ -15,6 +15,7 @@ from airflow.sdk import task
 
 from renderjuice_provider.api.errors import Bill, RenderjuiceError, RetryEffect
 from renderjuice_provider.api.redact import redact, storable
+from renderjuice_provider.lineage import note_lineage
 from renderjuice_provider.xcom_keys import REASON
 from stages.assets import DELIVERED, announce
 from stages.compat import AirflowSkipException
@@ -41,7 +42,7 @@ def take_order(**context: Any) -> list[dict[str, str]]:
     params, ti = context["params"], context["ti"]
     with no_use_to_retry(then="Nothing was sent, and nothing was spent."):
         night = params["date"] or orders.night_of(context["dag_run"].run_after, TIMEZONE)
-        order = storable(orders.order_by_hand(params, night), most=float("inf"), urls=False)
+        order = storable(orders.order_by_hand(params, night, ti.run_id), most=float("inf"), urls=False)
         check_not_anothers(order)
         check_places(params)
         had_it = _claim(order, ti)
@@ -71,7 +72,7 @@ def _no_use(ti: Any, order: dict[str, Any], entry: dict[str, Any]) -> str:
     from stages.runs import run_state
 
     delivered = current_delivery(order["delivery"])
-    if delivered is None or delivered["fingerprint"] != order["fingerprint"]:
+    if delivered is None or delivered["fingerprint"] != order["fingerprint"] or order.get("again"):
         return ""
     if entry.get("run_id") == ti.run_id or entry.get("state") == "failed":
         return ""
@@ -159,6 +160,7 @@ def composite(order: dict[str, Any], decision: dict[str, Any]) -> dict[str, Any]
         with no_use_to_retry(order["shot"], _TO_GO_ON):
             numbers = frame_numbers(decision["frames"])
             found = composite_layers(layers, numbers, result, preset=preset, blends=order["blends"])
+    note_lineage([join(order["work"], layer, "frames") for layer in order["layers"]], [folder])
     return found | {"folder": folder}
 
 
@@ -178,6 +180,7 @@ def deliver(
     whole = sum(render["frames_requested"] or 0 for render in renders)
     facts |= {"state": "delivered", "decision": decision, "frames_rendered": min(facts["frames_ordered"], whole)}
     _leave(entries.about(order, run_id) | facts | delivered, context)
+    note_lineage([composited["folder"]], [delivered["movie"], delivered["contact_sheet"], delivered["manifest"]])
     announce(delivered, context["params"]["destination"], context)
     return delivered
 

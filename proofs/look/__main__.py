@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 import signal
@@ -14,13 +13,12 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, sync_playwright
-
 from proofs.look.looker import SIZE, Looker
 from tools.airflow_api import STATES_AT_END
+from tools.browser import HOW_TO_GET_ONE, browser, find_browser, log_in
 from tools.demo import down
 from tools.demo_scenes import build_scenes
-from tools.demo_services import DEMO, NIGHTLY, QUICKSTART, SHOT, start_services
+from tools.demo_services import DEMO, NIGHTLY, QUICKSTART, SHOT, WALL, start_services
 from tools.local_airflow import LocalAirflow
 from tools.local_emulator import KEY, LocalEmulator
 from tools.progress import Narrator
@@ -40,7 +38,6 @@ TASKS = {QUICKSTART: "contact_sheet", NIGHTLY: "report", SHOT: "tell_tracker", B
 CONNECTION = "renderjuice_look"
 FIELDS = ("Time-out (s)", "Attempts per call", "Webhook secret", "Allow plain http")
 INBOX, ASSET = "renderjuice_webhooks_renderjuice_default", "renderjuice_completed_renderjuice_default"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 WAITING = {"render", "shot"}
 """Tasks that wait for a render, or for the run that waits for it."""
 LAYERED_SHOT, REJECTED_SHOT, FAILED_SHOT, BROKEN = "cit_040_label", "cit_020_citrus", "cit_030_ice", "ice"
@@ -49,30 +46,19 @@ PATIENCE = 600.0
 
 def main() -> None:
     """Look at everything; exits with 1 if something is wrong with a page."""
-    executable = find_browser()
-    if not executable:
-        sys.exit(
-            f"There is no browser here. Install one ({' or '.join(BROWSERS[::2])}; on Debian: apt-get install chromium), "
-            "or name its executable in RENDERJUICE_BROWSER."
-        )
+    if not find_browser():
+        sys.exit(HOW_TO_GET_ONE)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     down(quiet=True)
     shutil.rmtree(DEMO, ignore_errors=True)
     narrator = Narrator()
-    with everything(narrator) as (airflow, emulator), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        looker = Looker(new_page(browser, airflow), LOOK, narrator.log)
+    with everything(narrator) as (airflow, emulator), browser() as chromium:
+        context = log_in(chromium, airflow.url, "admin", airflow.password, viewport=SIZE)
+        looker = Looker(context.new_page(), LOOK, narrator.log)
         look_at_everything(looker, airflow, emulator, narrator)
-        browser.close()
     narrator.log(f"{looker.taken} pictures in {LOOK}: look at them")
     print("\n".join(looker.problems) or "Nothing is wrong with what can be checked.")
     sys.exit(bool(looker.problems))
-
-
-def find_browser() -> str | None:
-    """The executable of a browser, or None."""
-    named = os.environ.get("RENDERJUICE_BROWSER", "")
-    return named or next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 @contextmanager
@@ -86,17 +72,6 @@ def everything(narrator: Narrator) -> Iterator[tuple[LocalAirflow, LocalEmulator
     with ExitStack() as cleanup:
         services = start_services(cleanup)
         yield services.airflow, services.emulator
-
-
-def new_page(browser: Browser, airflow: LocalAirflow) -> Page:
-    """A page of somebody who has logged in."""
-    page = browser.new_context(base_url=airflow.url, viewport=SIZE).new_page()
-    page.goto("/")
-    page.fill("input[name=username]", "admin")
-    page.fill("input[name=password]", airflow.password)
-    page.keyboard.press("Enter")
-    page.get_by_role("button", name="Admin").wait_for()
-    return page
 
 
 def look_at_everything(looker: Looker, airflow: LocalAirflow, emulator: LocalEmulator, narrator: Narrator) -> None:
@@ -117,11 +92,13 @@ def look_at_everything(looker: Looker, airflow: LocalAirflow, emulator: LocalEmu
         look_at_run(looker, airflow, dag, runs[dag])
         if dag == NIGHTLY:
             look_at_shots(looker, airflow)
+            look_at_wall(looker, "running", "Rendering")
     narrator.title("Over")
     until(lambda: airflow.run_state(NIGHTLY, runs[NIGHTLY]) in STATES_AT_END)
     look_at_failure(looker, runs[NIGHTLY])
     looker.visit(f"/dags/{SHOT}/runs")
     looker.take("shots-over", LAYERED_SHOT, REJECTED_SHOT, FAILED_SHOT, "Failed")
+    look_at_wall(looker, "over", "Delivered", "Rejected", "RENDER_ERROR")
     (report,) = (DEMO / "deliveries" / "nights").glob("*/report.html")
     looker.visit(report.as_uri())
     looker.take("report", LAYERED_SHOT, REJECTED_SHOT, FAILED_SHOT, page=True)
@@ -189,6 +166,14 @@ def look_at_shots(looker: Looker, airflow: LocalAirflow) -> None:
     looker.visit(f"/dags/{SHOT}/runs")
     looker.take("shots-running", LAYERED_SHOT, FAILED_SHOT)
     look_at_run(looker, airflow, SHOT, layered)
+
+
+def look_at_wall(looker: Looker, when: str, *words: str) -> None:
+    """The render wall, and one of its rows."""
+    looker.visit(f"/{WALL}")
+    looker.take(f"wall-{when}", LAYERED_SHOT, REJECTED_SHOT, FAILED_SHOT, *words)
+    looker.click(looker.page.get_by_role("button", name=LAYERED_SHOT, exact=True))
+    looker.take(f"wall-{when}-row", "Frames", "base", "over")
 
 
 def look_at_failure(looker: Looker, run: str) -> None:

@@ -10,10 +10,8 @@ import shutil
 import sys
 from typing import Literal
 
-from playwright.sync_api import sync_playwright
-
-from proofs.look.__main__ import find_browser
 from proofs.look.sample_night import NIGHT, sample_night
+from tools.browser import browser
 from tools.demo_services import DEMO
 
 FOLDER = DEMO / "report"
@@ -27,22 +25,20 @@ def main() -> None:
     from stages.morning_report import write
 
     shutil.rmtree(FOLDER, ignore_errors=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
+    with browser() as chromium:
         for shots in (4, 200):
             report = write(str(sample_night(FOLDER / str(shots), shots)), NIGHT)
             for screen, (width, height) in SCREENS.items():
                 for scheme in SCHEMES:
-                    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+                    page = chromium.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
                     page.goto(f"file://{report}")
                     page.screenshot(path=FOLDER / f"{shots}-{screen}-{scheme}.png", full_page=shots == 4)
                     too_wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
                     print(f"{shots} shots, {screen}, {scheme}{': TOO WIDE' if too_wide else ''}", flush=True)
                     page.close()
-            page = browser.new_page()
+            page = chromium.new_page()
             page.goto(f"file://{report}")
             page.pdf(path=FOLDER / f"{shots}-printed.pdf", format="A4")
-        browser.close()
 
 
 if __name__ == "__main__":

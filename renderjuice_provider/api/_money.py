@@ -100,7 +100,7 @@ class Money(TypedDict, total=False):
 
 
 def sentence(
-    bill: Bill, retry: RetryEffect, next_step: str = "", *, normalized_seconds: float | None = None, job_id: str = ""
+    bill: Bill, retry: RetryEffect, next_step: str = "", normalized_seconds: float | None = None, job_id: str = ""
 ) -> str:
     """The end of an error's message; for the arguments see `Money`."""
     money, then = _BILLS[bill], _RETRIES[retry]

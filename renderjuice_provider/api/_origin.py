@@ -14,6 +14,7 @@ from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.api.redact import redact
 
 DEFAULT_BASE_URL = "https://api.renderjuice.com/api/external/v1"
+BASE_PATH = urlsplit(DEFAULT_BASE_URL).path.strip("/")
 
 
 def check_base_url(url: str, *, allow_http: bool, secret: str = "") -> str:

@@ -15,6 +15,7 @@
     ├── RenderjuiceTransferError         the bytes of a scene or of an output did not arrive whole
     ├── RenderjuiceJobError              the job is over without success
     │   └── RenderjuiceJobOverError            this job cannot succeed any more
+    │       ├── RenderjuiceCeilingError        it has spent what its task may spend
     │       └── RenderjuiceOtherOrderError     it renders another configuration
     ├── RenderjuiceTimeoutError          our own deadline passed before the job was over
     ├── RenderjuiceIncompleteError       the job completed, frames that were ordered are missing
@@ -24,7 +25,7 @@
 Each says in two fields what happened to the money (`bill`) and what a retry would do (`retry`). The
 end of its message is made from them, since a process hands an error to the next one as text alone.
 
-The two under RenderjuiceJobError are raised by operators and the sensor as subclasses of the same
+Those under RenderjuiceJobError are raised by operators and the sensor as subclasses of the same
 names that Airflow does not retry: see `renderjuice_provider.operators.renderjuice`.
 
 No message, and no argument of any of them, holds an API key or the query of a signed URL.
@@ -44,6 +45,7 @@ __all__ = [
     "Bill",
     "RenderjuiceAmbiguousError",
     "RenderjuiceAuthenticationError",
+    "RenderjuiceCeilingError",
     "RenderjuiceConnectionError",
     "RenderjuiceError",
     "RenderjuiceEventError",
@@ -104,15 +106,8 @@ class RenderjuiceError(Exception):
         """
         for name, value in money.items():
             setattr(self, name, value)
-        end = story(
-            sentence(
-                self.bill,
-                self.retry,
-                self.next_step,
-                normalized_seconds=self.normalized_seconds,
-                job_id=self.job_id,
-            )
-        )
+        end = sentence(self.bill, self.retry, self.next_step, self.normalized_seconds, self.job_id)
+        end = story(end)
         what = story(self.what, longest=LONGEST_STORY - len(end) - 2)  # a long reason must not hide the money
         if what and what[-1] not in ".!?…":
             what += "."
@@ -257,6 +252,10 @@ class RenderjuiceJobError(RenderjuiceError):
 
 class RenderjuiceJobOverError(RenderjuiceJobError):
     """The job is over without success, and the same job cannot succeed any more."""
+
+
+class RenderjuiceCeilingError(RenderjuiceJobOverError):
+    """The task has spent what it may (`max_normalized_seconds`), and no job of it is running."""
 
 
 class RenderjuiceOtherOrderError(RenderjuiceJobOverError):

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, TypeAdapter
 
-from renderjuice_provider.api._origin import DEFAULT_BASE_URL
+from renderjuice_provider.api._origin import BASE_PATH, DEFAULT_BASE_URL
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.api.redact import redact
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
 log = logging.getLogger(__name__)
-BASE_PATH = urlsplit(DEFAULT_BASE_URL).path.strip("/")
 _SCHEMES = ("http", "https")
 _NOTHING = ("", "null", "none")
 """What forms and URIs write for a field that was left empty."""

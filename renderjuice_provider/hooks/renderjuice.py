@@ -6,9 +6,9 @@ from functools import cached_property
 
 from airflow.sdk import BaseHook
 
+from renderjuice_provider.api._check import check
 from renderjuice_provider.api.client import AsyncRenderjuiceClient, RenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceInputError
-from renderjuice_provider.hooks._check import check
 from renderjuice_provider.hooks._connection import client_arguments
 from renderjuice_provider.hooks._xcom import allow_models
 

@@ -5,6 +5,7 @@ Where this stands in the course of a job is drawn in `renderjuice_provider.lifec
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from renderjuice_provider.api._flow import Flow
@@ -20,6 +21,7 @@ from renderjuice_provider.api.errors import (
     RetryEffect,
 )
 from renderjuice_provider.api.models import Job, JobStatus
+from renderjuice_provider.lifecycle.ceiling import at_ceiling
 from renderjuice_provider.lifecycle.findings import log_findings
 from renderjuice_provider.lifecycle.job_poller import earlier_deadline, fate
 from renderjuice_provider.lifecycle.order import compare
@@ -80,7 +82,7 @@ class Advance:
                 self._render_ordered = action is not Action.VALIDATE
             if action in _TARGETS:
                 target = _TARGETS[action]
-                outcome = yield from WaitFor(job.id, str(target), started, deadline, limit)
+                outcome = yield from WaitFor(job.id, str(target), started, deadline, limit, order.left)
                 job = yield from self.after(outcome, target)
             else:
                 ordered.add(action)
@@ -145,6 +147,10 @@ class Advance:
             self._render_ordered = None if outcome.ending is Ending.REACHED else False
         if outcome.ending is Ending.TIMED_OUT:
             return (yield from self.timed_out(outcome.job_id, outcome.message, stopped=outcome.stopped))
+        if outcome.ending is Ending.AT_CEILING:
+            return (
+                yield from self._stopped(outcome.job_id, outcome.message, stopped=outcome.stopped, is_at_ceiling=True)
+            )
         if outcome.ending is Ending.REFUSED:
             raise RenderjuiceJobError(
                 outcome.message, bill=Bill.LEFT_ALONE, retry=RetryEffect.AFTER_CORRECTION, job_id=outcome.job_id
@@ -165,12 +171,16 @@ class Advance:
             raise RenderjuiceTimeoutError(
                 f"{order.name} {message}", bill=Bill.RUNNING, retry=RetryEffect.REATTACHES, job_id=job_id
             )
+        return (yield from self._stopped(job_id, message, stopped=stopped))
+
+    def _stopped(self, job_id: str, message: str, *, stopped: bool | None, is_at_ceiling: bool = False) -> Flow[Job]:
+        """The job after it was to be stopped: if it completed meanwhile, that is a success."""
         if not stopped:
             yield from self._stop_for_good(job_id, message)
         job = yield from self._operations.get_job(job_id)
         if job.status == JobStatus.COMPLETED:
             return job
-        raise self._over(job, f"{message}. It was cancelled and is {job.status}")
+        raise self._over(job, f"{message}. It was cancelled and is {job.status}", is_at_ceiling=is_at_ceiling)
 
     def _stop_for_good(self, job_id: str, message: str) -> Flow[None]:
         now = self._now()
@@ -187,11 +197,15 @@ class Advance:
                 job_id=job_id,
             )
 
-    def _over(self, job: Job, what: str) -> RenderjuiceJobError:
+    def _over(self, job: Job, what: str, *, is_at_ceiling: bool = False) -> RenderjuiceJobError:
         """The error for a job that is over without success, saying what a retry would do."""
-        message = f"{self._order.name} {what}"
-        bill = bill_of(job, render_ordered=self._render_ordered if self._order.renders else False)
-        if self._order.makes_its_job:
+        order = self._order
+        message = f"{order.name} {what}"
+        bill = bill_of(job, render_ordered=self._render_ordered if order.renders else False)
+        after = replace(order, spent=(*order.spent, 0.0 if bill is Bill.NOTHING_RENDERED else job.normalized_seconds))
+        if is_at_ceiling or after.is_spent:
+            return at_ceiling(message, after, job)
+        if order.makes_its_job:
             return RenderjuiceJobError(
                 message, job=job, bill=bill, retry=RetryEffect.NEW_JOB, next_step="clear this task"
             )

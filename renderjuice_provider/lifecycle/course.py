@@ -70,7 +70,7 @@ lines in the tests.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from renderjuice_provider.api._flow import Flow
@@ -79,6 +79,8 @@ from renderjuice_provider.api._upload import upload
 from renderjuice_provider.api.errors import RenderjuiceNotFoundError, RenderjuiceRefusedError
 from renderjuice_provider.api.models import RENDER_STARTED, Job, JobStatus
 from renderjuice_provider.lifecycle.advance import Advance
+from renderjuice_provider.lifecycle.ceiling import at_ceiling, cost_of
+from renderjuice_provider.lifecycle.job_poller import fate
 from renderjuice_provider.lifecycle.order import renders
 from renderjuice_provider.lifecycle.outcome import Outcome
 from renderjuice_provider.lifecycle.record import JobRecord, Order
@@ -139,8 +141,8 @@ class Course:
 
         Args:
             outcome: of the wait.
-            waited_for: `job_id`, `target`, `started`, `deadline` and `limit` of the wait that this
-                task began; None where nobody knows. The release before did not store `target`.
+            waited_for: `job_id`, `target`, `started`, `deadline`, `limit` and `most` of the wait
+                that this task began; None where nobody knows. Older ones lack `target` and `most`.
         """
         if waited_for and waited_for["job_id"] != outcome.job_id:
             # With SQLite, Airflow gives the id of a trigger that was removed to the next one, and a
@@ -149,6 +151,8 @@ class Course:
             times = {name: waited_for[name] for name in ("started", "deadline", "limit") if name in waited_for}
             job = yield from self._operations.get_job(waited_for["job_id"])
             return (yield from self._advance.advance(job, **times))
+        if waited_for and self._order.most is not None and waited_for.get("most") is not None:
+            self._spent((self._order.most - waited_for["most"],))
         job = yield from self._advance.after(outcome, (waited_for or {}).get("target"))
         return (yield from self._advance.advance(job, outcome.started, outcome.deadline, outcome.limit))
 
@@ -166,13 +170,18 @@ class Course:
         return (yield from self._take_up(job))
 
     def _own_job(self) -> Flow[Job]:
+        old = JobRecord.read(self._past.stored)
+        was_cleared = old is not None and old.was_cleared(self._past.max_tries)
         yield from self._begin()
         job = yield from self._job_on_record()
         is_over = job is not None and self._advance.next(job) is Action.GIVE_UP
         if job is not None and is_over and self._order.replaces_job:
+            spent = self._record.spent if was_cleared else (*self._record.spent, cost_of(job))
+            if (after := replace(self._order, spent=spent)).is_spent:
+                raise at_ceiling(f"{after.name} {fate(job)}", after, job)
             self._log.info("Job %s of an earlier try is %s: starting a new one", job.id, job.status)
             now = self._now()
-            yield from self._note(slug=None, job_id=None, started=now, deadline=now + self._order.timeout)
+            yield from self._note(slug=None, job_id=None, started=now, deadline=now + after.timeout, spent=spent)
             job = None
         return (yield from (self._create() if job is None else self._take_up(job)))
 
@@ -230,12 +239,8 @@ class Course:
         If that try died before it could stop an overdue render, it is stopped now.
         """
         record, now = self._record, self._now()
-        if (
-            now >= record.deadline
-            and job.status in RENDER_STARTED
-            and not job.is_over
-            and self._order.cancel_on_timeout
-        ):
+        is_overdue = now >= record.deadline and self._order.cancel_on_timeout
+        if is_overdue and job.status in RENDER_STARTED and not job.is_over:
             message = f"timed out: it is {job.status}, and its deadline has passed"
             return (yield from self._advance.timed_out(job.id, message))
         yield from self._keep(record.extended(now, self._order.timeout, self._past.max_tries))
@@ -271,6 +276,13 @@ class Course:
     def _keep(self, record: JobRecord) -> Flow[None]:
         yield from Save(record)
         self._record = record
+        self._spent(record.spent)
+
+    def _spent(self, spent: tuple[float | None, ...]) -> None:
+        """What the work has cost so far: its next job may spend the rest."""
+        if spent != self._order.spent:
+            self._order = replace(self._order, spent=spent)
+            self._advance = Advance(self._order, self._operations, self._log)
 
     def _note(self, **changes: Any) -> Flow[None]:
         return self._keep(self._record.model_copy(update=changes))

@@ -11,14 +11,20 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from renderjuice_provider.api._flow import Flow, Pause
 from renderjuice_provider.api._operations import Operations
-from renderjuice_provider.api.errors import RenderjuiceError
+from renderjuice_provider.api.errors import (
+    RenderjuiceConnectionError,
+    RenderjuiceError,
+    RenderjuiceHTTPError,
+    RenderjuiceResponseError,
+)
 from renderjuice_provider.api.models import TERMINAL, Job, JobStatus
 from renderjuice_provider.api.progress import Progress
 from renderjuice_provider.api.retry import RetryPolicy, is_transient, retry_after_of
+from renderjuice_provider.lifecycle.ceiling import ARGUMENT, Ceiling
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.status import has_reached
 
@@ -31,6 +37,9 @@ _REMARKS: dict[str, str] = {
     **dict.fromkeys(JobStatus, ""),
     JobStatus.SUSPENDED: " (it may need attention at Renderjuice)",
 }
+OK = "ok"
+"""What a poll met that has read its job."""
+_QUEUED = frozenset({JobStatus.VALIDATED, JobStatus.BOOTING})
 _UNKNOWN = " (a status that this version does not know; it counts as running)"
 
 
@@ -45,6 +54,9 @@ class PollAgain:
         retry_after: seconds in which no request at all may be sent, for any job.
         awaits_event: whether all is well, and Renderjuice sends an event when the job reaches what
             is waited for. Where events have proven to arrive, the pause may be longer.
+        response: what the poll met: see `response_of`.
+        queued: seconds from the first poll that found the job ready to render to this one, if this
+            is the first that found it rendering; else None.
     """
 
     pause: float
@@ -52,6 +64,8 @@ class PollAgain:
     slack: float = 0.0
     retry_after: float = 0.0
     awaits_event: bool = False
+    response: str = OK
+    queued: float | None = None
 
 
 @dataclass(frozen=True)
@@ -61,10 +75,12 @@ class Done:
     Attributes:
         outcome: how the wait ended.
         log_line: for the task's log; empty when the outcome says it all.
+        response: what the poll met: see `response_of`.
     """
 
     outcome: Outcome
     log_line: str = ""
+    response: str = OK
 
 
 PollDecision = PollAgain | Done
@@ -81,6 +97,7 @@ class JobPoller:
         started: when the wait began, in seconds since the epoch, since it travels between machines.
         deadline: when the wait ends at the latest, in seconds since the epoch.
         limit: the argument that set the deadline, for messages.
+        most: normalized seconds that the job may spend; None for any number.
         jitter: returns a number between 0 and 1.
 
     Attributes:
@@ -96,6 +113,7 @@ class JobPoller:
         started: float,
         deadline: float,
         limit: str = "timeout",
+        most: float | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.job_id = job_id
@@ -104,6 +122,8 @@ class JobPoller:
         self.started = started
         self.deadline = deadline
         self.limit = limit
+        self._queued_since: float | None = None
+        self._ceiling = None if most is None else Ceiling(most, started)
         self._jitter = jitter
         longest = max(poll_interval, min(LONGEST_PAUSE, 10 * poll_interval))
         self._backoff = RetryPolicy(first_pause=poll_interval, longest_pause=longest, jitter=jitter)
@@ -116,6 +136,11 @@ class JobPoller:
     def on_job(self, job: Job, progress: Progress | None, now: float) -> PollDecision:
         """The decision after a poll that read the job; `now` is in seconds since the epoch."""
         self._failures = 0
+        queued = None
+        if job.status in _QUEUED:
+            self._queued_since = now if self._queued_since is None else self._queued_since
+        elif self._queued_since is not None and job.status == JobStatus.RENDERING:
+            queued, self._queued_since = now - self._queued_since, None
         self.status = job.status
         state = f"Job {self.job_id} is {job.status}{_REMARKS.get(job.status, _UNKNOWN)}"
         if progress and (counters := str(progress)):
@@ -131,20 +156,33 @@ class JobPoller:
         if now >= self.deadline:
             return self._timed_out(now)
         pause = min(self.poll_interval * (1 + 0.1 * self._jitter()), self.deadline - now)
-        return PollAgain(pause, log_line, slack=pause / 2, awaits_event=self.target == JobStatus.COMPLETED)
+        if self._ceiling:
+            return self._within(self._ceiling, job, now, PollAgain(pause, log_line, slack=pause / 2, queued=queued))
+        awaits_event = self.target == JobStatus.COMPLETED
+        return PollAgain(pause, log_line, slack=pause / 2, awaits_event=awaits_event, queued=queued)
+
+    def _within(self, ceiling: Ceiling, job: Job, now: float, again: PollAgain) -> PollDecision:
+        """Of a job with a ceiling, which is polled also where events arrive: none says a cost."""
+        spent = ceiling.spent(job, now)
+        if spent >= ceiling.most:
+            message = f"has spent {spent:.0f} of {ceiling.most:g} normalized seconds ({ARGUMENT})"
+            return self._done(Ending.AT_CEILING, message, f"Job {self.job_id} {message}")
+        pause = ceiling.pause(spent, again.pause)
+        return replace(again, pause=pause, slack=pause / 2)
 
     def on_error(self, error: RenderjuiceError, now: float) -> PollDecision:
         """The decision after a poll that failed; `now` is in seconds since the epoch."""
+        response = response_of(error)
         if not is_transient(error):
-            return self._done(Ending.REFUSED, error.what, "")
+            return replace(self._done(Ending.REFUSED, error.what, ""), response=response)
         if now >= self.deadline:
-            return self._timed_out(now)
+            return replace(self._timed_out(now), response=response)
         self._failures += 1
         retry_after = retry_after_of(error) or 0.0
         pause = min(max(retry_after, self._backoff.backoff(self._failures)), self.deadline - now)
         log_line = f"Could not poll job {self.job_id} ({error.what}); the render goes on, next poll in {pause:.0f} s"
         slack = max(0.0, min(pause / 2, pause - retry_after))
-        return PollAgain(pause, log_line, slack, retry_after)
+        return PollAgain(pause, log_line, slack, retry_after, response=response)
 
     def _timed_out(self, now: float) -> Done:
         status = f"it is {self.status}" if self.status else "it could not be seen"
@@ -181,15 +219,40 @@ def poll(operations: Operations, job_poller: JobPoller) -> Flow[PollDecision]:
     return job_poller.on_job(job, next(iter(progress), None), once.now().timestamp())
 
 
-def watch(operations: Operations, job_poller: JobPoller, log: Callable[[str], None]) -> Flow[Outcome]:
-    """Poll a job until its poller is done; `log` gets each line for the task's log."""
+def watch(
+    operations: Operations,
+    job_poller: JobPoller,
+    log: Callable[[str], None],
+    polled: Callable[[PollDecision], None] = lambda _: None,
+) -> Flow[Outcome]:
+    """Poll a job until its poller is done.
+
+    Args:
+        operations: those of the client that performs the flow.
+        job_poller: with its job.
+        log: gets each line for the task's log.
+        polled: gets each decision.
+    """
     while True:
         decision = yield from poll(operations, job_poller)
+        polled(decision)
         if decision.log_line:
             log(decision.log_line)
         if isinstance(decision, Done):
             return decision.outcome
         yield from Pause(decision.pause)
+
+
+def response_of(error: RenderjuiceError) -> str:
+    """What a poll met instead of a job, in one word, for statistics.
+
+    The HTTP status as text; `no_response`; `nonsense` for one that cannot be read;
+    `other` for what was never sent.
+    """
+    if isinstance(error, RenderjuiceHTTPError):
+        return str(error.status_code)
+    names = {RenderjuiceConnectionError: "no_response", RenderjuiceResponseError: "nonsense"}
+    return next((name for kind, name in names.items() if isinstance(error, kind)), "other")
 
 
 def earlier_deadline(deadline: float, limit: str, try_ends: float | None) -> tuple[float, str]:

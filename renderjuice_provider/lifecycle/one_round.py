@@ -11,6 +11,7 @@ from typing import Any
 from renderjuice_provider.api._flow import Flow, Step
 from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api.errors import (
+    RenderjuiceCeilingError,
     RenderjuiceError,
     RenderjuiceJobError,
     RenderjuiceJobOverError,
@@ -74,6 +75,14 @@ class Round:
         if self.done:
             return self.done[-1].job_id
         return next(reversed(self._salvage.noted), None)
+
+    @property
+    def spent(self) -> tuple[float | None, ...]:
+        """What the rounds that are over have cost, since a user's clear."""
+        rounds = self.record.round - (not self.record.over) if self.record else 0
+        return tuple(
+            0.0 if each.frames == 0 else each.normalized_seconds for each in self.done[len(self.done) - rounds :]
+        )
 
     # What there is
 
@@ -142,6 +151,7 @@ class Round:
                 ordered=mark_of(order, self._salvage.where),
                 round=old.round + 1 if old else 1,
                 render_config=config,
+                spent=self.spent,
                 requested=self._salvage.requested,
                 done=self.done,
             )
@@ -193,7 +203,8 @@ class Round:
             yield from self._salvage.write_manifest(self.last_job, (yield from self._salvage.count()))
         if job.status == JobStatus.FAILED and not was_ordered:
             raise ended
-        raise RenderjuiceJobOverError(ended.what, job=job, bill=ended.bill, next_step=CLEAR)
+        kind = RenderjuiceCeilingError if isinstance(ended, RenderjuiceCeilingError) else RenderjuiceJobOverError
+        raise kind(ended.what, job=job, bill=ended.bill, next_step=CLEAR)
 
     def _perform(self, step: Step[Any]) -> Flow[Any]:
         """A step of the course of the round's job: what it saves belongs to the round's record."""

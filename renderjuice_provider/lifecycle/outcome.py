@@ -26,6 +26,8 @@ class Ending(StrEnum):
     """The job ended, but not in the status that was waited for."""
     TIMED_OUT = "timed_out"
     """The deadline passed. `Outcome.stopped` says whether the job was cancelled."""
+    AT_CEILING = "at_ceiling"
+    """The job has spent what it may. `Outcome.stopped` says whether it was cancelled."""
     REFUSED = "refused"
     """Renderjuice refused to say: the key is wrong, or the job is unknown."""
 
@@ -48,7 +50,8 @@ class Outcome(BaseModel):
     """The argument that set the deadline: `timeout`, or Airflow's `execution_timeout` if that ends
     earlier."""
     stopped: bool | None = None
-    """After a time-out: whether the job was cancelled and is over; None when that was not tried."""
+    """After a time-out, or at the ceiling: whether the job was cancelled and is over; None when
+    that was not tried."""
 
     def to_event(self) -> dict[str, Any]:
         """As JSON values, for a trigger event; validated, since `model_copy` does not do it."""

@@ -18,18 +18,13 @@ from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.retry import retry_after_of
 from renderjuice_provider.lifecycle.inbox import Pending
-from renderjuice_provider.lifecycle.poll_round import is_shared, obstacle, read_job
+from renderjuice_provider.lifecycle.poll_round import AT_ONCE, FEW, JOBS_PER_PAGE, is_shared, obstacle, read_job
 
-FEW = 8
-"""Jobs up to which each is read by itself: a list costs a request, too."""
 MOST_TRIES = 6
 """Reads of a job that say that it is not completed, or not ours: about a minute."""
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 60.0
 """Seconds before a job is read again; where Renderjuice gives no answer, or refuses the key."""
-_AT_ONCE = 4
-_JOBS_PER_PAGE = 4
-"""Single reads that each page of the list must be able to save."""
 
 
 class Decision(Enum):
@@ -48,7 +43,7 @@ def read_jobs(operations: Operations, job_ids: Sequence[str]) -> Flow[dict[str, 
     """
     once = operations.once()
     found: dict[str, Job | RenderjuiceError] = {}
-    listing, pages = JobListing(once, JobStatus.COMPLETED), len(job_ids) // _JOBS_PER_PAGE
+    listing, pages = JobListing(once, JobStatus.COMPLETED), len(job_ids) // JOBS_PER_PAGE
     while listing.more and pages and len(job_ids) - len(found) > FEW:
         pages -= 1
         try:
@@ -58,8 +53,8 @@ def read_jobs(operations: Operations, job_ids: Sequence[str]) -> Flow[dict[str, 
         found |= {job.id.lower(): job for job in jobs if job.requested_config is not None}
     rest = [job_id for job_id in job_ids if job_id not in found]
     random.shuffle(rest)  # else some that cannot be read would always keep the same others waiting
-    for first in range(0, len(rest), _AT_ONCE):
-        few = rest[first : first + _AT_ONCE]
+    for first in range(0, len(rest), AT_ONCE):
+        few = rest[first : first + AT_ONCE]
         results = yield from Gather([read_job(once, job_id) for job_id in few])
         found |= dict(zip(few, results, strict=True))
         if obstacle(results):

@@ -29,10 +29,10 @@ LONGEST = 60.0
 """Seconds after which a round reads no more lists, and seconds after that in which it reads single
 jobs. The API may be slow, and a job that was read should not wait for all the others."""
 _RUNNING = (JobStatus.RENDERING, JobStatus.BOOTING, JobStatus.FINALIZING, JobStatus.VALIDATING)
-_JOBS_PER_PAGE = 4
+JOBS_PER_PAGE = 4
 """Single reads that each page of a list must be able to save: an account may hold thousands of jobs
 that no task here waits for."""
-_AT_ONCE = 4
+AT_ONCE = 4
 """Jobs that are read side by side. If all of these reads fail, no other job is read."""
 _WRONG_KEY = 401
 
@@ -87,7 +87,7 @@ class _PollRound:
 
     def read_lists(self, statuses: Iterable[str]) -> Iterator[Flow[list[Report]]]:
         """Lists of the jobs in these statuses, as long as they save requests."""
-        pages_left = len(self._undecided) // _JOBS_PER_PAGE
+        pages_left = len(self._undecided) // JOBS_PER_PAGE
         end = self._now() + LONGEST
         for status in statuses:
             listing = JobListing(self._once, status)
@@ -115,8 +115,8 @@ class _PollRound:
         random.shuffle(rest)  # else jobs that cannot be read would always keep the same others waiting
         rest.sort(key=lambda job_id: all(poller.deadline > began for poller in self._undecided[job_id]))
         while rest and not self._obstacle and self._now() < began + LONGEST:
-            yield self._read_jobs(rest[:_AT_ONCE])
-            rest = rest[_AT_ONCE:]
+            yield self._read_jobs(rest[:AT_ONCE])
+            rest = rest[AT_ONCE:]
 
     def _read_jobs(self, job_ids: Sequence[str]) -> Flow[list[Report]]:
         reads = [read_job(self._once, self._undecided[job_id][0].job_id) for job_id in job_ids]

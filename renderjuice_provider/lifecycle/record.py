@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from renderjuice_provider.api.config import check_render_config
+from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.api.redact import storable
 from renderjuice_provider.lifecycle.order import picture
@@ -55,6 +56,8 @@ class Order:
             one, which costs again.
         cancel_on_kill: whether a kill cancels the job.
         cancel_on_timeout: whether the deadline does.
+        most: normalized seconds that may be spent, by all jobs of the task; None for any number.
+        spent: what earlier jobs of the task have cost; None for one whose cost is not known.
         try_ends: when Airflow's `execution_timeout` ends this try, in seconds since the epoch; None
             without one.
         name: what the artist calls it, for messages.
@@ -73,6 +76,8 @@ class Order:
     replaces_job: bool = True
     cancel_on_kill: bool = False
     cancel_on_timeout: bool = False
+    most: float | None = None
+    spent: tuple[float | None, ...] = ()
     try_ends: float | None = None
     name: str = "The job"
 
@@ -87,6 +92,22 @@ class Order:
         return self.goal is JobStatus.COMPLETED
 
     @property
+    def left(self) -> float | None:
+        """Normalized seconds that the next job may spend; None for any number.
+
+        A cost that is not known may have been all of them.
+        """
+        if self.most is None:
+            return None
+        known = [seconds for seconds in self.spent if seconds is not None]
+        return self.most - sum(known) if len(known) == len(self.spent) else 0.0
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing more may be spent."""
+        return self.left is not None and self.left <= 0
+
+    @property
     def config(self) -> dict[str, Any]:
         """The render configuration as JSON.
 
@@ -99,10 +120,15 @@ class Order:
         """Refuse what cannot be right, before anything is sent.
 
         Raises:
-            RenderjuiceInputError: for a render configuration that cannot be right.
+            RenderjuiceInputError: for a render configuration that cannot be right, and a ceiling
+                that nobody would hold.
         """
         if self.renders:
             check_render_config(self.render_config)
+        if self.most is not None and not self.wait:
+            raise RenderjuiceInputError(
+                "max_normalized_seconds needs wait=True: a job that nobody watches is not stopped."
+            )
 
     @property
     def mark(self) -> str:
@@ -128,6 +154,8 @@ class JobRecord(BaseModel):
         deadline: when it is given up, likewise. A retry does not prolong it.
         max_tries: Airflow's own limit at that time. A retry leaves it alone, a user's clear raises
             it: so the two can be distinguished.
+        spent: normalized seconds of each earlier job of this work, since a user's clear; None where
+            Renderjuice does not say.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -141,6 +169,7 @@ class JobRecord(BaseModel):
     started: float
     deadline: float
     max_tries: int = 0
+    spent: tuple[float | None, ...] = ()
 
     @classmethod
     def read(cls, stored: Any) -> Self | None:
@@ -182,9 +211,14 @@ class JobRecord(BaseModel):
         return max_tries != self.max_tries
 
     def extended(self, now: float, timeout: float, max_tries: int) -> JobRecord:
-        """For another try: the same deadline while it lies ahead, a new one after."""
-        times = {} if now < self.deadline else {"started": now, "deadline": now + timeout}
-        return self.model_copy(update=times | {"max_tries": max_tries})
+        """For another try: the same deadline while it lies ahead, a new one after.
+
+        A user's clear allows as much again to be spent.
+        """
+        changes: dict[str, Any] = {} if now < self.deadline else {"started": now, "deadline": now + timeout}
+        if self.was_cleared(max_tries):
+            changes["spent"] = ()
+        return self.model_copy(update=changes | {"max_tries": max_tries})
 
 
 def fingerprint(*parts: Any) -> str:

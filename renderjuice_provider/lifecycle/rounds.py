@@ -37,7 +37,7 @@ later run finds the jobs of one that died.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -47,6 +47,7 @@ from renderjuice_provider.api.errors import RenderjuiceIncompleteError, Renderju
 from renderjuice_provider.api.models import RENDER_STARTED
 from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.frames import FrameCount, ordered_frames
+from renderjuice_provider.lifecycle.ceiling import ARGUMENT
 from renderjuice_provider.lifecycle.course import Past
 from renderjuice_provider.lifecycle.frame_folder import FrameFolder
 from renderjuice_provider.lifecycle.one_round import CLEAR, Round, shown
@@ -101,6 +102,8 @@ class Rounds:
         self._is_kept = past.is_kept
         self._operations = operations
         self._log = log
+        self.requested: frozenset[int] | None = None
+        self.lacking: frozenset[int] | None = None
         self._salvage = Salvage(order, folder, operations, log)
         self._round = Round(order, self._rounds, run_id, past, self._salvage, operations, log)
 
@@ -152,7 +155,8 @@ class Rounds:
         while True:
             running = yield from salvage.fetch()
             count = yield from salvage.count()
-            lacking = yield from salvage.lacking(count)
+            self.lacking = lacking = yield from salvage.lacking(count)
+            self.requested = count.requested
             taken = next((noted for noted, job in running if is_taken_up(noted, job, lacking)), None)
             if taken is not None:
                 self._log.info("Job %s of run %s is not over: taking it up", taken.job_id, taken.run_id)
@@ -177,6 +181,8 @@ class Rounds:
             why = ""
         elif self._operations.now().timestamp() >= record.deadline:
             why = ", and its time is up (timeout)"
+        elif replace(self._order, spent=self._round.spent).is_spent:
+            why = f", and what it may spend is spent ({ARGUMENT})"
         else:
             content = yield from RunInThread(partial(content_fingerprint, self._order.scene))
             if content in {record.content, None if record.slug else record.content} or record.content is None:

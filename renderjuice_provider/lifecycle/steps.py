@@ -34,7 +34,8 @@ class Save(Step[None]):
 class WaitFor(Step[Outcome]):
     """Wait until the job is at `target` or over, or the deadline has passed; send an `Outcome`.
 
-    Or end the process, and go on with `Course.resumed` in another.
+    Or end the process, and go on with `Course.resumed` in another. A job that has spent `most`
+    normalized seconds is waited for no longer; None for any number.
     """
 
     job_id: str
@@ -42,6 +43,7 @@ class WaitFor(Step[Outcome]):
     started: float
     deadline: float
     limit: str
+    most: float | None = None
 
 
 def performed(flow: Flow[T], perform: Callable[[Step[Any]], Flow[Any]]) -> Flow[T]:

@@ -1,30 +1,24 @@
-"""A notifier: what became of a night, to Slack, Mattermost, Google Chat or another chat."""
+"""Notifiers: what became of a night or of a render, to Slack, Mattermost or another chat."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook, BaseNotifier
 from airflow.sdk import log as airflow_log
 
 from renderjuice_provider.notifications._chat import Target, post, target_of
+from renderjuice_provider.notifications._messages import night_message, render_message
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 __all__ = [
     "RenderjuiceNotifier",
+    "RenderjuiceRenderNotifier",
 ]
-
-REPORT_TASK = "report"
-_STATES = ("delivered", "skipped", "rejected", "failed")
-_MOST_FAILED = 10
-_LONGEST_REASON = 200
-_MENTION = re.compile(r"(?<!\w)@(?=\w)")
 
 
 class RenderjuiceNotifier(BaseNotifier):
@@ -41,11 +35,13 @@ class RenderjuiceNotifier(BaseNotifier):
         http_conn_id: a connection of type `http`. Host: the webhook's whole URL. Password: sent as
             a bearer token, where there is one.
         message: the text; templated. By default what the task `report` of this run returned:
-            counts, failed shots with their reasons, render seconds, and where the report is.
+            counts, failed shots with their reasons, render seconds, where the report is, and the
+            run's page on the render wall.
         context: of Airflow's callback.
     """
 
     template_fields = ("http_conn_id", "message")
+    default_message = staticmethod(night_message)
 
     def __init__(
         self, *, http_conn_id: str = "renderjuice_notify", message: str | None = None, context: Context | None = None
@@ -56,7 +52,7 @@ class RenderjuiceNotifier(BaseNotifier):
 
     def notify(self, context: Context) -> None:
         """Send it from a worker or the DAG processor."""
-        text = self.message or default_message(context)
+        text = self.message or self.default_message(context)
         try:
             target = target_of(BaseHook.get_connection(self.http_conn_id))
             airflow_log.mask_secret(target.url)
@@ -68,7 +64,7 @@ class RenderjuiceNotifier(BaseNotifier):
 
     async def async_notify(self, context: Context) -> None:
         """Send it from the triggerer."""
-        text = self.message or default_message(context)
+        text = self.message or self.default_message(context)
         try:
             target = target_of(await BaseHook.aget_connection(self.http_conn_id))
             await _mask(target)
@@ -83,50 +79,22 @@ class RenderjuiceNotifier(BaseNotifier):
             self.log.info("The message by connection %s was sent", self.http_conn_id)
 
 
+class RenderjuiceRenderNotifier(RenderjuiceNotifier):
+    """Sends what became of one render, in the same way.
+
+    For `on_success_callback` and `on_failure_callback` of a task that renders. By default it says
+    how many frames there are, which are missing, and what is billed; or why it has failed, what has
+    happened to the money, and what to do. Then follow the addresses of the log and of the wall.
+
+    Args:
+        http_conn_id: as for `RenderjuiceNotifier`.
+        message: the text; templated.
+        context: of Airflow's callback.
+    """
+
+    default_message = staticmethod(render_message)
+
+
 async def _mask(target: Target) -> None:
     if mask := getattr(airflow_log, "amask_secret", None):  # Airflow 3.3 and later; before, none is safe on a loop
         await mask(target.url)
-
-
-def default_message(context: Context) -> str:
-    """What the task `report` returned, in a few lines; else which run this is about."""
-    found = _report(context)
-    if not isinstance(found, Mapping) or not all(isinstance(found.get(state), Mapping) for state in _STATES):
-        run = context.get("dag_run")
-        return f"Renderjuice: run {_of(run, 'run_id')} of {_of(run, 'dag_id')} left no report"
-    failed = sorted(found["failed"].items())
-    counts = ", ".join(f"{len(found[state])} {state}" for state in _STATES)
-    lines = [f"Night of {found.get('night')}: {counts}; {found.get('frames')} frames, {_cost(found)}"]
-    lines += [f"{_quiet(shot)} failed: {_quiet(reason)}" for shot, reason in failed[:_MOST_FAILED]]
-    lines += [f"... and {len(failed) - _MOST_FAILED} more"] if len(failed) > _MOST_FAILED else []
-    lines += [f"Report: {found['report']}"] if found.get("report") else []
-    return "\n".join(lines)
-
-
-def _report(context: Context) -> Any:
-    try:
-        return context["ti"].xcom_pull(task_ids=REPORT_TASK)
-    except Exception:  # noqa: BLE001 - in a deadline's callback there is no task, and in the DAG processor no XCom
-        return None
-
-
-def _cost(found: Mapping[str, Any]) -> str:
-    unknown = len(found.get("jobs_of_unknown_cost") or ())
-    seconds = found.get("render_seconds")
-    spent = f"{seconds:,.0f} render seconds" if isinstance(seconds, (int, float)) else "unknown render seconds"
-    jobs = "1 job" if unknown == 1 else f"{unknown} jobs"
-    return f"{spent}, and {jobs} of unknown cost" if unknown else spent
-
-
-def _quiet(text: Any) -> str:
-    """Text of a scene or server, which shall not call everybody of a channel."""
-    line = " ".join(str(text)[: 4 * _LONGEST_REASON].split()).replace("<", "(").replace(">", ")")
-    line = _MENTION.sub("@ ", line)
-    return line if len(line) <= _LONGEST_REASON else line[: _LONGEST_REASON - 1] + "…"
-
-
-def _of(run: Any, name: str) -> str:
-    """A field of a DAG run, which in a deadline's callback is what Airflow's API says of it."""
-    names_of_api = {"run_id": "dag_run_id"}
-    value = run.get(names_of_api.get(name, name)) if isinstance(run, Mapping) else getattr(run, name, None)
-    return str(value or "?")

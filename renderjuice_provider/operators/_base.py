@@ -13,11 +13,13 @@ from renderjuice_provider._left_reason import leaving_reason
 from renderjuice_provider._templates import OnlyWrittenTemplates
 from renderjuice_provider.api.redact import storable
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
+from renderjuice_provider.lineage import Lineage
 from renderjuice_provider.links.renderjuice import keep_preview
 
 if TYPE_CHECKING:
     from typing import Unpack
 
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
     from airflow.sdk.definitions.xcom_arg import PlainXComArg
 
@@ -44,6 +46,7 @@ class RenderjuiceOperator(OnlyWrittenTemplates, BaseOperator):
 
     ui_color = "#ffe3c2"
     template_fields: Sequence[str] = ("renderjuice_conn_id",)
+    _result: Any = None
     multiple_outputs = False
     """Whether the operator returns a dict, whose keys are XComs of their own then:
     `render.output["job_id"]`."""
@@ -76,6 +79,18 @@ class RenderjuiceOperator(OnlyWrittenTemplates, BaseOperator):
         keep_preview(self)
         return super().resume_execution(next_method, next_kwargs, context)
 
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
+        """For the OpenLineage provider: what this task has made of what, and of the render."""
+        return self.lineage(self._result).to_openlineage()
+
+    def lineage(self, result: Any) -> Lineage:
+        """What this task has made of what.
+
+        Args:
+            result: what it returned; None where it has failed.
+        """
+        return Lineage()
+
     if TYPE_CHECKING:
 
         @property
@@ -90,8 +105,10 @@ class RenderjuiceOperator(OnlyWrittenTemplates, BaseOperator):
 
 def _storable_result(execute: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(execute)
-    def storable_execute(*args: Any, **kwargs: Any) -> Any:
-        return storable(execute(*args, **kwargs))
+    def storable_execute(operator: Any, *args: Any, **kwargs: Any) -> Any:
+        result = storable(execute(operator, *args, **kwargs))
+        operator.__dict__["_result"] = result
+        return result
 
     return storable_execute
 

@@ -21,7 +21,7 @@ from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.redact import redact, storable
 from renderjuice_provider.lifecycle.course import Course, Past
 from renderjuice_provider.lifecycle.job_poller import JobPoller, watch
-from renderjuice_provider.lifecycle.outcome import Outcome
+from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.record import JobRecord, Order
 from renderjuice_provider.lifecycle.steps import Found, Save, WaitFor, performed
 from renderjuice_provider.lifecycle.unfinished import leaves
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from renderjuice_provider.api.client import RenderjuiceClient
     from renderjuice_provider.api.models import Job
     from renderjuice_provider.operators._kills import KillSwitch
+    from renderjuice_provider.operators._signals import Signals
 
 T = TypeVar("T")
 _CREATOR = "RenderjuiceCreateJobOperator"
@@ -48,6 +49,7 @@ class Driver:
         context: of the running task.
         client: performs the calls.
         kill_switch: is armed as soon as there is a job.
+        signals: gets what becomes of jobs, for statistics.
         conn_id: the connection, for the trigger.
         deferrable: whether to wait in the triggerer.
         poll_interval: seconds between two polls.
@@ -60,6 +62,7 @@ class Driver:
         context: Context,
         client: RenderjuiceClient,
         kill_switch: KillSwitch,
+        signals: Signals,
         *,
         conn_id: str,
         deferrable: bool,
@@ -72,6 +75,7 @@ class Driver:
         self._store = TaskStore(context, key)
         self._client = client
         self._kill_switch = kill_switch
+        self._signals = signals
         self._conn_id = conn_id
         self._deferrable = deferrable
         self._poll_interval = poll_interval
@@ -83,12 +87,16 @@ class Driver:
 
     def resume(self, order: Order, outcome: Outcome, waited_for: Mapping[str, Any] | None) -> Job:
         """Go on after a deferral."""
+        self._signals.waited(outcome.job_id, outcome.ending)
         return self.walk(order, self._course(order).resumed(outcome, waited_for), outcome.job_id)
 
     def give_up(self, order: Order) -> Job | None:
         """Airflow itself has ended the deferral: the job must not run on. None without a job."""
         job_id = self.last_job_id()
-        return self.walk(order, self._course(order).lost(job_id), job_id) if job_id else None
+        if job_id is None:
+            return None
+        self._signals.waited(job_id, Ending.TIMED_OUT)
+        return self.walk(order, self._course(order).lost(job_id), job_id)
 
     def last_job_id(self) -> str | None:
         """The task's job, as far as a process knows that did not begin it."""
@@ -113,10 +121,18 @@ class Driver:
                 raise
             raise self._kill_switch.interrupt() from interrupt
         except errors.RenderjuiceJobOverError as over:
+            self._note_end(over, order)
             raise self._not_to_be_retried(over) from None
         except RenderjuiceError as error:
+            self._note_end(error, order)
             leaves(error, self._kill_switch.job, job_id or self._job_on_record() or order.job_id or "")
             raise
+
+    def _note_end(self, error: RenderjuiceError, order: Order) -> None:
+        """A job that was stopped at the deadline is known by its error alone."""
+        job = error.job if isinstance(error, errors.RenderjuiceJobError) else None
+        if job is not None and order.renders:
+            self._signals.seen(job)
 
     def _course(self, order: Order) -> Course:
         return Course(order, self.past(), self._client.operations, self._task.log)
@@ -155,6 +171,8 @@ class Driver:
             self._published = job.id
             if order.renders:
                 self._ti.xcom_push(key=xcom_keys.CONFIG, value=storable(order.config))
+        if order.renders:
+            self._signals.seen(job)
         push_preview(self._context, job)
         findable = self._store.lasts or not order.makes_its_job
         self._kill_switch.arm(job, order, self._client, self._ti, findable=findable)
@@ -163,8 +181,10 @@ class Driver:
         times: dict[str, Any] = {"started": wait.started, "deadline": wait.deadline, "limit": wait.limit}
         if self._deferrable:
             self._defer(wait, order, times)
-        poller = JobPoller(wait.job_id, wait.target, poll_interval=self._poll_interval, **times)
-        return (yield from watch(self._client.operations, poller, self._task.log.info))
+        poller = JobPoller(wait.job_id, wait.target, poll_interval=self._poll_interval, most=wait.most, **times)
+        outcome = yield from watch(self._client.operations, poller, self._task.log.info, self._signals.polled)
+        self._signals.waited(outcome.job_id, outcome.ending)
+        return outcome
 
     def _defer(self, wait: WaitFor, order: Order, times: dict[str, Any]) -> None:
         """Give the wait to a trigger. This raises: the process ends here."""
@@ -175,6 +195,7 @@ class Driver:
             poll_interval=self._poll_interval,
             cancel_on_kill=order.cancel_on_kill,
             cancel_on_timeout=order.cancel_on_timeout,
+            max_normalized_seconds=wait.most,
             **times,
         )
         if order.cancel_on_timeout and self._ti is not None:
@@ -183,7 +204,7 @@ class Driver:
         self._task.defer(
             trigger=trigger,
             method_name="execute_complete",
-            kwargs={"waits_for": {"job_id": wait.job_id, "target": wait.target} | times},
+            kwargs={"waits_for": {"job_id": wait.job_id, "target": wait.target, "most": wait.most} | times},
             timeout=timedelta(seconds=max(0.0, wait.deadline - time.time()) + BACKSTOP),
         )
 

@@ -16,6 +16,8 @@ from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.frames import FrameCount, count_outputs, ordered_frames
 from renderjuice_provider.lifecycle.record import fingerprint
 from renderjuice_provider.lifecycle.unfinished import leaves
+from renderjuice_provider.lineage import Lineage, of_job, of_upload
+from renderjuice_provider.links.renderjuice import RenderjuiceDeliveryLink, push_delivery
 from renderjuice_provider.operators._base import RenderjuiceOperator, storage_path
 from renderjuice_provider.operators._manifest import remove_manifest, write_manifest
 from renderjuice_provider.operators._task_store import TaskStore
@@ -89,6 +91,11 @@ class RenderjuiceUploadOperator(RenderjuiceOperator):
         store.remember(work, f"{slug}@{now}")
         return slug
 
+    def lineage(self, result: Any) -> Lineage:
+        """Of the scene, an upload at Renderjuice."""
+        slug = (of_upload(self.renderjuice_conn_id, result),) if result else ()
+        return Lineage((str(self.file_path),), slug)
+
 
 class RenderjuiceDownloadOperator(RenderjuiceOperator):
     """Download every output of a job, and write a manifest with the SHA-256 of each file.
@@ -141,6 +148,7 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
         "allow_missing",
     )
     multiple_outputs = True
+    operator_extra_links = (RenderjuiceDeliveryLink(),)
     destination = Argument(plain_path)
     expected_frames = Argument(frames)
     allow_missing = Argument(truth)
@@ -163,6 +171,7 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """The manifest in short."""
+        push_delivery(context, self)
         self.job_id, destination = read_job_id(self.job_id), storage_path(self.destination)
         expected = _expected(self.expected_frames)
         job, report = self._download(destination)
@@ -191,6 +200,15 @@ class RenderjuiceDownloadOperator(RenderjuiceOperator):
             "bytes": report.size,
             **found,
         }
+
+    def lineage(self, result: Any) -> Lineage:
+        """Of a job's outputs, files in the destination."""
+        jobs = (of_job(self.renderjuice_conn_id, str(self.job_id)),)
+        if not result:
+            return Lineage(jobs)
+        place = str(self.destination)
+        files = {place: result["frames"] + result["composites"]}
+        return Lineage(jobs, (place,), result, files, {place: result["bytes"]})
 
     def _download(self, destination: Any) -> tuple[Job, DownloadReport]:
         job: Job | None = None

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renderjuice_provider._arguments import Argument, count, plain_config, plain_path, read_job_id, truth
+from renderjuice_provider._arguments import Argument, ceiling, count, plain_config, plain_path, read_job_id, truth
 from renderjuice_provider._deferral import DEFAULT_POLL_INTERVAL, is_deferrable, try_ends
 from renderjuice_provider._job_errors import RenderjuiceIncompleteError
 from renderjuice_provider.api import errors
@@ -17,9 +17,11 @@ from renderjuice_provider.api.config import RenderConfig
 from renderjuice_provider.api.errors import RenderjuiceInputError, RetryEffect
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.api.scene_file import content_fingerprint
-from renderjuice_provider.lifecycle.outcome import Outcome
+from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.record import Order
 from renderjuice_provider.lifecycle.rounds import Finished, Rounds, check_frames
+from renderjuice_provider.lineage import Lineage
+from renderjuice_provider.links.renderjuice import RenderjuiceDeliveryLink, push_delivery
 from renderjuice_provider.operators._base import RenderjuiceOperator, scene_path, storage_path
 from renderjuice_provider.operators._driver import shot_name
 from renderjuice_provider.operators._frame_folder import FilesOfFrames
@@ -89,6 +91,11 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
             by default: nobody waits for it any more, and it costs money.
         cancel_on_timeout: cancel the job when the deadline has passed. True by default. With False
             it goes on, and a retry takes it up with a new deadline.
+        max_normalized_seconds: what the task may spend, all its rounds together. None by default:
+            any number. Over it, the job is cancelled, what it has rendered is kept, and no retry
+            spends more; a user's clear allows as much again. What one poll's delay costs comes on
+            top. Where Renderjuice gives no seconds before the end, the time in which the job
+            renders counts.
         renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the
             base URL.
         **kwargs: the arguments of every Airflow operator, such as `task_id`.
@@ -107,6 +114,8 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
             anything is sent.
         RenderjuiceIncompleteError: naming the frames that are missing after all rounds, or at the
             deadline. Not retried. Whole frames are paid and kept; a clear orders only the rest.
+        RenderjuiceCeilingError: when the job was cancelled at `max_normalized_seconds`. What it has
+            rendered was downloaded. Not retried.
         RenderjuiceJobOverError: when somebody has canceled the job, or it was cancelled at the
             deadline. Not retried; what it has rendered was downloaded.
         RenderjuiceJobError: when validation failed, or Renderjuice refuses to show the job.
@@ -118,9 +127,10 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
     template_fields = (
         *RenderjuiceOperator.template_fields,
         *("file_path", "render_config", "destination", "job_id", "rounds"),
-        *("poll_interval", "timeout", "cancel_on_kill", "cancel_on_timeout"),
+        *("poll_interval", "timeout", "cancel_on_kill", "cancel_on_timeout", "max_normalized_seconds"),
     )
     template_fields_renderers = {"render_config": "json"}  # noqa: RUF012
+    operator_extra_links = (*WaitingOperator.operator_extra_links, RenderjuiceDeliveryLink())
     store_key = "renderjuice_rounds"
     file_path = Argument(plain_path)
     render_config = Argument(plain_config)
@@ -128,6 +138,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
     rounds = Argument(count)
     cancel_on_kill = Argument(truth)
     cancel_on_timeout = Argument(truth)
+    max_normalized_seconds = Argument(ceiling)
 
     def __init__(
         self,
@@ -143,6 +154,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
         timeout: float | timedelta | XComArg = RENDER_TIMEOUT,
         cancel_on_kill: bool | XComArg = True,
         cancel_on_timeout: bool | XComArg = True,
+        max_normalized_seconds: float | XComArg | None = None,
         renderjuice_conn_id: str = "renderjuice_default",
         **kwargs: Unpack[OperatorArguments],
     ) -> None:
@@ -160,6 +172,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
         self.timeout = timeout
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
+        self.max_normalized_seconds = max_normalized_seconds
 
     def order(self, context: Context) -> Order:
         """All frames, whole, of the scene."""
@@ -173,6 +186,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
             account=(self.renderjuice_conn_id, self.client.base_url),
             cancel_on_kill=self.cancel_on_kill,
             cancel_on_timeout=self.cancel_on_timeout,
+            most=self.max_normalized_seconds,
             replaces_job=False,
             try_ends=try_ends(self, context),
             name=shot_name(context, self.file_path),
@@ -180,6 +194,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Render what is missing, or go on with what an earlier try has left."""
+        push_delivery(context, self)
         order = self.order(context)
         order.check()  # before the scene is read, which may take long
         check_frames(order)
@@ -191,6 +206,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
     ) -> dict[str, Any]:
         """Resume after the trigger fired, in the round of its job; see `JobOperator`."""
         outcome = Outcome.from_event(event)
+        self.signals.waited(outcome.job_id, outcome.ending)
         order = self.order(context)
         return self._walk(context, order, lambda rounds: rounds.resumed(outcome, waits_for), outcome.job_id)
 
@@ -204,7 +220,17 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
             job_id = self.driver(context).last_job_id()
             if job_id is None:
                 raise
+            self.signals.waited(job_id, Ending.TIMED_OUT)
             return self._walk(context, self.order(context), lambda rounds: rounds.lost(job_id), job_id)
+
+    def lineage(self, result: Any) -> Lineage:
+        """Of the scene, a folder of frames."""
+        scene, place = (str(self.file_path),), str(self.destination)
+        if not result:
+            return Lineage(scene)
+        whole = result["frames_requested"]
+        files = {} if whole is None else {place: whole - len(result["frames_missing"])}
+        return Lineage(scene, (place,), result, files)
 
     def _walk(
         self, context: Context, order: Order, enter: Callable[[Rounds], Flow[Finished]], job_id: str = ""
@@ -216,6 +242,8 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
         try:
             finished = driver.walk(replace(order, job_id=None), enter(rounds), job_id)
         except errors.RenderjuiceIncompleteError as error:
+            missing = len(rounds.lacking or ())
+            self.signals.frames(len(rounds.requested or ()) - missing, missing)
             if error.retry is not RetryEffect.CANNOT_HELP:
                 raise
             raise RenderjuiceIncompleteError(error.what).settle(
@@ -226,6 +254,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
     def _summary(self, finished: Finished) -> dict[str, Any]:
         found, done = finished.count, finished.done
         requested = None if found.requested is None else len(found.requested)
+        self.signals.frames((requested or 0) - len(found.missing), len(found.missing))
         ordered = [requested if each.frames is None else each.frames for each in done]
         return {
             "job_id": finished.job_id,

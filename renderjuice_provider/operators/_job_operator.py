@@ -14,6 +14,7 @@ from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink
 from renderjuice_provider.operators._base import RenderjuiceOperator
 from renderjuice_provider.operators._driver import Driver
 from renderjuice_provider.operators._kills import KillSwitch
+from renderjuice_provider.operators._signals import Signals
 from renderjuice_provider.operators._task_store import KEY
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class WaitingOperator(RenderjuiceOperator):
         store_key: of its record in the task's state store.
     """
 
-    operator_extra_links = (RenderjuicePreviewLink(),)
+    operator_extra_links: Any = (RenderjuicePreviewLink(),)
     template_fields = (*RenderjuiceOperator.template_fields, "poll_interval", "timeout")
     multiple_outputs = True
     poll_interval = Argument(seconds)
@@ -46,7 +47,12 @@ class WaitingOperator(RenderjuiceOperator):
 
     @cached_property
     def _kill_switch(self) -> KillSwitch:
-        return KillSwitch(self.log)
+        return KillSwitch(self.log, self.signals.killed)
+
+    @cached_property
+    def signals(self) -> Signals:
+        """What this process of the task contributes to statistics and traces."""
+        return Signals(self.renderjuice_conn_id)
 
     def driver(self, context: Context) -> Driver:
         """The driver for this process of the task."""
@@ -55,6 +61,7 @@ class WaitingOperator(RenderjuiceOperator):
             context,
             self.client,
             self._kill_switch,
+            self.signals,
             conn_id=self.renderjuice_conn_id,
             deferrable=self.deferrable,
             poll_interval=self.poll_interval,

@@ -13,6 +13,7 @@ from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.redact import storable
 from renderjuice_provider.lifecycle.findings import log_findings, shortened
 from renderjuice_provider.lifecycle.record import Order, fingerprint
+from renderjuice_provider.lineage import Lineage, of_job, of_upload
 from renderjuice_provider.operators._base import RenderjuiceOperator
 from renderjuice_provider.operators._driver import shot_name
 from renderjuice_provider.operators._job_operator import JobOperator
@@ -77,6 +78,11 @@ class RenderjuiceCreateJobOperator(RenderjuiceOperator):
         job_id = self.client.create_job(slug).id
         store.remember(work, job_id)
         return job_id
+
+    def lineage(self, result: Any) -> Lineage:
+        """Of an upload, a job."""
+        made = (of_job(self.renderjuice_conn_id, result),) if result else ()
+        return Lineage((of_upload(self.renderjuice_conn_id, str(self.slug)),), made)
 
     def _exists(self, job_id: str) -> bool:
         try:

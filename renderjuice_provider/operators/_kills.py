@@ -19,6 +19,8 @@ from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP
 from renderjuice_provider.lifecycle.unfinished import leaves
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from renderjuice_provider.api.client import RenderjuiceClient
     from renderjuice_provider.api.models import Job
     from renderjuice_provider.lifecycle.record import Order
@@ -32,13 +34,15 @@ class KillSwitch:
 
     Args:
         log: of the task.
+        killed: gets a job that a kill has cancelled, as it is then.
 
     Attributes:
         job: the task's job, as last seen; None as long as there is none.
     """
 
-    def __init__(self, log: Any) -> None:
+    def __init__(self, log: Any, killed: Callable[[Job], None]) -> None:
         self._log = log
+        self._note_killed = killed
         self._killed = False
         self._client: RenderjuiceClient
         self._order: Order
@@ -105,6 +109,8 @@ class KillSwitch:
             self._warn(f"The task was stopped, and its job was not: {reason(error)}")
             raise
         self._log.info("The task was stopped; job %s was cancelled and is %s", self.job.id, self.job.status)
+        if self._order.renders:
+            self._note_killed(self.job)
 
     def _facts(self) -> Kill:
         timed_out = _is_timed_out()

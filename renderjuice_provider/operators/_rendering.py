@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from renderjuice_provider._arguments import Argument, plain_config, plain_path, read_job_id, truth
+from renderjuice_provider._arguments import Argument, ceiling, plain_config, plain_path, read_job_id, truth
 from renderjuice_provider._deferral import DEFAULT_POLL_INTERVAL, is_deferrable, try_ends
 from renderjuice_provider.api._paths import plan
 from renderjuice_provider.api.config import RenderConfig, check_render_config
@@ -17,6 +17,7 @@ from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.frames import count_outputs
 from renderjuice_provider.lifecycle.record import OnClear, Order
+from renderjuice_provider.lineage import Lineage, of_job, of_render
 from renderjuice_provider.operators._base import scene_path
 from renderjuice_provider.operators._driver import shot_name
 from renderjuice_provider.operators._job_operator import JobOperator
@@ -37,11 +38,15 @@ RENDER_TIMEOUT = timedelta(hours=24)
 class _RenderOperator(JobOperator):
     """The arguments, and the result, of rendering a given job and of running a whole scene."""
 
-    template_fields = (*JobOperator.template_fields, "render_config", "cancel_on_kill", "cancel_on_timeout")
+    template_fields = (
+        *JobOperator.template_fields,
+        *("render_config", "cancel_on_kill", "cancel_on_timeout", "max_normalized_seconds"),
+    )
     template_fields_renderers = {"render_config": "json"}  # noqa: RUF012
     render_config = Argument(plain_config)
     cancel_on_kill = Argument(truth)
     cancel_on_timeout = Argument(truth)
+    max_normalized_seconds = Argument(ceiling)
 
     def order(self, context: Context) -> Order:
         """A completed render, of which job the subclass says."""
@@ -53,6 +58,7 @@ class _RenderOperator(JobOperator):
             wait=self.wait,
             cancel_on_kill=self.cancel_on_kill,
             cancel_on_timeout=self.cancel_on_timeout,
+            most=self.max_normalized_seconds,
             try_ends=try_ends(self, context),
             name=shot_name(context),
         )
@@ -73,6 +79,7 @@ class _RenderOperator(JobOperator):
         order = check_render_config(self.render_config).to_json()
         count = count_outputs((order, job.final_config), plan(downloads), analysis=job.analysis)
         requested = None if count.requested is None else len(count.requested)
+        self.signals.frames(len(downloads.frame_files), len(count.missing))
         return {
             "frames_requested": requested,
             "frames_delivered": len(downloads.frame_files),
@@ -108,6 +115,10 @@ class RenderjuiceRenderJobOperator(_RenderOperator):
             by default: nobody waits for it any more, and it costs money.
         cancel_on_timeout: cancel the job when the deadline has passed. True by default. With False
             it goes on, and a retry takes it up with a new deadline.
+        max_normalized_seconds: what the task may spend, all its jobs together. None by default: any
+            number. Over it, the job is cancelled, and no retry spends more. What one poll's delay
+            costs comes on top. Where Renderjuice gives no seconds before the end, the time in which
+            the job renders counts.
         renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the
             base URL.
         **kwargs: the arguments of every Airflow operator, such as `task_id`.
@@ -123,6 +134,7 @@ class RenderjuiceRenderJobOperator(_RenderOperator):
             is sent; for a job that nobody has validated, before anything is spent.
         RenderjuiceOtherOrderError: when the job already renders, or has rendered, another
             configuration; it is left as it is. Not retried.
+        RenderjuiceCeilingError: when it was cancelled at `max_normalized_seconds`. Not retried.
         RenderjuiceJobOverError: when the job failed, was canceled, or was cancelled at the
             deadline. Not retried: the same job cannot succeed any more.
         RenderjuiceTimeoutError: at the deadline, when the job was left running or could not be
@@ -145,6 +157,7 @@ class RenderjuiceRenderJobOperator(_RenderOperator):
         timeout: float | timedelta | XComArg = RENDER_TIMEOUT,
         cancel_on_kill: bool | XComArg = True,
         cancel_on_timeout: bool | XComArg = True,
+        max_normalized_seconds: float | XComArg | None = None,
         renderjuice_conn_id: str = "renderjuice_default",
         **kwargs: Unpack[OperatorArguments],
     ) -> None:
@@ -156,7 +169,12 @@ class RenderjuiceRenderJobOperator(_RenderOperator):
         self.timeout = timeout
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
+        self.max_normalized_seconds = max_normalized_seconds
         self.job_id: Any = job_id
+
+    def lineage(self, result: Any) -> Lineage:
+        """The job itself: it has its outputs afterwards."""
+        return of_render(self.renderjuice_conn_id, of_job(self.renderjuice_conn_id, str(self.job_id)), result)
 
     def order(self, context: Context) -> Order:
         """A completed render of the given job."""
@@ -192,6 +210,10 @@ class RenderjuiceRunJobOperator(_RenderOperator):
             by default: nobody waits for it any more, and it costs money.
         cancel_on_timeout: cancel the job when the deadline has passed. True by default. With False
             it goes on, and a retry takes it up with a new deadline.
+        max_normalized_seconds: what the task may spend, all its jobs together. None by default: any
+            number. Over it, the job is cancelled, and no retry spends more. What one poll's delay
+            costs comes on top. Where Renderjuice gives no seconds before the end, the time in which
+            the job renders counts.
         on_clear: what clearing the task means. `reattach`, the default, goes on with the job that
             there is, also when it is completed: clearing costs nothing. `resubmit` stops it and
             renders again.
@@ -210,6 +232,7 @@ class RenderjuiceRunJobOperator(_RenderOperator):
             is sent.
         RenderjuiceOtherOrderError: when the job on record renders another configuration. Not
             retried.
+        RenderjuiceCeilingError: when the task has spent `max_normalized_seconds`. Not retried.
         RenderjuiceJobError: when the job failed, was canceled, or was cancelled at the deadline: a
             retry starts a new job, and pays for it. Also when Renderjuice refuses to show the job:
             it may be running, and a retry reads it again.
@@ -233,6 +256,7 @@ class RenderjuiceRunJobOperator(_RenderOperator):
         timeout: float | timedelta | XComArg = RENDER_TIMEOUT,
         cancel_on_kill: bool | XComArg = True,
         cancel_on_timeout: bool | XComArg = True,
+        max_normalized_seconds: float | XComArg | None = None,
         on_clear: OnClear | XComArg = "reattach",
         renderjuice_conn_id: str = "renderjuice_default",
         **kwargs: Unpack[OperatorArguments],
@@ -245,6 +269,7 @@ class RenderjuiceRunJobOperator(_RenderOperator):
         self.timeout = timeout
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
+        self.max_normalized_seconds = max_normalized_seconds
         self.file_path = file_path
         self.on_clear = on_clear
 
@@ -255,6 +280,10 @@ class RenderjuiceRunJobOperator(_RenderOperator):
         scene = scene_path(self.file_path)
         order = replace(order, scene=scene, content=content_fingerprint(scene))
         return self.summary(self.driver(context).run(order))
+
+    def lineage(self, result: Any) -> Lineage:
+        """Of the scene, the outputs of a job."""
+        return of_render(self.renderjuice_conn_id, str(self.file_path), result)
 
     def order(self, context: Context) -> Order:
         """A completed render of the scene, in a job of its own."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from renderjuice_provider._task_state import RECORD_KEY
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.api.redact import storable
 from renderjuice_provider.lifecycle.course import Past
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from renderjuice_provider.lifecycle.record import OnClear
 
-KEY = "renderjuice"
+KEY = RECORD_KEY
 _log = logging.getLogger(__name__)
 
 

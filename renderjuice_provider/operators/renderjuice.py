@@ -1,6 +1,7 @@
 """The operators, under their public names."""
 
 from renderjuice_provider._job_errors import (
+    RenderjuiceCeilingError,
     RenderjuiceIncompleteError,
     RenderjuiceJobOverError,
     RenderjuiceOtherOrderError,
@@ -13,6 +14,7 @@ from renderjuice_provider.operators._rendering import RenderjuiceRenderJobOperat
 
 __all__ = [
     "RenderjuiceCancelJobOperator",
+    "RenderjuiceCeilingError",
     "RenderjuiceCreateJobOperator",
     "RenderjuiceDownloadOperator",
     "RenderjuiceIncompleteError",

@@ -11,12 +11,12 @@ from functools import cache
 from airflow.listeners.listener import get_listener_manager
 from fastapi import FastAPI, Request, Response
 
+from renderjuice_provider._metrics import ON_SERVERS, WEBHOOKS_NOTED
 from renderjuice_provider.lifecycle.inbox import InboxFullError
 from renderjuice_provider.plugin._asset_events import AssetEvents
 from renderjuice_provider.plugin._ended_tasks import EndedTasks
 from renderjuice_provider.plugin._group_commit import Events, GroupCommit
 from renderjuice_provider.plugin._inbox_variable import note_events
-from renderjuice_provider.plugin._metrics import NOTED, count
 from renderjuice_provider.plugin._receiver import Receiver
 from renderjuice_provider.plugin._refusals import RefusedError
 from renderjuice_provider.plugin._secrets import Secrets
@@ -36,7 +36,7 @@ def make_app() -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         """What runs as long as the API server does."""
         # The first metric of a process reads files.
-        await asyncio.to_thread(count, NOTED, by=0)
+        await asyncio.to_thread(ON_SERVERS.count, WEBHOOKS_NOTED, by=0)
         asset_events.start()
         get_listener_manager().add_listener(ended_tasks)
         try:

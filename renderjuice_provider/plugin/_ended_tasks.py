@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 GRACE = 15.0
 """Seconds for the process that has the task: a worker learns within ten that its task was ended."""
 PATIENCE = 600.0
-"""Seconds in which a job must be over once it was told to stop."""
+"""Seconds in which a job must be over once its cancel was ordered."""
 _POLL_INTERVAL = 5.0
 
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from renderjuice_provider.plugin._metrics import NOTED, count
+from renderjuice_provider._metrics import ON_SERVERS, WEBHOOKS_NOTED
 from renderjuice_provider.plugin._refusals import RefusedError, named
 
 log = logging.getLogger(__name__)
@@ -77,5 +77,5 @@ class GroupCommit:
             return RefusedError("unavailable", f"Airflow's database did not take the event: {named(error)}.")
         if new:
             log.info("Noted events of the connection %r: %d", renderjuice_conn_id, new)
-            count(NOTED, by=new)
+            ON_SERVERS.count(WEBHOOKS_NOTED, by=new)
         return None

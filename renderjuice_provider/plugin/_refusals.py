@@ -7,8 +7,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from renderjuice_provider._metrics import ON_SERVERS, WEBHOOKS_REFUSED
 from renderjuice_provider.api.redact import redact
-from renderjuice_provider.plugin._metrics import REFUSED, count
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class RefusalLog:
 
     def add(self, refused: RefusedError, renderjuice_conn_id: str) -> None:
         """Note one refusal."""
-        count(REFUSED, {"reason": refused.reason})
+        ON_SERVERS.count(WEBHOOKS_REFUSED, {"reason": refused.reason})
         key = (refused.reason, "" if refused.reason in _SHARED else renderjuice_conn_id)
         now = self._clock()
         if now < self._quiet_until.get(key, now):

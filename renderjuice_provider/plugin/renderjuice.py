@@ -16,13 +16,20 @@ __all__ = [
 
 
 class RenderjuicePlugin(AirflowPlugin):
-    """Adds `POST /renderjuice/webhooks/<connection id>` to Airflow's API server.
+    """The render wall, and `POST /renderjuice/webhooks/<connection id>`, in Airflow's API server.
 
-    Every process of Airflow loads its plugins; only the API server asks for the app, and so only it
-    imports one.
+    Every process of Airflow loads its plugins; only the API server asks for the app and the pages,
+    and so only it imports them.
     """
 
     name = "renderjuice"
+
+    @cached_property
+    def operator_extra_links(self) -> list[Any]:  # type: ignore[override]
+        """The button `Render wall` on the tasks of our operators."""
+        from renderjuice_provider.links.renderjuice import RenderjuiceWallLink
+
+        return [RenderjuiceWallLink()]
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
@@ -30,3 +37,10 @@ class RenderjuicePlugin(AirflowPlugin):
         from renderjuice_provider.plugin._app import make_app
 
         return [{"app": make_app(), "url_prefix": "/renderjuice", "name": "Renderjuice"}]
+
+    @cached_property
+    def react_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """The pages of the render wall."""
+        from renderjuice_provider.plugin._pages import react_apps
+
+        return react_apps()

@@ -20,6 +20,7 @@ from renderjuice_provider._deferral import (
 )
 from renderjuice_provider._job_errors import RenderjuiceJobOverError
 from renderjuice_provider._left_reason import leaving_reason
+from renderjuice_provider._metrics import ON_WORKERS, POLLS
 from renderjuice_provider._templates import OnlyWrittenTemplates
 from renderjuice_provider.api.errors import (
     Bill,
@@ -186,6 +187,7 @@ class RenderjuiceJobSensor(OnlyWrittenTemplates, BaseSensorOperator):
         decision = client.run(poll(client.operations, self._poller))
         if decision.log_line:
             self.log.info(decision.log_line)
+        ON_WORKERS.count(POLLS, {"connection": self.renderjuice_conn_id, "response": decision.response})
         if not isinstance(decision, Done):
             self._least_pause = self._least(decision)
             return PokeReturnValue(is_done=False)

@@ -31,11 +31,10 @@ _Response = TypeVar("_Response")
 
 READ_EVERY = 1.0
 """Seconds between two reads. An event is to resume its task within seconds."""
-_SLOWEST = 30.0
-"""Seconds between two reads while there is no inbox, or it cannot be read."""
-_SLOW_EVERY = 5.0
-"""The same, at most, while reads take long; else four times as long as the last one took. A secrets
-backend that Variables are read from may be slow, and so is the first read of a triggerer."""
+_SLOWEST = 5.0
+"""The same, at most: while there is no inbox, or it cannot be read; and else four times as long as
+the last read took. The first event ever is to be noticed soon, too. A secrets backend may be slow,
+and so is the first read of a triggerer."""
 _LOOK_UP_EVERY = 300.0
 """Seconds after which the connection is looked up again: its secret may have been set meanwhile."""
 _LOOK_UP_AGAIN = 30.0
@@ -112,7 +111,7 @@ class InboxReader:
         if inbox is None:  # Airflow says so, too, when its database cannot be reached
             self._pause = min(2 * self._pause, _SLOWEST)
             return frozenset()
-        self._pause = max(READ_EVERY, min(4 * (time.monotonic() - began), _SLOW_EVERY))
+        self._pause = max(READ_EVERY, min(4 * (time.monotonic() - began), _SLOWEST))
         return self.arrivals.on_inbox(inbox, time.time())
 
     async def _read_inbox(self) -> Inbox | None:

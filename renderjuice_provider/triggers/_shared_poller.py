@@ -27,6 +27,7 @@ from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, PollAgain
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.poll_round import poll_round
 from renderjuice_provider.triggers._inbox_reader import InboxReader
+from renderjuice_provider.triggers._poll_figures import PollFigures
 
 _LATE = 5.0
 """Seconds for which polls that are due let those with a hint go first."""
@@ -62,7 +63,8 @@ class Subscription:
         first: when the first poll is due.
 
     Attributes:
-        decisions: those that the trigger has yet to read, or the error with which polling failed.
+        decisions: those that the trigger has yet to read, which end its wait or are to be logged;
+            or the error with which polling failed.
         was_running: whether a poll has found the job on its way to being completed.
         has_hint: whether an event about the job has come since its last poll began.
     """
@@ -145,6 +147,7 @@ class SharedPoller:
         self.is_over = False
         self._inbox = InboxReader(renderjuice_conn_id, self._on_news)
         # Not in the context of the trigger that happens to come first: its log is for its own job.
+        self._figures = PollFigures(renderjuice_conn_id)
         self._loop = asyncio.create_task(self._poll_for_ever(), context=Context())
         self._reading = asyncio.create_task(self._inbox.read_for_ever(), context=Context())
 
@@ -166,14 +169,17 @@ class SharedPoller:
                     return decision.outcome
         finally:
             self._subscriptions.discard(subscription)
+            self._changed.set()
             if not self._subscriptions:
                 self.is_over = True
+                self._figures.send(0)
                 self._loop.cancel()
                 self._reading.cancel()
                 await asyncio.wait([self._loop, self._reading])
 
     async def _poll_for_ever(self) -> None:
         try:
+            await asyncio.to_thread(self._figures.send, len(self._subscriptions))  # the first of a process reads files
             while True:
                 await self._poll(await self._next())
         except BaseException as error:  # noqa: BLE001 - a trigger that waits must get it, or it waits for ever
@@ -192,6 +198,7 @@ class SharedPoller:
         """
         while (due := self._first_due(pace := self._pace())) > time.monotonic():
             self._changed.clear()
+            self._figures.send(len(self._subscriptions))
             with suppress(TimeoutError):
                 async with asyncio.timeout(due - time.monotonic()):
                     await self._changed.wait()
@@ -239,7 +246,11 @@ class SharedPoller:
             await self._close()
 
     def _deliver(self, subscription: Subscription, decision: PollDecision | BaseException) -> None:
-        subscription.decisions.put_nowait(decision)
+        # To wake a trigger that has nothing to log costs more than its part of the poll.
+        if not isinstance(decision, PollAgain) or decision.log_line:
+            subscription.decisions.put_nowait(decision)
+        if not isinstance(decision, BaseException):
+            self._figures.add(decision)
         if isinstance(decision, PollAgain):
             subscription.schedule(decision)
             self._silent_until = max(self._silent_until, time.monotonic() + decision.retry_after)

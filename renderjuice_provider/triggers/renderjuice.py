@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from renderjuice_provider._metrics import JOBS_ENDED, KILLED, ON_SERVERS, annotate
 from renderjuice_provider._task_state import is_in_process, task_state, waits_until
 from renderjuice_provider.api._ids import check_job_id
 from renderjuice_provider.api.errors import RenderjuiceError, reason
@@ -50,9 +51,9 @@ class RenderjuiceJobTrigger(BaseTrigger):
     """Fires once: when the job has reached `target`, is over, or the deadline has passed.
 
     It reports progress in the task's log and waits out every transient error. It cancels the job
-    only when a user ends the task, or when the deadline has passed, since no worker may come then
-    (a paused DAG, a full pool). Airflow stores and logs its arguments, so they are ids, words and
-    numbers only, never a key or a signed URL.
+    only when a user ends the task, when the deadline has passed, or when the job has spent what it
+    may, since no worker may come then (a paused DAG, a full pool). Airflow stores and logs its
+    arguments, so they are ids, words and numbers only, never a key or a signed URL.
 
     Its event is a dict: an `Outcome` of `renderjuice_provider.lifecycle.outcome`.
 
@@ -71,6 +72,8 @@ class RenderjuiceJobTrigger(BaseTrigger):
         cancel_on_timeout: cancel the job when the deadline has passed. False by default, for the
             same reason.
         limit: the name of the argument that set the deadline, for messages. `timeout` by default.
+        max_normalized_seconds: what the job may spend before it is cancelled; None, the default,
+            for any number.
         version: of these arguments, so that a later release can still run what this one has stored.
 
     Raises:
@@ -89,6 +92,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
         cancel_on_kill: bool = False,
         cancel_on_timeout: bool = False,
         limit: str = "timeout",
+        max_normalized_seconds: float | None = None,
         version: int = 1,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -101,6 +105,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
         self.limit = limit
+        self.max_normalized_seconds = max_normalized_seconds
         self.version = version
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -118,14 +123,16 @@ class RenderjuiceJobTrigger(BaseTrigger):
             "version",
         )
         arguments = storable({name: getattr(self, name) for name in names})
+        if self.max_normalized_seconds is not None:  # a triggerer of the release before knows no such argument
+            arguments["max_normalized_seconds"] = self.max_normalized_seconds
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll the job until it is done, together with all others that use its connection."""
         try:
             outcome = await self._watch()
-            if outcome.ending is Ending.TIMED_OUT and self.cancel_on_timeout and await self._is_ours():
-                outcome = await self._stop_at_the_deadline(outcome)
+            if self._is_to_be_stopped(outcome) and await self._is_ours():
+                outcome = await self._stop(outcome)
         except asyncio.CancelledError:
             if is_in_process():
                 await self._warn_or_stop("interrupted (Ctrl-C)")  # nobody else will
@@ -144,10 +151,18 @@ class RenderjuiceJobTrigger(BaseTrigger):
             started=self.started,
             deadline=self.deadline,
             limit=self.limit,
+            most=self.max_normalized_seconds,
         )
         pause = min(max(FIRST_POLL, self.poll_interval), max(0.0, self.deadline - time.time()))
         first = PollAgain(pause, slack=max(0.0, pause - FIRST_POLL))
-        return await shared_poller(self.renderjuice_conn_id).watch(job_poller, first, self.log.info)
+        annotate({"renderjuice.job_id": self.job_id, "renderjuice.target": self.target})
+        outcome = await shared_poller(self.renderjuice_conn_id).watch(job_poller, first, self.log.info)
+        annotate({"renderjuice.ending": outcome.ending, "renderjuice.status": outcome.status or ""})
+        return outcome
+
+    def _is_to_be_stopped(self, outcome: Outcome) -> bool:
+        is_late = outcome.ending is Ending.TIMED_OUT and self.cancel_on_timeout
+        return is_late or outcome.ending is Ending.AT_CEILING
 
     async def _is_ours(self) -> bool:
         """Whether the job is still this trigger's to stop.
@@ -161,8 +176,8 @@ class RenderjuiceJobTrigger(BaseTrigger):
             return True
         return may_stop_at_deadline(state, until, self.deadline)
 
-    async def _stop_at_the_deadline(self, outcome: Outcome) -> Outcome:
-        until = max(self.deadline + _STOPPING, time.time() + _KILL_TIMEOUT)
+    async def _stop(self, outcome: Outcome) -> Outcome:
+        until = max(min(self.deadline, time.time()) + _STOPPING, time.time() + _KILL_TIMEOUT)
         try:
             async with await RenderjuiceHook(self.renderjuice_conn_id).get_async_client() as client:
                 found = await client.run(
@@ -215,6 +230,7 @@ class RenderjuiceJobTrigger(BaseTrigger):
             async with await RenderjuiceHook(self.renderjuice_conn_id).get_async_client() as client:
                 job = await client.cancel_job(self.job_id)
             self.log.info("The task was %s; job %s was cancelled and is %s", why, job.id, job.status)
+            ON_SERVERS.count(JOBS_ENDED, {"connection": self.renderjuice_conn_id, "end": KILLED})
         except BaseException as error:
             self._warn(f"The task was {why}, and its job was not stopped: {reason(error)}")
             if not isinstance(error, Exception):

@@ -1,7 +1,7 @@
 """Claims: of two people who act on the same run at the same moment, one goes first.
 
 A claim is an Airflow Variable, which only one can create. So it holds across API servers, on every
-database. Whoever comes second finds tasks that are not as they were, and is asked again.
+database. The one who comes second finds tasks that are not as they were, and is asked again.
 """
 
 from __future__ import annotations

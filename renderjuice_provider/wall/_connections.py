@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow.models.connection import Connection
 
+from renderjuice_provider.api._check import advice
 from renderjuice_provider.api.errors import (
     RenderjuiceAuthenticationError,
     RenderjuiceConnectionError,
@@ -18,7 +19,6 @@ from renderjuice_provider.api.errors import (
 )
 from renderjuice_provider.api.redact import redact
 from renderjuice_provider.compat import AirflowNotFoundException
-from renderjuice_provider.hooks._check import advice
 from renderjuice_provider.hooks._connection import client_arguments, price
 from renderjuice_provider.wall.facts import Rate
 

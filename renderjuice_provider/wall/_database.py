@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.models.dagrun import DagRun, DagRunNote
 from airflow.models.renderedtifields import RenderedTaskInstanceFields
@@ -20,6 +20,7 @@ from airflow.models.xcom import XComModel
 from sqlalchemy import Select, and_, exists, func, or_, select
 
 from renderjuice_provider import xcom_keys
+from renderjuice_provider._task_state import RECORD_KEY
 from renderjuice_provider.wall._dag_versions import DagVersions
 from renderjuice_provider.wall._grouping import RowKey, RunFacts, rows_of
 from renderjuice_provider.wall._left import RESULT, plain, with_written, with_xcoms
@@ -27,6 +28,7 @@ from renderjuice_provider.wall.facts import RowFacts, TaskFacts
 from renderjuice_provider.wall.roles import RENDERS, Role, role_of
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
 try:
@@ -40,7 +42,7 @@ MOST_ROWS = 1000
 _ALIVE = ("queued", "running")
 _WITH_RESULT = RENDERS | {Role.CREATE, Role.WAIT}
 """Whose result a row needs; that of a validation is its long analysis, which it does not."""
-_RECORDS = ("renderjuice", "renderjuice_rounds")
+_RECORDS = (RECORD_KEY, "renderjuice_rounds")
 """Where tasks keep the record of their jobs, in the state store."""
 _OURS = "Renderjuice%"
 
@@ -152,7 +154,7 @@ def _tasks(session: Session, ids: Collection[int]) -> dict[int, list[tuple[Any, 
         *(TaskInstance.id, TaskInstance.dag_id, TaskInstance.run_id, TaskInstance.task_id, TaskInstance.map_index),
         *(TaskInstance.operator, TaskInstance.state, TaskInstance.try_number, TaskInstance.max_tries),
         *(TaskInstance.start_date, TaskInstance.end_date, TaskInstance.dag_version_id),
-        TaskInstance.rendered_map_index.label("label"),
+        cast("ColumnElement[str | None]", TaskInstance.rendered_map_index).label("label"),
         DagRun.id.label("dag_run_id"),
     )
     of_run = and_(DagRun.dag_id == TaskInstance.dag_id, DagRun.run_id == TaskInstance.run_id)

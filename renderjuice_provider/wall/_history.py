@@ -55,11 +55,9 @@ def _runs_of_the_same(row: RowFacts) -> Any:
         query = query.where(or_(*(DagRun.conf[name].as_string() == value for name, value in named)))
     else:
         heart = next((task for task in row.tasks if task.task_id == row.heart), row.tasks[-1])
-        same = (
-            TaskInstance.rendered_map_index == heart.label
-            if heart.label and heart.map_index >= 0
-            else TaskInstance.map_index == heart.map_index
-        )
+        label: Any = TaskInstance.rendered_map_index
+        is_labelled = heart.label and heart.map_index >= 0
+        same = label == heart.label if is_labelled else TaskInstance.map_index == heart.map_index
         query = query.join(
             TaskInstance, (TaskInstance.dag_id == DagRun.dag_id) & (TaskInstance.run_id == DagRun.run_id)
         ).where(TaskInstance.task_id == heart.task_id, same)

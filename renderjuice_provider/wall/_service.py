@@ -18,8 +18,8 @@ from renderjuice_provider.wall._grouping import RowKey
 from renderjuice_provider.wall._rights import changeable, readable
 from renderjuice_provider.wall._shared import Shared
 from renderjuice_provider.wall.facts import Farm, Look, Picture, RowFacts
-from renderjuice_provider.wall.models import Detail, Row
-from renderjuice_provider.wall.rows import make_night, make_row, over_jobs, picture_key
+from renderjuice_provider.wall.models import Detail, Frame, Row
+from renderjuice_provider.wall.rows import layers_of, make_night, make_row, over_jobs, picture_key
 
 _KNOWN = 60.0
 """Seconds for which a row's pictures are found without reading the row again."""
@@ -136,14 +136,19 @@ class Wall:
                 jobs[conn_id] += [job for job, conn in row.jobs.items() if conn == conn_id]
         return await self._farm.look(jobs, over_jobs(rows)) if jobs else Look()
 
-    async def _frames(self, row: RowFacts) -> list[Any]:
-        by_conn: dict[str, list[str]] = defaultdict(list)
-        for job, conn_id in row.jobs.items():
-            by_conn[conn_id].append(job)
-        found = [frame for conn_id, jobs in by_conn.items() for frame in await self._farm.frames(conn_id, jobs)]
+    async def _frames(self, row: RowFacts) -> list[Frame]:
+        """Of all its layers; where there are several, each frame is named by its layer, too."""
+        layers = [(name, conn_id, jobs) for name, conn_id, jobs in layers_of(row) if jobs]
+        sheets = await asyncio.gather(*(self._farm.frames(conn_id, jobs) for _, conn_id, jobs in layers))
         return [
-            frame.model_copy(update={"picture": picture_key(row.id, frame.picture)}) if frame.picture else frame
-            for frame in found
+            frame.model_copy(
+                update={
+                    "name": f"{name} {frame.name}" if len(layers) > 1 else frame.name,
+                    "picture": picture_key(row.id, frame.picture) if frame.picture else None,
+                }
+            )
+            for (name, _, _), sheet in zip(layers, sheets, strict=True)
+            for frame in sheet
         ]
 
     async def _known_row(self, user: Any, row_id: str) -> RowFacts:

@@ -176,7 +176,7 @@ def _together(states: Iterable[StageState]) -> StageState:
     found = set(states)
     for state in ("failed", "running"):
         if state in found:
-            return state  # type: ignore[return-value]
+            return state
     if found <= {"skipped"}:
         return "skipped"
     if found <= {"done", "skipped"}:

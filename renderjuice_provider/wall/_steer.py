@@ -10,17 +10,16 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from airflow import settings
-from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.models.dag import DagModel
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
+from renderjuice_provider._task_state import RECORD_KEY
 from renderjuice_provider.lifecycle.kill import ENDED
-from renderjuice_provider.operators._task_store import KEY
 from renderjuice_provider.wall._airflow_api import AirflowApi, NotDoneError
 from renderjuice_provider.wall._claims import ClaimedError, claim, release
+from renderjuice_provider.wall._rights import changeable
 from renderjuice_provider.wall.actions import Intent, Kind, decide
 from renderjuice_provider.wall.facts import Look, RowFacts, TaskFacts
 from renderjuice_provider.wall.models import Act, Action, Done, Plan, Unsuccessful, WantedAction
@@ -37,8 +36,8 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 _AT_ONCE = 4
-"""Runs that are acted on side by side: Airflow's other users want its database, too. On SQLite it is
-one: two requests of Airflow's API that write at the same time may wait for each other there."""
+"""Runs that are acted on side by side: Airflow's other users want its database, too. On SQLite it
+is one: two requests of Airflow's API that write may wait for each other there."""
 CHANGED = "It has changed in this moment: look at what it does now, and choose again."
 CLAIMED = "Somebody else acts on this run at this moment: try again when that is done."
 
@@ -65,7 +64,7 @@ class Steering:
         plan = make_plan(wanted, intents, look)
         if plan.confirm != wanted.confirm:
             return plan
-        # Whoever asked may go away: what was begun is carried out.
+        # The one who asked may go away: what was begun is carried out.
         found = await asyncio.shield(asyncio.create_task(self._perform(request, intents)))
         found |= {row.id: row.refused for row in plan.rows if row.refused}
         return Done(
@@ -79,7 +78,7 @@ class Steering:
         for intent in intents:
             if intent.kind is not None:
                 by_run.setdefault((intent.row.dag_id, intent.row.run_id), []).append(intent)
-        turns = asyncio.Semaphore(1 if settings.engine.dialect.name == "sqlite" else _AT_ONCE)
+        turns = asyncio.Semaphore(1 if _is_sqlite() else _AT_ONCE)
         async with AirflowApi(request, self._app) as api:
 
             async def in_turn(group: list[Intent]) -> dict[str, str]:
@@ -114,20 +113,12 @@ def _hindrances(user: Any, action: Action, dag_ids: Collection[str]) -> dict[str
     }
     return hindered | {
         dag_id: f"You may not change the tasks of {dag_id}: ask an administrator for that right."
-        for dag_id in dag_ids
-        if not _may_change(user, dag_id)
+        for dag_id in set(dag_ids) - changeable(user, dag_ids)
     }
 
 
-def _may_change(user: Any, dag_id: str) -> bool:
-    details = {"id": dag_id}
-    if hasattr(DagModel, "get_team_name"):  # Airflow 3.2 and later
-        details["team_name"] = DagModel.get_team_name(dag_id)
-    return bool(
-        get_auth_manager().is_authorized_dag(
-            method="PUT", access_entity=DagAccessEntity.TASK_INSTANCE, details=DagDetails(**details), user=user
-        )
-    )
+def _is_sqlite() -> bool:
+    return settings.engine is not None and settings.engine.dialect.name == "sqlite"
 
 
 async def _perform(api: AirflowApi, intents: Sequence[Intent]) -> dict[str, str]:
@@ -188,7 +179,7 @@ async def _clear_or_start(api: AirflowApi, intents: Sequence[Intent]) -> list[st
 async def _clear(api: AirflowApi, intents: Sequence[Intent]) -> None:
     """In one request: of two, the second could meet what the first has begun."""
     for task in (task for intent in intents if intent.forgets for task in intent.tasks):
-        await api.forget(task, KEY)
+        await api.forget(task, RECORD_KEY)
     tasks = list({task.id: task for intent in intents for task in intent.tasks}.values())
     if tasks:
         await api.clear(tasks)

@@ -119,7 +119,7 @@ def decide(
 
 def possible(row: RowFacts, jobs: Mapping[str, JobFacts]) -> list[Action]:
     """The actions that would do something to a row, for any settings that are right."""
-    found = [action for action in Action if action is not Action.SETTINGS and not decide(action, row, jobs).refused]
+    found = [action for action in list(Action) if not decide(action, row, jobs, {}).refused]
     return [*found, Action.SETTINGS] if not is_under_way(row) and _takes_settings(row) else found
 
 
@@ -180,9 +180,11 @@ def _missing(row: RowFacts) -> Intent:
     makers = _makers(row)
     if not any(_fills_a_folder(task) for task in makers):
         raise _Refused("Its tasks render a whole job: take it up, or render it again.")
-    if makers and all(task.state == "skipped" for task in makers):
+    if all(task.state == "skipped" for task in makers):
         raise _Refused("It was not rendered: see why it was rejected or skipped, and start it again.")
-    tasks = tuple(task for task in row.tasks if task.state == "failed") or makers
+    tasks = tuple(task for task in row.tasks if task.state == "failed")
+    if not tasks:
+        raise _Refused("Nothing of it failed: all its frames are there.")
     return _clear(row, tasks, f"{_names(tasks)} will run again, and order only what is missing")
 
 

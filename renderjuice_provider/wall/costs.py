@@ -38,7 +38,7 @@ def money_sentence(action: Action, intents: Sequence[Intent], look: Look) -> str
 
 
 def _of_stop(intents: Sequence[Intent], look: Look) -> str:
-    jobs = [(task, look.jobs[task.job_id]) for task in _tasks(intents) if task.job_id in look.jobs]
+    jobs = [(task, look.jobs[task.job_id]) for task in _tasks(intents) if task.job_id and task.job_id in look.jobs]
     running = [(task, job) for task, job in jobs if runs(job)]
     if not running:
         unknown = any(task.job_id and task.job_id not in look.jobs for task in _tasks(intents))
@@ -61,7 +61,7 @@ def _of_missing(intents: Sequence[Intent], look: Look) -> str:
     frames = sum(each or 0 for each in left)
     if not frames:
         return "By Renderjuice's counters no frame is missing: then nothing is rendered, and nothing is paid."
-    cost = _amount([(task, job and _rest(job)) for task, job in jobs], look)
+    cost = _amount([(task, _rest(job) if job else None) for task, job in jobs], look)
     about = f": about {cost}" if cost else ""
     return f"Only what is missing is rendered and paid, {frames} {'frame' if frames == 1 else 'frames'}{about}."
 
@@ -82,7 +82,7 @@ def _before(intents: Sequence[Intent], look: Look) -> str:
 
 
 def _billed(seconds: float | None, job: JobFacts | None) -> float | None:
-    return seconds if seconds is not None else job and job.normalized_seconds
+    return job.normalized_seconds if seconds is None and job else seconds
 
 
 def _frames_left(job: JobFacts | None) -> int | None:

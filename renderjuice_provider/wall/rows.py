@@ -16,6 +16,7 @@ from renderjuice_provider.wall.models import Frames, Layer, Links, Night, Remain
 from renderjuice_provider.wall.roles import RENDERS, Role
 
 __all__ = [
+    "layers_of",
     "make_night",
     "make_row",
     "name_of",
@@ -89,6 +90,16 @@ def make_row(row: RowFacts, look: Look, now: datetime) -> Row:
     )
 
 
+def layers_of(row: RowFacts) -> list[tuple[str, str, list[str]]]:
+    """The render tasks of a row: the name, the connection and the jobs of each, the newest last."""
+    hearts = [task for task in row.tasks if task.role in RENDERS] or [task for task in row.tasks if task.job_id][:1]
+    return [
+        (_layer_name(task), task.conn_id, list(dict.fromkeys(job for job in (*task.jobs, task.job_id) if job)))
+        for task in hearts
+        if task.conn_id
+    ]
+
+
 def picture_key(row_id: str, key: str) -> str:
     """The farm's key of a picture, with the row that it belongs to: who may see that may see it."""
     return f"{row_id}~{key}"
@@ -139,14 +150,18 @@ def _task_to_open(row: RowFacts, state: RowState, stages: Sequence[Stage]) -> Ta
 
 
 def _layer(task: TaskFacts, job: JobFacts | None, frames: Frames | None) -> Layer:
-    index = "" if task.map_index < 0 else f" {task.map_index}"
     return Layer(
-        name=redact(task.label or f"{task.task_id}{index}", longest=_LONGEST_NAME),
+        name=_layer_name(task),
         state=state_of_layer(task, job),
         job_id=task.job_id,
         frames_done=frames.done if frames else None,
         frames_total=frames.total if frames else None,
     )
+
+
+def _layer_name(task: TaskFacts) -> str:
+    index = "" if task.map_index < 0 else f" {task.map_index}"
+    return redact(task.label or f"{task.task_id}{index}", longest=_LONGEST_NAME)
 
 
 def _remaining(

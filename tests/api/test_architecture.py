@@ -17,7 +17,7 @@ MODULES = sorted(
     for path in ROOT.rglob("*.py")
 )
 BELOW = {"hooks", "lifecycle", "frames", "storage", "api", "compat", "_task_state"}
-TASKS = {"_arguments", "_operator_arguments", "_templates", "_deferral", "_job_errors"}
+TASKS = {"_arguments", "_operator_arguments", "_templates", "_deferral", "_job_errors", "_left_reason"}
 """What operators and sensors share."""
 MAY_IMPORT = {
     "api": set(),
@@ -33,8 +33,8 @@ MAY_IMPORT = {
     "hooks": BELOW,
     "triggers": BELOW,
     "_variable_rows": set(),
-    "plugin": BELOW | {"_variable_rows", "wall"},
-    "wall": BELOW | {"_variable_rows"},
+    "plugin": BELOW | {"_arguments", "_variable_rows", "wall", "xcom_keys"},
+    "wall": BELOW | {"_variable_rows", "xcom_keys"},
     "links": BELOW,
     "notifications": {"api"},
     "_retry_decision": {"api"},
@@ -45,6 +45,7 @@ MAY_IMPORT = {
     "_templates": {"_arguments"},
     "_deferral": {"_arguments", "triggers"} | BELOW,
     "_job_errors": {"api", "compat"},
+    "_left_reason": {"api", "compat", "xcom_keys"},
     "operators": {*TASKS, "xcom_keys", "links", "triggers"} | BELOW,
     "sensors": {*TASKS, "links", "triggers"} | BELOW,
 }

@@ -82,8 +82,10 @@ def test_a_shot_can_be_started_by_its_form_and_what_is_filled_in_is_checked(dags
     params = copy.deepcopy(dags["renderjuice_shot"].params)
     params.validate()  # which shot it is, `take_order` asks: a form cannot say "one of two"
 
-    assert [*params] == ["shot", "file", "frames", "shot_list", "quality", "date", "destination", "work"]
-    for name, wrong in (("quality", "great"), ("shot", 7), ("date", 7), ("frames", ["1-3"])):
+    names = ["shot", "file", "frames", "shot_list", "quality", "render", "again", "date", "destination", "work"]
+    assert [*params] == names
+    wrong_values = {"quality": "great", "shot": 7, "date": 7, "frames": ["1-3"], "render": "8 samples", "again": "yes"}
+    for name, wrong in wrong_values.items():
         with pytest.raises(ParamValidationError):
             params[name] = wrong
 
@@ -214,3 +216,10 @@ def test_the_report_always_runs_and_alone_decides_the_state_of_the_night(dags):
 def test_the_dag_files_are_short_enough_to_be_read_and_copied():
     for path in DAGS.glob("*.py"):
         assert len(path.read_text().splitlines()) <= LONGEST, path.name
+
+
+def test_the_night_that_the_bench_writes_has_no_task_but_those_of_the_dag(dags):
+    from benchmarks.wall_seed import SHOT, TASKS
+
+    tasks = set(dags[SHOT].task_dict)
+    assert {task for states in TASKS.values() for task in states} == tasks

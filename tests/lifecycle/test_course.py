@@ -269,7 +269,7 @@ def test_a_run_that_the_release_before_began_goes_on(shot):
     task.stored, task.max_tries = UNDER_WAY, 2
     assert task.run(replace(shot, wait=False)).id == GIVEN
     assert task.farm.renders == []
-    assert task.saved == [UNDER_WAY | {"source": shot.source}] * 2
+    assert task.saved == [UNDER_WAY | {"source": shot.source, "spent": []}] * 2
 
 
 def test_a_render_of_a_given_job_that_the_release_before_began_goes_on(shot):
@@ -293,6 +293,8 @@ OTHER_VALUES = {
     "replaces_job": False,
     "cancel_on_kill": False,
     "cancel_on_timeout": False,
+    "most": 1.0,
+    "spent": (1.0,),
     "try_ends": 1.0,
     "name": "other",
 }

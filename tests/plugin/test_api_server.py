@@ -36,16 +36,8 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
         airflow = LocalAirflow(folder / "home", folder / "dags", environment)
         stack.callback(airflow.stop)
         airflow.prepare()
-        program = airflow.start_component("api-server")
-
-        def answers() -> bool:
-            program.check()
-            try:
-                return httpx.get(f"{airflow.url}/api/v2/version").is_success
-            except httpx.TransportError:
-                return False
-
-        until(answers, patience=180, what="an answer of the API server")
+        airflow.start_component("api-server")
+        airflow.until_answers()
         extra = json.dumps({"webhook_secret": SECRET})
         connection = {"connection_id": CONNECTION, "conn_type": "renderjuice", "password": "RJ-key", "extra": extra}
         airflow.make("/connections", connection)

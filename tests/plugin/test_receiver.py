@@ -7,7 +7,7 @@ import gc
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy import Engine, event, text
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_emulator.testing import Emulator
+from renderjuice_provider._metrics import ON_SERVERS
 from renderjuice_provider.api.client import RenderjuiceClient
 from renderjuice_provider.lifecycle.inbox import MOST_PENDING
 from renderjuice_provider.plugin import _inbox_variable, _receiver, _refusals
@@ -60,7 +61,11 @@ ODD_IDS = (
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The reasons that reached the metric of refusals."""
     reasons: list[str] = []
-    monkeypatch.setattr(_refusals, "count", lambda name, tags: reasons.append(tags["reason"]))
+
+    def count(_: str, tags: Mapping[str, str] | None = None, by: float = 1) -> None:
+        reasons.extend([tags["reason"]] if tags else [])
+
+    monkeypatch.setattr(ON_SERVERS, "count", count)
     return reasons
 
 

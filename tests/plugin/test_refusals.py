@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from renderjuice_provider.plugin import _refusals
+from renderjuice_provider._metrics import ON_SERVERS
 from renderjuice_provider.plugin._refusals import MOST_PLACES, QUIET, STATUS, RefusalLog, RefusedError
 from tests.support.pages import ROOT
 
@@ -21,7 +21,7 @@ class Clock:
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     reasons: list[str] = []
-    monkeypatch.setattr(_refusals, "count", lambda name, tags: reasons.append(f"{name} {tags['reason']}"))
+    monkeypatch.setattr(ON_SERVERS, "count", lambda name, tags: reasons.append(f"{name} {tags['reason']}"))
     return reasons
 
 

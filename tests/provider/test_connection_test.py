@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from renderjuice_provider.api import _check as check
 from renderjuice_provider.api._settings import certificates
-from renderjuice_provider.hooks import _check as check
 from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from tests.support.http_server import Reply, answer, serving
 from tests.support.runner import connect
@@ -214,5 +214,5 @@ def test_a_connection_that_cannot_work_is_reported_without_a_call(tested):
 
 
 def test_the_check_needs_no_airflow():
-    code = "import sys, renderjuice_provider.hooks._check; print('airflow' in sys.modules)"
+    code = "import sys, renderjuice_provider.api._check; print('airflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -1,4 +1,4 @@
-"""The notifier against a chat of our own: what arrives, and what reaches no log."""
+"""The notifiers against a chat of our own: what arrives, and what reaches no log."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from renderjuice_provider.api.errors import Bill, RenderjuiceJobError
 from renderjuice_provider.api.retry import RetryPolicy
 from renderjuice_provider.notifications import _chat
-from renderjuice_provider.notifications.renderjuice import RenderjuiceNotifier
+from renderjuice_provider.notifications.renderjuice import RenderjuiceNotifier, RenderjuiceRenderNotifier
 from tests.support.http_server import Reply, answer, serving
 
 PATH = "/services/T000/B000/the-secret-path"
@@ -58,16 +59,16 @@ def send(request, monkeypatch, logged):
     """Sends a message as Airflow does: by a call in a worker, awaited in the triggerer."""
     monkeypatch.setattr(_chat, "RETRY", RetryPolicy(max_attempts=3, first_pause=0.01))
 
-    def send(url, within=None, message=None, **fields):
+    def send(url, within=None, message=None, notifier=RenderjuiceNotifier, **fields):
         connection = {"conn_type": "http", "host": url} | fields
         monkeypatch.setenv("AIRFLOW_CONN_CHAT", json.dumps(connection))
         within = context() if within is None else within
         if request.param == "notify":
-            RenderjuiceNotifier(http_conn_id="chat", message=message)(within)
+            notifier(http_conn_id="chat", message=message)(within)
         else:
 
             async def triggerer():
-                await RenderjuiceNotifier(http_conn_id="chat", message=message, context=within)
+                await notifier(http_conn_id="chat", message=message, context=within)
 
             asyncio.run(triggerer())
         assert "the-secret-path" not in logged()
@@ -202,3 +203,94 @@ def test_the_address_is_found_in_every_shape_of_a_connection(fields, url):
 
     assert target.url == url
     assert url not in repr(target)
+
+
+JOB = "11111111-1111-4111-8111-111111111111"
+RENDERED = {
+    "job_id": JOB,
+    "status": "completed",
+    "normalized_seconds": 1830.4,
+    "frames_requested": 24,
+    "frames_missing": [3, 4, 9],
+}
+BASE = "https://airflow.example/studio"
+PAGES = (
+    f"Log: {BASE}/dags/renderjuice_shot/runs/r1/tasks/render/mapped/2\n"
+    f"Wall: {BASE}/dags/renderjuice_shot/runs/r1/plugin/renderjuice-run"
+)
+
+
+def of_render(found=None, error=None, **more):
+    def xcom_pull(*, task_ids, key, map_indexes):
+        assert (task_ids, map_indexes) == ("render", 2)
+        return {"return_value": found, "renderjuice_job_id": JOB}[key]
+
+    key = {"dag_id": "renderjuice_shot", "run_id": "r1", "task_id": "render", "map_index": 2}
+    log = f"{BASE}/dags/renderjuice_shot/runs/r1/tasks/render/mapped/2?try_number=1"
+    ti = SimpleNamespace(**key, xcom_pull=xcom_pull, rendered_map_index="hero", log_url=log)
+    return {"ti": ti, "exception": error} | more
+
+
+@pytest.fixture
+def said(send, monkeypatch):
+    """What the notifier of a render says, by default."""
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", BASE)
+
+    def said(context):
+        with serving(lambda _: answer({})) as server:
+            send(server.url + PATH, context, notifier=RenderjuiceRenderNotifier)
+        return texts(server)[0]
+
+    return said
+
+
+def test_a_render_is_its_frames_its_cost_and_where_to_look(said):
+    assert said(of_render(RENDERED)) == (
+        f"hero: completed, 21 of 24 frames, frames 3, 4, 9 are missing, 1,830 normalized seconds (job {JOB})\n{PAGES}"
+    )
+
+
+def test_a_render_whose_cost_is_not_known_is_not_said_to_be_free(said):
+    found = RENDERED | {"normalized_seconds": None, "frames_requested": None, "frames_missing": []}
+    assert said(of_render(found)).startswith(f"hero: completed, unknown cost (job {JOB})\n")
+
+
+def test_a_failed_render_says_why_and_what_became_of_the_money(said):
+    error = RenderjuiceJobError("RENDER_ERROR: " + "frame 4 " * 500, bill=Bill.BILLED, normalized_seconds=183)
+    reason, money, *pages = said(of_render(error=error.settle(next_step="clear this task", job_id=JOB))).splitlines()
+
+    assert reason.startswith("hero failed: RENDER_ERROR: frame 4 frame 4")
+    assert len(reason) < 250
+    assert "183 normalized seconds are billed" in money
+    assert money.endswith(f"(job {JOB})")
+    assert "\n".join(pages) == PAGES
+
+
+def test_a_task_that_was_killed_has_an_error_that_is_not_ours(said):
+    assert said(of_render(error="it was killed")).startswith(f"hero failed: it was killed\n(job {JOB})\nLog: ")
+
+
+@pytest.mark.parametrize("found", [None, "text"])
+def test_a_render_that_has_returned_nothing_has_ended(said, found):
+    assert said(of_render(found)).startswith("hero: the render has ended\n")
+
+
+def test_a_render_is_named_by_its_shot_or_its_task(said):
+    context = of_render(RENDERED, params={"shot": "sh010"})
+    context["ti"].rendered_map_index = None
+    assert said(context).startswith("sh010: completed")
+    assert said(context | {"params": {}}).startswith("render: completed")
+
+
+def test_without_a_task_a_render_is_still_said_to_have_failed(said):
+    assert said({"exception": ValueError("")}) == "A render failed: ValueError"
+
+
+def test_a_night_ends_with_its_page_on_the_wall(send, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", BASE)
+    within = context()
+    within["ti"].dag_id, within["ti"].run_id = "renderjuice_nightly", "r1"
+    with serving(lambda _: answer({})) as server:
+        send(server.url + PATH, within)
+
+    assert texts(server)[0].endswith(f"\nWall: {BASE}/dags/renderjuice_nightly/runs/r1/plugin/renderjuice-run")

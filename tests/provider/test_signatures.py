@@ -23,7 +23,7 @@ from renderjuice_provider.sensors.renderjuice import RenderjuiceJobSensor
 from renderjuice_provider.triggers.renderjuice import RenderjuiceJobTrigger
 
 WAITS = {"wait", "deferrable", "poll_interval", "timeout"}
-RENDERS = {"render_config", "cancel_on_kill", "cancel_on_timeout"} | WAITS
+RENDERS = {"render_config", "cancel_on_kill", "cancel_on_timeout", "max_normalized_seconds"} | WAITS
 TASKS = {
     RenderjuiceUploadOperator: {"file_path"},
     RenderjuiceCreateJobOperator: {"slug"},
@@ -46,7 +46,7 @@ OTHERS = {
     RenderjuiceHook: {"renderjuice_conn_id"},
     RenderjuiceJobTrigger: {
         *("renderjuice_conn_id", "job_id", "target", "poll_interval", "started", "deadline"),
-        *("cancel_on_kill", "cancel_on_timeout", "limit", "version"),
+        *("cancel_on_kill", "cancel_on_timeout", "limit", "max_normalized_seconds", "version"),
     },
 }
 ALL = {each: ours | {"renderjuice_conn_id"} for each, ours in TASKS.items()} | OTHERS

@@ -427,7 +427,7 @@ def test_a_read_that_has_begun_is_not_cancelled_with_the_last_wait(emulator, job
 
 
 def test_a_read_that_took_long_does_not_keep_an_event_waiting_for_long(emulator, jobs, mailbox, monkeypatch):
-    monkeypatch.setattr(_inbox_reader, "_SLOW_EVERY", 0.1)
+    monkeypatch.setattr(_inbox_reader, "_SLOWEST", 0.1)
     get, begun = Variable.get, []
 
     def slow_at_first(key, **more):

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from airflow.sdk.definitions import deadline
-from stages.alerts import late
+from stages.alerts import late, rendered
 from stages.compat import DeadlineReference
 
 from renderjuice_provider.notifications.deadline import log_missed_deadline
@@ -32,6 +32,20 @@ def test_without_hours_there_is_no_alert():
 )
 def test_the_callback_is_where_the_triggerer_finds_it(connection, callback):
     assert late(9, connection).callback.path == f"renderjuice_provider.notifications.{callback}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "callbacks"),
+    [
+        ({"connection": ""}, set()),
+        ({"connection": "chat"}, {"on_success_callback", "on_failure_callback"}),
+        ({"connection": "chat", "failed_only": True}, {"on_failure_callback"}),
+    ],
+)
+def test_a_render_is_reported_to_a_chat_where_there_is_one(arguments, callbacks):
+    found = rendered(**arguments)
+    assert set(found) == callbacks
+    assert {notifier.http_conn_id for notifier in found.values()} == ({"chat"} if callbacks else set())
 
 
 async def test_a_late_run_is_logged_by_its_id(caplog):

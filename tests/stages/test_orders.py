@@ -5,6 +5,7 @@ import time
 
 import pytest
 from stages import shot_list
+from stages.delivery import version_of
 from stages.orders import make_order, order_by_hand, run_id_of
 from stages.shot_list import load_shot_list
 from stages.storage import sha256, storage
@@ -82,6 +83,8 @@ def test_other_frames_or_another_quality_are_another_version(params):
         ({"file": "s3://no_such_connection@x/a.blend"}, "^s3://no_such_connection@x/a.blend cannot be accessed: "),
         ({"file": "/dev"}, "^/dev is a folder"),
         ({"shot": "cit_010_juice", "quality": "great"}, "There is no quality 'great'"),
+        ({"shot": "cit_010_juice", "render": {"sampels": 8}}, "render.sampels: Extra inputs"),
+        ({"shot": "cit_010_juice", "render": {"frameRanges": ["1"]}}, "render: say which frames with"),
         ({"shot": "cit_010_juice", "frames": "24-1"}, "frames '24-1' run backwards: write 1-24"),
         ({"shot": "cit_010_juice", "shot_list": "/no/list"}, "The shot list /no/list cannot be read"),
     ],
@@ -125,3 +128,25 @@ def test_the_order_of_one_shot_looks_at_its_own_files_only_and_is_cheap_in_a_lon
 
     assert seen == [params["shot_list"], f"{tmp_path}/a7.blend"]
     assert time.process_time() - started < 2
+
+
+def test_render_settings_by_hand_lie_over_those_of_the_list_and_are_another_version(params):
+    listed = order_by_hand(params | {"shot": "cit_010_juice"}, NIGHT)
+    order = order_by_hand(params | {"shot": "cit_010_juice", "render": {"sampleCount": 256}}, NIGHT)
+
+    assert order["render"] == listed["render"] | {"sampleCount": 256}
+    assert order["fingerprint"] != listed["fingerprint"]
+    assert order_by_hand(params | {"shot": "cit_010_juice", "render": {}, "again": False}, NIGHT, "run") == listed
+
+
+def test_a_render_again_is_the_same_version_in_folders_of_its_own(params):
+    listed = order_by_hand(params | {"shot": "cit_010_juice"}, NIGHT, "first")
+    once, again, other = (
+        order_by_hand(params | {"shot": "cit_010_juice", "again": True}, NIGHT, run) for run in ("a", "a", "b")
+    )
+
+    assert once == again
+    assert len({order["work"] for order in (listed, once, other)}) == 3
+    assert len({version_of(order) for order in (listed, once, other)}) == 3
+    assert {order["fingerprint"] for order in (once, other)} == {listed["fingerprint"]}
+    assert {order["claims"] for order in (once, other)} == {listed["claims"]}

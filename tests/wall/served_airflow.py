@@ -117,6 +117,7 @@ class ServedAirflow:
                     task_id=task_id,
                     run_id=run_id,
                     map_index=map_index,
+                    serialize=False,
                     session=session,
                 )
 
@@ -171,6 +172,7 @@ class ServedAirflow:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """A transaction."""
+        assert settings.NonScopedSession is not None
         with settings.NonScopedSession.begin() as session:
             yield session
 
@@ -185,6 +187,7 @@ class ServedAirflow:
         if unmapped.map_index == -1:
             unmapped.map_index = map_index
             return unmapped
+        assert unmapped.task is not None
         found = TaskInstance(unmapped.task, unmapped.dag_version_id, run_id=run_id, map_index=map_index)
         session.add(found)
         return found

@@ -12,6 +12,7 @@ from airflow.models.dagrun import DagRun
 from airflow.models.renderedtifields import RenderedTaskInstanceFields
 from airflow.models.task_state_store import TaskStateStoreModel
 from airflow.models.taskinstance import TaskInstance
+from airflow.models.variable import Variable
 from airflow.models.xcom import XComModel
 from airflow.sdk import DAG, task
 from fastapi import FastAPI
@@ -146,3 +147,5 @@ async def wall(airflow: ServedAirflow, user: str = "admin", role: str = "ADMIN")
             yield client
         finally:
             await farm.close()
+            with airflow.session() as session:  # what API servers know together
+                session.execute(delete(Variable).where(Variable.key.startswith("renderjuice_wall_")))

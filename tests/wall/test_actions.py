@@ -122,9 +122,9 @@ def test_missing_clears_what_failed_of_a_folder_of_frames() -> None:
     assert (intent.kind, named(intent.tasks)) == (Kind.CLEAR, ["frames 1"])
 
 
-def test_missing_clears_the_renders_where_nothing_failed() -> None:
+def test_nothing_is_missing_where_nothing_failed() -> None:
     done = row(task("frames", "success", 0), task("deliver", "success"), run_state="success")
-    assert named(decide(Action.MISSING, done, {}).tasks) == ["frames 0"]
+    assert "all its frames are there" in decide(Action.MISSING, done, {}).refused
 
 
 def test_missing_is_for_folders_of_frames_that_were_to_be_rendered() -> None:

@@ -165,18 +165,19 @@ def test_more_rows_than_are_shown_are_said_to_be_there(studio: Studio, monkeypat
 def test_a_version_of_the_dag_that_is_gone_or_cannot_be_read_hides_no_row(
     studio: Studio, caplog: pytest.LogCaptureFixture
 ) -> None:
-    studio.run(SCENES, "bulk", {"render 0": "deferred", "render 1": "deferred"}, job_id=JOB)
-    studio.run(SHOTS, "night", RENDERING, job_id=JOB, conf={"shot": "ab_010"})
+    broken, gone = shots("broken"), shots("gone")
+    for dag in (broken, gone):
+        studio.airflow.add_dag(dag)
+    studio.run(broken, "other", RENDERING, job_id=JOB, conf={"shot": "ab_020"})
+    studio.run(gone, "night", RENDERING, job_id=JOB, conf={"shot": "ab_010"})
     with studio.airflow.session() as session:
-        stored = session.scalars(select(SerializedDagModel).where(SerializedDagModel.dag_id == "scenes")).all()
+        stored = session.scalars(select(SerializedDagModel).where(SerializedDagModel.dag_id == "broken")).all()
         for version in stored:
             version._data = {"no": "DAG"}
-        session.execute(delete(SerializedDagModel).where(SerializedDagModel.dag_id == "shots"))
+        session.execute(delete(SerializedDagModel).where(SerializedDagModel.dag_id == "gone"))
     rows = read(studio)
-    assert {row.run_id for row in rows} == {"bulk", "night"}
+    assert {row.run_id for row in rows} == {"other", "night"}
     assert "could not be read" in caplog.text
-    for dag in (SHOTS, SCENES):
-        studio.airflow.add_dag(dag)
 
 
 def test_a_night_of_shots_is_a_handful_of_queries(studio: Studio) -> None:

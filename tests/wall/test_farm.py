@@ -302,7 +302,7 @@ async def test_no_request_is_sent_before_renderjuice_wants_one(
     assert (await looked(farm, jobs, lambda look: look.jobs)).jobs
 
 
-async def test_a_malformed_id_does_not_hide_the_others(
+async def test_a_malformed_job_id_does_not_hide_the_others(
     farm: RenderjuiceFarm, emulator: Emulator, tmp_path: Path
 ) -> None:
     jobs = start(emulator, tmp_path)

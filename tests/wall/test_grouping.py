@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -28,19 +29,22 @@ def structure(*chains: str, **operators: str) -> Structure:
     return Structure(known, {name: frozenset(others) for name, others in after.items()}, {})
 
 
-def rows(dag: Structure, *tasks: TaskFacts, conf: dict[str, object] | None = None) -> dict[str, list[str]]:
+def rows(dag: Structure, *tasks: TaskFacts, conf: Mapping[str, object] | None = None) -> dict[str, list[str]]:
     """The tasks of each row, by the row's heart and map index."""
     run = RunFacts("a_dag", "a_run", "running", ago(30), conf or {})
     found = rows_of(run, tasks, dag)
     assert all(each.id for each in found)
     assert len({each.id for each in found}) == len(found)
-    named = lambda each: f"{each.task_id} {each.map_index}" if each.map_index >= 0 else each.task_id  # noqa: E731
     keys = [RowKey.parse(each.id) for each in found]
     return {
-        f"{key.task_id} {key.map_index}": [named(each) for each in row.tasks]
+        f"{key.task_id} {key.map_index}": [_named(each) for each in row.tasks]
         for key, row in zip(keys, found, strict=True)
         if key
     }
+
+
+def _named(each: TaskFacts) -> str:
+    return f"{each.task_id} {each.map_index}" if each.map_index >= 0 else each.task_id
 
 
 STEPS = structure("upload > create > validate > render_job > download > collect")

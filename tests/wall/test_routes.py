@@ -74,7 +74,8 @@ def rendered(emulator: Emulator, folder: Path, frames: int = 3, status: str = "c
 async def night(client: httpx.AsyncClient, **params: Any) -> dict[str, Any]:
     response = await client.get("night", params=params)
     assert response.status_code == 200, response.text
-    return response.json()
+    found: dict[str, Any] = response.json()
+    return found
 
 
 async def known(client: httpx.AsyncClient) -> dict[str, Any]:
@@ -122,7 +123,8 @@ async def test_a_row_opens_with_its_frames_its_history_and_what_has_changed(
     row = next(row for row in (await night(admin))["rows"] if row["run_id"] == "tonight")
 
     async def detail() -> dict[str, Any]:
-        return (await admin.get(f"rows/{row['id']}")).json()
+        opened: dict[str, Any] = (await admin.get(f"rows/{row['id']}")).json()
+        return opened
 
     async with asyncio.timeout(20):
         while True:

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from renderjuice_provider.wall.facts import Rate
+from renderjuice_provider.wall.facts import JobFacts, Rate, RowFacts
 from renderjuice_provider.wall.models import Frames, Remaining, RowState
-from renderjuice_provider.wall.rows import make_night, make_row, name_of, over_jobs, sequence_of
+from renderjuice_provider.wall.rows import layers_of, make_night, make_row, name_of, over_jobs, sequence_of
 from tests.wall.facts import CONN, JOB, NOW, OTHER_JOB, ago, job, left, look, row, shot, task
 
 TEN_FRAMES = {"frameRanges": ["1-10"]}
@@ -27,14 +27,14 @@ TEN_FRAMES = {"frameRanges": ["1-10"]}
          "four.blend"),
     ],
 )  # fmt: skip
-def test_a_row_is_called_what_the_artist_calls_it(facts, expected) -> None:
+def test_a_row_is_called_what_the_artist_calls_it(facts: RowFacts, expected: str) -> None:
     assert name_of(facts) == expected
 
 
 def test_a_name_stays_what_it_is_and_loses_what_could_be_a_signature() -> None:
     name = "<img src=x onerror=alert(1)>"
-    assert name_of(row(task("run", 0), conf={"shot": name})) == name
-    signed = name_of(row(task("run", 0), conf={"shot": "https://store.test/x.blend?X-Amz-Signature=0f0f"}))
+    assert name_of(row(task("run"), conf={"shot": name})) == name
+    signed = name_of(row(task("run"), conf={"shot": "https://store.test/x.blend?X-Amz-Signature=0f0f"}))
     assert "0f0f" not in signed
 
 
@@ -47,7 +47,7 @@ def test_a_name_stays_what_it_is_and_loses_what_could_be_a_signature() -> None:
         ({"file": "/a/one_two.blend"}, None),
     ],
 )
-def test_the_sequence_of_a_shot(conf, expected) -> None:
+def test_the_sequence_of_a_shot(conf: dict[str, str], expected: str | None) -> None:
     assert sequence_of(row(task("render"), conf=conf)) == expected
 
 
@@ -198,7 +198,9 @@ def test_links_are_relative_and_quote_what_a_run_may_be_called() -> None:
         (shot(render="deferred", composite=None, deliver=None), (job(),), "", ""),
     ],
 )  # fmt: skip
-def test_the_reason_is_one_line_and_says_what_to_do_next(facts, jobs, reason, next_step) -> None:
+def test_the_reason_is_one_line_and_says_what_to_do_next(
+    facts: RowFacts, jobs: tuple[JobFacts, ...], reason: str, next_step: str
+) -> None:
     found = make_row(facts, look(*jobs), NOW)
     assert found.reason.startswith(reason)
     assert (found.reason == "") == (reason == "")
@@ -215,6 +217,16 @@ def test_layers_that_fail_alike_are_one_reason_and_others_are_counted() -> None:
 def test_no_reason_holds_a_secret() -> None:
     leaky = task("run", "failed", left=left("lost https://store.test/a.exr?X-Amz-Signature=0f0f0f"))
     assert "0f0f0f" not in make_row(row(leaky, heart="run"), look(), NOW).reason
+
+
+def test_the_jobs_of_a_layer_are_its_own_the_newest_last() -> None:
+    layers = (
+        task("create", map_index=0, job_id=JOB),
+        task("render", "deferred", 0, job_id=JOB, jobs={OTHER_JOB: 3.0}, label="base"),
+        task("render", "success", 1, job_id="third"),
+    )
+    assert layers_of(row(*layers)) == [("base", CONN, [OTHER_JOB, JOB]), ("render 1", CONN, ["third"])]
+    assert layers_of(row(task("wait", "deferred", job_id=JOB), heart="wait")) == [("wait", CONN, [JOB])]
 
 
 def test_jobs_of_tasks_that_are_over_need_no_polls() -> None:

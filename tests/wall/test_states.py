@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from renderjuice_provider.wall._stages import stages_of, state_of, state_of_layer
@@ -82,9 +84,10 @@ def test_a_shot_has_all_five_stages_and_each_names_its_task() -> None:
     ],
 )
 def test_a_task_that_does_all_of_it_has_the_stages_of_its_job(
-    task_state: str | None, status: str | None, facts: dict[str, None], expected: dict[str, str]
+    task_state: str | None, status: str | None, facts: dict[str, Any], expected: dict[str, str]
 ) -> None:
-    run = task("run", task_state, **({"job_id": JOB} | facts))
+    more: dict[str, Any] = {"job_id": JOB} | facts
+    run = task("run", task_state, **more)
     assert stages(row(run, heart="run"), *([job(status)] if status else [])) == expected
 
 

@@ -113,7 +113,6 @@ class Wall:
         """As a user does it who says yes."""
         found = await self.act(await self.plan(action, rows, settings), action, rows, settings=settings)
         assert isinstance(found, Done)
-        print(found)  # noqa: T201
         return found
 
     def user(self) -> Any:
@@ -256,7 +255,7 @@ def test_a_claim_keeps_others_away_until_it_is_released_or_old(wall: Wall, monke
         session.execute(delete(Variable))
 
 
-async def test_who_may_only_look_is_told_so_and_changes_nothing(wall: Wall) -> None:
+async def test_a_viewer_is_refused_and_changes_nothing(wall: Wall) -> None:
     wall.role = "VIEWER"
     run = wall.run("bulk", {"render 0": "deferred"})
     row = wall.rows(run)[:1]
@@ -271,7 +270,7 @@ async def test_who_may_only_look_is_told_so_and_changes_nothing(wall: Wall) -> N
 
 async def test_airflow_itself_refuses_who_may_only_look(wall: Wall, monkeypatch: pytest.MonkeyPatch) -> None:
     wall.role = "VIEWER"
-    monkeypatch.setattr(_steer, "_may_change", lambda user, dag_id: True)
+    monkeypatch.setattr(_steer, "changeable", lambda user, dag_ids: dag_ids)
     run = wall.run("bulk", {"render 0": "deferred", "render 1": "failed"})
     for action, row in zip((Action.STOP, Action.AGAIN), wall.rows(run)[:2], strict=True):
         if action is Action.AGAIN:

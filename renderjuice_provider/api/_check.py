@@ -1,4 +1,4 @@
-"""Whether a connection works, and what to change where it does not: within five seconds."""
+"""Whether a key and an address work, and what to change where it does not: within five seconds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from http import HTTPStatus
 from threading import Thread
 from typing import Any
 
-from renderjuice_provider.api._origin import DEFAULT_BASE_URL
+from renderjuice_provider.api._origin import BASE_PATH, DEFAULT_BASE_URL
 from renderjuice_provider.api.client import RenderjuiceClient
 from renderjuice_provider.api.errors import (
     RenderjuiceAuthenticationError,
@@ -19,7 +19,6 @@ from renderjuice_provider.api.errors import (
     RenderjuiceRefusedError,
     RenderjuiceResponseError,
 )
-from renderjuice_provider.hooks._connection import BASE_PATH
 
 PATIENCE = 3.5
 """Seconds for all of it, from resolving the name to the last byte."""
@@ -27,7 +26,7 @@ _SILENCE = 2.0
 """Seconds without a byte."""
 
 
-def check(arguments: Mapping[str, Any]) -> tuple[bool, str]:
+def check(arguments: Mapping[str, Any], *, key_goes: str = "into the password field") -> tuple[bool, str]:
     """Whether the key is accepted.
 
     Reads one page of jobs, since the API has no call that asks only that.
@@ -35,6 +34,7 @@ def check(arguments: Mapping[str, Any]) -> tuple[bool, str]:
     Args:
         arguments: of a client. Its time-out and attempts do not count here: a person waits in front
             of a form.
+        key_goes: where people put the key.
     """
     try:
         client = RenderjuiceClient(**{**arguments, "timeout": _SILENCE, "max_attempts": 1})
@@ -47,7 +47,7 @@ def check(arguments: Mapping[str, Any]) -> tuple[bool, str]:
     thread.join(PATIENCE)
     if not found:
         return False, f"{client.base_url} did not answer within {PATIENCE:g} s: check host and port, or try again."
-    return found[0] is None, advice(found[0], client.base_url)
+    return found[0] is None, advice(found[0], client.base_url, key_goes)
 
 
 def _ask(client: RenderjuiceClient) -> RenderjuiceError | None:
@@ -59,7 +59,7 @@ def _ask(client: RenderjuiceClient) -> RenderjuiceError | None:
     return None
 
 
-def advice(failure: RenderjuiceError | None, base_url: str) -> str:
+def advice(failure: RenderjuiceError | None, base_url: str, key_goes: str = "into the password field") -> str:
     """What to change, reason first."""
     match failure:
         case None:
@@ -67,7 +67,7 @@ def advice(failure: RenderjuiceError | None, base_url: str) -> str:
         case RenderjuiceAuthenticationError():
             return (
                 f"The API key is refused ({failure.status_code}) by {base_url}: "
-                "copy it again from the Renderjuice dashboard into the password field."
+                f"copy it again from the Renderjuice dashboard {key_goes}."
             )
         case RenderjuiceConnectionError():
             return _unreachable(failure.what, base_url)

@@ -1,0 +1,1 @@
+"""The command `renderjuice`: Renderjuice without Airflow, and without a dashboard."""

@@ -1,0 +1,7 @@
+"""`python -m renderjuice`."""
+
+import sys
+
+from renderjuice.cli import main
+
+sys.exit(main())
