@@ -31,12 +31,14 @@ MAY_IMPORT = {
     "_task_state": {"compat", "lifecycle"},
     "assets": {"api", "lifecycle"},
     "hooks": BELOW,
-    "triggers": BELOW,
+    "triggers": {"_metrics"} | BELOW,
     "_variable_rows": set(),
-    "plugin": BELOW | {"_arguments", "_variable_rows", "wall", "xcom_keys"},
+    "_metrics": set(),
+    "lineage": {"api", "hooks"},
+    "plugin": BELOW | {"_arguments", "_metrics", "_variable_rows", "links", "wall", "xcom_keys"},
     "wall": BELOW | {"_variable_rows", "xcom_keys"},
     "links": BELOW,
-    "notifications": {"api"},
+    "notifications": {"api", "compat", "frames", "links", "xcom_keys"},
     "_retry_decision": {"api"},
     "retry_policy": {"_retry_decision"},
     "xcom_keys": set(),
@@ -46,8 +48,8 @@ MAY_IMPORT = {
     "_deferral": {"_arguments", "triggers"} | BELOW,
     "_job_errors": {"api", "compat"},
     "_left_reason": {"api", "compat", "xcom_keys"},
-    "operators": {*TASKS, "xcom_keys", "links", "triggers"} | BELOW,
-    "sensors": {*TASKS, "links", "triggers"} | BELOW,
+    "operators": {*TASKS, "_metrics", "lineage", "links", "triggers", "xcom_keys"} | BELOW,
+    "sensors": {*TASKS, "_metrics", "links", "triggers"} | BELOW,
 }
 WITHOUT_AIRFLOW = ("renderjuice_provider.api", "renderjuice_provider.lifecycle")
 

@@ -38,7 +38,8 @@ def test_the_order_of_the_codes_is_that_of_the_program() -> None:
 
 
 def test_every_command_has_a_row() -> None:
-    assert set(re.findall(r"^\| `(\w+)[ `]", PAGE, re.MULTILINE)) == set(GROUP.commands)
+    commands = PAGE.partition("\n## Commands\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)[ `]", commands, re.MULTILINE)) == set(GROUP.commands)
 
 
 def test_there_are_commands_to_be_typed() -> None:

@@ -43,10 +43,10 @@ def costs(emulator):
 
 
 @both_modes
-@pytest.mark.parametrize("is_told", [True, False], ids=["seconds while rendering", "seconds at the end"])
-def test_a_job_is_cancelled_at_its_ceiling(emulator, runner, dear, deferrable, is_told, monkeypatch):
-    emulator.switches.seconds_while_rendering = is_told
-    most = MOST if is_told else 0.4  # the emulator's clock is faster than the one that counts then
+@pytest.mark.parametrize("is_reported", [True, False], ids=["seconds while rendering", "seconds at the end"])
+def test_a_job_is_cancelled_at_its_ceiling(emulator, runner, dear, deferrable, is_reported, monkeypatch):
+    emulator.switches.seconds_while_rendering = is_reported
+    most = MOST if is_reported else 0.4  # the emulator's clock is faster than the one that counts then
     with pytest.raises(RenderjuiceCeilingError, match="max_normalized_seconds") as stopped:
         runner.run(run_job(dear, deferrable=deferrable, max_normalized_seconds=most))
     assert isinstance(stopped.value, AirflowFailException)

@@ -64,6 +64,7 @@ with DAG("all_forms", schedule=None):
         timeout=validate.output["seconds"],
         cancel_on_kill=False,
         cancel_on_timeout=validate.output["flag"],
+        max_normalized_seconds=validate.output["seconds"],
         renderjuice_conn_id="farm",
     )
     run = RenderjuiceRunJobOperator(task_id="run", file_path=Path("shot.blend"), render_config=shots())
@@ -77,6 +78,7 @@ with DAG("all_forms", schedule=None):
         timeout=3600,
         cancel_on_kill=True,
         cancel_on_timeout=True,
+        max_normalized_seconds=900,
         on_clear="resubmit",
         execution_timeout=timedelta(hours=1),
         on_failure_callback=[lambda context: None],
@@ -98,6 +100,7 @@ with DAG("all_forms", schedule=None):
         timeout=3600,
         cancel_on_kill=False,
         cancel_on_timeout=validate.output["flag"],
+        max_normalized_seconds=validate.output["seconds"],
         renderjuice_conn_id="farm",
     )
     RenderjuiceRenderFramesOperator.partial(task_id="layers", render_config=LEAST).expand_kwargs(shots())
