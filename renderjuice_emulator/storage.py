@@ -42,10 +42,13 @@ class Storage:
     def preview_url(self, job: Job, host: str | None = None) -> str | None:
         """The latest frame that a browser can show; None before there is one.
 
-        Unguessable instead of signed, so it stays.
+        Unguessable instead of signed, so it stays; unless a switch says otherwise.
         """
         file = job.preview
-        return f"{self.origin(host)}/previews/{job.id}/{job.preview_id}{file.suffix}" if file else None
+        if file is None:
+            return None
+        token = self._token(job, "preview") if self._switches.signed_previews else ""
+        return f"{self.origin(host)}/previews/{job.id}/{job.preview_id}{file.suffix}{token}"
 
     def zip_url(self, job: Job, kind: str, host: str | None = None) -> str:
         """A URL for all outputs of a kind (`frame`, `composite`) in one archive.
@@ -59,6 +62,8 @@ class Storage:
         return self._signer.verify(token, purpose, what, self._clock.transfer_timestamp())
 
     def _download_url(self, job: Job, what: str, name: str, host: str | None) -> str:
+        return f"{self.origin(host)}/download/{job.id}/{what}/{quote(name)}{self._token(job, what)}"
+
+    def _token(self, job: Job, what: str) -> str:
         expires = self._clock.transfer_timestamp() + self._switches.output_url_seconds
-        token = self._signer.sign("get", f"{job.id}/{what}", expires)
-        return f"{self.origin(host)}/download/{job.id}/{what}/{quote(name)}?token={token}"
+        return f"?token={self._signer.sign('get', f'{job.id}/{what}', expires)}"

@@ -53,7 +53,10 @@ async def put_upload(request: Request) -> Response:
 
 async def preview(request: Request) -> Response:
     """The latest frame of a job, as its `previewUrl` names it."""
-    job = _parts(request).farm.jobs.get(request.path_params["id"])
+    job_id = request.path_params["id"]
+    if _parts(request).switches.signed_previews and (refusal := _refusal(request, "get", f"{job_id}/preview")):
+        return refusal
+    job = _parts(request).farm.jobs.get(job_id)
     file = job.preview if job else None
     named = Path(request.path_params["name"]).stem
     if job is None or file is None or named != job.preview_id or file.is_symlink():

@@ -82,6 +82,9 @@ class Switches(BaseModel):
     # Storage
     upload_url_seconds: float = Field(900.0, description="Lifetime of an upload URL. Not shortened by a fast clock.")
     output_url_seconds: float = Field(900.0, description="Lifetime of a download URL. Not shortened by a fast clock.")
+    signed_previews: bool = Field(
+        default=False, description="A job's previewUrl is signed, and lives as long as a download URL."
+    )
     max_upload_bytes: int = Field(
         5 * 2**30, ge=1, description="An upload must be smaller than this. Documented: 5 GiB."
     )

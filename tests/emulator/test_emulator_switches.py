@@ -145,6 +145,17 @@ def test_parameters_of_the_list_can_be_ignored(raw_client: RawClient, emulator: 
     assert len(raw_client.http.get("/jobs", params={"pageSize": 50}).json()["jobs"]) == 1
 
 
+def test_previews_can_be_signed_and_expire(manual_raw_client: RawClient, manual_emulator: Emulator) -> None:
+    manual_emulator.switches.signed_previews = True
+    job_id = manual_raw_client.started(frame_end=2, seconds_per_frame=5)
+    manual_emulator.clock.advance(10 + 5)
+    preview, store = manual_raw_client.job(job_id)["previewUrl"], manual_raw_client.store
+    assert store.get(preview).status_code == 200
+    assert store.get(preview.partition("?")[0]).status_code == 403
+    manual_emulator.switches.output_url_seconds = -1
+    assert store.get(manual_raw_client.job(job_id)["previewUrl"]).status_code == 403
+
+
 def test_outputs_can_be_legacy_only_new_only_late_or_gone(
     manual_raw_client: RawClient, manual_emulator: Emulator
 ) -> None:
