@@ -120,8 +120,7 @@ def test_a_render_is_stopped_once_and_rendered_again_as_ordered(
     plan = wall.do("stop", wall.rows(run))
     assert plan["rows"][0]["will"].startswith("render will be marked as failed")
     until(lambda: farm.ledger.jobs_left_running() == [], what="the cancel")
-    # Nothing to take up, as soon as the wall has read of the job that it is canceled.
-    until(lambda: wall.rows(run)[0]["can"] == ["again", "settings"], what="a row that is over")
+    assert {"again", "settings"} <= set(wall.rows(run)[0]["can"])
     assert farm.ledger.count("cancel_job", job_id=job_id) == 1
     assert farm.ledger.renders_started(file_name="stopped.blend") == 1
 
