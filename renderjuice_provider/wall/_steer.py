@@ -97,7 +97,7 @@ class Steering:
 
 async def _intents(user: Any, wanted: WantedAction, rows: Sequence[RowFacts], look: Look) -> list[Intent]:
     chosen = [row for row in rows if row.id in set(wanted.rows)]
-    # A look may be a minute old, and a job that was canceled since would be ordered again, and paid.
+    # A look may be a minute old: a job that was canceled since would be ordered again, and paid.
     jobs = await _jobs_now(chosen) if wanted.action is Action.TAKE_UP else look.jobs
     intents = [decide(wanted.action, row, jobs, wanted.settings) for row in chosen]
     hindered = await asyncio.to_thread(_hindrances, user, wanted.action, {row.dag_id for row in chosen})
