@@ -16,12 +16,15 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from renderjuice_provider._task_state import RECORD_KEY
+from renderjuice_provider.api.errors import RenderjuiceError
+from renderjuice_provider.api.redact import redact
+from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 from renderjuice_provider.lifecycle.kill import ENDED
 from renderjuice_provider.wall._airflow_api import AirflowApi, NotDoneError
 from renderjuice_provider.wall._claims import ClaimedError, claim, release
 from renderjuice_provider.wall._rights import changeable
 from renderjuice_provider.wall.actions import Intent, Kind, decide
-from renderjuice_provider.wall.facts import Look, RowFacts, TaskFacts
+from renderjuice_provider.wall.facts import JobFacts, Look, RowFacts, TaskFacts
 from renderjuice_provider.wall.models import Act, Action, Done, Plan, Unsuccessful, WantedAction
 from renderjuice_provider.wall.plans import make_plan
 
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from fastapi import Request
+
+    from renderjuice_provider.api.client import AsyncRenderjuiceClient
 
 __all__ = [
     "Steering",
@@ -38,6 +43,7 @@ log = logging.getLogger(__name__)
 _AT_ONCE = 4
 """Runs that are acted on side by side: Airflow's other users want its database, too. On SQLite it
 is one: two requests of Airflow's API that write may wait for each other there."""
+_READS_AT_ONCE = 8
 CHANGED = "It has changed in this moment: look at what it does now, and choose again."
 CLAIMED = "Somebody else acts on this run at this moment: try again when that is done."
 
@@ -91,12 +97,40 @@ class Steering:
 
 async def _intents(user: Any, wanted: WantedAction, rows: Sequence[RowFacts], look: Look) -> list[Intent]:
     chosen = [row for row in rows if row.id in set(wanted.rows)]
-    intents = [decide(wanted.action, row, look.jobs, wanted.settings) for row in chosen]
+    # A look may be a minute old: a job that was canceled since would be ordered again, and paid.
+    jobs = await _jobs_now(chosen) if wanted.action is Action.TAKE_UP else look.jobs
+    intents = [decide(wanted.action, row, jobs, wanted.settings) for row in chosen]
     hindered = await asyncio.to_thread(_hindrances, user, wanted.action, {row.dag_id for row in chosen})
     return [
         Intent(intent.row, refused=why, mark=why) if (why := hindered.get(intent.row.dag_id)) else intent
         for intent in intents
     ]
+
+
+async def _jobs_now(rows: Sequence[RowFacts]) -> dict[str, JobFacts]:
+    """The newest job of each task, as Renderjuice says now; without those that cannot be read."""
+    by_conn: dict[str, set[str]] = {}
+    for task in (task for row in rows for task in row.tasks if task.job_id and task.conn_id):
+        by_conn.setdefault(task.conn_id, set()).add(str(task.job_id))
+    turns = asyncio.Semaphore(_READS_AT_ONCE)
+    found: dict[str, JobFacts] = {}
+
+    async def read(client: AsyncRenderjuiceClient, job_id: str) -> None:
+        async with turns:
+            try:
+                found[job_id] = JobFacts(job_id, (await client.get_job(job_id)).status)
+            except RenderjuiceError as error:
+                log.warning("Job %s could not be read to be taken up: %s", job_id, error.what)
+
+    for conn_id, job_ids in by_conn.items():
+        try:
+            client = await RenderjuiceHook(conn_id).get_async_client()
+        except Exception as error:  # noqa: BLE001 - no such connection, or one that cannot be used
+            log.warning("The connection %s cannot be used: %s", conn_id, redact(str(error)))
+            continue
+        async with client:
+            await asyncio.gather(*(read(client, job_id) for job_id in job_ids))
+    return found
 
 
 def _hindrances(user: Any, action: Action, dag_ids: Collection[str]) -> dict[str, str]:

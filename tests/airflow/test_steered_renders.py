@@ -120,10 +120,7 @@ def test_a_render_is_stopped_once_and_rendered_again_as_ordered(
     plan = wall.do("stop", wall.rows(run))
     assert plan["rows"][0]["will"].startswith("render will be marked as failed")
     until(lambda: farm.ledger.jobs_left_running() == [], what="the cancel")
-    assert until(lambda: (row := wall.rows(run)[0])["state"] in {"stopped", "failed"} and row)["can"] == [
-        "again",
-        "settings",
-    ]
+    assert {"again", "settings"} <= set(wall.rows(run)[0]["can"])
     assert farm.ledger.count("cancel_job", job_id=job_id) == 1
     assert farm.ledger.renders_started(file_name="stopped.blend") == 1
 
@@ -167,7 +164,7 @@ def test_a_task_that_waits_for_its_next_try_leaves_no_job_when_it_is_stopped(
     if left:
         wall.do("stop", left)
     until(lambda: farm.ledger.jobs_left_running() == [], what="the other cancel")
-    assert farm.ledger.renders_started() == 2 + 2, "those of the test before, and one for each scene"
+    assert [farm.ledger.renders_started(file_name=f"{name}.blend") for name in "ab"] == [1, 1]
 
 
 def test_other_settings_are_rendered_in_a_run_of_their_own(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,9 @@ from airflow.sdk import DAG, task
 from sqlalchemy import delete, select
 from starlette.requests import Request
 
+from renderjuice_emulator.scenes import write_scene
+from renderjuice_emulator.testing import Emulator
+from renderjuice_provider.api import RenderjuiceClient
 from renderjuice_provider.operators.renderjuice import (
     RenderjuiceCreateJobOperator,
     RenderjuiceRenderFramesOperator,
@@ -32,6 +37,7 @@ from renderjuice_provider.wall._database import Rows, Window
 from renderjuice_provider.wall._steer import Steering
 from renderjuice_provider.wall.facts import JobFacts, Look, RowFacts
 from renderjuice_provider.wall.models import Act, Action, Done, Plan, WantedAction
+from tests.support.runner import connect
 from tests.wall.served_airflow import ServedAirflow
 
 CONFIG = {"colorManagementPreset": "default"}
@@ -180,11 +186,38 @@ async def test_missing_clears_what_failed_and_what_comes_after_it(wall: Wall) ->
     assert wall.airflow.states(run) == {"render 0": "success", "render 1": None, "collect": None}
 
 
-async def test_a_job_is_taken_up_by_the_task_that_has_it(wall: Wall) -> None:
-    run = wall.run("steps", {"create": "success", "render": "failed"}, "failed")
-    await wall.do(Action.TAKE_UP, wall.rows(run))
-    assert wall.airflow.states(run)["render"] is None
+@pytest.mark.parametrize("is_canceled", [False, True])
+async def test_a_job_is_taken_up_only_if_it_is_wanted_still(
+    wall: Wall, renderjuice_emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, is_canceled: bool
+) -> None:
+    """Whatever the wall has read of it before: canceled since, it would be ordered again."""
+    connect(monkeypatch, host=renderjuice_emulator.base_url, password=renderjuice_emulator.api_key)
+    with RenderjuiceClient(renderjuice_emulator.api_key, renderjuice_emulator.base_url) as client:
+        job = client.create_job(client.upload(write_scene(tmp_path / "one.blend")).slug)
+        if is_canceled:
+            client.cancel_job(job.id)
+    run = wall.run("steps", {"create": "success"})
+    fields = {"renderjuice_conn_id": "renderjuice_default"}
+    wall.airflow.set_task(run, "render", "failed", job_id=job.id, fields=fields)
+    wall.airflow.end_run(run, "failed")
+    wall.jobs = {job.id: JobFacts(job.id, "rendering")}
+    done = await wall.do(Action.TAKE_UP, wall.rows(run))
+    canceled = ["Its job is canceled, so there is nothing to take up: render it again."]
+    assert whys(done) == (canceled if is_canceled else [])
+    assert wall.airflow.states(run)["render"] == ("failed" if is_canceled else None)
     assert wall.airflow.states(run)["create"] == "success"
+
+
+@pytest.mark.parametrize("conn_id", ["there_is_no_such_connection", "renderjuice_default"])
+async def test_a_job_that_cannot_be_read_is_not_taken_up(
+    wall: Wall, renderjuice_emulator: Emulator, monkeypatch: pytest.MonkeyPatch, conn_id: str
+) -> None:
+    connect(monkeypatch, host=renderjuice_emulator.base_url, password=renderjuice_emulator.api_key)
+    run = wall.run("steps", {"create": "success"})
+    fields = {"renderjuice_conn_id": conn_id}
+    wall.airflow.set_task(run, "render", "failed", job_id=str(uuid.uuid4()), fields=fields)
+    wall.airflow.end_run(run, "failed")
+    assert "has not said yet" in whys(await wall.do(Action.TAKE_UP, wall.rows(run)))[0]
 
 
 async def test_other_settings_are_a_new_run_and_only_one(wall: Wall) -> None:
