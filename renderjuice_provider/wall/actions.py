@@ -104,7 +104,7 @@ def decide(
     try:
         match action:
             case Action.STOP:
-                return _stop(row, jobs)
+                return _stop(row)
             case Action.AGAIN:
                 return _again(_over(row))
             case Action.MISSING:
@@ -140,7 +140,7 @@ def _is_over(job: JobFacts) -> bool:
 # Stop
 
 
-def _stop(row: RowFacts, jobs: Mapping[str, JobFacts]) -> Intent:
+def _stop(row: RowFacts) -> Intent:
     unfinished = _unfinished(row)
     ours = [task for task in unfinished if task.role not in _STUDIOS]
     under_way = [task for task in ours if task.state] or [task for task in unfinished if task.state]
@@ -149,7 +149,8 @@ def _stop(row: RowFacts, jobs: Mapping[str, JobFacts]) -> Intent:
     tasks = tuple(task for task in unfinished if task.task_id in reached)
     if not is_under_way(row):
         raise _Refused("It is over already: there is nothing to stop.")
-    is_paid = any(runs(jobs.get(task.job_id or "")) for task in tasks)
+    # By what Airflow knows: the job itself may be read only after somebody was asked.
+    is_paid = any(task.role in RENDERS and task.job_id for task in tasks)
     what = "its job is cancelled" if is_paid else "nothing of it renders"
     return Intent(
         row, will=f"{_names(tasks)} will be marked as failed; {what}.", kind=Kind.END, tasks=tasks, mark=f"{is_paid}"

@@ -81,8 +81,9 @@ def test_a_plan_to_stop_stays_the_same_while_its_render_goes_on() -> None:
     deferred, resumed = chain("deferred", "running"), chain("running", "running")
     later = replace(RENDERS, frames_done=20, normalized_seconds=200.0)
     assert decide(Action.STOP, deferred, {"job": RENDERS}).mark == decide(Action.STOP, resumed, {"job": later}).mark
-    over = replace(RENDERS, status="completed")
-    assert decide(Action.STOP, resumed, {"job": over}).mark != decide(Action.STOP, deferred, {"job": RENDERS}).mark
+    assert decide(Action.STOP, deferred, {}).mark == decide(Action.STOP, resumed, {"job": later}).mark
+    unpaid = chain("running", "running", job_id=None)
+    assert decide(Action.STOP, unpaid, {}).mark != decide(Action.STOP, resumed, {}).mark
 
 
 # Render
