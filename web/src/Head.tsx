@@ -25,7 +25,7 @@ function spentWords(total: Total): string {
     total.money && normalized(total.normalized_seconds),
     total.quote && `of ${money(total.quote)} expected`,
     total.ceiling && `at most ${money(total.ceiling)}`,
-    total.jobs_of_unknown_cost > 0 && `and ${several(total.jobs_of_unknown_cost, "job")} of unknown cost`,
+    total.jobs_of_unknown_cost > 0 && `${several(total.jobs_of_unknown_cost, "job")} of unknown cost`,
   ]
     .filter(Boolean)
     .join(" · ");

@@ -39,7 +39,7 @@ export function History(props: { past: Past[] }) {
           {past.map((one) => (
             <tr key={`${one.night} ${one.run_id}`}>
               <th scope="row">
-                <To link={one.link} label={`Run ${one.run_id}`}>
+                <To link={one.link} label={`${one.night}: run ${one.run_id}`}>
                   {one.night}
                 </To>
               </th>

@@ -6,7 +6,7 @@ import { Buttons } from "./Buttons";
 import { Configs } from "./Configs";
 import { History } from "./History";
 import type { Action, Detail, Row } from "./model";
-import { FramesBar, Stages, State, To, Words } from "./parts";
+import { FramesBar, STAGE_STATES, Stages, State, To, Words } from "./parts";
 import { Sheet } from "./Sheet";
 import { type Polled, usePolled } from "./usePolled";
 import { isOver, isStuck, silence } from "./view";
@@ -193,7 +193,7 @@ function Way(props: { row: Row }) {
           >
             <To
               link={taskLink(row, stage.task_id, stage.map_index)}
-              label={`Task ${stage.task_id}: ${stage.state}`}
+              label={`${stage.name}: ${STAGE_STATES[stage.state]}, task ${stage.task_id}`}
             >
               {stage.name}
             </To>

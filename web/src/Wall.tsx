@@ -107,7 +107,7 @@ export function Wall(scope: Scope) {
       data-open={(view.open !== null && !only) || undefined}
     >
       <header className="rj-head">
-        {inRun ? <h2 className="rj-hidden">Renders</h2> : <h1>Renders</h1>}
+        {inRun ? <h2 className="rj-hidden">Renders</h2> : <h1 className="rj-hidden">Renders</h1>}
         {night.value && !only && rows.length > 0 && <Summary night={night.value} />}
         <span className="rj-grow" />
         <Status night={night} />

@@ -76,7 +76,7 @@ export function State(props: { state: string; stuck?: boolean }) {
   );
 }
 
-const STAGE_STATES = {
+export const STAGE_STATES = {
   waiting: "waits",
   running: "under way",
   done: "done",

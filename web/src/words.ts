@@ -34,7 +34,7 @@ export const ACTION_NAMES: Record<Action, string> = {
 
 export const NOTHING = "–";
 
-/** A length of time: `42 s`, `12 min`, `3 h 05 min`, `2 d 4 h`. */
+/** A length of time: `42 s`, `12 min`, `3 h 5 min`, `2 d 4 h`. */
 export function duration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return NOTHING;
   const whole = Math.max(0, Math.round(seconds));
@@ -42,7 +42,7 @@ export function duration(seconds: number | null | undefined): string {
   const minutes = Math.round(whole / 60);
   if (minutes < 60) return `${minutes} min`;
   const hours = Math.floor(minutes / 60);
-  if (hours < 48) return `${hours} h ${String(minutes % 60).padStart(2, "0")} min`;
+  if (hours < 48) return minutes % 60 ? `${hours} h ${minutes % 60} min` : `${hours} h`;
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 

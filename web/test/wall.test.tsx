@@ -169,10 +169,22 @@ test("an opened row shows its frames, its other nights and what has changed", as
   expect(within(panel).getByRole("link", { name: /2026-11-26/ }) ?? null).toBeTruthy();
   expect(within(panel).getByRole("rowheader", { name: "sampleCount" })).toBeTruthy();
   expect(
-    within(panel)
-      .getByRole("link", { name: /Task render/ })
-      .getAttribute("href"),
+    within(panel).getByRole("link", { name: "rendered: under way, task render" }).getAttribute("href"),
   ).toContain("/tasks/render");
+});
+
+test("the name that a voice calls a link or button by holds the words on it", async () => {
+  window.history.replaceState({}, "", "/studio/plugin/renders?open=r-sh020");
+  await open();
+  await screen.findByRole("list", { name: "Frames" });
+  const named = [...document.querySelectorAll("a[aria-label], button[aria-label]")];
+  expect(named.length).toBeGreaterThan(20);
+  for (const one of named) {
+    const words = [...one.childNodes].filter(
+      (part) => part.nodeType === Node.TEXT_NODE && /\w/.test(part.textContent ?? ""),
+    );
+    for (const word of words) expect(one.getAttribute("aria-label")).toContain(word.textContent);
+  }
 });
 
 test("a row that is deleted while it is open is a sentence", async () => {
@@ -457,7 +469,7 @@ test("the data's age is true after a night's sleep", async () => {
   vi.stubGlobal("fetch", () => new Promise(() => {}));
   vi.setSystemTime(Date.now() + 3_600_000);
   await act(() => vi.advanceTimersByTimeAsync(1_000));
-  expect(screen.getByRole("status").textContent).toContain("data 1 h 00 min old");
+  expect(screen.getByRole("status").textContent).toContain("data 1 h old");
 });
 
 test("a defect of the page is a sentence, and can be tried again", async () => {
