@@ -225,7 +225,7 @@ def _records(session: Session, ids: Collection[int]) -> dict[Any, list[Mapping[s
     for run, task_id, index, text in session.execute(query):
         try:
             record = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(record, Mapping):
             found[run, task_id, index].append(record)

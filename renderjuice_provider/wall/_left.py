@@ -1,4 +1,7 @@
-"""What tasks leave in Airflow: XComs, records, template fields. Pure, and never an error."""
+"""What tasks leave in Airflow: XComs, records, template fields. Pure, and never an error.
+
+Also not for a text of brackets alone: one task must not take the night from everybody.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, str) and value.startswith(('"', "{", "[")):
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     return value
 
@@ -76,7 +79,7 @@ def _config(value: Any) -> Mapping[str, Any]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
     return value if isinstance(value, Mapping) else {}
 
