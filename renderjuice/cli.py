@@ -6,6 +6,7 @@ on this machine is in the modules beside this one.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -45,6 +46,9 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that a terminal cannot show must not end a paid command
+            stream.reconfigure(errors="backslashreplace")
     try:
         refuse_keys(given)
         app(given, prog_name="renderjuice")

@@ -21,6 +21,8 @@ _SHORT = frozenset({RowState.FINISHING, RowState.COMPOSITING, RowState.DELIVERIN
 """What is left of these takes little against the renders."""
 _ENOUGH = 4
 """Times between frames from which their quartiles mean something."""
+_FOR_EVER = 10 * 365 * 86_400.0
+"""Seconds: a night that would end later has no end that anybody could name."""
 
 
 def frames_of_task(task: TaskFacts, job: JobFacts | None) -> Frames | None:
@@ -177,6 +179,8 @@ def _expected_end(rows: Sequence[Row], now: datetime) -> Expected | None:
         guesses.append(Remaining(likely=left, least=0.0, most=max(left, *usual)))
     found = longest(guesses)
     if found is None:
+        return None
+    if not found.most < _FOR_EVER:
         return None
     likely, earliest, latest = (now + timedelta(seconds=each) for each in (found.likely, found.least, found.most))
     return Expected(likely=likely, earliest=earliest, latest=latest)

@@ -11,12 +11,15 @@ from dataclasses import replace
 from typing import Any
 
 from renderjuice_provider import xcom_keys
+from renderjuice_provider.api.redact import storable
 from renderjuice_provider.wall._structure import Structure
 from renderjuice_provider.wall.facts import Left, TaskFacts
 from renderjuice_provider.wall.models import RowState
 from renderjuice_provider.wall.roles import Role, role_of
 
 RESULT = "return_value"
+_ABSURD = 1e12
+"""Of seconds, a number that nobody has rendered."""
 _LEFT_STATES = {RowState.FAILED, RowState.REJECTED, RowState.STOPPED, RowState.SKIPPED}
 
 
@@ -91,9 +94,10 @@ def _left(value: Any) -> Left | None:
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    """One that can be written: Airflow's database may hold half of a character."""
+    return storable(value) if isinstance(value, str) and value else None
 
 
 def _number(value: Any) -> float | None:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if is_number else None
+    return float(value) if is_number and abs(value) < _ABSURD else None

@@ -231,7 +231,7 @@ def _past(moment: datetime | None, now: float) -> float | None:
     if moment is None:
         return None
     seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    return seconds if seconds <= now else None
+    return seconds if 0 < seconds <= now else None
 
 
 def _moment(seconds: float | None) -> datetime | None:

@@ -99,7 +99,7 @@ def test_a_viewer_sees_everything_and_may_do_nothing(house: Studio, wall_of_view
         assert status == 403 or done["done"] == []
     wall_of_viewer.problems = [one for one in wall_of_viewer.problems if not one.startswith(("403", "409"))]
     job = house.job_of("watched.blend")
-    assert job in house.farm.ledger.jobs_left_running()
+    until(lambda: job in house.farm.ledger.jobs_left_running(), what="the render, which nobody has stopped")
     assert house.farm.ledger.count("cancel_job", job_id=job) == 0
 
 
