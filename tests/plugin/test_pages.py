@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 import tomllib
@@ -72,10 +73,27 @@ def test_the_bundle_is_found_below_a_base_path(base_url: str, path: str, monkeyp
         assert app["bundle_url"].startswith(f"{path}wall/static/wall.js?v=")
 
 
-def test_an_icon_needs_no_address_and_fits_light_and_dark(apps: list[dict[str, Any]]) -> None:
+def test_an_icon_needs_no_address_and_is_seen_on_light_on_dark_and_where_its_page_is_open(
+    apps: list[dict[str, Any]],
+) -> None:
     for app in apps:
         assert app["icon"].startswith("data:image/svg+xml,")
-        assert app["icon_dark_mode"] != app["icon"]
+        drawn = re.search("stroke%3D%22%23([0-9a-f]{6})", app["icon"])
+        assert drawn is not None
+        for background in ("ffffff", "18181b", "3a5a8a"):
+            assert contrast(drawn[1], background) > 2.3
+
+
+def contrast(one: str, other: str) -> float:
+    """As WCAG defines it."""
+
+    def light(colour: str) -> float:
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    darker, lighter = sorted((light(one), light(other)))
+    return (lighter + 0.05) / (darker + 0.05)
 
 
 def test_another_bundle_has_another_address(
