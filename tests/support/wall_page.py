@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 WALL = "plugin/renders"
 APP = "[data-renderjuice=wall]"
 SIZE: ViewportSize = {"width": 1280, "height": 800}
-PATIENCE_MS = 60_000
+PATIENCE_MS = 30_000
 _QUALITY = 60
 
 
