@@ -91,7 +91,7 @@ def test_a_viewer_sees_everything_and_may_do_nothing(house: Studio, wall_of_view
     for action in ("Stop", "Render again", "Render what is missing", "Take up", "Other settings"):
         buttons = wall_of_viewer.button(action)
         assert all(not buttons.nth(number).is_enabled() for number in range(buttons.count())), action
-    body = {"action": "stop", "rows": [wall_of_viewer.row("watched").get_attribute("data-row")], "settings": None}
+    body = {"action": "stop", "rows": [wall_of_viewer.row("watched").get_attribute("data-row")]}
     status, plan = send(wall_of_viewer, "plan", body)
     if status != 403:
         assert all(row["refused"] for row in plan["rows"])
