@@ -90,28 +90,28 @@ def test_the_pipeline_is_started_from_blender_and_from_a_shell(
     assert len(json.loads(manifest.read_text())["files"]) == 5  # three frames, the movie, the contact sheet
     assert farm.ledger.renders_started() == 2
 
-    stop_from_a_shell(airflow, farm, Path(scene), tmp_path, variables)
 
-
-def stop_from_a_shell(
-    airflow: LocalAirflow, farm: Emulator, scene: Path, tmp_path: Path, variables: dict[str, str]
+def test_a_run_that_is_stopped_from_a_shell_cancels_its_job(
+    use: Use, airflow: LocalAirflow, farm: Emulator, tmp_path: Path
 ) -> None:
-    """A run whose render waits behind another one, until it is stopped."""
+    """Its render waits behind another one, so it cannot end by itself."""
+    scene = Path(use("saved")["scene"])
     client = RenderjuiceClient(farm.api_key, base_url=farm.base_url)
     first = client.validate_job(client.create_job(client.upload(scene).slug).id)
     until(lambda: client.get_job(first.id).status == "validated")
-    client.start_render(first.id, {"colorManagementPreset": "default", "frameRanges": ["1-5000"]})
+    client.start_render(first.id, {"colorManagementPreset": "default", "frameRanges": ["1-50000"]})
     later = tmp_path / "later.blend"
     later.write_bytes(scene.read_bytes())
     run_id = airflow.trigger("renderjuice_shot", {"file": str(later), "frames": "1-3"})
-    until(lambda: farm.ledger.renders_started() == 4)
+    until(lambda: farm.ledger.renders_started() == 2)
     until(lambda: [ti["state"] for ti in airflow.tasks("renderjuice_shot", run_id, "deferred")])
 
     token = airflow.request("GET", "/api/v2/version").request.headers["Authorization"].removeprefix("Bearer ")
-    stopped: subprocess.CompletedProcess[str] = run(STOP_RUN, tmp_path, RUN=run_id, TOKEN=token, **variables)
+    stopped: subprocess.CompletedProcess[str] = run(STOP_RUN, tmp_path, AIRFLOW=airflow.url, RUN=run_id, TOKEN=token)
 
     assert stopped.stdout.strip() == "failed", stopped.stderr
-    until(lambda: farm.ledger.jobs_left_running() == [first.id])
+    (own,) = farm.ledger.accounts.keys() - {first.id}
+    until(lambda: farm.ledger.accounts[own].canceled)
     client.cancel_job(first.id)
     client.close()
-    assert sum(account.canceled for account in farm.ledger.accounts.values()) == 2
+    assert farm.ledger.jobs_left_running() == []
