@@ -5,6 +5,7 @@ All of it ends with this package: while a browser is open, no event loop can run
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -18,6 +19,8 @@ from tools.browser import HOW_TO_GET_ONE, browser, find_browser, log_in
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
+    if "RENDERJUICE_PICTURES" not in os.environ:
+        pytest.skip("`make screenshots` runs these: other tests beside them leave a browser too little time")
     if not find_browser():
         pytest.skip(HOW_TO_GET_ONE)
     with browser() as found:
