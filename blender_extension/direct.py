@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -166,14 +167,7 @@ def _wait(client: RenderjuiceClient, wait: WaitFor, show: Show) -> Any:
             show(str(job.status), seen.frames_done, seen.frames_total)
             return super().on_job(job, progress, now)
 
-    poller = Shown(
-        wait.job_id,
-        wait.target,
-        poll_interval=POLL_INTERVAL,
-        started=wait.started,
-        deadline=wait.deadline,
-        limit=wait.limit,
-    )
+    poller = Shown(**asdict(wait), poll_interval=POLL_INTERVAL)
     while not isinstance(decision := (yield from poll(client.operations, poller)), Done):
         yield Pause(decision.pause)
     outcome: Outcome = decision.outcome

@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -221,15 +221,7 @@ class Batch:
         interval = self._poll_interval
         if step.target == JobStatus.VALIDATED:
             interval = min(interval, _VALIDATION_INTERVAL)
-        return _Watched(
-            walk,
-            step.job_id,
-            step.target,
-            poll_interval=interval,
-            started=step.started,
-            deadline=step.deadline,
-            limit=step.limit,
-        )
+        return _Watched(walk, **asdict(step), poll_interval=interval)
 
     def _poll(self) -> None:
         now = time.time()
@@ -246,7 +238,7 @@ class Batch:
         if isinstance(decision, Done):
             self._waits.remove(wait)
             wait.walk.seen.timed_out = decision.outcome.ending is Ending.TIMED_OUT
-            go_on = partial(wait.walk.resumed, decision.outcome, _waited_for(wait.step))
+            go_on = partial(wait.walk.resumed, decision.outcome, asdict(wait.step))
             self._give(wait.walk, go_on, _NEXT_STEP)
             return
         now = time.time()
@@ -280,8 +272,3 @@ class _WaitsError(BaseException):
 
 class _StoppedError(BaseException):
     """Nothing more is to be ordered."""
-
-
-def _waited_for(step: WaitFor) -> dict[str, Any]:
-    names = ("job_id", "target", "started", "deadline", "limit")
-    return {name: getattr(step, name) for name in names}

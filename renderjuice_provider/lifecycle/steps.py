@@ -36,6 +36,9 @@ class WaitFor(Step[Outcome]):
 
     Or end the process, and go on with `Course.resumed` in another. A job that has spent `most`
     normalized seconds is waited for no longer; None for any number.
+
+    `asdict` makes of it what a `JobPoller` takes beside its interval, and what a process that goes
+    on has to know.
     """
 
     job_id: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -178,25 +179,26 @@ class Driver:
         self._kill_switch.arm(job, order, self._client, self._ti, findable=findable)
 
     def _wait(self, wait: WaitFor, order: Order) -> Flow[Outcome]:
-        times: dict[str, Any] = {"started": wait.started, "deadline": wait.deadline, "limit": wait.limit}
         if self._deferrable:
-            self._defer(wait, order, times)
-        poller = JobPoller(wait.job_id, wait.target, poll_interval=self._poll_interval, most=wait.most, **times)
+            self._defer(wait, order)
+        poller = JobPoller(**asdict(wait), poll_interval=self._poll_interval)
         outcome = yield from watch(self._client.operations, poller, self._task.log.info, self._signals.polled)
         self._signals.waited(outcome.job_id, outcome.ending)
         return outcome
 
-    def _defer(self, wait: WaitFor, order: Order, times: dict[str, Any]) -> None:
+    def _defer(self, wait: WaitFor, order: Order) -> None:
         """Give the wait to a trigger. This raises: the process ends here."""
         trigger = job_trigger(
             renderjuice_conn_id=self._conn_id,
             job_id=wait.job_id,
             target=wait.target,
             poll_interval=self._poll_interval,
+            started=wait.started,
+            deadline=wait.deadline,
+            limit=wait.limit,
             cancel_on_kill=order.cancel_on_kill,
             cancel_on_timeout=order.cancel_on_timeout,
             max_normalized_seconds=wait.most,
-            **times,
         )
         if order.cancel_on_timeout and self._ti is not None:
             # So that no older trigger stops this job.
@@ -204,7 +206,7 @@ class Driver:
         self._task.defer(
             trigger=trigger,
             method_name="execute_complete",
-            kwargs={"waits_for": {"job_id": wait.job_id, "target": wait.target, "most": wait.most} | times},
+            kwargs={"waits_for": asdict(wait)},
             timeout=timedelta(seconds=max(0.0, wait.deadline - time.time()) + BACKSTOP),
         )
 

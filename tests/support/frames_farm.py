@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -168,23 +169,14 @@ class RoundsTask:
             if isinstance(step, WaitFor) and self.deferred:
                 self._count(step)
                 ended, wait = self._wait(step), step
-                waited_for = {
-                    name: getattr(wait, name) for name in ("job_id", "target", "started", "deadline", "limit")
-                }
+                waited_for = asdict(wait)
                 self.waits.append((ended, waited_for))
                 flow, outcome = self.process(order).resumed(ended, waited_for), None
             else:
                 outcome = self._perform(step)
 
     def _wait(self, step: WaitFor) -> Any:
-        poller = JobPoller(
-            step.job_id,
-            step.target,
-            poll_interval=30.0,
-            started=step.started,
-            deadline=step.deadline,
-            limit=step.limit,
-        )
+        poller = JobPoller(**asdict(step), poll_interval=30.0)
         return self._perform_all(watch(operations_of(self.clock), poller, self.log.info))
 
     def _perform_all(self, flow: Any) -> Any:
