@@ -88,18 +88,26 @@ def count(value: Any, name: str) -> int:
     return found
 
 
+def above_zero(value: Any) -> float | None:
+    """A finite number above 0, also as text; None for anything else."""
+    found = None if is_template(value) else number(value)
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 < found < float("inf"):
+        return None
+    return float(found)
+
+
 def ceiling(value: Any, name: str) -> float | None:
     """Normalized seconds above 0; None for any number. A text of a number is one.
 
     Raises:
         RenderjuiceInputError: for anything else.
     """
-    found = None if value is None or is_template(value) else number(value)
     if value in (None, "None"):  # as a template renders it
         return None
-    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 < found < float("inf"):
+    found = above_zero(value)
+    if found is None:
         raise RenderjuiceInputError(f"{name} must be a number of normalized seconds above 0, or None; got {value!r}.")
-    return float(found)
+    return found
 
 
 def frames(value: Any, name: str) -> list[str] | None:

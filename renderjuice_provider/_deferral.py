@@ -7,8 +7,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from renderjuice_provider._arguments import truth
-from renderjuice_provider.api import _lenient as lenient
+from renderjuice_provider._arguments import above_zero, truth
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.compat import conf
 
@@ -48,11 +47,10 @@ def seconds(value: float | timedelta, name: str) -> float:
     Raises:
         RenderjuiceInputError: unless it is above zero.
     """
-    number = value.total_seconds() if isinstance(value, timedelta) else value
-    found = None if lenient.is_template(number) else lenient.number(number)
-    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 < found < float("inf"):
+    found = above_zero(value.total_seconds() if isinstance(value, timedelta) else value)
+    if found is None:
         raise RenderjuiceInputError(f"{name} must be a number of seconds above 0, or a timedelta; got {value!r}.")
-    return float(found)
+    return found
 
 
 def try_ends(task: BaseOperator, context: Context) -> float | None:

@@ -106,8 +106,7 @@ class RenderjuiceError(Exception):
         """
         for name, value in money.items():
             setattr(self, name, value)
-        end = sentence(self.bill, self.retry, self.next_step, self.normalized_seconds, self.job_id)
-        end = story(end)
+        end = story(sentence(self.bill, self.retry, self.next_step, self.normalized_seconds, self.job_id))
         what = story(self.what, longest=LONGEST_STORY - len(end) - 2)  # a long reason must not hide the money
         if what and what[-1] not in ".!?…":
             what += "."

@@ -57,14 +57,13 @@ def cost_of(job: Job) -> float | None:
     return 0.0 if job.normalized_seconds is None and not was_ordered else job.normalized_seconds
 
 
-def at_ceiling(what: str, order: Order, job: Job | None, next_step: str = "") -> RenderjuiceCeilingError:
+def at_ceiling(what: str, order: Order, job: Job | None) -> RenderjuiceCeilingError:
     """The error for work that may spend no more.
 
     Args:
         what: what happened.
         order: of the work, with all that it has spent.
         job: the last one.
-        next_step: see `Money`.
     """
     known = sum(seconds or 0.0 for seconds in order.spent)
     more = " and what is not known" if None in order.spent else ""
@@ -72,5 +71,5 @@ def at_ceiling(what: str, order: Order, job: Job | None, next_step: str = "") ->
         f"{what}: {known:g} normalized seconds{more} were spent, of {order.most:g} ({ARGUMENT})",
         job=job,
         retry=RetryEffect.CANNOT_HELP,
-        next_step=next_step or "clear the task, which allows as much again",
+        next_step="clear the task, which allows as much again",
     )

@@ -121,6 +121,7 @@ class Course:
         self._operations = operations
         self._log = log
         self._advance = Advance(order, operations, log)
+        self._old = JobRecord.read(past.stored)
         self._record: JobRecord
 
     # Where a process of the task enters
@@ -170,8 +171,7 @@ class Course:
         return (yield from self._take_up(job))
 
     def _own_job(self) -> Flow[Job]:
-        old = JobRecord.read(self._past.stored)
-        was_cleared = old is not None and old.was_cleared(self._past.max_tries)
+        was_cleared = self._old is not None and self._old.was_cleared(self._past.max_tries)
         yield from self._begin()
         job = yield from self._job_on_record()
         is_over = job is not None and self._advance.next(job) is Action.GIVE_UP
@@ -191,8 +191,7 @@ class Course:
         A job of other work (an edited DAG, a mapped task whose list has changed), and one that a
         user's clear is to replace, is stopped first.
         """
-        order, past, now = self._order, self._past, self._now()
-        old = JobRecord.read(past.stored)
+        order, past, old, now = self._order, self._past, self._old, self._now()
         if old is not None and not self._is_replaced(old) and (yield from self._is_same_work(old)):
             old = old.model_copy(update={"work": order.mark, "source": order.source})
             goes_on = old.job_id is not None and not old.was_cleared(past.max_tries)
@@ -204,8 +203,7 @@ class Course:
 
     def _may_have_ordered(self) -> bool:
         """Whether an earlier try may have ordered the same: without a store nobody knows."""
-        old = JobRecord.read(self._past.stored)
-        return not self._past.is_kept or (old is not None and old.is_about(self._order))
+        return not self._past.is_kept or (self._old is not None and self._old.is_about(self._order))
 
     def _is_same_work(self, old: JobRecord) -> Flow[bool]:
         """By the record; or because the job renders what is ordered now, in other words."""

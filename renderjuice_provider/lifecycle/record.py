@@ -99,8 +99,7 @@ class Order:
         """
         if self.most is None:
             return None
-        known = [seconds for seconds in self.spent if seconds is not None]
-        return self.most - sum(known) if len(known) == len(self.spent) else 0.0
+        return 0.0 if None in self.spent else self.most - sum(seconds or 0.0 for seconds in self.spent)
 
     @property
     def is_spent(self) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from renderjuice_provider import xcom_keys
 from renderjuice_provider._deferral import BACKSTOP, job_trigger
 from renderjuice_provider._job_errors import RenderjuiceJobOverError, not_retried
-from renderjuice_provider._task_state import DEADLINE_KEY
+from renderjuice_provider._task_state import DEADLINE_KEY, RECORD_KEY
 from renderjuice_provider.api import errors
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.redact import redact, storable
@@ -27,7 +27,7 @@ from renderjuice_provider.lifecycle.record import JobRecord, Order
 from renderjuice_provider.lifecycle.steps import Found, Save, WaitFor, performed
 from renderjuice_provider.lifecycle.unfinished import leaves
 from renderjuice_provider.links.renderjuice import push_preview
-from renderjuice_provider.operators._task_store import KEY, TaskStore
+from renderjuice_provider.operators._task_store import TaskStore
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -68,7 +68,7 @@ class Driver:
         conn_id: str,
         deferrable: bool,
         poll_interval: float,
-        key: str = KEY,
+        key: str = RECORD_KEY,
     ) -> None:
         self._task = task
         self._context = context

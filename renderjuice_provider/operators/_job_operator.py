@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from renderjuice_provider._arguments import Argument, truth
 from renderjuice_provider._deferral import seconds
+from renderjuice_provider._task_state import RECORD_KEY
 from renderjuice_provider.lifecycle.outcome import Outcome
 from renderjuice_provider.links.renderjuice import RenderjuicePreviewLink
 from renderjuice_provider.operators._base import RenderjuiceOperator
 from renderjuice_provider.operators._driver import Driver
 from renderjuice_provider.operators._kills import KillSwitch
 from renderjuice_provider.operators._signals import Signals
-from renderjuice_provider.operators._task_store import KEY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -39,7 +39,7 @@ class WaitingOperator(RenderjuiceOperator):
     timeout = Argument(seconds)
 
     deferrable: bool
-    store_key = KEY
+    store_key = RECORD_KEY
 
     @abstractmethod
     def order(self, context: Context) -> Order:

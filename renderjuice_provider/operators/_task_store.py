@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from renderjuice_provider.lifecycle.record import OnClear
 
-KEY = RECORD_KEY
 _log = logging.getLogger(__name__)
 
 
@@ -37,7 +36,7 @@ class TaskStore:
         max_tries: Airflow's limit now; a user's clear raises it.
     """
 
-    def __init__(self, context: Context, key: str = KEY) -> None:
+    def __init__(self, context: Context, key: str = RECORD_KEY) -> None:
         self._store: Any = context.get("task_state_store")
         self._key = key
         self.lasts = self._store is not None
