@@ -120,7 +120,7 @@ def _write_xcoms(session: Any, run_id: str, shot: Mapping[str, Any]) -> None:
     from airflow.models.xcom import XComModel
 
     reached = TASKS[shot["state"]]
-    scene = {"file_path": f"/shots/{shot['name']}.blend", "destination": f"/work/{shot['name']}/base"}
+    scene = {"file_path": f"/shots/{shot['name']}.blend", "destination": f"/renders/{shot['name']}/base"}
     order = {"shot": shot["name"], "sequence": shot["name"].partition("_")[0], "layers": ["base"], "show": "citrus"}
     config = {"sampleCount": 64, "frameRanges": [f"1-{shot['frames']}"], "colorManagementPreset": "default"}
     decision = {"branch": "render", "reasons": [], "configs": {"base": config}}
@@ -157,7 +157,7 @@ def _write_fields(session: Any, run_id: str, shot: Mapping[str, Any]) -> None:
     """What Airflow keeps of the arguments of each task that a worker had."""
     from airflow.models.renderedtifields import RenderedTaskInstanceFields
 
-    scene, folder = f"/shots/{shot['name']}.blend", f"/work/{shot['name']}/base"
+    scene, folder = f"/shots/{shot['name']}.blend", f"/renders/{shot['name']}/base"
     config = {"sampleCount": 64, "frameRanges": [f"1-{shot['frames']}"], "colorManagementPreset": "default"}
     fields: Mapping[str, Mapping[str, Any]] = {
         "upload": {"file_path": scene},

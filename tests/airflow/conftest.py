@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from renderjuice_emulator.testing import Emulator
-from tests.support.night import Tracker
+from tests.support.night import tracking
 from tests.support.painted import PaintingRenderer
 from tools.local_airflow import LocalAirflow
 
@@ -27,11 +25,8 @@ def emulator() -> Iterator[Emulator]:
 @pytest.fixture(scope="session")
 def tracker() -> Iterator[str]:
     """The URL of a production tracker that takes whatever is reported."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Tracker)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with tracking() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

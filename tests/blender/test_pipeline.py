@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator
-from http.server import ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +14,8 @@ from renderjuice_provider.api.client import RenderjuiceClient
 from tests.blender.test_other_tools_page import PIPELINE, STOP_RUN, run
 from tests.stages.test_real_blenders import PYTHONS
 from tests.support.in_blender import NEEDS_BLENDER, Use
-from tests.support.night import Tracker
+from tests.support.night import tracking
+from tests.support.until import until
 from tools.local_airflow import LocalAirflow
 
 pytestmark = [pytest.mark.airflow, *NEEDS_BLENDER]
@@ -33,11 +31,8 @@ def python() -> str:
 @pytest.fixture
 def tracker() -> Iterator[str]:
     """The URL of a production tracker, which the pipeline reports to at its end."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Tracker)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with tracking() as url:
+        yield url
 
 
 @pytest.fixture
@@ -59,17 +54,10 @@ def airflow(farm: Emulator, tracker: str, tmp_path: Path) -> Iterator[LocalAirfl
         airflow.stop()
 
 
-def until(happened: Callable[[], object], patience: float = 120) -> None:
-    deadline = time.monotonic() + patience
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-
-
 def test_the_pipeline_is_started_from_blender_and_from_a_shell(
     use: Use, airflow: LocalAirflow, farm: Emulator, tmp_path: Path
 ) -> None:
-    until(lambda: not airflow.request("GET", "/api/v2/dags/renderjuice_shot").is_error)
+    until(lambda: not airflow.request("GET", "/api/v2/dags/renderjuice_shot").is_error, 120)
     shared = {"folder": str(tmp_path / "shared"), "airflow_url": airflow.url, "user": "admin"}
 
     wrong = use("pipeline", password="not the password", preferences=shared)
@@ -98,20 +86,20 @@ def test_a_run_that_is_stopped_from_a_shell_cancels_its_job(
     scene = Path(use("saved")["scene"])
     client = RenderjuiceClient(farm.api_key, base_url=farm.base_url)
     first = client.validate_job(client.create_job(client.upload(scene).slug).id)
-    until(lambda: client.get_job(first.id).status == "validated")
+    until(lambda: client.get_job(first.id).status == "validated", 120)
     client.start_render(first.id, {"colorManagementPreset": "default", "frameRanges": ["1-50000"]})
     later = tmp_path / "later.blend"
     later.write_bytes(scene.read_bytes())
     run_id = airflow.trigger("renderjuice_shot", {"file": str(later), "frames": "1-3"})
-    until(lambda: farm.ledger.renders_started() == 2)
-    until(lambda: [ti["state"] for ti in airflow.tasks("renderjuice_shot", run_id, "deferred")])
+    until(lambda: farm.ledger.renders_started() == 2, 120)
+    until(lambda: [ti["state"] for ti in airflow.tasks("renderjuice_shot", run_id, "deferred")], 120)
 
     token = airflow.request("GET", "/api/v2/version").request.headers["Authorization"].removeprefix("Bearer ")
     stopped: subprocess.CompletedProcess[str] = run(STOP_RUN, tmp_path, AIRFLOW=airflow.url, RUN=run_id, TOKEN=token)
 
     assert stopped.stdout.strip() == "failed", stopped.stderr
     (own,) = farm.ledger.accounts.keys() - {first.id}
-    until(lambda: farm.ledger.accounts[own].canceled)
+    until(lambda: farm.ledger.accounts[own].canceled, 120)
     client.cancel_job(first.id)
     client.close()
     assert farm.ledger.jobs_left_running() == []

@@ -56,7 +56,7 @@ def shots(dag_id: str = "shots") -> DAG:
         validate = RenderjuiceValidateJobOperator.partial(task_id="validate").expand(job_id=create.output)
         render = RenderjuiceRenderFramesOperator.partial(
             task_id="render", file_path="/s/base.blend", render_config="{{ params.quality }}"
-        ).expand(destination=["/work/base"])
+        ).expand(destination=["/renders/base"])
         validate >> render >> composite() >> deliver()
     return dag
 

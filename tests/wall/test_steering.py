@@ -69,7 +69,7 @@ def bulk() -> DAG:
 
 
 def shot() -> DAG:
-    layers = [{"destination": f"/work/{layer}"} for layer in ("base", "over")]
+    layers = [{"destination": f"/renders/{layer}"} for layer in ("base", "over")]
     with DAG("shot", schedule=None, params={"shot": "sh010", "render": {}, "quality": "auto"}) as dag:
         render = RenderjuiceRenderFramesOperator.partial(task_id="render", file_path="/s.blend", render_config=CONFIG)
         render.expand_kwargs(layers) >> collect()
