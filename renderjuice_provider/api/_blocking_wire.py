@@ -54,7 +54,7 @@ class BlockingWire:
         keep_queries_out_of_logs()
         self._settings = settings
         self._clients: dict[Environment, httpx.Client] = {}
-        self.stores = Stores(settings.timeout)
+        self.stores = Stores(settings.timeout, settings.base_url)
         self._opening = Lock()
 
     def run(self, flow: Flow[T], lanes: LaneThreads[Any] | None = None) -> T:

@@ -33,11 +33,12 @@ class Stores:
 
     Args:
         timeout: of the client, in seconds.
+        base_url: of the API.
     """
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, base_url: str) -> None:
         self._timeout = timeout
-        self._connections = Connections(timeout)
+        self._connections = Connections(timeout, base_url)
         self._lanes = threading.local()
 
     def put(self, step: PutFile, current: Breakable) -> Response | NoResponse:

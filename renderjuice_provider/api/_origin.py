@@ -56,15 +56,24 @@ def address_problem(url: str, *, allow_http: bool) -> str:
 @lru_cache
 def is_loopback(host: str) -> bool:
     """Whether `host` is this machine, however a resolver reads it: `127.1`, `0`, `::1`."""
-    host = host.rstrip(".").lower()
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        try:
-            address = ipaddress.ip_address(socket.inet_aton(host))
-        except (OSError, ValueError):  # UnicodeError is a ValueError
-            return False
+    text = literal_address(host)
+    if text is None:
+        return False
+    address = ipaddress.ip_address(text)
     address = getattr(address, "ipv4_mapped", None) or address
     return address.is_loopback or address.is_unspecified
+
+
+@lru_cache
+def literal_address(host: str) -> str | None:
+    """The address that `host` is, in its usual form, or None for a name; `localhost` is one."""
+    host = host.rstrip(".").lower()
+    if host == "localhost" or host.endswith(".localhost"):
+        return "127.0.0.1"
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        try:
+            return socket.inet_ntoa(socket.inet_aton(host))
+        except (OSError, ValueError):  # UnicodeError is a ValueError
+            return None

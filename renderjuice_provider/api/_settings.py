@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 from renderjuice_provider import __version__
-from renderjuice_provider.api._origin import address_problem, is_loopback
+from renderjuice_provider.api._origin import address_problem
 from renderjuice_provider.api._proxies import Proxy
 from renderjuice_provider.api._unpacking import CODING
 from renderjuice_provider.api.errors import RenderjuiceInputError
@@ -52,14 +51,13 @@ class WireSettings:
     storage_timeout: float = 300.0
 
     def problem_of(self, url: str) -> str:
-        """Why a signed `url` must not be used, or "". Checked for each redirect, too."""
+        """Why a signed `url` must not be used, or "". Checked for each redirect, too.
+
+        Where it leads is checked when its connection is made (`renderjuice_provider.api._reach`).
+        """
         problem = address_problem(url, allow_http=self.allow_http)
-        if problem or self.allow_http:
-            return problem
-        if self.base_url.startswith("https:") and not url.lower().startswith("https:"):
-            return "is plain http, and the API is not"
-        inwards = is_loopback(urlsplit(url).hostname or "") and not is_loopback(urlsplit(self.base_url).hostname or "")
-        return "is on this machine, and the API is not" if inwards else ""
+        is_less = self.base_url.startswith("https:") and not url.lower().startswith("https:")
+        return problem or ("is plain http, and the API is not" if is_less and not self.allow_http else "")
 
     def api_options(self) -> dict[str, Any]:
         """For the client that carries the key. A redirect is a response, never followed."""

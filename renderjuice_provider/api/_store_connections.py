@@ -24,9 +24,12 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Url
 
 from renderjuice_provider.api._attempt import Breakable
+from renderjuice_provider.api._direct import Direct, DirectTls, permitted
+from renderjuice_provider.api._origin import literal_address
 from renderjuice_provider.api._proxies import Proxy, proxy_for
 from renderjuice_provider.api._settings import address_of, certificates, socks_missing, user_agent
 from renderjuice_provider.api._store_responses import StoreResponse
+from renderjuice_provider.api.errors import RenderjuiceInputError
 
 _FRESH = 5.0
 """Seconds for which an idle connection is used again. Later, something between here and the store
@@ -49,10 +52,12 @@ class Connections:
 
     Args:
         timeout: seconds to connect.
+        base_url: of the API: no store may be nearer to this machine than that.
     """
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, base_url: str) -> None:
         self._timeout = timeout
+        self._base_url = base_url
         self._idle: dict[Route, list[tuple[HTTPConnection, float]]] = {}
         # Operators have no moment to close a client, so its connections close with this.
         weakref.finalize(self, _close, self._idle)
@@ -73,6 +78,7 @@ class Connections:
 
         Raises:
             httpx.TransportError: when the store cannot be reached, or what it sends is not HTTP.
+            OutOfReachError: when it is where signed URLs must not lead.
             RenderjuiceInputError: for a proxy that cannot be used.
         """
         current.check()
@@ -105,11 +111,15 @@ class Connections:
                 if time.monotonic() - since < _FRESH and connection.is_connected:
                     return connection
                 connection.close()
-        connection = _new(route, min(self._timeout, 10, max(current.left, 0.001)))
+        if route.proxy is not None:  # which looks up names by itself
+            permitted(list(filter(None, [literal_address(route.host)])), self._base_url)
+        connection = _new(route, min(self._timeout, 10, max(current.left, 0.001)), self._base_url)
         connection.set_debuglevel(0)  # `http.client` would print signed URLs
         _read_within(current, connection)  # for what a proxy says
         try:
             connection.connect()
+        except RenderjuiceInputError:  # a ValueError, but of this machine's environment
+            raise
         except (OSError, HTTPError, http.client.HTTPException, ValueError) as error:
             connection.close()
             cause = error.__cause__ or error
@@ -192,13 +202,15 @@ def _as_httpx_errors(current: Breakable) -> Iterator[None]:
         raise httpx.ReadError(str(error)) from None
 
 
-def _new(route: Route, timeout: float) -> HTTPConnection:
+def _new(route: Route, timeout: float, base_url: str) -> HTTPConnection:
     """A connection that is not open yet."""
     given: dict[str, Any] = {"timeout": timeout}
     if route.scheme == "https":
         given["ssl_context"] = certificates()
     if route.proxy is None:
-        return (HTTPSConnection if route.scheme == "https" else HTTPConnection)(route.host, route.port, **given)
+        direct = (DirectTls if route.scheme == "https" else Direct)(route.host, route.port, **given)
+        direct.base_url = base_url
+        return direct
     address = address_of(route.proxy)
     scheme, host, port = address.url.scheme, address.url.host, address.url.port or _PORTS[address.url.scheme]
     if scheme.startswith("socks"):

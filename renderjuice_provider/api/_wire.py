@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import httpx  # noqa: TID253 - only the wires import this module
 
+from renderjuice_provider.api._direct import OutOfReachError
 from renderjuice_provider.api._flow import NoResponse
 from renderjuice_provider.api._proxies import proxy_for
 from renderjuice_provider.api._settings import WireSettings
@@ -32,6 +33,8 @@ Environment = tuple[str | None, ...]
 
 def no_response(error: Exception, url: str) -> NoResponse:
     """What a flow gets when a request to `url` ended in `error`."""
+    if isinstance(error, OutOfReachError):
+        return NoResponse(f"the signed URL {error}", sent=False, transient=False)
     proxy = proxy_for(url)
     by_way = f" (by way of the proxy that {proxy.variable} names)" if proxy else ""
     return NoResponse(f"{type(error).__name__}: {error}{by_way}", sent=not isinstance(error, _NOT_SENT))

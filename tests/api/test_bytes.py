@@ -33,7 +33,7 @@ TAG = '"copy-1"'
 
 @pytest.fixture
 def stores():
-    made = Stores(5.0)
+    made = Stores(5.0, "http://127.0.0.1")
     yield made
     made.close()
 
@@ -490,7 +490,7 @@ def test_a_connection_that_comes_after_the_end_is_not_used():
 
 
 def test_a_refusal_is_not_waited_for_as_long_as_a_file(tmp_path):
-    stores = Stores(0.05)
+    stores = Stores(0.05, "http://127.0.0.1")
     with speaking(head("403 No", Content_Length=100), closes=False) as (url, _):
         outcome = stores.fetch(FetchFile(url, tmp_path / "part"), Breakable(60.0))
         stores.close()

@@ -45,7 +45,7 @@ def trusted(monkeypatch, tmp_path_factory):
 
 @pytest.fixture
 def stores():
-    made = Stores(5.0)
+    made = Stores(5.0, "http://127.0.0.1")
     yield made
     made.close()
 
