@@ -37,6 +37,8 @@ _MOST_JOBS = 2000
 _MOST_BYTES = 16 << 20
 """Bytes of what is stored, unpacked."""
 _TOLERANCE = 0.05
+_CLOCKS_DIFFER = 60.0
+"""Seconds by which the clocks of API servers may differ, or one may be set back."""
 
 
 def variable_of(renderjuice_conn_id: str) -> str:
@@ -123,6 +125,17 @@ class FarmState(BaseModel):
                 "quiet_until": now + quiet,
             }
         )
+
+    def believable(self, now: float) -> FarmState:
+        """Without what is dated in the future: a server with a wrong clock would silence all."""
+        latest = now + _CLOCKS_DIFFER
+        state = self
+        if max(self.asked, self.answered or 0.0) > latest:
+            state = state.model_copy(update={"asked": 0.0, "answered": None, "error": "", "quiet_until": 0.0})
+        if any(job.read > latest for job in self.jobs.values()):
+            jobs = {job_id: job for job_id, job in self.jobs.items() if job.read <= latest}
+            state = state.model_copy(update={"jobs": jobs})
+        return state.end_turn() if self.turn_until > latest + _TURN else state
 
     # Whose turn it is
 

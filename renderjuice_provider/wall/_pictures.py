@@ -18,8 +18,16 @@ from renderjuice_provider.api.client import AsyncRenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.wall._contact_sheet import growing_sheet, one_sheet
 from renderjuice_provider.wall._picture_folder import MEDIA_TYPES, SIZES, PictureFolder, PictureKey
+from renderjuice_provider.wall._picture_size import pixels_of
 from renderjuice_provider.wall._sheets import Sheets
-from renderjuice_provider.wall._sizing import LARGEST_AS_IT_IS, NoPictureError, Sizer, can_size, ending_of
+from renderjuice_provider.wall._sizing import (
+    LARGEST_AS_IT_IS,
+    MOST_PIXELS_AS_IT_IS,
+    NoPictureError,
+    Sizer,
+    can_size,
+    ending_of,
+)
 from renderjuice_provider.wall._watch import Watch
 from renderjuice_provider.wall.facts import Picture
 from renderjuice_provider.wall.models import Frame
@@ -180,6 +188,8 @@ class Pictures:
             return received.rename(received.with_suffix(ending))
         if ending not in MEDIA_TYPES or received.stat().st_size > LARGEST_AS_IT_IS:
             raise NoPictureError("to show it, this server needs OpenImageIO (the extra media)")
+        if not 0 < pixels_of(received.read_bytes()) <= MOST_PIXELS_AS_IT_IS:
+            raise NoPictureError("it has too many pixels, or does not say how many")
         received.replace(self._folder.place(conn_id, key, ending))
         return None
 

@@ -18,6 +18,8 @@ _IDLE = 60.0
 """Seconds after which the process ends where there is nothing to do."""
 LARGEST_AS_IT_IS = 2 << 20
 """Bytes of a picture that is shown as it came, where there is no OpenImageIO."""
+MOST_PIXELS_AS_IT_IS = 1 << 24
+"""Its pixels, of which a browser keeps four bytes each; a frame in 4K has half as many."""
 _HEAD = 16
 _STARTS = {
     b"\x89PNG\r\n\x1a\n": ".png",

@@ -178,6 +178,7 @@ class Watch:
         """Poll what is due, unless another API server does."""
         client = await self.client()
         now = self._clock()
+        self._state = self._state.believable(now)
         if self._is_read and (client is None or not self._is_due(self._state, now)):
             return
         self._state = await asyncio.to_thread(self._edit, self.renderjuice_conn_id, partial(self._take_turn, now=now))
@@ -208,7 +209,7 @@ class Watch:
         return self._state.polled(found.jobs.values(), now, answered=found.answered, error=error, quiet=found.quiet)
 
     def _take_turn(self, stored: FarmState, now: float) -> FarmState:
-        state = stored.merge(self._state)
+        state = stored.believable(now).merge(self._state)
         can_poll = self._client is not None and self._is_due(state, now)
         return state.take_turn(self._server, now) if can_poll else state
 

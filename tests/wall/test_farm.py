@@ -192,6 +192,36 @@ async def test_a_server_that_died_in_its_turn_keeps_the_others_waiting_for_a_whi
     assert (await looked(farm, jobs, lambda look: look.jobs)).jobs
 
 
+@pytest.mark.parametrize("what", ["asked", "turn", "a job", "all"])
+async def test_a_server_whose_clock_is_ahead_does_not_silence_the_others(
+    new_farm: Callable[[], RenderjuiceFarm], emulator: Emulator, tmp_path: Path, what: str
+) -> None:
+    jobs = start(emulator, tmp_path)
+    await looked(first := new_farm(), jobs, lambda look: look.jobs)
+    await first.close()
+    emulator.clock.advance(200)
+    ahead = time.time() + 3600
+
+    def spoilt(state: FarmState) -> FarmState:
+        if what in {"asked", "all"}:
+            state = state.polled([], ahead, answered=True, error="wrong", quiet=60.0)
+        if what in {"a job", "all"}:
+            state = state.polled(
+                [job.model_copy(update={"read": ahead}) for job in state.jobs.values()], state.asked, answered=False
+            )
+        return state.take_turn("ahead", ahead) if what in {"turn", "all"} else state
+
+    edit_farm_state(CONN, spoilt)
+    look = await looked(new_farm(), jobs, lambda look: look.jobs and look.jobs[jobs[0]].status == "completed")
+    assert look.connections[0].answers
+    assert look.connections[0].error is None
+
+
+def test_clocks_that_differ_a_little_are_believed() -> None:
+    state = FarmState().polled([], 1010.0, answered=True, quiet=300.0).take_turn("a", 1010.0)
+    assert state.believable(1000.0) is state
+
+
 # Bad days
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import struct
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from renderjuice_emulator.testing import Emulator
 from renderjuice_provider.wall import _picture_folder, _pictures
 from renderjuice_provider.wall._picture_folder import PictureFolder, PictureKey, private_folder
+from renderjuice_provider.wall._picture_size import pixels_of
 from renderjuice_provider.wall.facts import Picture
 from renderjuice_provider.wall.farm import RenderjuiceFarm
 from tests.wall.watching import (  # noqa: F401 - fixtures
@@ -290,6 +292,45 @@ async def test_without_openimageio_a_browser_gets_what_it_can_show_as_it_is(
     emulator.clock.advance(10)
     await looked(farm, [job_id], lambda look: look.jobs[job_id].picture == f"{job_id}.a3")
     assert await farm.picture(CONN, f"{job_id}.a3", 256) is None
+
+
+async def test_without_openimageio_a_browser_gets_no_picture_that_would_fill_its_memory(
+    farm: RenderjuiceFarm, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_pictures, "can_size", lambda: False)
+    job_id = await rendering(farm, emulator, tmp_path)
+    preview = emulator.jobs[job_id].preview
+    assert isinstance(preview, Path)
+    small = preview.read_bytes()
+    preview.write_bytes(small[:16] + struct.pack(">II", 60_000, 60_000) + small[24:])
+    assert await farm.picture(CONN, f"{job_id}.a2", 256) is None
+
+
+@pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (640, 360), (37, 501)])
+def test_the_pixels_of_a_picture_are_known_by_its_head(tmp_path: Path, name: str, width: int, height: int) -> None:
+    oiio = pytest.importorskip("OpenImageIO")
+    path = tmp_path / f"frame.{name.lower()}"
+    assert oiio.ImageBuf(oiio.ImageSpec(width, height, 3, oiio.UINT8)).write(str(path))
+    assert pixels_of(path.read_bytes()) == width * height
+
+
+@pytest.mark.parametrize(
+    ("head", "pixels"),
+    [
+        (b"RIFF____WEBPVP8X____\0\0\0\0" + b"\xff\xff\xff" * 2, 1 << 48),
+        (b"RIFF____WEBPVP8L____\x2f\xff\xff\xff\xff", 1 << 28),
+        (b"RIFF____WEBPVP8 ____\0\0\0\x9d\x01\x2a\x80\x02\x68\x41", 640 * 360),
+        (b"RIFF____WEBPABCD", 0),
+        (b"\xff\xd8\xff\xe0\0\x04\0\0\0\xff\xff\xd0\xff\xc2\0\x0b\x08\xff\xff\xff\xfe", 65535 * 65534),
+        (b"\xff\xd8\xff\xe0\xff", 0),
+        (b"\xff\xd8" + b"\xff" * 50, 0),
+        (b"\x89PNG", 0),
+        (b"", 0),
+    ],
+)
+def test_a_head_is_believed_as_it_is_and_one_that_is_cut_short_says_nothing(head: bytes, pixels: int) -> None:
+    assert pixels_of(head) == pixels
 
 
 async def test_what_is_no_picture_is_never_sent_to_a_browser(
