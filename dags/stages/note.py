@@ -62,7 +62,8 @@ def _write_by_api(dag_id: str, run_id: str, text: str) -> bool:
             user = {"username": connection.login, "password": connection.password}
             answer = client.post("auth/token", json=user).raise_for_status()
             token = answer.json()["access_token"]
-        run = f"api/v2/dags/{quote(dag_id, safe='')}/dagRuns/{quote(run_id, safe='')}"
+        # httpx would go up a folder for a run that is called `..`.
+        run = f"api/v2/dags/{quote(dag_id, safe='')}/dagRuns/{quote(run_id, safe='').replace('.', '%2E')}"
         headers = {"Authorization": f"Bearer {token}"}
         answer = client.patch(run, params={"update_mask": "note"}, json={"note": text}, headers=headers)
     if not answer.is_success:

@@ -126,7 +126,8 @@ def _path(task: TaskFacts) -> str:
 
 
 def _quoted(name: str) -> str:
-    return quote(name, safe="")
+    # `.` and `..` are ids that Airflow takes, and httpx would go up a folder for them.
+    return quote(name, safe="").replace(".", "%2E")
 
 
 def _reason(response: httpx.Response) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection, Mapping
 
 from renderjuice_provider.wall._picture_folder import PictureFolder
@@ -19,6 +20,8 @@ _PATIENCE = 0.5
 """Seconds that a page waits where nothing is known at all yet."""
 _MOST_CONNECTIONS = 50
 """Connections that are watched at once."""
+_KEPT = 600.0
+"""Seconds after which a connection that nobody has asked for is forgotten."""
 
 
 class RenderjuiceFarm:
@@ -35,6 +38,7 @@ class RenderjuiceFarm:
         self._folder = folder
         self._pictures: Pictures | None = None
         self._watches: dict[str, Watch] = {}
+        self._used: dict[str, float] = {}
 
     async def look(self, jobs: Mapping[str, Collection[str]], over: Collection[str] = ()) -> Look:
         """What is known of jobs. Answers at once with what there is, and has it made newer.
@@ -47,6 +51,7 @@ class RenderjuiceFarm:
         watches = {conn_id: self._watch(conn_id) for conn_id in list(jobs)[:_MOST_CONNECTIONS]}
         for conn_id, watch in watches.items():
             watch.want(jobs[conn_id], over)
+        await self._forget()
         await asyncio.gather(*(watch.begun(_PATIENCE) for watch in watches.values()))
         return Look(
             jobs={
@@ -68,6 +73,7 @@ class RenderjuiceFarm:
         """Close all connections, and end what was started."""
         await asyncio.gather(*(watch.close() for watch in self._watches.values()))
         self._watches.clear()
+        self._used.clear()
         if self._pictures is not None:
             await self._pictures.close()
             self._pictures = None
@@ -77,7 +83,14 @@ class RenderjuiceFarm:
             self._pictures = Pictures(self._folder)
         return self._pictures
 
+    async def _forget(self) -> None:
+        before = time.monotonic() - _KEPT
+        for conn_id in [conn_id for conn_id, used in self._used.items() if used < before]:
+            del self._used[conn_id]
+            await self._watches.pop(conn_id).close()
+
     def _watch(self, conn_id: str) -> Watch:
+        self._used[conn_id] = time.monotonic()
         if conn_id not in self._watches:
             self._watches[conn_id] = Watch(conn_id)
         return self._watches[conn_id]

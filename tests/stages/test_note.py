@@ -66,6 +66,15 @@ def test_a_login_is_changed_for_a_token(monkeypatch, caplog):
     assert "a-token" not in caplog.text
 
 
+def test_the_note_of_a_run_goes_to_that_run_whatever_its_name(monkeypatch):
+    with serving(lambda _: answer({})) as server:
+        connect(monkeypatch, server.url)
+        run = context()
+        run["ti"].run_id = ".."
+        assert write_note(run, NOTE)
+        assert server.requests[0].path == "/api/v2/dags/renderjuice_shot/dagRuns/%2E%2E?update_mask=note"
+
+
 def test_a_password_alone_is_a_token(monkeypatch):
     with serving(lambda _: answer({})) as server:
         host, _, port = server.url.removeprefix("http://").partition(":")

@@ -222,6 +222,20 @@ def test_clocks_that_differ_a_little_are_believed() -> None:
     assert state.believable(1000.0) is state
 
 
+async def test_a_connection_that_nobody_asks_for_any_more_is_forgotten(
+    farm: RenderjuiceFarm, emulator: Emulator, tmp_path: Path
+) -> None:
+    jobs = start(emulator, tmp_path)
+    await looked(farm, [], lambda look: look.connections[0].error, "missing")
+    gone = farm._watches["missing"]
+    await looked(farm, jobs, lambda look: look.jobs)
+    assert list(farm._watches) == ["missing", CONN]
+    farm._used["missing"] -= 601
+    await farm.look({CONN: jobs})
+    assert list(farm._watches) == list(farm._used) == [CONN]
+    assert gone._loop is None or gone._loop.done()
+
+
 # Bad days
 
 

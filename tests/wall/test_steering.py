@@ -85,9 +85,17 @@ class Wall:
     jobs: Mapping[str, JobFacts]
     role: str = "ADMIN"
 
-    def run(self, dag_id: str, states: Mapping[str, str | None], run_state: str = "running", **conf: Any) -> str:
+    def run(
+        self,
+        dag_id: str,
+        states: Mapping[str, str | None],
+        run_state: str = "running",
+        *,
+        run_id: str = "",
+        **conf: Any,
+    ) -> str:
         """A new run whose task instances have these states; `render 1` is of a map index."""
-        run_id = f"run-{next(numbers)}"
+        run_id = run_id or f"run-{next(numbers)}"
         self.airflow.add_run(self.dags[dag_id], run_id, conf)
         for name, state in states.items():
             task_id, _, index = name.partition(" ")
@@ -357,6 +365,18 @@ async def test_trouble_with_one_run_leaves_the_others(wall: Wall, monkeypatch: p
         [rows[1].id],
         ["It could not be done (OSError): see the log of the API server."],
     )
+
+
+@pytest.mark.parametrize("name", [".", "..", "a.b"])
+async def test_a_run_of_any_name_is_that_run_and_no_folder(
+    wall: Wall, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__ALLOW_DOUBLE_DOT_IN_IDS", "True")
+    other = wall.run("bulk", {"render 0": "deferred"})
+    rows = wall.rows(wall.run("bulk", {"render 0": "deferred"}, run_id=name))[:1]
+    done = await wall.do(Action.STOP, rows)
+    assert (done.done, whys(done)) == ([rows[0].id], [])
+    assert (wall.airflow.states(name)["render 0"], wall.airflow.states(other)["render 0"]) == ("failed", "deferred")
 
 
 async def test_what_airflow_refuses_is_said_in_its_words(wall: Wall) -> None:
