@@ -16,11 +16,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from renderjuice_provider.api.errors import RenderjuiceInputError
+from pydantic import Field, TypeAdapter
+
+from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceInputError
 from renderjuice_provider.api.redact import redact
+from renderjuice_provider.lifecycle.record import JobRecord
 
+_LATEST = 253402300799.0
+"""The last second that a calendar has."""
 _SHORT = 32
 """Characters of a fingerprint in a file's name."""
 
@@ -43,7 +48,7 @@ class Booked:
     name: str
     config: Mapping[str, Any]
     base_url: str
-    ordered_at: float
+    ordered_at: Annotated[float, Field(ge=0, le=_LATEST)]
     record: Mapping[str, Any] | None = None
     place: Path = Path()
 
@@ -54,12 +59,24 @@ class Booked:
 
     @classmethod
     def read(cls, place: Path) -> Self | None:
-        """The order in a file; None where there is none, or another version wrote it."""
+        """The order in a file; None where there is none.
+
+        Raises:
+            RenderjuiceInputError: when it cannot be read: it may be of a job that renders.
+        """
         try:
             fields = json.loads(place.read_text(encoding="utf-8"))
-            return cls(**fields | {"place": place})
-        except (OSError, ValueError, TypeError):
+            booked = TypeAdapter(cls).validate_python(fields | {"place": place})
+            if booked.record is not None:
+                JobRecord.model_validate(booked.record)
+        except FileNotFoundError:
             return None
+        except (OSError, ValueError, TypeError, RecursionError):
+            raise RenderjuiceInputError(
+                f"The order book has a file that cannot be read: {redact(str(place))}. "
+                "Its job may be rendering: look with `renderjuice list`, then remove the file"
+            ) from None
+        return booked
 
     def save(self) -> None:
         """Write the file, whole or not at all."""
@@ -97,15 +114,23 @@ class OrderBook:
         return self._folder / f"{name[:_SHORT]}.json"
 
     def open(self, place: Path, scene: Path, name: str, config: Mapping[str, Any], now: float) -> Booked:
-        """The order of this file: the one that is there, or a new one, which is not saved yet."""
+        """The order of this file: the one that is there, or a new one, which is not saved yet.
+
+        Raises:
+            RenderjuiceInputError: when the file cannot be read.
+        """
         new = Booked(str(scene), name, config, self._base_url, now, place=place)
         old = Booked.read(place)
         return new if old is None else replace(old, scene=new.scene, name=name)
 
     def all(self) -> list[Booked]:
-        """All orders that have a job, the newest first."""
-        found = [booked for path in self._folder.glob("*.json") if (booked := Booked.read(path))]
-        mine = [booked for booked in found if booked.job_id and booked.base_url == self._base_url]
+        """All orders that have a job, the newest first, but for files that cannot be read."""
+        mine: list[Booked] = []
+        for path in self._folder.glob("*.json"):
+            with suppress(RenderjuiceError):
+                booked = Booked.read(path)
+                if booked and booked.job_id and booked.base_url == self._base_url:
+                    mine.append(booked)
         return sorted(mine, key=lambda booked: booked.ordered_at, reverse=True)
 
     def of_path(self, path: Path) -> list[Booked]:

@@ -64,8 +64,12 @@ class Output:
 
     def say(self, text: str) -> None:
         """A sentence for the person at the terminal: one line, or several that are written here."""
-        self._stderr.write("".join(f"{story(line)}\n" for line in text.splitlines()))
-        self._stderr.flush()
+        lines = "".join(f"{story(line)}\n" for line in text.splitlines())
+        try:
+            self._stderr.write(lines)
+            self._stderr.flush()
+        except OSError:  # its reader has gone, or its terminal
+            self._stderr = _nowhere(2)
 
     def _write_data(self, text: str) -> None:
         try:
@@ -73,8 +77,14 @@ class Output:
             self._stdout.flush()
         except BrokenPipeError:
             # The reader has seen enough (`| head`). What was begun goes on: it costs money.
-            self._given = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until the process ends
-            os.dup2(self._given.fileno(), 1)
+            self._given = _nowhere(1)
+
+
+def _nowhere(descriptor: int) -> IO[str]:
+    """Takes all that is written from now on, also by others to this descriptor."""
+    file = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until the process ends
+    os.dup2(file.fileno(), descriptor)
+    return file
 
 
 def seconds(value: float | None) -> str:

@@ -139,6 +139,17 @@ def test_a_reader_that_has_seen_enough_does_not_stop_what_was_begun(
     assert emulator.ledger.renders_started() == 3
 
 
+def test_talk_that_nobody_reads_does_not_stop_what_was_begun(start: Start, emulator: Emulator, shots: Path) -> None:
+    write_scene(shots / "fails.blend", fail_at_frame=1)
+    process = start("submit", shots, "--wait", *DEFAULT)
+    assert process.stderr is not None
+    process.stderr.close()
+    out, _ = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert len(out.splitlines()) == 4
+    assert emulator.ledger.renders_started() == 4
+
+
 def test_a_disk_that_cannot_be_written_keeps_a_render_from_being_ordered(
     run: Run, emulator: Emulator, scene: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

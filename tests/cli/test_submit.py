@@ -198,6 +198,52 @@ def test_a_lost_answer_to_the_start_of_a_render_costs_no_second_one(run: Run, em
     assert emulator.ledger.renders_started() == 1
 
 
+DAMAGED = {
+    "is cut short": lambda text: text[:40],
+    "is empty": lambda _: "",
+    "is a list": lambda _: "[1]",
+    "is a number": lambda _: "7",
+    "has a record that is none": lambda text: json.dumps(json.loads(text) | {"record": "x"}),
+    "has a record without times": lambda text: json.dumps(json.loads(text) | {"record": {"job_id": "x"}}),
+    "has a job that is no text": lambda text: text.replace('"job_id": "', '"job_id": 7, "was": "'),
+    "has a scene that is none": lambda text: json.dumps(json.loads(text) | {"scene": 3}),
+    "was written in the year 300,000": lambda text: json.dumps(json.loads(text) | {"ordered_at": 1e16}),
+    "was written at no time": lambda text: text.replace('"ordered_at": ', '"ordered_at": NaN, "was": '),
+    "is not text": lambda _: b"\xff\xfe\0",
+    "has no end of brackets": lambda _: "[" * 100_000,
+}
+"""What may become of a file of the order book."""
+
+
+@pytest.mark.parametrize("damage", list(DAMAGED))
+def test_an_order_that_cannot_be_read_hides_no_other_and_is_not_paid_for_twice(
+    run: Run, emulator: Emulator, scene: Path, home: Path, tmp_path: Path, damage: str
+) -> None:
+    run("submit", scene, *DEFAULT)
+    (file,) = (home / "state").rglob("*.json")
+    other = write_scene(tmp_path / "sh020.blend", frame_end=2)
+    assert run("submit", other, *DEFAULT).code == 0
+    spoilt = DAMAGED[damage](file.read_text())
+    file.write_bytes(spoilt if isinstance(spoilt, bytes) else spoilt.encode())
+
+    assert {line[2] for line in run("list").lines} == {"sh010", "sh020"}
+    assert run("status", other).lines[0][2] == "sh020"
+    done = run("submit", scene, *DEFAULT)
+    assert (done.code, emulator.ledger.renders_started()) == (2, 2)
+    assert str(file) in done.err
+    assert "renderjuice list" in done.err
+
+
+def test_what_another_version_adds_to_the_order_book_is_left_alone(
+    run: Run, emulator: Emulator, scene: Path, home: Path
+) -> None:
+    run("submit", scene, *DEFAULT)
+    (file,) = (home / "state").rglob("*.json")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"added": 1}))
+    assert run("submit", scene, *DEFAULT).code == 0
+    assert emulator.ledger.renders_started() == 1
+
+
 def test_no_key_and_no_url_is_kept_in_the_order_book(run: Run, emulator: Emulator, scene: Path, home: Path) -> None:
     run("submit", scene, "--wait", *DEFAULT)
     (file,) = (home / "state").rglob("*.json")
