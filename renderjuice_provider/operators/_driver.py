@@ -215,7 +215,8 @@ class Driver:
         if over.next_step:
             return not_retried(over)
         creator = self._creator()
-        what = f"clear this shot from `{creator}` on, which costs again" if creator else "create a new job"
+        again = "" if over.bill is errors.Bill.NOTHING_RENDERED else ", which costs again"
+        what = f"clear this shot from `{creator}` on{again}" if creator else "create a new job"
         return not_retried(over, next_step=what)
 
     def _creator(self) -> str | None:

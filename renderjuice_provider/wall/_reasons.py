@@ -41,6 +41,8 @@ def _of_the_end(row: RowFacts, state: RowState, jobs: Mapping[str, JobFacts]) ->
         more = f" (and {len(reasons) - 1} more like it)" if len(reasons) > 1 else ""
         return reasons[0] + more, _next_step(row, state, left[0])
     if state is RowState.STOPPED:
+        if jobs and not any(job.normalized_seconds is None or job.normalized_seconds > 0 for job in jobs.values()):
+            return "Somebody has stopped it before anything was rendered.", "Render it again."
         return "Somebody has stopped it. What was rendered is billed, and kept.", _next_step(row, state)
     if state is RowState.SKIPPED:
         return "There was nothing to render for it in this run.", ""

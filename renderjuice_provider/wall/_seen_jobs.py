@@ -16,6 +16,7 @@ from renderjuice_provider.api.models import RENDER_STARTED, TERMINAL, Downloads,
 from renderjuice_provider.api.progress import Progress
 from renderjuice_provider.api.redact import storable
 from renderjuice_provider.frames import count_frames, ordered_frames
+from renderjuice_provider.lifecycle.ceiling import cost_of
 from renderjuice_provider.wall.facts import JobFacts
 
 MOST_FRAME_TIMES = 12
@@ -144,6 +145,8 @@ def observe(before: SeenJob | None, job: Job, progress: Progress | None, now: fl
         booting = booting or changed
     if job.status == JobStatus.RENDERING and is_new_status:
         rendering = rendering or now
+    # Of one that was never ordered, such as one that failed in validation, the cost is known.
+    was_ordered = bool(booting or rendering or done)
     return SeenJob(
         job_id=job.id.lower(),
         status=job.status,
@@ -157,7 +160,7 @@ def observe(before: SeenJob | None, job: Job, progress: Progress | None, now: fl
         done=done,
         failed=failed,
         frame_times=_frame_times(known, done, now),
-        normalized_seconds=job.normalized_seconds,
+        normalized_seconds=cost_of(job) if job.is_over and not was_ordered else job.normalized_seconds,
         reason=job.reason if job.status == JobStatus.FAILED else "",
         has_preview=bool(job.preview_url),
         is_counted=known is not None and known.is_counted and not is_new_status,

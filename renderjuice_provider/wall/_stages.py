@@ -131,10 +131,16 @@ def _under_way(row: RowFacts, stages: Sequence[Stage], jobs: Mapping[str, JobFac
 
 
 def _rendering(task: TaskFacts, job: JobFacts | None) -> RowState:
-    """What a render task at work is doing."""
+    """What a render task at work is doing.
+
+    Of a job that nobody has read yet, no more is said than is sure: a task that does all of it
+    publishes its job before that is validated.
+    """
     if job is not None:
         return _BY_STATUS.get(job.status, RowState.RENDERING)
-    return RowState.RENDERING if task.job_id else RowState.UPLOADING
+    if task.job_id is None:
+        return RowState.UPLOADING
+    return RowState.VALIDATING if task.role is Role.RUN else RowState.RENDERING
 
 
 def _canceled(task: TaskFacts, jobs: Mapping[str, JobFacts]) -> bool:
@@ -157,16 +163,15 @@ def _inside(name: str, task: TaskFacts, job: JobFacts | None) -> StageState:
     state = _of_task(task)
     if state in {"done", "skipped", "waiting"}:
         return state
-    reached = "uploaded" if task.job_id is None else "validated" if _in_validation(job) else "rendered"
+    in_validation = task.role is Role.RUN if job is None else _in_validation(job)
+    reached = "uploaded" if task.job_id is None else "validated" if in_validation else "rendered"
     names = list(_ROLES)
     distance = names.index(name) - names.index(reached)
     return "done" if distance < 0 else state if distance == 0 else "skipped" if state == "failed" else "waiting"
 
 
-def _in_validation(job: JobFacts | None) -> bool:
+def _in_validation(job: JobFacts) -> bool:
     """Whether a job has not come further, such as one that failed before it was ordered."""
-    if job is None:
-        return False
     never_ordered = job.queue_seconds is None and not job.normalized_seconds and not job.frames_done
     return job.status in _IN_VALIDATION or (job.status == JobStatus.FAILED and never_ordered)
 

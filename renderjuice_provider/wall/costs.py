@@ -13,6 +13,9 @@ __all__ = [
 ]
 
 
+_NOTHING = "Nothing of it was rendered before."
+
+
 def money_sentence(action: Action, intents: Sequence[Intent], look: Look) -> str:
     """What an action costs or saves, over all rows to which something will happen.
 
@@ -32,7 +35,8 @@ def money_sentence(action: Action, intents: Sequence[Intent], look: Look) -> str
         case Action.TAKE_UP:
             return "Nothing is paid twice: a job that is completed costs nothing more, one that still renders goes on."
         case Action.AGAIN:
-            return f"All frames are paid again. {_before(wanted, look)}"
+            before = _before(wanted, look)
+            return f"All frames are paid{'' if before is _NOTHING else ' again'}. {before}"
         case Action.SETTINGS:
             return f"All frames are paid with the new settings, which may cost more or less. {_before(wanted, look)}"
 
@@ -77,6 +81,8 @@ def _before(intents: Sequence[Intent], look: Look) -> str:
         for task in intent.row.tasks:
             jobs = dict(task.jobs) or ({task.job_id: None} if task.job_id else {})
             found += [(task, _billed(seconds, look.jobs.get(job))) for job, seconds in jobs.items()]
+    if not any(seconds is None or seconds > 0 for _, seconds in found):
+        return _NOTHING
     cost = _amount(found, look)
     return f"Before, it was {cost}." if cost else "What it was before is not known."
 

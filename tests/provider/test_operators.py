@@ -125,6 +125,18 @@ def test_validation_that_fails_says_why(emulator, runner, tmp_path, deferrable):
         runner.run(RenderjuiceValidateJobOperator(task_id="validate", job_id=job_id, deferrable=deferrable, **FAST))
 
 
+def test_a_job_that_failed_in_validation_does_not_cost_again(emulator, runner, tmp_path):
+    broken = write_scene(tmp_path / "broken.blend", fail_validation=("the file is from the future", "SCENE_UNREADABLE"))
+    slug = runner.run(RenderjuiceUploadOperator(task_id="upload", file_path=str(broken)))
+    with DAG("shot", schedule=None):
+        create = RenderjuiceCreateJobOperator(task_id="create", slug=slug)
+        validate = RenderjuiceValidateJobOperator(task_id="validate", job_id=create.output, **FAST)
+    validate.job_id = runner.run(create)
+    with pytest.raises(RenderjuiceJobOverError, match=r"nothing is billed.+clear this shot from `create` on\.") as it:
+        runner.run(validate)
+    assert "again" not in str(it.value)
+
+
 def test_a_job_that_cannot_succeed_any_more_says_which_task_to_clear(emulator, validated, runner):
     with DAG("shot", schedule=None):
         create = RenderjuiceCreateJobOperator(task_id="create", slug="s")

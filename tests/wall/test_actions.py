@@ -270,6 +270,15 @@ def test_again_says_what_it_was_before_with_all_rounds() -> None:
     assert money(Action.AGAIN, done) == "All frames are paid again. What it was before is not known."
 
 
+def test_what_was_never_rendered_is_not_paid_again() -> None:
+    failed = row(task("run", "failed", job_id="b", jobs={"a": 0.0}, conn_id="farm"), run_state="failed")
+    jobs = {"b": JobFacts("b", "failed", normalized_seconds=0.0)}
+    said = "All frames are paid. Nothing of it was rendered before."
+    assert money(Action.AGAIN, failed, jobs=jobs) == said
+    never_uploaded = row(task("run", "failed", conn_id="farm"), run_state="failed")
+    assert money(Action.AGAIN, never_uploaded) == said
+
+
 def test_currencies_are_not_added() -> None:
     done = row(
         task("run", "success", 0, jobs={"a": 3600.0}, conn_id="one"),

@@ -183,6 +183,8 @@ def test_links_are_relative_and_quote_what_a_run_may_be_called() -> None:
          "Somebody has stopped it", "Render only what is missing"),
         (row(task("run", "failed", job_id=JOB), heart="run"), (job("canceled"),),
          "Somebody has stopped it", "Render it again, which costs again."),
+        (row(task("run", "failed", job_id=JOB), heart="run"), (job("canceled", normalized_seconds=0.0),),
+         "Somebody has stopped it before anything was rendered.", "Render it again."),
         (row(task("run", "failed"), heart="run", note="failed: the note says it"), (), "the note says it", ""),
         (row(task("run", "failed"), heart="run"), (), "`run` failed, and left no reason", "Open its log."),
         (row(task("run", "upstream_failed"), heart="run"), (), "A task before it failed", "Open the run"),

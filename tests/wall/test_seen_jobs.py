@@ -57,6 +57,13 @@ def test_the_time_for_a_frame_is_that_between_two_frames() -> None:
     assert facts.last_sign == datetime.fromtimestamp(NOW + 40, UTC)
 
 
+def test_a_job_that_failed_before_it_was_ordered_has_cost_nothing() -> None:
+    assert seen((0, job("validating"), None), (5, job("failed"), None)).normalized_seconds == 0.0
+    ordered = job("failed", requestedConfig={"colorManagementPreset": "default"})
+    assert seen((0, ordered, None)).normalized_seconds is None
+    assert seen((0, job("failed", normalizedSeconds=7.0), None)).normalized_seconds == 7.0
+
+
 def test_only_the_newest_times_are_kept() -> None:
     known = seen((0, job("booting"), None), *((number, job(), counted(number, 99)) for number in range(1, 60)))
     assert known.frame_times == (1.0,) * 12

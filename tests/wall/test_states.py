@@ -91,6 +91,15 @@ def test_a_task_that_does_all_of_it_has_the_stages_of_its_job(
     assert stages(row(run, heart="run"), *([job(status)] if status else [])) == expected
 
 
+def test_a_job_that_nobody_has_read_yet_is_not_said_to_render() -> None:
+    run = row(task("run", "deferred", job_id=JOB), heart="run")
+    assert stages(run) == {"uploaded": "done", "validated": "running", "rendered": "waiting"}
+    assert state(run) == "validating"
+    assert state_of_layer(run.tasks[0], None) == "validating"
+    assert state(run, job("validated")) == "queued"
+    assert state(run, job("rendering")) == "rendering"
+
+
 def test_a_job_that_failed_while_it_rendered_was_validated() -> None:
     run = row(task("run", "failed", job_id=JOB), heart="run")
     rendered = job("failed", queue_seconds=3.0, frames_done=2)
