@@ -15,10 +15,11 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
+from renderjuice.budget import Budget
 from renderjuice.walks import Walk
 from renderjuice_provider.api._flow import Call, Flow, PutFile, Step
 from renderjuice_provider.api.client import RenderjuiceClient
-from renderjuice_provider.api.errors import RenderjuiceError, RenderjuiceJobError
+from renderjuice_provider.api.errors import RenderjuiceCeilingError, RenderjuiceError, RenderjuiceJobError
 from renderjuice_provider.api.models import Job, JobStatus
 from renderjuice_provider.api.progress import Progress
 from renderjuice_provider.lifecycle.job_poller import Done, JobPoller, PollDecision
@@ -82,6 +83,7 @@ class Batch:
         say: gets each line for people.
         at_once: how many are moved on at once.
         poll_interval: seconds between two polls of a job.
+        budget: what all together may spend; None for any number.
         on_end: gets each walk that has ended, in the main thread.
     """
 
@@ -94,6 +96,7 @@ class Batch:
         on_end: Callable[[Walk], None],
         at_once: int = AT_ONCE,
         poll_interval: float = POLL_INTERVAL,
+        budget: Budget | None = None,
     ) -> None:
         self._client = client
         self._walks = walks
@@ -101,6 +104,7 @@ class Batch:
         self._on_end = on_end
         self._at_once = min(at_once, len(walks))
         self._poll_interval = poll_interval
+        self._budget = budget
         self._ready: queue.PriorityQueue[_Ready] = queue.PriorityQueue()
         self._turn = itertools.count()
         self._results: queue.Queue[tuple[Walk, _Result]] = queue.Queue()
@@ -168,6 +172,8 @@ class Batch:
                 if isinstance(step, PutFile):
                     walk.seen.doing = "uploading"
                 if isinstance(step, Call) and step.path.endswith("/render"):
+                    if self._budget is not None:
+                        self._budget.check()
                     walk.seen.is_ordering = True
                 return (yield from step)
         return None
@@ -214,6 +220,10 @@ class Batch:
         else:
             walk.seen.job = result
         walk.seen.is_over = True
+        if self._budget is not None:
+            self._budget.ended(walk, walk.seen.job)
+            if isinstance(walk.seen.error, RenderjuiceCeilingError):
+                walk.seen.error = self._budget.worded(walk.seen.error, walk)
         walk.end()
         self._on_end(walk)
 
@@ -221,7 +231,7 @@ class Batch:
         interval = self._poll_interval
         if step.target == JobStatus.VALIDATED:
             interval = min(interval, _VALIDATION_INTERVAL)
-        return _Watched(walk, **asdict(step), poll_interval=interval)
+        return _Watched(walk, self._budget, **asdict(step), poll_interval=interval)
 
     def _poll(self) -> None:
         now = time.time()
@@ -233,8 +243,10 @@ class Batch:
                 self._decided(due[poller], decision)
 
     def _decided(self, wait: _Wait, decision: PollDecision) -> None:
+        left = wait.walk.seen.words_left(time.time())
         if decision.log_line:  # it names the job by its id, as the log of one task does
-            self._say(decision.log_line.replace(f"Job {wait.step.job_id}", wait.walk.seen.name, 1))
+            line = decision.log_line.replace(f"Job {wait.step.job_id}", wait.walk.seen.name, 1)
+            self._say(f"{line}, {left}" if left else line)
         if isinstance(decision, Done):
             self._waits.remove(wait)
             wait.walk.seen.timed_out = decision.outcome.ending is Ending.TIMED_OUT
@@ -247,15 +259,23 @@ class Batch:
 
 
 class _Watched(JobPoller):
-    """A poller whose job can be seen."""
+    """A poller whose job can be seen, and is stopped when all together have spent too much."""
 
-    def __init__(self, walk: Walk, job_id: str, target: str, **times: Any) -> None:
+    def __init__(self, walk: Walk, budget: Budget | None, job_id: str, target: str, **times: Any) -> None:
+        if budget is not None:
+            times["most"] = budget.most
         super().__init__(job_id, target, **times)
+        self._walk = walk
         self._seen = walk.seen
+        self._budget = budget
 
     def on_job(self, job: Job, progress: Progress | None, now: float) -> PollDecision:
         self._seen.job, self._seen.trouble = job, None
         self._seen.progress = progress or self._seen.progress
+        self._seen.pace.note(progress.frames_done if progress else None, now)
+        if self._budget is not None and self._ceiling is not None:
+            self._budget.seen(self._walk, job, self._ceiling.spent(job, now))
+            self._ceiling.most = self._budget.most_of(self._walk)
         return super().on_job(job, progress, now)
 
     def on_error(self, error: RenderjuiceError, now: float) -> PollDecision:

@@ -71,6 +71,8 @@ _BY_ERROR: tuple[tuple[type[Exception], Exit], ...] = (
 
 def of_error(error: BaseException) -> Exit:
     """The code for an error."""
+    if isinstance(error, errors.RenderjuiceCeilingError):
+        return Exit.BUDGET
     if isinstance(error, errors.RenderjuiceJobError) and error.job is not None and error.job.status in _BY_STATUS:
         return _BY_STATUS[error.job.status]
     return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), Exit.ERROR)

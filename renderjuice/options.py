@@ -16,6 +16,15 @@ SCENES = Annotated[
 ]
 EVERY = Annotated[float, typer.Option(metavar="SECONDS", min=0.01, help="Seconds between two polls of a job.")]
 TIMEOUT = Annotated[float, typer.Option(metavar="SECONDS", min=0.01, help="Stop waiting after this time.")]
+MOST = Annotated[
+    float | None,
+    typer.Option(
+        "--max-normalized-seconds",
+        metavar="SECONDS",
+        min=0.01,
+        help="What all together may spend: what renders is cancelled when it is spent.",
+    ),
+]
 UPLOADS = Annotated[int, typer.Option(min=1, max=64, help="Scenes that are uploaded at once.")]
 _LOOK = "How to render"
 PRESET = Annotated[

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from renderjuice.batch import AT_ONCE, Batch
+from renderjuice.budget import Budget
 from renderjuice.exits import Exit, gravest
 from renderjuice.jobs import end_of, goes_on, text_of
 from renderjuice.output import Output
@@ -16,7 +17,14 @@ from renderjuice_provider.api.models import JobStatus
 
 
 def perform(
-    session: Session, screen: Screen, walks: Sequence[Walk], *, every: float, at_once: int = AT_ONCE, hint: str = ""
+    session: Session,
+    screen: Screen,
+    walks: Sequence[Walk],
+    *,
+    every: float,
+    at_once: int = AT_ONCE,
+    hint: str = "",
+    most: float | None = None,
 ) -> Exit:
     """Take walks to their ends; a line of data for each.
 
@@ -27,6 +35,7 @@ def perform(
         every: seconds between two polls of a job.
         at_once: walks that are moved on at once.
         hint: what else to say after Ctrl-C.
+        most: normalized seconds that all together may spend; None for any number.
     """
     seen = [walk.seen for walk in walks]
     batch = Batch(
@@ -36,6 +45,7 @@ def perform(
         on_end=lambda walk: report(session.output, walk),
         at_once=at_once,
         poll_interval=every,
+        budget=None if most is None else Budget(most),
     )
     try:
         with screen.show(seen):

@@ -106,7 +106,9 @@ class Screen:
         bar: ProgressBar | Text = Text("")
         if total and state == JobStatus.RENDERING:
             bar = ProgressBar(total=total, completed=done or 0, width=24)
-        words = str(progress) if progress and state == JobStatus.RENDERING else ""
+        words = ""
+        if progress and state == JobStatus.RENDERING:
+            words = ", ".join(filter(None, [str(progress), seen.words_left(time.time())]))
         if seen.error is not None:
             words = str(getattr(seen.error, "what", seen.error)).removeprefix(f"{seen.name} ")
         elif seen.trouble is not None:

@@ -7,16 +7,19 @@ Airflow. `renderjuice.batch` performs many of them side by side.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from renderjuice.fetching import Fetching
+from renderjuice.output import seconds
+from renderjuice.pace import Pace
 from renderjuice_provider.api._flow import Flow
 from renderjuice_provider.api._operations import Operations
 from renderjuice_provider.api._upload import upload
 from renderjuice_provider.api.errors import (
     Bill,
+    RenderjuiceCeilingError,
     RenderjuiceError,
     RenderjuiceInputError,
     RenderjuiceJobError,
@@ -30,9 +33,13 @@ from renderjuice_provider.lifecycle.job_poller import fate
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.record import Order
 from renderjuice_provider.lifecycle.steps import WaitFor
+from renderjuice_provider.lifecycle.stopping import stop_all
 
 WAIT_LIMIT = 24 * 3600.0
 """Seconds that a command waits for a render unless it is said otherwise: as the operators do."""
+
+_STOPPING = 60.0
+"""Seconds that a cancelled job has to be over."""
 
 
 @dataclass
@@ -47,6 +54,7 @@ class Seen:
         trouble: why the last poll failed; None where it did not.
         error: why the walk ended without success.
         timed_out: whether a wait ended because its time was over.
+        pace: of its frames.
         is_ordering: whether its render is being ordered, and may have been started.
         is_over: whether the walk has ended.
     """
@@ -58,6 +66,7 @@ class Seen:
     trouble: RenderjuiceError | None = None
     error: BaseException | None = None
     timed_out: bool = False
+    pace: Pace = field(default_factory=Pace)
     is_ordering: bool = False
     is_over: bool = False
 
@@ -65,6 +74,13 @@ class Seen:
     def state(self) -> str:
         """One word."""
         return self.doing if self.job is None else str(self.job.status)
+
+    def words_left(self, now: float) -> str:
+        """About how long its frames take yet; empty as long as nobody can know."""
+        if self.progress is None or self.job is None or self.job.status != JobStatus.RENDERING:
+            return ""
+        left = self.pace.left(self.progress.frames_total, now)
+        return "" if left is None else f"about {seconds(left)} left"
 
 
 class Walk(Protocol):
@@ -137,13 +153,27 @@ class Waits:
                 retry=RetryEffect.READS_AGAIN,
                 job_id=self._job_id,
             )
+        if outcome.ending is Ending.AT_CEILING:
+            job = yield from self._stopped()
         if outcome.ending is Ending.REFUSED or job is None:
             raise self.seen.trouble or RenderjuiceJobError(outcome.message, job_id=self._job_id)
         if self.fetching is not None and (job.status == JobStatus.COMPLETED or not self.fetching.only_completed):
             yield from self.fetching.fetch(self._operations, job, self.seen)
         if job.status != JobStatus.COMPLETED:
+            if outcome.ending is Ending.AT_CEILING:
+                raise RenderjuiceCeilingError(outcome.message, job=job)
             raise RenderjuiceJobError(f"{self.seen.name} {fate(job)}", job=job)
         return job
+
+    def _stopped(self) -> Flow[Job]:
+        """The job after it was cancelled. If it completed meanwhile, that is a success."""
+        until = self._operations.now().timestamp() + _STOPPING
+        stopping = stop_all(self._operations, [self._job_id], poll_interval=2.0, until=until, log=Quiet().info)
+        found = (yield from stopping)[self._job_id]
+        if isinstance(found, RenderjuiceError):
+            raise found.settle(bill=Bill.MAY_RUN, next_step=f"`renderjuice cancel {self._job_id}` stops it")
+        self.seen.job = found
+        return found
 
     def save(self, record: Mapping[str, Any]) -> None:
         """See `Walk`. There is nothing to keep."""

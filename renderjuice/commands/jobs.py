@@ -14,7 +14,7 @@ from renderjuice.batch import POLL_INTERVAL
 from renderjuice.exits import Exit, gravest, of_error, of_job
 from renderjuice.fetching import Fetching, safe_name
 from renderjuice.jobs import fields, find_jobs, name_of, read_jobs
-from renderjuice.options import EVERY, JOBS, STATUS, TIMEOUT
+from renderjuice.options import EVERY, JOBS, MOST, STATUS, TIMEOUT
 from renderjuice.output import seconds
 from renderjuice.performing import perform
 from renderjuice.screen import Screen
@@ -58,20 +58,34 @@ def status(session: Session, jobs: JOBS) -> Exit:
     return gravest(codes)
 
 
-def watch(session: Session, jobs: JOBS, *, timeout: TIMEOUT = WAIT_LIMIT, every: EVERY = POLL_INTERVAL) -> Exit:
+def watch(
+    session: Session,
+    jobs: JOBS,
+    *,
+    max_normalized_seconds: MOST = None,
+    timeout: TIMEOUT = WAIT_LIMIT,
+    every: EVERY = POLL_INTERVAL,
+) -> Exit:
     """Wait for jobs and show how far they are. Ctrl-C stops watching, not the jobs."""
-    return _wait(session, jobs, Screen(session.output), timeout, every)
+    return _wait(session, jobs, Screen(session.output), max_normalized_seconds, timeout, every)
 
 
-def wait(session: Session, jobs: JOBS, *, timeout: TIMEOUT = WAIT_LIMIT, every: EVERY = POLL_INTERVAL) -> Exit:
+def wait(
+    session: Session,
+    jobs: JOBS,
+    *,
+    max_normalized_seconds: MOST = None,
+    timeout: TIMEOUT = WAIT_LIMIT,
+    every: EVERY = POLL_INTERVAL,
+) -> Exit:
     """Wait for jobs without a word. The exit code says how they ended."""
-    return _wait(session, jobs, Screen(session.output, quiet=True), timeout, every)
+    return _wait(session, jobs, Screen(session.output, quiet=True), max_normalized_seconds, timeout, every)
 
 
-def _wait(session: Session, jobs: list[str], screen: Screen, timeout: float, every: float) -> Exit:
+def _wait(session: Session, jobs: list[str], screen: Screen, most: float | None, timeout: float, every: float) -> Exit:
     operations, book = session.client.operations, session.book
     walks = [Waits(job_id, name_of(job_id, book), operations, timeout) for job_id in _find(session, jobs)]
-    return perform(session, screen, walks, every=every)
+    return perform(session, screen, walks, every=every, most=most)
 
 
 def download(

@@ -53,7 +53,12 @@ def submit(
         bool, typer.Option("--again", help="Render also what was rendered already, which costs again.")
     ] = False,
     max_normalized_seconds: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Submit nothing that would cost more; see --like.")
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0.01,
+            help="Submit nothing that may cost more (see --like); where it waits, also cancel what does.",
+        ),
     ] = None,
     like: Annotated[
         list[str] | None, typer.Option(metavar="JOB", help="A completed job to estimate the cost by; again for more.")
@@ -77,6 +82,8 @@ def submit(
         check_budget(session, found, configs, like or [], max_normalized_seconds)
     screen = Screen(session.output)
     walks = []
+    waits = wait or download is not None
+    most = max_normalized_seconds if waits else None
     for scene, scene_config in zip(found, configs, strict=True):
         order = Order(
             JobStatus.COMPLETED,
@@ -85,7 +92,8 @@ def submit(
             render_config=scene_config,
             scene=scene.path,
             source=str(scene.path.resolve()) if scene.path else None,
-            wait=wait or download is not None,
+            wait=waits,
+            most=most,
             cancel_on_timeout=cancel_on_timeout,
             name=scene.name,
         )
@@ -93,7 +101,7 @@ def submit(
         operations = session.client.operations
         walks.append(Renders(order, session.book, operations, again=again, fetching=fetching, say=screen.say))
     hint = "" if again else "The same command goes on with all of them."
-    return perform(session, screen, walks, at_once=at_once, every=every, hint=hint)
+    return perform(session, screen, walks, at_once=at_once, every=every, hint=hint, most=most)
 
 
 def validate(
