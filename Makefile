@@ -53,7 +53,8 @@ $(VENV)/installed: pyproject.toml constraints.txt
 # Blender as a module exists for Python 3.11 only, and wants an older numpy than the rest: an environment of its own.
 blender: $(BLENDER)/installed
 
-$(BLENDER)/installed: $(VENV)/installed
+# Once it is there it stays, whatever the rest does: it may be a link to that of another checkout.
+$(BLENDER)/installed: | $(VENV)/installed
 ifeq ($(FIND_BPY),1)
 	$(PYTHON) -m venv $(BLENDER)
 	$(UV) pip install --quiet --python $(BLENDER)/bin/python --compile-bytecode 'bpy==5.0.1' 'numpy<2'
@@ -66,7 +67,7 @@ endif
 # The long-term releases that studios stay on: a test takes the start-up scene of each one all the way to a delivery.
 blenders: blender $(BLENDERS:%=$(BLENDER)-%/installed)
 
-$(BLENDER)-%/installed: $(VENV)/installed
+$(BLENDER)-%/installed: | $(VENV)/installed
 	$(PYTHON) -m venv $(BLENDER)-$*
 	$(UV) pip install --quiet --python $(BLENDER)-$*/bin/python 'bpy==$*.*' 'numpy<2'
 	@touch $@

@@ -46,6 +46,20 @@ def test_every_version_that_is_claimed_is_tried(jobs: dict[str, Any]) -> None:
     assert tuple(jobs["tests"]["strategy"]["matrix"]["python"]) == PYTHONS
 
 
+@pytest.mark.parametrize("target", ["blender", "blenders", "blender-extension"])
+def test_a_blender_that_belongs_to_another_checkout_is_used_and_not_made_again(tmp_path: Path, target: str) -> None:
+    for name in ("theirs", "theirs-4.2", "theirs-4.5", "venv"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "installed").touch()
+    os.utime(tmp_path / "theirs" / "installed", (1.0, 1.0))
+    for name in ("", "-4.2", "-4.5"):
+        (tmp_path / f"ours{name}").symlink_to(tmp_path / f"theirs{name}")
+    variables = [f"VENV={tmp_path / 'venv'}", f"BLENDER={tmp_path / 'ours'}"]
+    made = subprocess.run(["make", "-n", *variables, target], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "-m venv" not in made.stdout
+    assert "bpy" not in made.stdout
+
+
 def test_what_runs_an_airflow_shares_one_worker(tmp_path: Path) -> None:
     (tmp_path / "test_grouped.py").write_text(
         "import os, pytest, time\n"

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -136,6 +137,24 @@ def test_starting_and_stopping_is_quick(record_property: Callable[[str, object],
 def test_the_fixture_is_an_emulator_of_ones_own(renderjuice_emulator: Emulator) -> None:
     headers = {"Authorization": f"Bearer {renderjuice_emulator.api_key}"}
     assert httpx.get(f"{renderjuice_emulator.base_url}/jobs", headers=headers).json()["jobs"] == []
+
+
+@pytest.mark.parametrize("missing", ["fastapi", "uvicorn", "psutil"])
+def test_without_its_extra_it_says_what_to_install(missing: str) -> None:
+    without = f"import sys; sys.modules[{missing!r}] = None; import renderjuice_emulator.__main__ as command; "
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{without}sys.exit(command.main())"], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"{missing} is not installed" in ended.stderr
+    assert "pip install 'renderjuice[emulator]'" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("project", ["pyproject.toml", "client/pyproject.toml"])
+def test_both_distributions_start_what_can_say_that(project: str) -> None:
+    scripts = tomllib.loads((Path(__file__).parents[2] / project).read_text())["project"]["scripts"]
+    assert scripts["renderjuice-emulator"] == "renderjuice_emulator.__main__:main"
 
 
 def test_loading_the_plugin_loads_nothing_heavy() -> None:
