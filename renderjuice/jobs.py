@@ -115,8 +115,8 @@ def end_of(seen: Seen) -> Exit:
     return of_job(seen.job) if seen.job else Exit.OK
 
 
-def goes_on(seen: Iterable[Seen]) -> str:
-    """What goes on at Renderjuice now that nobody here waits for it."""
+def goes_on(seen: Iterable[Seen]) -> list[str]:
+    """Lines that say what goes on at Renderjuice now that nobody here waits for it."""
     open_ones = [each for each in seen if not each.is_over]
     jobs = [each.job for each in open_ones if each.job is not None]
     rendering = [job for job in jobs if job.status in RENDER_STARTED and not job.is_over]
@@ -132,7 +132,7 @@ def goes_on(seen: Iterable[Seen]) -> str:
         lines += [f"  {job.id}" for job in unsure]
     if idle:
         lines.append(f"Not started, so nothing is spent on them: {idle} in all.")
-    return "\n".join(lines)
+    return lines
 
 
 def text_of(error: BaseException) -> str:

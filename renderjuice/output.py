@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import IO, Any
 
+from rich.cells import cell_len
+
 from renderjuice_provider.api.redact import redact, storable, story
 
 
@@ -57,16 +59,15 @@ class Output:
                 self.data(fields, *columns)
             return
         texts = [["" if column is None else redact(str(column)) for column in columns] for _, columns in rows]
-        widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-        for row in texts:
-            padded = [text.ljust(width) for text, width in zip(row, widths, strict=True)]
+        widths = [max(map(cell_len, column)) for column in zip(*texts, strict=True)]
+        for row in texts:  # some characters are two columns wide, and some are none
+            padded = [text + " " * (width - cell_len(text)) for text, width in zip(row, widths, strict=True)]
             self._write_data("  ".join(padded).rstrip() + "\n")
 
-    def say(self, text: str) -> None:
-        """A sentence for the person at the terminal: one line, or several that are written here."""
-        lines = "".join(f"{story(line)}\n" for line in text.splitlines())
+    def say(self, *lines: str) -> None:
+        """Sentences for the person at the terminal, each in a line: no name makes another one."""
         try:
-            self._stderr.write(lines)
+            self._stderr.write("".join(f"{story(line)}\n" for line in lines))
             self._stderr.flush()
         except OSError:  # its reader has gone, or its terminal
             self._stderr = _nowhere(2)

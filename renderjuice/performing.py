@@ -51,7 +51,7 @@ def perform(
         with screen.show(seen):
             batch.run()
     except KeyboardInterrupt:
-        session.output.say("\n".join(filter(None, [goes_on(seen), hint])))
+        session.output.say(*goes_on(seen), *filter(None, [hint]))
         return Exit.INTERRUPTED
     return gravest(map(end_of, seen))
 

@@ -8,19 +8,23 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
 from renderjuice.output import Output, seconds, size
 from renderjuice.screen import Screen
 from renderjuice.walks import Seen
+from renderjuice_emulator.scenes import write_scene
 from renderjuice_emulator.testing import Emulator
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.api.progress import Progress
 from tests.cli.conftest import ROOT, Run
 
 pty = pytest.importorskip("pty")
-DEFAULT = ("--preset", "default", "--every", "0.05")
+EVERY = ("--every", "0.05")
+DEFAULT = ("--preset", "default", *EVERY)
 _CONTROLS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 Terminal = Callable[..., tuple[int, str]]
@@ -83,6 +87,60 @@ def test_a_list_is_aligned(terminal: Terminal, run: Run, shots: Path) -> None:
     run("submit", shots, "--wait", *DEFAULT)
     _, written = terminal("list")
     assert len({line.index("completed") for line in written.splitlines()}) == 1
+
+
+HOSTILE = {
+    "\x1b[2J\x1b]0;owned\x07red": "it would clear the screen and name the window",
+    "[bold red]markup": "it would be drawn in red, or be an error",
+    "two\tcolumns\rand a line": "it would be a column, or a line, of its own",
+    "\u202egnp.exe\u2066": "it would turn the line around",
+    "\u65e5\u672c\u8a9e\u306e\u30b7\u30e7\u30c3\u30c8": "its characters are two columns wide",
+    "--yes": "it would be an option",
+    "\udcff not UTF-8": "it cannot be written",
+    "n" * 240: "it is longer than a line",
+    "=cmd|'calc'!A1": "it is what a spreadsheet runs",
+}
+"""Names of scenes, and what would be wrong with each."""
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Path:
+    folder = tmp_path / "hostile"
+    folder.mkdir()
+    for number, name in enumerate(HOSTILE):
+        write_scene(folder / f"{name}.blend", frame_end=1, samples=number + 1)
+    return folder
+
+
+def test_hostile_names_of_scenes_are_rendered_and_shown_as_names(
+    terminal: Terminal, run: Run, hostile: Path, home: Path
+) -> None:
+    done = run("submit", hostile, "--download", home / "out", *DEFAULT)
+    rendered = [line for line in done.lines if line[1] == "completed"]
+    assert len(done.lines) == len(HOSTILE)
+    assert (done.code, len(rendered)) == (2, len(HOSTILE) - 1), done.err
+    assert "a name that is text" in done.err
+    assert {len(line) for line in rendered} == {4}
+    assert len(list((home / "out").rglob("*.png"))) == len(rendered)
+    assert all(home / "out" in file.resolve().parents for file in (home / "out").rglob("*"))
+    assert len(run("list", "--json").objects) == len(rendered)
+    for written in (done.out, done.err, run("list").out, terminal("list")[1], terminal("watch", hostile, *EVERY)[1]):
+        assert not set(written) & set("\x1b\x07\u202e\u2066\udcff"), written
+    code, listed = terminal("list")
+    rows = [line for line in listed.splitlines() if "completed" in line]
+    assert (code, len(rows)) == (0, len(rendered))
+    assert "[bold red]markup" in listed
+
+
+def test_a_name_makes_no_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().say("a\nrenderjuice: all is well: no file", "\u2028b")
+    assert capsys.readouterr().err == "a renderjuice: all is well: no file\n b\n"
+
+
+def test_wide_characters_keep_columns_aligned(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    Output().table([({}, ["\u65e5\u672c", "a"]), ({}, ["sh010", "a"])])
+    assert {cell_len(line) for line in capsys.readouterr().out.splitlines()} == {8}
 
 
 def test_names_from_outside_are_no_markup_and_no_control(capsys: pytest.CaptureFixture[str]) -> None:
