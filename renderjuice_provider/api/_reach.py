@@ -1,8 +1,8 @@
 """Where signed URLs may lead: into the world, and no nearer to this machine than the API is.
 
-Else whoever hands them out could have us ask what answers to this machine or its network alone,
-such as the metadata of a cloud, where keys are. Names count by what they stand for at the moment of
-the connection, so a name that changes is no way in.
+Else a server that hands them out could have us ask what answers to this machine or its network
+alone, such as the metadata of a cloud, where keys are. Names count by what they stand for at the
+moment of the connection, so a name that changes is no way in.
 """
 
 from __future__ import annotations
