@@ -14,6 +14,8 @@ def pixels_of(content: bytes) -> int:
     Args:
         content: of the whole file.
     """
+    width: int
+    height: int
     try:
         if content.startswith(b"\x89PNG"):
             width, height = struct.unpack_from(">II", content, 16)

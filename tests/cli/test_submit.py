@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -198,7 +199,7 @@ def test_a_lost_answer_to_the_start_of_a_render_costs_no_second_one(run: Run, em
     assert emulator.ledger.renders_started() == 1
 
 
-DAMAGED = {
+DAMAGED: dict[str, Callable[[str], str | bytes]] = {
     "is cut short": lambda text: text[:40],
     "is empty": lambda _: "",
     "is a list": lambda _: "[1]",
