@@ -3,11 +3,12 @@
 import { type KeyboardEvent, type MouseEvent, memo, useCallback, useEffect, useRef, useState } from "react";
 import type { Row } from "./model";
 import { FramesBar, Layers, Picture, Stages, State, To, Words } from "./parts";
+import { useNear } from "./useNear";
 import { isOver, isStuck, type Sort, silence, type View } from "./view";
 import { duration, moment, money, NOTHING, normalized, range } from "./words";
 
 /** How many rows are painted first; the others follow when these can be seen. */
-const FIRST = 40;
+const FIRST = 30;
 
 const COLUMNS: { sort: Sort; name: string; number?: boolean }[] = [
   { sort: "name", name: "Shot" },
@@ -29,7 +30,7 @@ interface Props {
   onOpen: (id: string | null) => void;
 }
 
-export function Table(props: Props) {
+export const Table = memo(function Table(props: Props) {
   const { rows, view, selected, onSelect, onOpen } = props;
   const [painted, setPainted] = useState(FIRST);
   const [focused, setFocused] = useState<string | null>(null);
@@ -46,6 +47,7 @@ export function Table(props: Props) {
   const current = rows.some((row) => row.id === focused) ? focused : (rows[0]?.id ?? null);
   const ids = useRef<string[]>([]);
   ids.current = rows.map((row) => row.id);
+  const near = useNear(body, ids.current.slice(0, painted).join());
 
   const select = useCallback(
     (id: string, on: boolean, upTo: boolean) => {
@@ -131,6 +133,7 @@ export function Table(props: Props) {
             selected={selected.has(row.id)}
             open={view.open === row.id}
             current={row.id === current}
+            near={near?.has(row.id) ?? true}
             onFocus={setFocused}
             onSelect={select}
             onOpen={onOpen}
@@ -139,7 +142,7 @@ export function Table(props: Props) {
       </tbody>
     </table>
   );
-}
+});
 
 /** How long ago something last moved; of what is over, when that was. */
 function signWords(row: Row, now: string): string {
@@ -155,9 +158,18 @@ interface LineProps {
   selected: boolean;
   open: boolean;
   current: boolean;
+  near: boolean;
   onFocus: (id: string) => void;
   onSelect: (id: string, on: boolean, upTo: boolean) => void;
   onOpen: (id: string | null) => void;
+}
+
+/** Far from what can be seen, figures stay as they are: `before` is what was painted last. */
+function looksSame(before: LineProps, after: LineProps): boolean {
+  const { near, row, sign, ...rest } = after;
+  const isSame = row === before.row && sign === before.sign;
+  if (!isSame && (near || row.state !== before.row.state || row.name !== before.row.name)) return false;
+  return (Object.keys(rest) as (keyof typeof rest)[]).every((name) => rest[name] === before[name]);
 }
 
 const Line = memo(function Line(props: LineProps) {
@@ -271,7 +283,7 @@ const Line = memo(function Line(props: LineProps) {
       </td>
     </tr>
   );
-});
+}, looksSame);
 
 function Two(props: { first: string; second: string; title?: string }) {
   return (

@@ -1,6 +1,7 @@
 /** What Airflow's page imports: it leaves the component under the name of each app that shows it. */
 
 import { Guard } from "./Guard";
+import { useSettled } from "./useSettled";
 import { Wall } from "./Wall";
 import "./style";
 
@@ -16,6 +17,8 @@ function Renders(props: Props) {
   const mapIndex = props.mapIndex === "-1" ? undefined : props.mapIndex;
   // Another page is another wall: nothing of the one before is kept.
   const page = [props.dagId, props.runId, props.taskId, mapIndex].join("\n");
+  const isSettled = useSettled();
+  if (!isSettled) return null;
   return (
     <Guard key={page}>
       <Wall dagId={props.dagId} runId={props.runId} taskId={props.taskId} mapIndex={mapIndex} />

@@ -6,7 +6,6 @@ export interface Polled<T> {
   /** The browser's clock when the value came, in milliseconds. */
   at: number;
   error: Error | null;
-  busy: boolean;
   again: () => void;
 }
 
@@ -29,13 +28,7 @@ export function usePolled<T>(
   ask: (signal: AbortSignal, before: T | null) => Promise<T>,
   pause: (value: T | null) => number | null,
 ): Polled<T> {
-  const [state, setState] = useState({
-    key,
-    value: null as T | null,
-    at: 0,
-    error: null as Error | null,
-    busy: true,
-  });
+  const [state, setState] = useState({ key, value: null as T | null, at: 0, error: null as Error | null });
   const current = useRef({ ask, pause });
   current.current = { ask, pause };
   const wake = useRef(() => {});
@@ -46,7 +39,7 @@ export function usePolled<T>(
     let timer: ReturnType<typeof setTimeout> | undefined;
     let running: AbortController | null = null;
     let ended = false;
-    setState({ key, value: null, at: 0, error: null, busy: true });
+    setState({ key, value: null, at: 0, error: null });
 
     const next = () => {
       clearTimeout(timer);
@@ -59,14 +52,13 @@ export function usePolled<T>(
       clearTimeout(timer);
       running = new AbortController();
       const limit = setTimeout(() => running?.abort(), LIMIT);
-      setState((now) => ({ ...now, busy: true }));
       try {
         value = await current.current.ask(running.signal, value);
         failures = 0;
-        if (!ended) setState({ key, value, at: Date.now(), error: null, busy: false });
+        if (!ended) setState({ key, value, at: Date.now(), error: null });
       } catch (error) {
         failures += 1;
-        if (!ended) setState((now) => ({ ...now, error: error as Error, busy: false }));
+        if (!ended) setState((now) => ({ ...now, error: error as Error }));
       } finally {
         clearTimeout(limit);
         running = null;
@@ -92,8 +84,8 @@ export function usePolled<T>(
 
   const again = useCallback(() => wake.current(), []);
   // Until the effect has run, what is there answers another question.
-  const fresh = state.key === key ? state : { value: null, at: 0, error: null, busy: true };
-  return { value: fresh.value, at: fresh.at, error: fresh.error, busy: fresh.busy, again };
+  const fresh = state.key === key ? state : { value: null, at: 0, error: null };
+  return { value: fresh.value, at: fresh.at, error: fresh.error, again };
 }
 
 /** The browser's clock, in milliseconds: a new one every `pause` milliseconds. */

@@ -55,13 +55,27 @@ export function range(least: number, most: number): string {
   return unit.length === 1 && unit.join() === others.join() ? `${number} to ${to}` : `${from} to ${to}`;
 }
 
+/** What `make` gives for a name, made once: a formatter takes longer to make than a hundred numbers to write. */
+function kept<T>(make: (name: string) => T): (name: string) => T {
+  const known = new Map<string, T>();
+  return (name) => {
+    const found = known.get(name) ?? make(name);
+    known.set(name, found);
+    return found;
+  };
+}
+
+const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const FINE = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+const inCurrency = kept((currency) => new Intl.NumberFormat("en", { style: "currency", currency }));
+
 export function count(value: number): string {
-  return new Intl.NumberFormat("en").format(value);
+  return WHOLE.format(value);
 }
 
 export function money(value: Money): string {
   try {
-    return new Intl.NumberFormat("en", { style: "currency", currency: value.currency }).format(value.amount);
+    return inCurrency(value.currency).format(value.amount);
   } catch {
     return `${value.amount.toFixed(2)} ${value.currency}`;
   }
@@ -70,30 +84,30 @@ export function money(value: Money): string {
 /** Normalized seconds, which is what Renderjuice bills: `1,234 s`. */
 export function normalized(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined) return NOTHING;
-  return `${new Intl.NumberFormat("en", { maximumFractionDigits: seconds < 10 ? 1 : 0 }).format(seconds)} s`;
+  return `${(seconds < 10 ? FINE : WHOLE).format(seconds)} s`;
 }
 
-/** The time zone that was chosen in Airflow; undefined is the browser's own. */
-function zone(): string | undefined {
+/** What writes moments in a time zone; in the browser's own where that is not one. */
+const clockOf = kept((zone) => {
+  const formats = (timeZone?: string) => ({
+    day: new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", timeZone }),
+    date: new Intl.DateTimeFormat("en-CA", { timeZone }),
+    time: new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone }),
+  });
   try {
-    const chosen: unknown = JSON.parse(localStorage.getItem("timezone") ?? "null");
-    if (typeof chosen !== "string") return undefined;
-    new Intl.DateTimeFormat("en", { timeZone: chosen });
-    return chosen;
+    return formats(JSON.parse(zone));
   } catch {
-    return undefined;
+    return formats();
   }
-}
+});
 
-/** A moment: `04:20`, with the day where that is another one than today's. */
+/** A moment: `04:20`, with the day where that is another one than today's, in the time zone chosen in Airflow. */
 export function moment(iso: string, now: Date = new Date()): string {
   const when = new Date(iso);
   if (Number.isNaN(when.getTime())) return NOTHING;
-  const timeZone = zone();
-  const day = (date: Date) => date.toLocaleDateString("en-CA", { timeZone });
-  const time = when.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone });
-  if (day(when) === day(now)) return time;
-  return `${when.toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short", timeZone })}, ${time}`;
+  const { day, date, time } = clockOf(localStorage.getItem("timezone") ?? "");
+  const at = time.format(when);
+  return date.format(when) === date.format(now) ? at : `${day.format(when)}, ${at}`;
 }
 
 /** `1 row`, `12 rows`. */

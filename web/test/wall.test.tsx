@@ -274,6 +274,34 @@ test("all rows are painted, also those that do not fit on the first screen", asy
   await waitFor(() => expect(shownNames()).toHaveLength(120));
 });
 
+test("a row far from what can be seen is painted again when it comes near, or when its state changes", async () => {
+  let report: IntersectionObserverCallback = () => {};
+  const seen = (names: string[], isIntersecting: boolean) => {
+    const entries = names.map((name) => ({ target: line(name), isIntersecting }));
+    act(() => report(entries as unknown as IntersectionObserverEntry[], {} as IntersectionObserver));
+  };
+  class Observer {
+    constructor(callback: IntersectionObserverCallback) {
+      report = callback;
+    }
+    observe() {}
+    disconnect() {}
+  }
+  vi.stubGlobal("IntersectionObserver", Observer);
+  const rows = ["sh010", "sh020", "sh030"].map((name) => row(name, "rendering"));
+  const { user } = await open({ rows });
+  const elapsed = (name: string) => line(name).textContent?.includes("7 min");
+  seen(["sh010"], true);
+  seen(["sh020", "sh030"], false);
+  for (const its of rows) its.elapsed = 420;
+  rows[2] = row("sh030", "failed", { elapsed: 420 });
+  await user.click(screen.getByRole("button", { name: "Read again now" }));
+  await waitFor(() => expect(elapsed("sh010")).toBe(true));
+  expect([elapsed("sh020"), elapsed("sh030")]).toEqual([false, true]);
+  seen(["sh020"], true);
+  expect(elapsed("sh020")).toBe(true);
+});
+
 test("a screen on the wall shows pictures, and each one opens", async () => {
   const { user } = await open();
   await user.click(screen.getByRole("button", { name: "Pictures" }));
