@@ -40,6 +40,16 @@ def sha256(path: Any) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def names_in(folder: str) -> list[str]:
+    """What is in a folder, by name, sorted; nothing where there is no folder."""
+    where = storage(folder)
+    where.fs.invalidate_cache()
+    try:
+        return sorted(path.name for path in where.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def read_json(path: str) -> Any:
     """What a JSON file holds; None when there is no file, or it is cut short."""
     try:
