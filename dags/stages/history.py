@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from renderjuice_provider.api.config import CHANGES_NO_PIXEL
 from renderjuice_provider.frames import ordered_frames, read_numbers
-from renderjuice_provider.lifecycle.round_record import pixels_of
 from stages.decisions import frame_numbers, layers_of
 from stages.entries import JOBS, read_entry
 from stages.quotes import Quote, by_history, by_probe
@@ -38,10 +38,8 @@ def quotes_of(order: Mapping[str, Any], decision: Mapping[str, Any], renderjuice
 
 def missing(order: Mapping[str, Any], decision: Mapping[str, Any], layer: str) -> list[int]:
     """The frames of a layer that are not in its work folder."""
-    there = set(read_numbers(names_in(join(order["work"], layer, "frames"))).values())
-    there = set(
-        read_numbers(name for name in names_in(join(order["work"], layer, "frames")) if name[0] != ".").values()
-    )
+    names = (name for name in names_in(join(order["work"], layer, "frames")) if not name.startswith("."))
+    there = set(read_numbers(names).values())
     return [frame for frame in frame_numbers(decision["frames"]) if frame not in there]
 
 
@@ -79,4 +77,5 @@ def _per_frame(order: Mapping[str, Any], decision: Mapping[str, Any]) -> dict[st
 
 
 def _settings(config: Mapping[str, Any] | None) -> dict[str, Any]:
-    return pixels_of(config or {})
+    """What decides on pixels, and so on the cost of a frame."""
+    return {name: value for name, value in (config or {}).items() if name not in {"frameRanges", *CHANGES_NO_PIXEL}}

@@ -189,9 +189,9 @@ def hand_out(shares: Shares) -> Shares:
         elif quote.most <= shares.left + _ROUNDING and not _is_expected_before(shares, shot):
             given = {layer: each.most for layer, each in shot.quotes.items()}
             shares = shares.changed(shot.shot, state="given", given=given)
-    if all(shot.state in {"waiting", *_OVER} for shot in shares.shots.values()):
-        for shot in shares.by_priority():  # nothing comes back any more
-            if shot.state == "waiting" and shot.quote:
+    if not any(shot.given for shot in shares.shots.values()):  # nothing comes back any more
+        for shot in shares.by_priority():
+            if shot.state == "waiting" and shot.quote and shot.quote.most > shares.left + _ROUNDING:
                 why = (
                     f"its render may cost {shot.quote.most:,.0f} s, and {shares.left:,.0f} s "
                     f"of the ceiling of {shares.ceiling:,.0f} s are left"

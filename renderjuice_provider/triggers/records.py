@@ -20,7 +20,7 @@ from asgiref.sync import sync_to_async
 from renderjuice_provider._task_state import is_in_process
 from renderjuice_provider.api.errors import reason
 
-LOOK = "look"
+_LOOK = "look"
 """Of an event, in place of the value: nothing has changed for long, and somebody has to see why."""
 _NUMBERED = re.compile(r"(\d{6,})\.json", re.ASCII)
 
@@ -29,7 +29,7 @@ class RenderjuiceRecordTrigger(BaseTrigger):
     """Fires when a value in the newest record of a folder is another than those waited out.
 
     A record is a file such as `000012.json`. What cannot be read is read again at the next look.
-    Its event is a dict of `value`: the new one; or `LOOK` when no record has come for `look_after`
+    Its event is a dict of `value`: the new one; or `_LOOK` when no record has come for `look_after`
     seconds. Then one of all that wait is fired, so that it may do what moves the others on.
 
     Args:
@@ -127,7 +127,7 @@ class _SharedLook:
         waiting = [(trigger, future) for trigger, future in waiting if not future.done()]
         if waiting and time.monotonic() - self._changed >= min(trigger.look_after for trigger, _ in waiting):
             self._changed = time.monotonic()
-            waiting[0][1].set_result(LOOK)
+            waiting[0][1].set_result(_LOOK)
 
 
 def _newest(folder: str) -> int:
