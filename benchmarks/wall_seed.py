@@ -19,21 +19,22 @@ from typing import Any
 from sqlalchemy import insert
 
 SHOT = "renderjuice_shot"
-_MAPPED = ("upload", "create", "validate", "render")
+_MAPPED = ("upload", "create", "validate", "probe", "render")
 _BEFORE = dict.fromkeys(("take_order", "upload", "create", "validate", "decide"), "success")
-_RENDERED = _BEFORE | {"reject": "skipped", "render": "success"}
+_NO_CEILING = dict.fromkeys(("reject", "probe", "share"), "skipped")
+_RENDERED = _BEFORE | _NO_CEILING | {"render": "success"}
 _UPSTREAM_FAILED = dict.fromkeys(("composite", "deliver", "tell_tracker"), "upstream_failed")
 TASKS: Mapping[str, Mapping[str, str]] = {
     "waiting": {"take_order": "running"},
     "uploading": {"take_order": "success", "upload": "running"},
     "validating": {"take_order": "success", "upload": "success", "create": "success", "validate": "deferred"},
-    "rendering": _BEFORE | {"reject": "skipped", "render": "deferred"},
+    "rendering": _BEFORE | _NO_CEILING | {"render": "deferred"},
     "compositing": _RENDERED | {"composite": "running"},
     "delivered": _RENDERED | dict.fromkeys(("composite", "deliver", "tell_tracker"), "success"),
-    "failed": _BEFORE | {"reject": "skipped", "render": "failed"} | _UPSTREAM_FAILED,
+    "failed": _BEFORE | _NO_CEILING | {"render": "failed"} | _UPSTREAM_FAILED,
     "rejected": _BEFORE
     | {"reject": "success"}
-    | dict.fromkeys(("render", "composite", "deliver", "tell_tracker"), "skipped"),
+    | dict.fromkeys(("probe", "share", "render", "composite", "deliver", "tell_tracker"), "skipped"),
 }
 """The states of a shot's tasks; those that are not named have none yet."""
 _OVER = {"delivered": "success", "rejected": "success", "failed": "failed"}

@@ -12,8 +12,9 @@ from datetime import timedelta
 from airflow.sdk import DAG, Param
 from stages.alerts import late, reported
 from stages.compat import CronTriggerTimetable
-from stages.defaults import DELIVERIES, POLL_INTERVAL, QUALITIES, SHOT_DAG, SHOT_LIST, TIMEZONE, WORK, task_defaults
+from stages.defaults import POLL_INTERVAL, SHOT_DAG, TIMEZONE, task_defaults
 from stages.night import plan, report
+from stages.params import params
 from stages.start_shot import StartShotOperator
 
 with DAG(
@@ -27,21 +28,18 @@ with DAG(
     doc_md=__doc__,
     default_args=task_defaults(),
     params={
-        "shot_list": Param(SHOT_LIST, type="string", description="The shot list: a path, or any ObjectStoragePath URL"),
-        "destination": Param(
-            DELIVERIES,
-            type="string",
-            description="Where deliveries and summaries go: a folder that all workers share, or any ObjectStoragePath URL",
-        ),
-        "work": Param(WORK, type="string", description="Where rendered frames wait for compositing: likewise"),
-        "date": Param(
-            None, type=["null", "string"], format="date", description="The night; by default that of the start"
-        ),
+        **params("shot_list", "destination", "work", "date"),
         "shots": Param([], type="array", items={"type": "string"}, description="Only these shots; all when empty"),
         "failed_only": Param(
             default=False, type="boolean", description="Only the shots that failed that night: go on where they stopped"
         ),
-        "quality": Param("auto", type="string", enum=[*QUALITIES], description="auto: by shot"),
+        **params("quality"),
+        "ceiling": Param(
+            None,
+            type=["null", "number", "string"],
+            description='What the night may cost: normalized seconds, or money such as "120 EUR"; empty for any amount',
+        ),
+        **params("ask_above"),
         "dry_run": Param(default=False, type="boolean", description="Only report what would be rendered"),
     },
 ):

@@ -1,15 +1,18 @@
 """One shot, from scene to delivery: of the list, or just a file.
 
 upload → create → validate, for each layer; then decide → (reject | render, deferred, for each
-layer) → composite → deliver → report to the tracker. It renders only what is missing: to go on
-after a failure, clear what failed, or start the shot again. How it works: docs/pipelines.md.
+layer) → composite → deliver → report to the tracker. In a night with a ceiling a share of it comes
+first, quoted by history or a probe. It renders only what is missing: to go on after a failure,
+clear what failed, or start the shot again. How it works: docs/pipelines.md.
 """
 
 from __future__ import annotations
 
 from airflow.sdk import DAG, Param
-from stages.defaults import DELIVERIES, POOL, QUALITIES, SHOT_DAG, SHOT_LIST, WORK, round_defaults, task_defaults
-from stages.tasks import LAYER, composite, decide, deliver, is_whole, keep_claim, note_failure, reject, take_order
+from stages.defaults import POOL, SHOT_DAG, round_defaults, task_defaults
+from stages.params import params
+from stages.share_task import ShareOperator
+from stages.tasks import LAYER, composite, decide, deliver, is_whole, keep_share, note_failure, reject, take_order
 from stages.tracker import tracker_task
 
 from renderjuice_provider.operators.renderjuice import (
@@ -39,8 +42,7 @@ with DAG(
         "frames": Param(
             None, type=["null", "string"], description="Such as 1-24; by default as the list, then the scene says"
         ),
-        "shot_list": Param(SHOT_LIST, type="string", description="The shot list: a path, or any ObjectStoragePath URL"),
-        "quality": Param("auto", type="string", enum=[*QUALITIES], description="auto: by shot"),
+        **params("shot_list", "quality"),
         "render": Param(
             {}, type="object", description="Fields of RenderConfig, such as sampleCount, over those of the list"
         ),
@@ -49,15 +51,7 @@ with DAG(
             type="boolean",
             description="Render all frames again, which is paid again, also what is there",
         ),
-        "date": Param(
-            None, type=["null", "string"], format="date", description="The night; by default that of the start"
-        ),
-        "destination": Param(
-            DELIVERIES,
-            type="string",
-            description="Where deliveries go: a folder that all workers share, or any ObjectStoragePath URL",
-        ),
-        "work": Param(WORK, type="string", description="Where rendered frames wait for compositing: likewise"),
+        **params("ask_above", "date", "destination", "work"),
     },
 ):
     layers = take_order()
@@ -72,18 +66,24 @@ with DAG(
     )
     # Nothing is rendered until all layers are valid: half a composite is money lost.
     decided = decide(order, validate.output)
-    render = RenderjuiceRenderFramesOperator.partial(
-        task_id="render",
-        map_index_template=LAYER,
-        job_id="{{ ti.xcom_pull(task_ids='create', map_indexes=ti.map_index) }}",
-        render_config="{{ ti.xcom_pull(task_ids='decide', key='configs')[ti.map_index] | tojson }}",
-        is_whole=is_whole,
-        pre_execute=keep_claim,
-        pool=POOL,
-        timeout=decided["timeout"],
-        **round_defaults(),
-    ).expand_kwargs(layers)
-    decided >> [reject(order, decided["decision"]), render]
+    probe, render = (
+        RenderjuiceRenderFramesOperator.partial(
+            task_id=task_id,
+            map_index_template=LAYER,
+            job_id="{{ ti.xcom_pull(task_ids='create', map_indexes=ti.map_index) }}",
+            render_config=f"{{{{ ti.xcom_pull(task_ids='decide', key='{key}')[ti.map_index] | tojson }}}}",
+            is_whole=is_whole,
+            pre_execute=keep_share,
+            pool=POOL,
+            timeout=decided["timeout"],
+            trigger_rule="none_failed_min_one_success",  # a night without a ceiling has no probe and no share
+            **round_defaults(),
+        ).expand_kwargs(layers)
+        for task_id, key in (("probe", "probes"), ("render", "configs"))
+    )
+    share = ShareOperator(task_id="share", trigger_rule="none_failed_min_one_success")
+    decided >> [reject(order, decided["decision"]), probe, share, render]
+    probe >> share >> render
 
     composited = composite(order, decided["decision"])
     render >> composited

@@ -13,3 +13,7 @@ REASON = "renderjuice_reason"
 """Why a task failed, or why its shot was rejected or skipped, for the render wall: a dict of
 `state` (`failed`, `rejected`, `stopped` or `skipped`), `reason` and `next_step`, one line each. Our
 operators leave it when they fail; any task may."""
+QUOTE = "renderjuice_quote"
+"""What a shot will probably cost, and what it may: a dict of `likely`, `least`, `most`, `source`
+(`history` or `probe`), `share` (None while it waits for one) and the night's `ceiling`, in
+normalized seconds."""

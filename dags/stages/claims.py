@@ -9,16 +9,12 @@ exclusively: of two runs that want the same number, one gets it.
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import Any
 
-from stages.storage import join, read_json, storage
+from stages.storage import create, join, read_json, storage
 
 _NUMBER = re.compile(r"(\d+)\.json", re.ASCII)
 _PATIENCE = (0.2, 0.8, 2.0)
@@ -53,7 +49,7 @@ def claim(folder: str, run: Mapping[str, str], is_over: Callable[[str, str], boo
                 "failed"
             )
         with suppress(FileExistsError):  # another run was faster: look again
-            _create(folder, f"{number + 1:04d}.json", json.dumps(dict(run), indent=2).encode())
+            create(folder, f"{number + 1:04d}.json", json.dumps(dict(run), indent=2).encode())
             return False
 
 
@@ -78,39 +74,3 @@ def _highest(folder: str) -> tuple[int, dict[str, str] | None]:
 
 def _number(name: str) -> int:
     return int(name.removesuffix(".json"))
-
-
-def _create(folder: str, name: str, content: bytes) -> None:
-    """A file that appears whole.
-
-    Raises:
-        FileExistsError: when it is there already.
-    """
-    where: Any = storage(folder)
-    if where.protocol not in {"", "file", "local"}:
-        _create_object(where.fs, join(where.path, name), content)
-        return
-    path = Path(where.path)
-    path.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path, prefix=".claim-") as whole:
-        whole.write(content)
-        whole.flush()
-        try:
-            os.link(whole.name, path / name)
-        except FileExistsError:
-            raise
-        except OSError:  # a share without hard links
-            with (path / name).open("xb") as file:
-                file.write(content)
-
-
-def _create_object(store: Any, place: str, content: bytes) -> None:
-    try:
-        store.pipe_file(place, content, mode="create")
-    except FileExistsError:
-        raise
-    except OSError as error:  # s3fs has no word of its own for an object that is there already
-        store.invalidate_cache()
-        if store.exists(place):
-            raise FileExistsError(place) from error
-        raise

@@ -25,6 +25,8 @@ SHOT_DAG = "renderjuice_shot"
 """The DAG of which the nightly starts a run for each shot."""
 POLL_INTERVAL = float(os.environ.get("RENDERJUICE_POLL_INTERVAL") or "30")
 """Seconds between two polls of a job."""
+ANSWER_HOURS = float(os.environ.get("RENDERJUICE_ANSWER_HOURS") or "3")
+"""Hours in which somebody has to answer whether a shot may be rendered, or it is held."""
 POOL = os.environ.get("RENDERJUICE_POOL") or "default_pool"
 """The pool of the renders. Airflow's default pool does not limit them: a render is deferred while
 it runs, and that pool does not count deferred tasks. To limit how many run, and are paid, at once,

@@ -57,6 +57,10 @@ def render_facts(order: Mapping[str, Any], run_id: str, renders: Iterable[Mappin
         spent |= render["jobs"]
     return {
         "spent": spent,
+        "by_layer": {
+            layer: {job["job_id"]: spent.get(job["job_id"]) for job in of_layer}
+            for layer, of_layer in zip(layers_of(order), jobs, strict=True)
+        },
         "render_seconds": total(spent),
         "frames_ordered": sum(
             len(ordered_frames(job.get("render_config")) or ()) for of_layer in jobs for job in of_layer

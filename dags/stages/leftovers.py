@@ -13,7 +13,7 @@ from typing import Any
 from renderjuice_provider.api.errors import RenderjuiceNotFoundError
 from stages.defaults import CONNECTION
 from stages.entries import JOBS, jobs_on_record
-from stages.storage import join, storage
+from stages.storage import join, names_in
 
 _log = logging.getLogger(__name__)
 
@@ -35,21 +35,14 @@ def stop_other_versions(order: Mapping[str, Any], run_id: str, renderjuice_conn_
     shot, _, version = order["work"].rpartition("/")
     jobs = [
         job["job_id"]
-        for other in _names(shot)
+        for other in names_in(shot)
         if other not in {version, "claims"}
-        for layer in _names(join(shot, other))
+        for layer in names_in(join(shot, other))
         for job in jobs_on_record(join(shot, other, layer, JOBS), run_id)
     ]
     if jobs:
         _stop(jobs, renderjuice_conn_id)
     return jobs
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(path.name for path in storage(folder).iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return []
 
 
 def _stop(job_ids: list[str], renderjuice_conn_id: str) -> None:

@@ -152,7 +152,7 @@ def row(name: str, entries: Iterable[Entry]) -> Row:
     """The figures of some shots."""
     entries = list(entries)
     states = [entry["state"] for entry in entries]
-    counts = {state: states.count(state) for state in ("delivered", "failed", "rejected", "skipped")}
+    counts = {state: states.count(state) for state in ("delivered", "failed", "rejected", "held", "skipped")}
     frames = sum(entry.get("frames", 0) for entry in entries if entry["state"] == "delivered")
     return Row(name, counts, frames, sum(map(cost_of, entries), Cost()))
 

@@ -35,6 +35,9 @@ def plan(**context: Any) -> list[dict[str, Any]]:
             planned = {"night": night, "shots": [], "entries": [], "refused": str(error)}
     if params["dry_run"]:
         planned |= {"shots": [], "would_render": [shot["order"]["shot"] for shot in planned["shots"]]}
+    else:
+        with no_use_to_retry():
+            _begin_shares(planned, params, ti)
     planned = storable(planned, most=float("inf"), urls=False)
     ti.xcom_push("night", planned)
     return [_row(shot, params) for shot in planned["shots"]]
@@ -42,11 +45,14 @@ def plan(**context: Any) -> list[dict[str, Any]]:
 
 def _plan(params: Mapping[str, Any], night: str, run_id: str) -> dict[str, Any]:
     from stages import planning
+    from stages.asking import amount
     from stages.shot_list import load_shot_list
     from stages.storage import check_places
 
     if not params["dry_run"]:
         check_places(params)
+    for name in ("ceiling", "ask_above"):
+        amount(params.get(name), name)
     shots, problems = load_shot_list(params["shot_list"])
     for problem in problems:
         _log.error("%s, %s", redact(params["shot_list"]), redact(str(problem)))
@@ -57,10 +63,23 @@ def _plan(params: Mapping[str, Any], night: str, run_id: str) -> dict[str, Any]:
     return planned
 
 
+def _begin_shares(planned: Mapping[str, Any], params: Mapping[str, Any], ti: Any) -> None:
+    """Begin the log of the night's shares, where it has a ceiling, or had one before."""
+    from stages import share_log, sharing
+    from stages.asking import amount
+
+    folder = share_log.folder_of(params["destination"], planned["night"])
+    before = share_log.read(folder)
+    ceiling = amount(params.get("ceiling"), "ceiling") or (before and before.ceiling)
+    if ceiling:
+        sharing.begin(folder, ceiling, planned["shots"], {"dag_id": ti.dag_id, "run_id": ti.run_id})
+
+
 def _row(shot: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
     order = shot["order"]
     conf = {name: params[name] for name in _FOR_A_SHOT}
     conf |= {"shot": order["shot"], "date": order["night"], "quality": order["quality"]}
+    conf |= {"ask_above": params["ask_above"]} if params.get("ask_above") else {}
     note = f"{order['shot']} of {order['show']}, night of {order['night']}: {shot['why']}"
     return {"trigger_run_id": shot["run_id"], "conf": conf, "note": note}
 

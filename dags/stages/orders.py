@@ -129,6 +129,7 @@ def make_order(
             "frames": frames,
             "fps": shot.fps,
             "hero": shot.hero,
+            "priority": shot.priority,
             "quality": quality,
             "render": shot.render,
             "delivery": join(params["destination"], "shots", shot.name),

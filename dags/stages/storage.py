@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any
 
 from renderjuice_provider.api.redact import storable
@@ -39,6 +40,16 @@ def sha256(path: Any) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def names_in(folder: str) -> list[str]:
+    """What is in a folder, by name, sorted; nothing where there is no folder."""
+    where = storage(folder)
+    where.fs.invalidate_cache()
+    try:
+        return sorted(path.name for path in where.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def read_json(path: str) -> Any:
     """What a JSON file holds; None when there is no file, or it is cut short."""
     try:
@@ -58,6 +69,42 @@ def put_json(root: str, name: str, content: Any) -> str:
     """`put_text` for JSON, indented for people."""
     content = storable(content, most=float("inf"), urls=False)
     return put_text(root, name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def create(folder: str, name: str, content: bytes) -> None:
+    """Create a file that appears whole, and that nobody else has created.
+
+    Raises:
+        FileExistsError: when it is there already.
+    """
+    where: Any = storage(folder)
+    if where.protocol not in {"", "file", "local"}:
+        _create_object(where.fs, join(where.path, name), content)
+        return
+    path = Path(where.path)
+    path.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=path, prefix=".new-") as whole:
+        whole.write(content)
+        whole.flush()
+        try:
+            os.link(whole.name, path / name)
+        except FileExistsError:
+            raise
+        except OSError:  # a share without hard links
+            with (path / name).open("xb") as file:
+                file.write(content)
+
+
+def _create_object(store: Any, place: str, content: bytes) -> None:
+    try:
+        store.pipe_file(place, content, mode="create")
+    except FileExistsError:
+        raise
+    except OSError as error:  # s3fs has no word of its own for an object that is there already
+        store.invalidate_cache()
+        if store.exists(place):
+            raise FileExistsError(place) from error
+        raise
 
 
 def check_places(params: Mapping[str, Any]) -> None:

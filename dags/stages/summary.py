@@ -10,7 +10,7 @@ from stages.entries import joined
 from stages.records import check_record, read_record
 from stages.storage import join, put_json, put_text
 
-STATES = ("delivered", "skipped", "rejected", "failed")
+STATES = ("delivered", "skipped", "rejected", "held", "failed")
 _COUNTS = frozenset({"frames_ordered", "frames_rendered"})
 _MOST_SHOWN = 20
 _MOST_NOTED = 3
@@ -62,8 +62,7 @@ def _delivered(entry: Mapping[str, Any]) -> Any:
 def as_text(found: Mapping[str, Any]) -> str:
     """A report as Markdown, which also reads well in a log."""
     lines = [f"# Night of {found['night']}", ""]
-    counts = [f"{len(found[state])} {state}" for state in STATES]
-    lines.append(f"{', '.join(counts)}; {found['frames']} frames, {_cost(found)}")
+    lines.append(f"{', '.join(_counts(found))}; {found['frames']} frames, {_cost(found)}")
     for state in STATES:
         if found[state]:
             lines += ["", f"## {state.capitalize()}", ""]
@@ -92,12 +91,17 @@ def alarm(found: Mapping[str, Any]) -> str:
 
 def short(found: Mapping[str, Any]) -> str:
     """A report in one line, for the note of the nightly's run."""
-    counts = [f"{len(found[state])} {state}" for state in STATES]
+    counts = _counts(found)
     if failed := sorted(found["failed"].items()):
         named = [f"{shot}: {_clip(reason, _LONGEST_REASON)}" for shot, reason in failed[:_MOST_NOTED]]
         named += [f"{len(failed) - _MOST_NOTED} more"] if len(failed) > _MOST_NOTED else []
         counts[-1] += f" ({'; '.join(named)})"
     return f"{', '.join(counts)}; {_cost(found)}"
+
+
+def _counts(found: Mapping[str, Any]) -> list[str]:
+    """How many shots of each state; `held` only where there are any: most nights hold none."""
+    return [f"{len(found[state])} {state}" for state in STATES if found[state] or state != "held"]
 
 
 def short_of_shot(entry: Mapping[str, Any]) -> str:

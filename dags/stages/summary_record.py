@@ -20,6 +20,15 @@ class _LostPass(BaseModel):
     frames: list[int]
 
 
+class _Quote(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    likely: float
+    least: float
+    most: float
+    source: str
+
+
 class Entry(BaseModel):
     """What became of a shot in a night."""
 
@@ -27,8 +36,9 @@ class Entry(BaseModel):
 
     shot: str
     """Its name in the shot list."""
-    state: Literal["delivered", "skipped", "rejected", "failed"]
-    """`skipped`: unchanged since its last delivery. `rejected`: for its artist to correct."""
+    state: Literal["delivered", "skipped", "rejected", "held", "failed"]
+    """`skipped`: unchanged since its last delivery. `rejected`: for its artist to correct. `held`:
+    not rendered this night, since the ceiling had no share for it, or nobody approved it."""
     reason: str | None = None
     """Why it was not delivered."""
     task: str | None = None
@@ -69,6 +79,18 @@ class Entry(BaseModel):
     """Of all that changes pixels."""
     spent: dict[str, float | None] = {}
     """Normalized seconds by job, failed and killed ones too; null where they are not known."""
+    by_layer: dict[str, dict[str, float | None]] = {}
+    """The same by layer and job, of the last run."""
+    quote: _Quote | None = None
+    """What the render was expected to cost, before it was paid. A probe is no part of it."""
+    share: float | None = None
+    """What of the night's ceiling the render was allowed to spend, in normalized seconds."""
+    ceiling: float | None = None
+    """Of the night, in normalized seconds."""
+    remarks: dict[str, str] = {}
+    """What is odd about delivered frames, by layer and file."""
+    again: list[str] = []
+    """Frames that were rendered once more since they looked wrong, by layer and file."""
     render_seconds: float = 0.0
     """The sum of those that are known."""
     still_rendering: list[str] = []

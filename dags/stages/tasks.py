@@ -16,10 +16,10 @@ from airflow.sdk import task
 from renderjuice_provider.api.errors import Bill, RenderjuiceError, RetryEffect
 from renderjuice_provider.api.redact import redact, storable
 from renderjuice_provider.lineage import note_lineage
-from renderjuice_provider.xcom_keys import REASON
 from stages.assets import DELIVERED, announce
 from stages.compat import AirflowSkipException
-from stages.defaults import TIMEZONE, pool_note
+from stages.defaults import CONNECTION, TIMEZONE, pool_note
+from stages.leaving import leave, settle, show
 from stages.refusals import no_use_to_retry
 
 LAYER = "{{ ti.xcom_pull(task_ids='take_order', key='layers')[ti.map_index] }}"
@@ -35,6 +35,7 @@ def take_order(**context: Any) -> list[dict[str, str]]:
     Pushes the `order`. What is delivered already is skipped, with all tasks after this one.
     """
     from stages import entries, orders
+    from stages.asking import amount
     from stages.delivery import check_not_anothers
     from stages.leftovers import stop_other_versions
     from stages.storage import check_places
@@ -45,6 +46,7 @@ def take_order(**context: Any) -> list[dict[str, str]]:
         order = storable(orders.order_by_hand(params, night, ti.run_id), most=float("inf"), urls=False)
         check_not_anothers(order)
         check_places(params)
+        amount(params.get("ask_above"), "ask_above")
         had_it = _claim(order, ti)
     if had_it and (stopped := stop_other_versions(order, ti.run_id)):
         order["stopped"] = stopped
@@ -55,7 +57,8 @@ def take_order(**context: Any) -> list[dict[str, str]]:
                 entries.about(order, ti.run_id) | {"state": "skipped", "reason": reason, **entries.of_stopped(order)},
                 order["entry"],
             )
-        _show(ti, "skipped", f"It is {reason}.")
+        settle(order, ti.run_id)
+        show(ti, "skipped", f"It is {reason}.")
         raise AirflowSkipException(f"{order['shot']} is {reason}")
     if note := pool_note():
         _log.info(note)
@@ -93,6 +96,32 @@ def keep_claim(context: Any) -> None:
         _claim(order, ti)
 
 
+def keep_share(context: Any) -> None:
+    """`pre_execute` of the tasks that render: see `keep_claim`; and hold them to their share.
+
+    What it is, the log of the night's shares says: a user's clear gets no task past it.
+    """
+    from stages import sharing
+    from stages.asking import amount
+
+    keep_claim(context)
+    ti, task_id = context["ti"], context["ti"].task_id
+    order = ti.xcom_pull(task_ids="take_order", key="order")
+    layer = order["layers"][ti.map_index]
+    with no_use_to_retry(order["shot"], "This run has ordered nothing more."):
+        if ti.xcom_pull(task_ids="decide", key="has_ceiling"):
+            asked = ti.xcom_pull(task_ids="decide" if task_id == "probe" else "share", key="before") or {}
+            # Where Airflow keeps no record of a task's jobs, each try would spend the whole share.
+            clears = ti.max_tries - context["task"].retries
+            generation = clears if context.get("task_state_store") is not None else ti.try_number - 1
+            most = sharing.allowance(order, layer, ti.run_id, task_id, asked.get(layer, ()), generation)
+        elif task_id == "probe":
+            most = amount(context["params"].get("ask_above"), "ask_above")
+        else:
+            return
+    context["task"].max_normalized_seconds = most
+
+
 def _claim(order: Mapping[str, Any], ti: Any) -> bool:
     from stages.claims import claim
     from stages.runs import OVER, run_state
@@ -105,22 +134,46 @@ def _claim(order: Mapping[str, Any], ti: Any) -> bool:
 
 @task.branch
 def decide(order: dict[str, Any], found: Any, **context: Any) -> str:
-    """Go on with `reject` or `render`, by what validation found in each layer.
+    """Go on with `reject`, `probe`, `share` or `render`, by what validation found in each layer.
 
-    Pushes the `decision`; and for the renders `configs`, in the order of the layers, and `timeout`.
+    `render` at once where the night has no ceiling, and nobody is to be asked. Pushes the
+    `decision`; and for the renders `configs` and `probes`, in the order of the layers, and
+    `timeout`.
     """
-    from stages.decisions import TIMEOUTS
+    from stages.decisions import TIMEOUTS, frame_numbers
     from stages.decisions import decide as decide_shot
+    from stages.sharing import probe_of
 
     decision = storable(decide_shot(order, dict(zip(order["layers"], found, strict=True))))
     ti = context["ti"]
     ti.xcom_push("decision", decision)
     if decision["branch"] == "reject":
         return "reject"
-    ti.xcom_push("configs", [decision["configs"][layer] for layer in order["layers"]])
+    configs, numbers = [decision["configs"][layer] for layer in order["layers"]], frame_numbers(decision["frames"])
+    ti.xcom_push("configs", configs)
+    ti.xcom_push("probes", [probe_of(config, numbers) for config in configs])
     ti.xcom_push("timeout", TIMEOUTS[decision["branch"]])
     _log.info("%s settings: %s", decision["branch"], decision["why"])
-    return "render"
+    with no_use_to_retry(order["shot"], "Nothing was rendered."):
+        return _way_to_render(order, decision, context)
+
+
+def _way_to_render(order: dict[str, Any], decision: dict[str, Any], context: Any) -> str:
+    from stages import history, sharing
+    from stages.asking import amount
+
+    ti = context["ti"]
+    has_ceiling = sharing.share_of(order) is not None
+    ti.xcom_push("has_ceiling", has_ceiling)
+    if not has_ceiling and amount(context["params"].get("ask_above"), "ask_above") is None:
+        return "render"
+    if history.quotes_of(order, decision, CONNECTION).keys() == {*order["layers"]}:
+        return "share"
+    ti.xcom_push("before", sharing.jobs_before(order, ti.run_id))
+    if has_ceiling and (mine := sharing.ask_for_probe(order, ti.run_id)).state == "held":
+        ti.xcom_push("no_probe", mine.why)
+        return "share"
+    return "probe"
 
 
 @task
@@ -130,9 +183,9 @@ def reject(order: dict[str, Any], decision: dict[str, Any], **context: Any) -> N
 
     reason = "; ".join(decision["reasons"])
     _log.warning("%s is rejected: %s", order["shot"], reason)
-    _show(context["ti"], "rejected", f"{reason}.")
+    show(context["ti"], "rejected", f"{reason}.")
     run_id = context["ti"].run_id
-    _leave(about(order, run_id) | {"state": "rejected", "reason": reason, **of_stopped(order)}, context)
+    leave(about(order, run_id) | {"state": "rejected", "reason": reason, **of_stopped(order)}, context)
 
 
 def is_whole(path: Path) -> bool:
@@ -179,7 +232,7 @@ def deliver(
     facts = entries.render_facts(order, run_id, renders)
     whole = sum(render["frames_requested"] or 0 for render in renders)
     facts |= {"state": "delivered", "decision": decision, "frames_rendered": min(facts["frames_ordered"], whole)}
-    _leave(entries.about(order, run_id) | facts | delivered, context)
+    leave(entries.about(order, run_id) | facts | delivered, context)
     note_lineage([composited["folder"]], [delivered["movie"], delivered["contact_sheet"], delivered["manifest"]])
     announce(delivered, context["params"]["destination"], context)
     return delivered
@@ -195,10 +248,12 @@ def note_failure(context: Any) -> None:
     order = ti.xcom_pull(task_ids="take_order", key="order")
     reason = redact(str(error or "it was killed"), longest=1000)
     if error and not isinstance(error, RenderjuiceError):  # our operators leave that themselves
-        _show(ti, "failed", reason)
+        show(ti, "failed", reason)
     if not order or isinstance(getattr(error, "__cause__", None), ClaimedError):
         # This run never had the shot, or does not have it any more: the entry is another run's.
         ti.xcom_push("refused", reason)  # for the night's report
+        if order:
+            settle(order, ti.run_id)
         write_note(context, f"failed: {reason}")
         return
     final = getattr(error, "retry", None) in {RetryEffect.AFTER_CORRECTION, RetryEffect.CANNOT_HELP}
@@ -216,19 +271,4 @@ def note_failure(context: Any) -> None:
         "task": ti.task_id,
         "decision": ti.xcom_pull(task_ids="decide", key="decision"),
     }
-    _leave(entry, context)
-
-
-def _show(ti: Any, state: str, reason: str) -> None:
-    """Leave what became of the shot for the render wall."""
-    ti.xcom_push(REASON, {"state": state, "reason": reason, "next_step": ""})
-
-
-def _leave(entry: dict[str, Any], context: Any) -> None:
-    """Leave what became of the shot: its entry for the night's report, and the note of its run."""
-    from stages.entries import write_entry
-    from stages.note import write_note
-    from stages.summary import short_of_shot
-
-    write_entry(entry, entry["order"]["entry"])
-    write_note(context, short_of_shot(entry))
+    leave(entry, context)

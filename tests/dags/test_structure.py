@@ -73,7 +73,10 @@ def test_the_nightly_can_be_started_without_filling_in_anything_and_checks_what_
     params = copy.deepcopy(dags["renderjuice_nightly"].params)
     params.validate()
 
-    for name, wrong in (("quality", "great"), ("shots", "juice"), ("dry_run", "yes"), ("date", 7)):
+    for name, wrong in (
+        *(("quality", "great"), ("shots", "juice"), ("dry_run", "yes"), ("date", 7)),
+        *(("ceiling", [1]), ("ask_above", True)),
+    ):
         with pytest.raises(ParamValidationError):
             params[name] = wrong
 
@@ -82,9 +85,11 @@ def test_a_shot_can_be_started_by_its_form_and_what_is_filled_in_is_checked(dags
     params = copy.deepcopy(dags["renderjuice_shot"].params)
     params.validate()  # which shot it is, `take_order` asks: a form cannot say "one of two"
 
-    names = ["shot", "file", "frames", "shot_list", "quality", "render", "again", "date", "destination", "work"]
+    names = ["shot", "file", "frames", "shot_list", "quality", "render", "again", "ask_above"]
+    names += ["date", "destination", "work"]
     assert [*params] == names
     wrong_values = {"quality": "great", "shot": 7, "date": 7, "frames": ["1-3"], "render": "8 samples", "again": "yes"}
+    wrong_values |= {"ask_above": [1]}
     for name, wrong in wrong_values.items():
         with pytest.raises(ParamValidationError):
             params[name] = wrong
@@ -96,6 +101,10 @@ def test_runs_of_shots_begin_as_soon_as_they_are_started_hundreds_at_once(dags):
 
     assert (shot.is_paused_upon_creation, shot.schedule, shot.catchup) == (False, None, False)
     assert shot.max_active_runs >= 300
+
+
+def rule_of(task):
+    return str(getattr(task.trigger_rule, "value", task.trigger_rule))
 
 
 def kept(task, name):
@@ -113,11 +122,12 @@ def test_every_render_stops_the_bill_when_its_task_is_ended(dags):
         assert kept(render, "wait") is kept(render, "cancel_on_kill") is kept(render, "cancel_on_timeout") is True
 
 
-def test_a_shots_render_asks_whether_its_run_still_has_the_shot(dags):
+def test_what_a_shot_pays_for_asks_whether_its_run_still_has_the_shot_and_a_share(dags):
     """A run whose render is cleared may have lost it to another one."""
-    from stages.tasks import keep_claim
+    from stages.tasks import keep_share
 
-    assert kept(dags["renderjuice_shot"].get_task("render"), "pre_execute") is keep_claim
+    for task_id in ("probe", "render"):
+        assert kept(dags["renderjuice_shot"].get_task(task_id), "pre_execute") is keep_share
 
 
 def test_every_dag_runs_in_an_airflow_that_nobody_has_prepared(dags):
@@ -134,7 +144,7 @@ def test_every_render_is_in_the_pool_that_was_asked_for_and_nothing_else_is(monk
 
     for dag_id in ("renderjuice_shot", "renderjuice_nightly", "renderjuice_bulk"):
         for task in DagBag(str(DAGS / f"{dag_id}.py")).dags[dag_id].tasks:
-            assert task.pool == ("farm" if task.task_id == "render" else "default_pool"), task.task_id
+            assert task.pool == ("farm" if task.task_id in {"render", "probe"} else "default_pool"), task.task_id
     assert 'airflow pools set farm 8 "Renders at once" --include-deferred' in defaults.pool_note()
 
 
@@ -147,12 +157,12 @@ def test_every_task_of_a_shot_notes_its_failure_and_each_of_a_layer_shows_its_na
         if hasattr(task, "expand_input"):
             mapped.add(task.task_id)
             assert task.map_index_template == LAYER
-    assert mapped == {"upload", "create", "validate", "render"}
+    assert mapped == {"upload", "create", "validate", "probe", "render"}
 
 
 def test_a_shot_of_one_layer_has_at_most_twelve_tasks(dags):
     """Each mapped task has one instance then, and no task is for a layer that is not there."""
-    assert len(dags["renderjuice_shot"].tasks) == 10
+    assert len(dags["renderjuice_shot"].tasks) == 12
 
 
 def test_what_runs_on_completion_is_started_by_events_and_waits_for_nothing(dags):
@@ -170,7 +180,7 @@ def test_no_example_renders_what_comes_by_mapping(dags):
 
     mapped = {task.task_id: task for dag in dags.values() for task in dag.tasks if hasattr(task, "expand_input")}
 
-    assert set(mapped) == {"upload", "create", "validate", "render", "shot", "download"}
+    assert set(mapped) == {"upload", "create", "validate", "probe", "render", "shot", "download"}
     for task in mapped.values():
         operator = task.operator_class
         assert issubclass(operator, OnlyWrittenTemplates) or not operator.template_fields, task.task_id
@@ -182,7 +192,11 @@ def test_nothing_is_rendered_before_all_layers_are_valid_nor_after_a_rejection(d
 
     assert shot.get_task("render").upstream_task_ids >= {"decide"}
     assert shot.get_task("decide").upstream_task_ids >= {"validate"}
-    assert {task.trigger_rule.value for task in shot.tasks} == {"all_success"}  # so all else is skipped after it
+    paid = {task.task_id for task in shot.tasks if rule_of(task) == "none_failed_min_one_success"}
+    assert paid == {"probe", "share", "render"}  # the branch names which of them are needed, and skips the others
+    assert all(shot.get_task(task_id).upstream_task_ids >= {"decide"} for task_id in paid)
+    others = {rule_of(task) for task in shot.tasks if task.task_id not in paid}
+    assert others == {"all_success"}  # so all else is skipped after it
 
 
 def test_what_is_begun_goes_before_what_is_not_until_its_render_is_ordered(dags):

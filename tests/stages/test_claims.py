@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
-from stages import claims
+from stages import claims, storage
 from stages.claims import ClaimedError, claim
-from stages.storage import read_json, storage
+from stages.storage import create, read_json
 
 AT_ONCE = 8
 
@@ -45,7 +45,7 @@ def no_links(_source, _target):
 
 
 def owner(place):
-    return max((path.name, read_json(str(path))["run_id"]) for path in storage(place).iterdir())
+    return max((path.name, read_json(str(path))["run_id"]) for path in storage.storage(place).iterdir())
 
 
 def test_the_first_run_has_the_shot_and_may_claim_it_again(place):
@@ -78,7 +78,7 @@ def test_when_the_first_is_over_or_unknown_the_next_number_goes_to_the_second(pl
 def test_a_claim_that_its_dead_run_left_half_written_stops_nobody(place, monkeypatch):
     monkeypatch.setattr(claims, "_PATIENCE", (0.0,))
     claim(place, run("one"), nothing_is_over)
-    storage(place).joinpath("0002.json").write_bytes(b'{"run_id": "tw')
+    storage.storage(place).joinpath("0002.json").write_bytes(b'{"run_id": "tw')
 
     claim(place, run("three"), nothing_is_over)
 
@@ -86,13 +86,13 @@ def test_a_claim_that_its_dead_run_left_half_written_stops_nobody(place, monkeyp
 
 
 def owner_of_last(place):
-    return read_json(f"{place}/{max(path.name for path in storage(place).iterdir())}")["run_id"]
+    return read_json(f"{place}/{max(path.name for path in storage.storage(place).iterdir())}")["run_id"]
 
 
 def test_the_ten_thousandth_claim_is_the_highest(place):
     for number in ("9999", "10000"):
-        storage(place).joinpath(f"{number}.json").parent.mkdir(parents=True, exist_ok=True)
-        storage(place).joinpath(f"{number}.json").write_bytes(json.dumps(run(number)).encode())
+        storage.storage(place).joinpath(f"{number}.json").parent.mkdir(parents=True, exist_ok=True)
+        storage.storage(place).joinpath(f"{number}.json").write_bytes(json.dumps(run(number)).encode())
 
     with pytest.raises(ClaimedError, match="The run 10000"):
         claim(place, run("one"), nothing_is_over)
@@ -129,16 +129,16 @@ def test_of_many_that_create_the_same_claim_at_once_one_does(tmp_path, monkeypat
     for attempt in range(50):
         barrier = threading.Barrier(AT_ONCE)
 
-        def create(_number, where=str(tmp_path / str(attempt)), barrier=barrier):
+        def try_to_create(_number, where=str(tmp_path / str(attempt)), barrier=barrier):
             barrier.wait()
             try:
-                claims._create(where, "0001.json", b"{}")
+                create(where, "0001.json", b"{}")
             except FileExistsError:
                 return 0
             return 1
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            assert sum(pool.map(create, range(AT_ONCE))) == 1
+            assert sum(pool.map(try_to_create, range(AT_ONCE))) == 1
 
 
 def test_of_many_processes_that_claim_at_once_one_gets_it(tmp_path):
@@ -157,7 +157,7 @@ def test_where_the_share_has_no_hard_links_a_claim_is_exclusive_all_the_same(tmp
     with pytest.raises(ClaimedError):
         claim(str(tmp_path), run("two"), nothing_is_over)
     with pytest.raises(FileExistsError):
-        claims._create(str(tmp_path), "0001.json", b"{}")
+        create(str(tmp_path), "0001.json", b"{}")
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -172,5 +172,5 @@ def test_a_store_without_a_word_for_what_is_there_already_is_asked_whether_it_is
 
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", fails)
     with pytest.raises(FileExistsError if there else OSError) as refused:
-        claims._create(place, "0001.json", b"{}")
+        create(place, "0001.json", b"{}")
     assert isinstance(refused.value, FileExistsError) == there

@@ -60,6 +60,7 @@ def test_the_facts_of_a_failed_render_come_from_the_jobs_that_its_folders_name(o
 
     assert facts == {
         "spent": {"1": None, "2": None, "3": 4.5},
+        "by_layer": {"base": {"1": None, "2": None}, "over": {"3": 4.5}},
         "render_seconds": 4.5,
         "frames_ordered": 14,
         "rounds": 2,
@@ -78,7 +79,13 @@ def test_a_list_of_jobs_that_somebody_has_damaged_fails_no_report(order, content
 
 
 def test_nothing_ordered_is_nothing_spent(order):
-    assert render_facts(order, RUN) == {"spent": {}, "render_seconds": 0, "frames_ordered": 0, "rounds": 0}
+    assert render_facts(order, RUN) == {
+        "spent": {},
+        "by_layer": {"base": {}, "over": {}},
+        "render_seconds": 0,
+        "frames_ordered": 0,
+        "rounds": 0,
+    }
 
 
 def test_what_earlier_runs_of_the_night_spent_is_kept_beside_what_this_one_did(order):

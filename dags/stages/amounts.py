@@ -1,0 +1,48 @@
+"""Amounts that people write: normalized seconds, or money by the studio's rate."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_AMOUNT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]{3})?\s*", re.ASCII)
+_HOUR = 3600.0
+
+
+def normalized_seconds(value: Any, what: str, price: Mapping[str, Any]) -> float | None:
+    """An amount in normalized seconds; None where there is none.
+
+    Args:
+        value: a number, or text such as `36000` or `120 EUR`. None or "" for no amount.
+        what: its name, for messages.
+        price: `rate` (per normalized hour) and `currency` of the connection, where it has them.
+
+    Raises:
+        ValueError: for an amount that is not above zero, or money that the connection has no rate
+            for. Nothing is spent on a guess.
+    """
+    if value is None or value == "":
+        return None
+    found = None if isinstance(value, bool) else _AMOUNT.fullmatch(str(value))
+    if found is None:
+        raise ValueError(f'`{what}` is {value!r}: write normalized seconds, such as 36000, or money, such as "120 EUR"')
+    amount, currency = float(found[1]), (found[2] or "").upper()
+    if currency:
+        amount = amount / _rate(what, currency, price) * _HOUR
+    if not (math.isfinite(amount) and amount > 0):
+        raise ValueError(f"`{what}` is {value!r}: it has to be above zero; leave it empty for none")
+    return amount
+
+
+def _rate(what: str, currency: str, price: Mapping[str, Any]) -> float:
+    rate, known = price.get("rate"), str(price.get("currency") or "").upper()
+    if not rate or not known:
+        raise ValueError(
+            f"`{what}` is in {currency}, and the connection has no `rate` and `currency`: add both to its extras, "
+            "or write normalized seconds"
+        )
+    if known != currency:
+        raise ValueError(f"`{what}` is in {currency}, and the rate of the connection in {known}: write it in {known}")
+    return float(rate)
