@@ -137,6 +137,21 @@ def plain_config(value: Any, _name: str) -> Any:
     return {key: plain_config(item, _name) for key, item in value.items()} if isinstance(value, dict) else value
 
 
+def slug(value: Any, name: str) -> str | None:
+    """The slug of an upload, also a number that a template has made of it; None where there is none.
+
+    Raises:
+        RenderjuiceInputError: for anything else, such as the slugs of all of a mapped task.
+    """
+    if value in (None, "", "None"):  # as a template renders it
+        return None
+    if type(value) is int:
+        return str(value)
+    if not isinstance(value, str):
+        raise RenderjuiceInputError(f"{name} must be what RenderjuiceUploadOperator returned, or None; got {value!r}.")
+    return value
+
+
 def read_job_id(value: Any) -> str:
     """A job's id in the usual form of a UUID.
 

@@ -258,7 +258,7 @@ class Course:
         try:
             return (yield from self._operations.create_job(slug))
         except (RenderjuiceRefusedError, RenderjuiceNotFoundError) as error:
-            self._log.info("The upload of an earlier try is of no use any more (%s): uploading again", error.what)
+            self._log.info("The upload that there was is of no use any more (%s): uploading again", error.what)
             return None
 
     def _stop(self, job_id: str) -> Flow[None]:

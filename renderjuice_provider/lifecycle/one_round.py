@@ -143,7 +143,7 @@ class Round:
                 work=order.mark,
                 content=order.content or (old.content if old else None),
                 source=order.source,
-                slug=old.slug if old else None,
+                slug=(old.slug if old else None) or order.slug,
                 job_id=job_id,
                 started=old.started if old else now,
                 deadline=old.deadline if old else now + order.timeout,

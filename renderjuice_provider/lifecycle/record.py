@@ -43,6 +43,7 @@ class Order:
         goal: `validated` or `completed`: where the job is to be in the end.
         timeout: seconds from the start of the work to the deadline.
         job_id: the job that the order is about; None where the order makes a job of its own.
+        slug: of an upload of the scene, to make jobs of; None where the order uploads it.
         render_config: as the task has it; read with `config`.
         scene: the path of the scene to upload; None where the order is about a given job.
         content: fingerprint of the scene's bytes; None where there is no scene, or none any more.
@@ -66,6 +67,7 @@ class Order:
     goal: JobStatus
     timeout: float
     job_id: str | None = None
+    slug: str | None = None
     render_config: Any = None
     scene: Any = None
     content: str | None = None

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from renderjuice_provider._arguments import Argument, ceiling, count, plain_config, plain_path, read_job_id, truth
+from renderjuice_provider._arguments import Argument, ceiling, count, plain_config, plain_path, read_job_id, slug, truth
 from renderjuice_provider._deferral import DEFAULT_POLL_INTERVAL, is_deferrable, try_ends
 from renderjuice_provider._job_errors import RenderjuiceIncompleteError
 from renderjuice_provider.api import errors
@@ -74,6 +74,9 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
         job_id: the id of a validated job of this scene, for the first round; or what our operators
             return. None, the default: the operator makes its own. It is left alone, and costs
             nothing, where nothing is missing.
+        slug: what `RenderjuiceUploadOperator` returned for this scene, so that several tasks upload
+            it once. None, the default: the operator uploads it, when a round needs a job of its
+            own; so also where Renderjuice makes no further job of the slug.
         rounds: how many jobs may be ordered, at most. 3 by default: one for the frames, and two for
             what a farm loses now and then.
         is_whole: takes the local path of a frame, and says whether it can be used; a remote file is
@@ -126,7 +129,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
 
     template_fields = (
         *RenderjuiceOperator.template_fields,
-        *("file_path", "render_config", "destination", "job_id", "rounds"),
+        *("file_path", "render_config", "destination", "job_id", "slug", "rounds"),
         *("poll_interval", "timeout", "cancel_on_kill", "cancel_on_timeout", "max_normalized_seconds"),
     )
     template_fields_renderers = {"render_config": "json"}  # noqa: RUF012
@@ -135,6 +138,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
     file_path = Argument(plain_path)
     render_config = Argument(plain_config)
     destination = Argument(_folder)
+    slug = Argument(slug)
     rounds = Argument(count)
     cancel_on_kill = Argument(truth)
     cancel_on_timeout = Argument(truth)
@@ -147,6 +151,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
         render_config: RenderConfig | Mapping[str, Any] | str | XComArg,
         destination: str | os.PathLike[str] | ObjectStoragePath | XComArg,
         job_id: str | UUID | XComArg | None = None,
+        slug: str | XComArg | None = None,
         rounds: int | XComArg = ROUNDS,
         is_whole: Callable[[Path], bool] | None = None,
         deferrable: bool | None = None,
@@ -165,6 +170,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
         self.render_config = render_config
         self.destination = destination
         self.job_id: Any = job_id
+        self.slug = slug
         self.rounds = rounds
         self.is_whole = is_whole
         self.deferrable = is_deferrable(deferrable)
@@ -180,6 +186,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
             JobStatus.COMPLETED,
             self.timeout,
             job_id=None if self.job_id is None or self.job_id in ("", "None") else read_job_id(self.job_id),
+            slug=self.slug,
             render_config=self.render_config,
             scene=scene_path(self.file_path),
             source=str(self.file_path),

@@ -70,6 +70,27 @@ def test_a_folder_that_is_whole_orders_nothing(emulator, runner, scene, out, def
     assert emulator.ledger.renders_started() == 1
 
 
+@both_modes
+def test_two_tasks_upload_the_scene_once(emulator, runner, scene, out, deferrable):
+    slug = RenderjuiceHook().client.upload(scene).slug
+    probe = CONFIG | {"frameRanges": ["2"]}
+    runner.run(render(scene, out, slug=slug, render_config=probe, deferrable=deferrable))
+    runner.store.values.clear()
+    found = runner.run(render(scene, out, slug=slug, deferrable=deferrable))
+    assert (found["complete"], found["frames_ordered"]) == (True, 2)
+    assert emulator.ledger.count("create_upload") == 1
+
+
+def test_a_slug_that_nobody_knows_any_more_is_uploaded_again(emulator, runner, scene, out):
+    found = runner.run(render(scene, out, slug="gone.blend"))
+    assert (found["complete"], emulator.ledger.count("create_upload")) == (True, 1)
+
+
+def test_a_slug_is_one_text(scene, out):
+    with pytest.raises(RenderjuiceInputError, match="slug must be what RenderjuiceUploadOperator returned"):
+        render(scene, out, slug=["one", "two"])
+
+
 def test_frames_of_a_release_that_kept_no_list_of_jobs_are_not_ordered_again(emulator, runner, scene, out):
     runner.run(render(scene, out))
     for name in ("jobs.json", "frames/0002.png"):

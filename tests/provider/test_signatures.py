@@ -30,7 +30,8 @@ TASKS = {
     RenderjuiceValidateJobOperator: {"job_id"} | WAITS,
     RenderjuiceRenderJobOperator: {"job_id"} | RENDERS,
     RenderjuiceRunJobOperator: {"file_path", "on_clear"} | RENDERS,
-    RenderjuiceRenderFramesOperator: {"file_path", "destination", "job_id", "rounds", "is_whole"} | RENDERS - {"wait"},
+    RenderjuiceRenderFramesOperator: {"file_path", "destination", "job_id", "slug", "rounds", "is_whole"}
+    | RENDERS - {"wait"},
     RenderjuiceCancelJobOperator: {"job_id", "poll_interval", "timeout"},
     RenderjuiceDownloadOperator: {"job_id", "destination", "expected_frames", "allow_missing"},
     RenderjuiceJobSensor: {"job_id", "target_status", "poke_interval"} | WAITS - {"wait"},

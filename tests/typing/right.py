@@ -93,6 +93,7 @@ with DAG("all_forms", schedule=None):
         render_config=RenderConfig(color_management_preset="default"),
         destination=ObjectStoragePath("s3://shots/sh010"),
         job_id=create.output,
+        slug=upload.output,
         rounds=2,
         is_whole=Path.is_file,
         deferrable=True,
