@@ -42,6 +42,7 @@ def test_the_event_of_this_version_is_fixed():
         "deadline": 2.0,
         "limit": "timeout",
         "stopped": None,
+        "stuck": "",
     }
     assert {str(ending) for ending in Ending} == {"reached", "over", "timed_out", "at_ceiling", "refused"}
 
