@@ -173,14 +173,13 @@ class JobPoller:
         if silence is None or self._frames is None or isinstance(decision, Done):
             return decision
         self._stuck = (
-            f"is stuck: no new frame for {_duration(silence.seconds)}, where one usually takes "
+            f"has been stuck: no new frame for {_duration(silence.seconds)}, where one usually takes "
             f"{_duration(silence.usual)} (stuck_after={self._frames.patience.times:g}; {progress})"
         )
-        line = f"Job {self.job_id} {self._stuck}"
         # A wait that ends leaves a job alone until a worker comes. What may not be, is only logged.
         if self._frames.patience.cancels or not self._ceiling:
-            return self._done(Ending.STUCK, self._stuck, line)
-        return replace(decision, log_line=line)
+            return self._done(Ending.STUCK, self._stuck, "")  # who takes the job up logs it
+        return replace(decision, log_line=f"Job {self.job_id} {self._stuck}")
 
     def _within(self, ceiling: Ceiling, job: Job, now: float, again: PollAgain) -> PollDecision:
         spent = ceiling.spent(job, now)

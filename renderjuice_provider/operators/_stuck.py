@@ -65,8 +65,8 @@ class WatchesFrames:
 class StuckReports:
     """What a task has reported: each job once, whichever process does it.
 
-    It is noted before it is reported. So a process that dies in between leaves the line of the
-    trigger in the log, and no callback is called twice.
+    It is noted after it is logged, and before the callback is called: wherever a process dies, the
+    log says it, and no callback is called twice.
 
     Args:
         task: the operator, with its log and, where it has one, its `on_stuck_callback`.
@@ -88,8 +88,8 @@ class StuckReports:
         """Write it into the log, and call the callback, which fails nothing."""
         if self.is_reported(job_id):
             return
-        TaskStore(self._context, self._key).save({"job_id": job_id})
         self._task.log.warning("Job %s %s", job_id, message)
+        TaskStore(self._context, self._key).save({"job_id": job_id})
         on_stuck = getattr(self._task, "on_stuck_callback", None)
         if on_stuck is None:
             return

@@ -44,7 +44,7 @@ def test_the_event_of_this_version_is_fixed():
         "stopped": None,
         "stuck": "",
     }
-    assert {str(ending) for ending in Ending} == {"reached", "over", "timed_out", "at_ceiling", "refused"}
+    assert {str(ending) for ending in Ending} == {"reached", "over", "timed_out", "at_ceiling", "stuck", "refused"}
 
 
 def test_an_event_of_release_0_1_says_nothing_of_what_it_did_not_know():
