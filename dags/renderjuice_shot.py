@@ -8,7 +8,7 @@ after a failure, clear what failed, or start the shot again. How it works: docs/
 from __future__ import annotations
 
 from airflow.sdk import DAG, Param
-from stages.defaults import DELIVERIES, POOL, QUALITIES, SHOT_DAG, SHOT_LIST, WORK, round_defaults, task_defaults
+from stages.defaults import DELIVERIES, POOL, QUALITIES, SHOT_DAG, SHOT_LIST, WORK, render_defaults, task_defaults
 from stages.tasks import LAYER, composite, decide, deliver, is_whole, keep_claim, note_failure, reject, take_order
 from stages.tracker import tracker_task
 
@@ -81,7 +81,7 @@ with DAG(
         pre_execute=keep_claim,
         pool=POOL,
         timeout=decided["timeout"],
-        **round_defaults(),
+        **render_defaults(),
     ).expand_kwargs(layers)
     decided >> [reject(order, decided["decision"]), render]
 

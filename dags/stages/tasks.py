@@ -107,10 +107,12 @@ def _claim(order: Mapping[str, Any], ti: Any) -> bool:
 def decide(order: dict[str, Any], found: Any, **context: Any) -> str:
     """Go on with `reject` or `render`, by what validation found in each layer.
 
-    Pushes the `decision`; and for the renders `configs`, in the order of the layers, and `timeout`.
+    Pushes the `decision`; and for the renders `configs`, in the order of the layers, `timeout` and
+    `seconds_per_frame`.
     """
     from stages.decisions import TIMEOUTS
     from stages.decisions import decide as decide_shot
+    from stages.stuck import SECONDS, seconds_per_frame
 
     decision = storable(decide_shot(order, dict(zip(order["layers"], found, strict=True))))
     ti = context["ti"]
@@ -119,6 +121,7 @@ def decide(order: dict[str, Any], found: Any, **context: Any) -> str:
         return "reject"
     ti.xcom_push("configs", [decision["configs"][layer] for layer in order["layers"]])
     ti.xcom_push("timeout", TIMEOUTS[decision["branch"]])
+    ti.xcom_push(SECONDS, seconds_per_frame(order, decision["branch"]))
     _log.info("%s settings: %s", decision["branch"], decision["why"])
     return "render"
 

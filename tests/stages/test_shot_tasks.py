@@ -221,9 +221,10 @@ def test_a_rejection_names_all_reasons(delivered):
     assert (entry["state"], entry["reason"], entry["run_id"]) == ("rejected", "no usable camera; zero frames", RUN)
 
 
-def test_a_decision_is_a_branch_with_a_configuration_for_each_layer_in_order():
+def test_a_decision_is_a_branch_with_a_configuration_for_each_layer_in_order(tmp_path):
     order = {"shot": "juice", "layers": ["z", "a"], "files": {"a": "a", "z": "z"}, "frames": ["1-3"], "fps": 24.0}
     order |= {"hero": True, "quality": "auto", "render": {"colorManagementPreset": "default"}, "blends": {}}
+    order |= {"delivery": str(tmp_path), "entry": str(tmp_path / "nights" / NIGHT / "shots" / "juice.json")}
     found = [
         {"job_id": layer, "analysis": {"filmTransparent": True, "samples": n}} for n, layer in ((1, "z"), (2, "a"))
     ]
@@ -233,7 +234,7 @@ def test_a_decision_is_a_branch_with_a_configuration_for_each_layer_in_order():
 
     assert ti.xcoms["decision"]["jobs"] == {"z": "z", "a": "a"}
     assert [config["frameRanges"] for config in ti.xcoms["configs"]] == [["1-3"], ["1-3"]]
-    assert ti.xcoms["timeout"] == 12 * 3600
+    assert (ti.xcoms["timeout"], ti.xcoms["seconds_per_frame"]) == (12 * 3600, None)
     found[0]["analysis"]["cameras"] = []
     rejected = Ti()
     assert tasks.decide.function(order, found, ti=rejected) == "reject"
