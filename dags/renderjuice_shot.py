@@ -9,7 +9,7 @@ clear what failed, or start the shot again. How it works: docs/pipelines.md.
 from __future__ import annotations
 
 from airflow.sdk import DAG, Param
-from stages.defaults import POOL, SHOT_DAG, round_defaults, task_defaults
+from stages.defaults import POOL, SHOT_DAG, render_defaults, task_defaults
 from stages.params import params
 from stages.share_task import ShareOperator
 from stages.tasks import LAYER, composite, decide, deliver, is_whole, keep_share, note_failure, reject, take_order
@@ -71,13 +71,14 @@ with DAG(
             task_id=task_id,
             map_index_template=LAYER,
             job_id="{{ ti.xcom_pull(task_ids='create', map_indexes=ti.map_index) }}",
+            slug="{{ ti.xcom_pull(task_ids='upload', map_indexes=ti.map_index) }}",
             render_config=f"{{{{ ti.xcom_pull(task_ids='decide', key='{key}')[ti.map_index] | tojson }}}}",
             is_whole=is_whole,
             pre_execute=keep_share,
             pool=POOL,
             timeout=decided["timeout"],
             trigger_rule="none_failed_min_one_success",  # a night without a ceiling has no probe and no share
-            **round_defaults(),
+            **render_defaults(),
         ).expand_kwargs(layers)
         for task_id, key in (("probe", "probes"), ("render", "configs"))
     )

@@ -82,6 +82,11 @@ class Clock:
             if timer:
                 timer.cancel()
 
+    async def hang(self) -> None:
+        """Wait for ever: no time that passes ends it, only the end of the task."""
+        with self.waiting():
+            await asyncio.get_running_loop().create_future()
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run `work` as a task. `advance` waits for it unless it sleeps or is in `waiting()`."""
         task = asyncio.get_running_loop().create_task(work)

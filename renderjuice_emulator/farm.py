@@ -136,6 +136,7 @@ class Farm:
         mishaps = Mishaps.parse(self._switches.mishaps)
         lost_at = None if earlier else self._switches.worker_lost_at.get(account.file_name)
         job.mishaps = mishaps.of_render(f"{account.file_name} {account.sha256}", earlier, frames, lost_at)
+        job.hangs_at = None if earlier else self._switches.hangs_at.get(account.file_name)
         account.renders_started += 1
         self._become(job, Status.BOOTING)
         job.task = self._clock.spawn(self._drive(job, self._render))
@@ -221,6 +222,8 @@ class Farm:
             async for file in files:
                 if file.frame in job.mishaps.never_rendered:
                     raise RenderFailedError(f"the worker that rendered frame {file.frame} was lost", "WORKER_LOST")
+                if file.frame == job.hangs_at:
+                    await self._clock.hang()
                 rendered.add(file.frame)
                 account.frames_rendered = len(rendered)
                 account.normalized_seconds = job.normalized_seconds = round(self._clock.timestamp() - started, 3)

@@ -63,6 +63,8 @@ class Job:
     frames_total: int = 0
     mishaps: RenderMishaps = field(default_factory=RenderMishaps)
     """What goes wrong with its render; nothing, unless the switch `mishaps` says so."""
+    hangs_at: int | None = None
+    """The frame at which its render hangs; None, unless the switch `hangs_at` says so."""
     normalized_seconds: float = 0.0
     outputs: list[RenderedFile] = field(default_factory=list)
     completed_at: float | None = None

@@ -64,6 +64,11 @@ class Switches(BaseModel):
         default_factory=dict,
         description="By file name, the frame at which the first render of that scene fails, such as {'ice.blend': 7}.",
     )
+    hangs_at: dict[str, int] = Field(
+        default_factory=dict,
+        description="By file name, the frame at which the first render of that scene hangs until it is canceled, such "
+        "as {'ice.blend': 7}.",
+    )
     seconds_while_rendering: bool = Field(
         default=True, description="normalizedSeconds grow while a job renders; else they are null until it is over."
     )

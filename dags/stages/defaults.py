@@ -66,6 +66,13 @@ def task_defaults() -> dict[str, Any]:
     return defaults | {"retries": 4, "retry_delay": timedelta(minutes=1), "retry_policy": RenderjuiceRetryPolicy()}
 
 
+def render_defaults() -> dict[str, Any]:
+    """For the task `render`: its tries, and what is done about a render that is stuck."""
+    from stages.stuck import stuck_defaults
+
+    return round_defaults() | stuck_defaults()
+
+
 def round_defaults() -> dict[str, Any]:
     """For the task `render`: before Airflow 3.3, a round of its rendering is a try.
 

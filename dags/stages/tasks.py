@@ -137,12 +137,13 @@ def decide(order: dict[str, Any], found: Any, **context: Any) -> str:
     """Go on with `reject`, `probe`, `share` or `render`, by what validation found in each layer.
 
     `render` at once where the night has no ceiling, and nobody is to be asked. Pushes the
-    `decision`; and for the renders `configs` and `probes`, in the order of the layers, and
-    `timeout`.
+    `decision`; and for the renders `configs` and `probes`, in the order of the layers, `timeout`
+    and `seconds_per_frame`.
     """
     from stages.decisions import TIMEOUTS, frame_numbers
     from stages.decisions import decide as decide_shot
     from stages.sharing import probe_of
+    from stages.stuck import SECONDS, seconds_per_frame
 
     decision = storable(decide_shot(order, dict(zip(order["layers"], found, strict=True))))
     ti = context["ti"]
@@ -153,6 +154,7 @@ def decide(order: dict[str, Any], found: Any, **context: Any) -> str:
     ti.xcom_push("configs", configs)
     ti.xcom_push("probes", [probe_of(config, numbers) for config in configs])
     ti.xcom_push("timeout", TIMEOUTS[decision["branch"]])
+    ti.xcom_push(SECONDS, seconds_per_frame(order, decision["branch"]))
     _log.info("%s settings: %s", decision["branch"], decision["why"])
     with no_use_to_retry(order["shot"], "Nothing was rendered."):
         return _way_to_render(order, decision, context)

@@ -28,7 +28,7 @@ from renderjuice_provider.lifecycle.order import compare
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.record import Order
 from renderjuice_provider.lifecycle.status import Action, action_to_rendered, action_to_validated
-from renderjuice_provider.lifecycle.steps import Found, WaitFor
+from renderjuice_provider.lifecycle.steps import Found, ReportStuck, WaitFor
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP, after_stop, stop_all
 
 SETTLING = 60.0
@@ -51,6 +51,7 @@ class Advance:
         self._operations = operations
         self._log = log
         self._logged_unknown_of = ""
+        self._reported: set[str] = set()
         self._render_ordered: bool | None = None
         """Of the present job; None while nobody knows. One that was over while its validation was
         waited for has rendered nothing."""
@@ -82,7 +83,9 @@ class Advance:
                 self._render_ordered = action is not Action.VALIDATE
             if action in _TARGETS:
                 target = _TARGETS[action]
-                outcome = yield from WaitFor(job.id, str(target), started, deadline, limit, order.left)
+                renders = target is JobStatus.COMPLETED and job.id not in self._reported
+                patience = order.patience if renders else None
+                outcome = yield from WaitFor(job.id, str(target), started, deadline, limit, order.left, patience)
                 job = yield from self.after(outcome, target)
             else:
                 ordered.add(action)
@@ -145,6 +148,11 @@ class Advance:
         """The job after a wait for `target`; None where nobody knows what was waited for."""
         if target == JobStatus.VALIDATED:
             self._render_ordered = None if outcome.ending is Ending.REACHED else False
+        if outcome.stuck:
+            self._reported.add(outcome.job_id)
+            yield from ReportStuck(outcome.job_id, outcome.stuck)
+            if outcome.ending is Ending.STUCK and self._order.patience and self._order.patience.cancels:
+                return (yield from self._stopped(outcome.job_id, outcome.message, stopped=outcome.stopped))
         if outcome.ending is Ending.TIMED_OUT:
             return (yield from self.timed_out(outcome.job_id, outcome.message, stopped=outcome.stopped))
         if outcome.ending is Ending.AT_CEILING:

@@ -27,6 +27,7 @@ from renderjuice_provider.api.retry import RetryPolicy, is_transient, retry_afte
 from renderjuice_provider.lifecycle.ceiling import ARGUMENT, Ceiling
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.status import has_reached
+from renderjuice_provider.lifecycle.stuck import FrameWatch, Patience
 
 LOG_EVERY = 180.0
 """Seconds after which the log gets a line even if nothing changed: else the task seems dead."""
@@ -98,6 +99,7 @@ class JobPoller:
         deadline: when the wait ends at the latest, in seconds since the epoch.
         limit: the argument that set the deadline, for messages.
         most: normalized seconds that the job may spend; None for any number.
+        patience: how long it may go without a new frame; None for as long as it likes.
         jitter: returns a number between 0 and 1.
 
     Attributes:
@@ -114,6 +116,7 @@ class JobPoller:
         deadline: float,
         limit: str = "timeout",
         most: float | None = None,
+        patience: Patience | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.job_id = job_id
@@ -124,6 +127,8 @@ class JobPoller:
         self.limit = limit
         self._queued_since: float | None = None
         self._ceiling = None if most is None else Ceiling(most, started)
+        self._frames = None if patience is None else FrameWatch(patience, poll_interval, started)
+        self._stuck = ""
         self._jitter = jitter
         longest = max(poll_interval, min(LONGEST_PAUSE, 10 * poll_interval))
         self._backoff = RetryPolicy(first_pause=poll_interval, longest_pause=longest, jitter=jitter)
@@ -156,13 +161,27 @@ class JobPoller:
         if now >= self.deadline:
             return self._timed_out(now)
         pause = min(self.poll_interval * (1 + 0.1 * self._jitter()), self.deadline - now)
-        if self._ceiling:
-            return self._within(self._ceiling, job, now, PollAgain(pause, log_line, slack=pause / 2, queued=queued))
+        if self._ceiling or self._frames:
+            return self._watched(job, progress, now, PollAgain(pause, log_line, slack=pause / 2, queued=queued))
         awaits_event = self.target == JobStatus.COMPLETED
         return PollAgain(pause, log_line, slack=pause / 2, awaits_event=awaits_event, queued=queued)
 
+    def _watched(self, job: Job, progress: Progress | None, now: float, again: PollAgain) -> PollDecision:
+        """Of a job that is polled also where events arrive: none says a cost, or counts frames."""
+        decision = self._within(self._ceiling, job, now, again) if self._ceiling else again
+        silence = self._frames.look(job, progress, now) if self._frames and not self._stuck else None
+        if silence is None or self._frames is None or isinstance(decision, Done):
+            return decision
+        self._stuck = (
+            f"has been stuck: no new frame for {_duration(silence.seconds)}, where one usually takes "
+            f"{_duration(silence.usual)} (stuck_after={self._frames.patience.times:g}; {progress})"
+        )
+        # A wait that ends leaves a job alone until a worker comes. What may not be, is only logged.
+        if self._frames.patience.cancels or not self._ceiling:
+            return self._done(Ending.STUCK, self._stuck, "")  # who takes the job up logs it
+        return replace(decision, log_line=f"Job {self.job_id} {self._stuck}")
+
     def _within(self, ceiling: Ceiling, job: Job, now: float, again: PollAgain) -> PollDecision:
-        """Of a job with a ceiling, which is polled also where events arrive: none says a cost."""
         spent = ceiling.spent(job, now)
         if spent >= ceiling.most:
             message = f"has spent {spent:.0f} of {ceiling.most:g} normalized seconds ({ARGUMENT})"
@@ -198,6 +217,7 @@ class JobPoller:
             started=self.started,
             deadline=self.deadline,
             limit=self.limit,
+            stuck=self._stuck,
         )
         return Done(outcome, log_line)
 

@@ -27,7 +27,7 @@ from renderjuice_provider.lifecycle.outcome import Outcome
 from renderjuice_provider.lifecycle.record import Order
 from renderjuice_provider.lifecycle.round_record import DoneRound, RoundRecord, mark_of
 from renderjuice_provider.lifecycle.salvage import Salvage, scene_hash
-from renderjuice_provider.lifecycle.steps import Found, Save, performed
+from renderjuice_provider.lifecycle.steps import Found, ReportStuck, Save, performed
 
 CLEAR = "clear this task, which then orders only the frames that are missing"
 _IS_OR_WILL_BE_ORDERED = (RENDER_STARTED | {JobStatus.VALIDATED}) - {JobStatus.FAILED, JobStatus.CANCELED}
@@ -195,7 +195,9 @@ class Round:
         if ended is None:
             return
         in_time = self._operations.now().timestamp() < record.deadline
-        if job.status == JobStatus.FAILED and was_ordered and in_time:
+        was_stuck = record.stuck and self._order.patience is not None and self._order.patience.cancels
+        may_follow = job.status == JobStatus.FAILED or (was_stuck and job.status == JobStatus.CANCELED)
+        if may_follow and was_ordered and in_time:
             self._log.warning("%s. What it has rendered is kept (job %s)", ended.what, job.id)
             return
         with suppress(RenderjuiceError):
@@ -210,6 +212,8 @@ class Round:
         """A step of the course of the round's job: what it saves belongs to the round's record."""
         if isinstance(step, Save) and self.record is not None:
             return (yield from self._keep(self.record.model_copy(update=step.record.model_dump())))
+        if isinstance(step, ReportStuck) and self.record is not None:  # before it is cancelled, since it may die then
+            yield from self._keep(self.record.model_copy(update={"stuck": True}))
         outcome = yield from step
         if isinstance(step, Found) and step.job.status in _IS_OR_WILL_BE_ORDERED:
             try:

@@ -28,6 +28,8 @@ class Ending(StrEnum):
     """The deadline passed. `Outcome.stopped` says whether the job was cancelled."""
     AT_CEILING = "at_ceiling"
     """The job has spent what it may. `Outcome.stopped` says whether it was cancelled."""
+    STUCK = "stuck"
+    """No new frame came for too long. `Outcome.stopped` says whether the job was cancelled."""
     REFUSED = "refused"
     """Renderjuice refused to say: the key is wrong, or the job is unknown."""
 
@@ -50,8 +52,10 @@ class Outcome(BaseModel):
     """The argument that set the deadline: `timeout`, or Airflow's `execution_timeout` if that ends
     earlier."""
     stopped: bool | None = None
-    """After a time-out, or at the ceiling: whether the job was cancelled and is over; None when
-    that was not tried."""
+    """After a time-out, at the ceiling, or of a stuck job: whether it was cancelled and is over;
+    None when that was not tried."""
+    stuck: _Text = ""
+    """That the job was stuck during the wait, however it ended; empty when it was not."""
 
     def to_event(self) -> dict[str, Any]:
         """As JSON values, for a trigger event; validated, since `model_copy` does not do it."""

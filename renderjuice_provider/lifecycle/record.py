@@ -19,6 +19,7 @@ from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.api.redact import storable
 from renderjuice_provider.lifecycle.order import picture
+from renderjuice_provider.lifecycle.stuck import Patience
 
 OnClear = Literal["reattach", "resubmit"]
 FINGERPRINT: Final = frozenset({"job_id", "render_config", "content", "source"})
@@ -58,6 +59,7 @@ class Order:
         cancel_on_kill: whether a kill cancels the job.
         cancel_on_timeout: whether the deadline does.
         most: normalized seconds that may be spent, by all jobs of the task; None for any number.
+        patience: how long a job may go without a new frame; None for as long as it likes.
         spent: what earlier jobs of the task have cost; None for one whose cost is not known.
         try_ends: when Airflow's `execution_timeout` ends this try, in seconds since the epoch; None
             without one.
@@ -79,6 +81,7 @@ class Order:
     cancel_on_kill: bool = False
     cancel_on_timeout: bool = False
     most: float | None = None
+    patience: Patience | None = None
     spent: tuple[float | None, ...] = ()
     try_ends: float | None = None
     name: str = "The job"

@@ -39,6 +39,7 @@ class RoundRecord(JobRecord):
         round: from 1. After a user's clear it begins with 1 again.
         render_config: of this round.
         over: whether its job is over; it is in `done` then.
+        stuck: whether its job was reported as stuck.
         requested: the frames of the whole order, where only the scene names them.
         done: the rounds that are over, also those before a clear.
     """
@@ -47,6 +48,7 @@ class RoundRecord(JobRecord):
     round: int
     render_config: dict[str, Any]
     over: bool = False
+    stuck: bool = False
     requested: list[str] | None = None
     done: tuple[DoneRound, ...] = ()
 

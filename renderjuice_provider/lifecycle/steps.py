@@ -12,6 +12,7 @@ from renderjuice_provider.api.errors import RenderjuiceError
 from renderjuice_provider.api.models import Job
 from renderjuice_provider.lifecycle.outcome import Outcome
 from renderjuice_provider.lifecycle.record import JobRecord
+from renderjuice_provider.lifecycle.stuck import Patience
 
 T = TypeVar("T")
 
@@ -35,7 +36,8 @@ class WaitFor(Step[Outcome]):
     """Wait until the job is at `target` or over, or the deadline has passed; send an `Outcome`.
 
     Or end the process, and go on with `Course.resumed` in another. A job that has spent `most`
-    normalized seconds is waited for no longer; None for any number.
+    normalized seconds is waited for no longer; None for any number. Nor is one that is stuck, by
+    `patience`; None for a job that may be.
 
     `asdict` makes of it what a `JobPoller` takes beside its interval, and what a process that goes
     on has to know.
@@ -47,6 +49,15 @@ class WaitFor(Step[Outcome]):
     deadline: float
     limit: str
     most: float | None = None
+    patience: Patience | None = None
+
+
+@dataclass(frozen=True)
+class ReportStuck(Step[None]):
+    """Report once that the job is stuck, whichever process does."""
+
+    job_id: str
+    message: str
 
 
 def performed(flow: Flow[T], perform: Callable[[Step[Any]], Flow[Any]]) -> Flow[T]:

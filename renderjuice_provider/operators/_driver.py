@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,9 +24,10 @@ from renderjuice_provider.lifecycle.course import Course, Past
 from renderjuice_provider.lifecycle.job_poller import JobPoller, watch
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.record import JobRecord, Order
-from renderjuice_provider.lifecycle.steps import Found, Save, WaitFor, performed
+from renderjuice_provider.lifecycle.steps import Found, ReportStuck, Save, WaitFor, performed
 from renderjuice_provider.lifecycle.unfinished import leaves
 from renderjuice_provider.links.renderjuice import push_preview
+from renderjuice_provider.operators._stuck import StuckReports
 from renderjuice_provider.operators._task_store import TaskStore
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Driver:
         self._context = context
         self._ti: Any = context.get("ti")
         self._store = TaskStore(context, key)
+        self._stuck = StuckReports(task, context, key)
         self._client = client
         self._kill_switch = kill_switch
         self._signals = signals
@@ -156,6 +158,8 @@ class Driver:
                 self._store.save(step.record.model_dump())
             case Found():
                 self._publish(step.job, order)
+            case ReportStuck():
+                self._stuck.report(step.job_id, step.message)
             case WaitFor():
                 return (yield from self._wait(step, order))
             case _:
@@ -179,9 +183,11 @@ class Driver:
         self._kill_switch.arm(job, order, self._client, self._ti, findable=findable)
 
     def _wait(self, wait: WaitFor, order: Order) -> Flow[Outcome]:
+        if wait.patience and self._stuck.is_reported(wait.job_id):
+            wait = replace(wait, patience=None)
         if self._deferrable:
             self._defer(wait, order)
-        poller = JobPoller(**asdict(wait), poll_interval=self._poll_interval)
+        poller = JobPoller(**asdict(wait) | {"patience": wait.patience}, poll_interval=self._poll_interval)
         outcome = yield from watch(self._client.operations, poller, self._task.log.info, self._signals.polled)
         self._signals.waited(outcome.job_id, outcome.ending)
         return outcome
@@ -199,6 +205,7 @@ class Driver:
             cancel_on_kill=order.cancel_on_kill,
             cancel_on_timeout=order.cancel_on_timeout,
             max_normalized_seconds=wait.most,
+            **_patience(wait),
         )
         if order.cancel_on_timeout and self._ti is not None:
             # So that no older trigger stops this job.
@@ -225,6 +232,18 @@ class Driver:
             return None
         before = self._task.get_flat_relatives(upstream=True)
         return next((task.task_id for task in before if task.task_type == _CREATOR), None)
+
+
+def _patience(wait: WaitFor) -> dict[str, Any]:
+    """As the trigger takes it."""
+    if wait.patience is None:
+        return {}
+    patience = wait.patience
+    return {
+        "stuck_after": patience.times,
+        "seconds_per_frame": patience.seconds_per_frame,
+        "cancel_stuck": patience.cancels,
+    }
 
 
 def shot_name(context: Context, scene: Any = None) -> str:

@@ -27,6 +27,7 @@ from renderjuice_provider.operators._driver import shot_name
 from renderjuice_provider.operators._frame_folder import FilesOfFrames
 from renderjuice_provider.operators._job_operator import WaitingOperator
 from renderjuice_provider.operators._rendering import RENDER_TIMEOUT
+from renderjuice_provider.operators._stuck import WatchesFrames, callback
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -48,7 +49,7 @@ def _folder(value: Any, name: str) -> Any:
     return plain_path(value, name)
 
 
-class RenderjuiceRenderFramesOperator(WaitingOperator):
+class RenderjuiceRenderFramesOperator(WatchesFrames, WaitingOperator):
     """Render what a folder of frames lacks, download it, and go on until the folder is whole.
 
     Each round is a job that is ordered only the frames that are missing or not whole. Before it,
@@ -99,6 +100,17 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
             spends more; a user's clear allows as much again. What one poll's delay costs comes on
             top. Where Renderjuice gives no seconds before the end, the time in which the job
             renders counts.
+        stuck_after: how many times its usual time per frame a job may go without a new frame
+            before it is reported as stuck, once: in the task's log, and to `on_stuck_callback`.
+            None by default: only its author knows how uneven the frames of a shot are; 10 is
+            cautious. What is usual: docs/invariants.md, section 14.
+        seconds_per_frame: what a frame usually takes one machine, such as the night before. None
+            by default: the job's own frames show it.
+        cancel_stuck: cancel a stuck job, keep its frames, and order the rest in the next round.
+            False by default: it may come to itself. Then a job with `max_normalized_seconds` is
+            only logged until its wait ends, so that its ceiling is held.
+        on_stuck_callback: a function, or a notifier, that is called on a worker with the context,
+            in which `reason` says what is stuck. What it raises fails nothing. None by default.
         renderjuice_conn_id: the Airflow connection, of type `renderjuice`, with the API key and the
             base URL.
         **kwargs: the arguments of every Airflow operator, such as `task_id`.
@@ -131,6 +143,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
         *RenderjuiceOperator.template_fields,
         *("file_path", "render_config", "destination", "job_id", "slug", "rounds"),
         *("poll_interval", "timeout", "cancel_on_kill", "cancel_on_timeout", "max_normalized_seconds"),
+        *WatchesFrames.STUCK_FIELDS,
     )
     template_fields_renderers = {"render_config": "json"}  # noqa: RUF012
     operator_extra_links = (*WaitingOperator.operator_extra_links, RenderjuiceDeliveryLink())
@@ -160,6 +173,10 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
         cancel_on_kill: bool | XComArg = True,
         cancel_on_timeout: bool | XComArg = True,
         max_normalized_seconds: float | XComArg | None = None,
+        stuck_after: float | XComArg | None = None,
+        seconds_per_frame: float | XComArg | None = None,
+        cancel_stuck: bool | XComArg = False,
+        on_stuck_callback: Callable[[Context], Any] | None = None,
         renderjuice_conn_id: str = "renderjuice_default",
         **kwargs: Unpack[OperatorArguments],
     ) -> None:
@@ -179,6 +196,10 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
         self.max_normalized_seconds = max_normalized_seconds
+        self.stuck_after = stuck_after
+        self.seconds_per_frame = seconds_per_frame
+        self.cancel_stuck = cancel_stuck
+        self.on_stuck_callback = callback(on_stuck_callback)
 
     def order(self, context: Context) -> Order:
         """All frames, whole, of the scene."""
@@ -194,6 +215,7 @@ class RenderjuiceRenderFramesOperator(WaitingOperator):
             cancel_on_kill=self.cancel_on_kill,
             cancel_on_timeout=self.cancel_on_timeout,
             most=self.max_normalized_seconds,
+            patience=self.patience,
             replaces_job=False,
             try_ends=try_ends(self, context),
             name=shot_name(context, self.file_path),

@@ -23,7 +23,7 @@ from renderjuice_provider.lifecycle.outcome import Ending
 if TYPE_CHECKING:
     from renderjuice_provider._metrics import Metrics
 
-_STOPPED = frozenset({Ending.TIMED_OUT, Ending.AT_CEILING})
+_STOPPED = frozenset({Ending.TIMED_OUT, Ending.AT_CEILING, Ending.STUCK})
 
 
 class Signals:

@@ -10,7 +10,8 @@ from renderjuice_provider.operators._cancel import RenderjuiceCancelJobOperator
 from renderjuice_provider.operators._files import RenderjuiceDownloadOperator, RenderjuiceUploadOperator
 from renderjuice_provider.operators._frames import RenderjuiceRenderFramesOperator
 from renderjuice_provider.operators._jobs import RenderjuiceCreateJobOperator, RenderjuiceValidateJobOperator
-from renderjuice_provider.operators._rendering import RenderjuiceRenderJobOperator, RenderjuiceRunJobOperator
+from renderjuice_provider.operators._rendering import RenderjuiceRenderJobOperator
+from renderjuice_provider.operators._run_job import RenderjuiceRunJobOperator
 
 __all__ = [
     "RenderjuiceCancelJobOperator",

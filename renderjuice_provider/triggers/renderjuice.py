@@ -21,6 +21,7 @@ from renderjuice_provider.lifecycle.job_poller import JobPoller, PollAgain
 from renderjuice_provider.lifecycle.kill import Decision, Kill, decide, may_stop_at_deadline
 from renderjuice_provider.lifecycle.outcome import Ending, Outcome
 from renderjuice_provider.lifecycle.stopping import HOW_TO_STOP, after_stop, stop_all
+from renderjuice_provider.lifecycle.stuck import Patience
 from renderjuice_provider.triggers._completed import RenderjuiceCompletedTrigger
 from renderjuice_provider.triggers._shared_poller import shared_poller
 
@@ -51,9 +52,10 @@ class RenderjuiceJobTrigger(BaseTrigger):
     """Fires once: when the job has reached `target`, is over, or the deadline has passed.
 
     It reports progress in the task's log and waits out every transient error. It cancels the job
-    only when a user ends the task, when the deadline has passed, or when the job has spent what it
-    may, since no worker may come then (a paused DAG, a full pool). Airflow stores and logs its
-    arguments, so they are ids, words and numbers only, never a key or a signed URL.
+    only when a user ends the task, when the deadline has passed, when the job has spent what it
+    may, or when it is stuck and that is wanted, since no worker may come then (a paused DAG, a full
+    pool). Airflow stores and logs its arguments, so they are ids, words and numbers only, never a
+    key or a signed URL.
 
     Its event is a dict: an `Outcome` of `renderjuice_provider.lifecycle.outcome`.
 
@@ -74,6 +76,12 @@ class RenderjuiceJobTrigger(BaseTrigger):
         limit: the name of the argument that set the deadline, for messages. `timeout` by default.
         max_normalized_seconds: what the job may spend before it is cancelled; None, the default,
             for any number.
+        stuck_after: how many times the usual time per frame the job may go without a new one; None,
+            the default, for as long as it likes.
+        seconds_per_frame: what a frame usually takes one machine; None, the default, where that is
+            seen by the job's own frames alone.
+        cancel_stuck: cancel a job that is stuck. False by default: the wait ends, and a worker
+            reports it; with `max_normalized_seconds` the wait goes on, and the log says it.
         version: of these arguments, so that a later release can still run what this one has stored.
 
     Raises:
@@ -93,6 +101,9 @@ class RenderjuiceJobTrigger(BaseTrigger):
         cancel_on_timeout: bool = False,
         limit: str = "timeout",
         max_normalized_seconds: float | None = None,
+        stuck_after: float | None = None,
+        seconds_per_frame: float | None = None,
+        cancel_stuck: bool = False,
         version: int = 1,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -106,6 +117,9 @@ class RenderjuiceJobTrigger(BaseTrigger):
         self.cancel_on_timeout = cancel_on_timeout
         self.limit = limit
         self.max_normalized_seconds = max_normalized_seconds
+        self.stuck_after = stuck_after
+        self.seconds_per_frame = seconds_per_frame
+        self.cancel_stuck = cancel_stuck
         self.version = version
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -123,8 +137,9 @@ class RenderjuiceJobTrigger(BaseTrigger):
             "version",
         )
         arguments = storable({name: getattr(self, name) for name in names})
-        if self.max_normalized_seconds is not None:  # a triggerer of the release before knows no such argument
-            arguments["max_normalized_seconds"] = self.max_normalized_seconds
+        later = ("max_normalized_seconds", "stuck_after", "seconds_per_frame", "cancel_stuck")
+        # A triggerer of the release before knows no such arguments.
+        arguments |= {name: getattr(self, name) for name in later if getattr(self, name) not in (None, False)}
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -152,6 +167,9 @@ class RenderjuiceJobTrigger(BaseTrigger):
             deadline=self.deadline,
             limit=self.limit,
             most=self.max_normalized_seconds,
+            patience=Patience(self.stuck_after, self.seconds_per_frame, self.cancel_stuck)
+            if self.stuck_after
+            else None,
         )
         pause = min(max(FIRST_POLL, self.poll_interval), max(0.0, self.deadline - time.time()))
         first = PollAgain(pause, slack=max(0.0, pause - FIRST_POLL))
@@ -162,7 +180,8 @@ class RenderjuiceJobTrigger(BaseTrigger):
 
     def _is_to_be_stopped(self, outcome: Outcome) -> bool:
         is_late = outcome.ending is Ending.TIMED_OUT and self.cancel_on_timeout
-        return is_late or outcome.ending is Ending.AT_CEILING
+        is_stuck = outcome.ending is Ending.STUCK and self.cancel_stuck
+        return is_late or is_stuck or outcome.ending is Ending.AT_CEILING
 
     async def _is_ours(self) -> bool:
         """Whether the job is still this trigger's to stop.

@@ -164,6 +164,21 @@ def test_one_scene_can_lose_its_first_render_and_no_other(raw_client: RawClient,
     assert len(names(raw_client, raw_client.completed(raw_client.scene("cube.blend", frame_end=4)))) == 4
 
 
+def test_the_first_render_of_a_scene_can_hang_until_it_is_canceled(
+    manual_raw_client: RawClient, manual_emulator: Emulator
+) -> None:
+    manual_emulator.switches.hangs_at = {"ice.blend": 3}
+    ice = manual_raw_client.scene("ice.blend", frame_end=4, seconds_per_frame=60)
+    job_id = manual_raw_client.rendering(ice)
+    manual_emulator.clock.advance(7 * 24 * 3600)
+    assert manual_raw_client.job(job_id)["status"] == "rendering"
+    assert manual_emulator.ledger.accounts[job_id].frames_rendered == 2
+    manual_raw_client.cancel(job_id)
+    assert manual_raw_client.job(job_id)["status"] == "canceled"
+    assert names(manual_raw_client, job_id) == {"0001.png", "0002.png"}
+    assert manual_raw_client.job(manual_raw_client.completed(ice))["status"] == "completed"
+
+
 def test_a_second_job_for_the_same_scene_has_new_luck_and_a_night_can_be_repeated(
     raw_client: RawClient, emulator: Emulator
 ) -> None:

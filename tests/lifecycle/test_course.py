@@ -20,6 +20,7 @@ from renderjuice_provider.api.errors import (
 )
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.lifecycle.record import FINGERPRINT, JobRecord, Order
+from renderjuice_provider.lifecycle.stuck import Patience
 from tests.support.farm import Died, Farm, Task
 from tests.support.flow_driver import START
 
@@ -294,6 +295,7 @@ OTHER_VALUES = {
     "cancel_on_kill": False,
     "cancel_on_timeout": False,
     "most": 1.0,
+    "patience": Patience(10.0),
     "spent": (1.0,),
     "try_ends": 1.0,
     "name": "other",

@@ -42,8 +42,9 @@ def test_the_event_of_this_version_is_fixed():
         "deadline": 2.0,
         "limit": "timeout",
         "stopped": None,
+        "stuck": "",
     }
-    assert {str(ending) for ending in Ending} == {"reached", "over", "timed_out", "at_ceiling", "refused"}
+    assert {str(ending) for ending in Ending} == {"reached", "over", "timed_out", "at_ceiling", "stuck", "refused"}
 
 
 def test_an_event_of_release_0_1_says_nothing_of_what_it_did_not_know():

@@ -24,6 +24,7 @@ from renderjuice_provider.triggers.renderjuice import RenderjuiceJobTrigger
 
 WAITS = {"wait", "deferrable", "poll_interval", "timeout"}
 RENDERS = {"render_config", "cancel_on_kill", "cancel_on_timeout", "max_normalized_seconds"} | WAITS
+RENDERS |= {"stuck_after", "seconds_per_frame", "cancel_stuck", "on_stuck_callback"}
 TASKS = {
     RenderjuiceUploadOperator: {"file_path"},
     RenderjuiceCreateJobOperator: {"slug"},
@@ -37,7 +38,7 @@ TASKS = {
     RenderjuiceJobSensor: {"job_id", "target_status", "poke_interval"} | WAITS - {"wait"},
 }
 """The arguments of each, beside the connection."""
-NOT_TEMPLATED = {"deferrable", "poke_interval", "is_whole"}
+NOT_TEMPLATED = {"deferrable", "poke_interval", "is_whole", "on_stuck_callback"}
 """Where a task waits is decided when the DAG is read, and a function is no text. Airflow's name for
 `poll_interval` is rendered as `poll_interval`."""
 CLIENT = {"api_key", "base_url", "timeout", "max_attempts", "allow_http", "retry", "max_transfers"}
@@ -48,6 +49,7 @@ OTHERS = {
     RenderjuiceJobTrigger: {
         *("renderjuice_conn_id", "job_id", "target", "poll_interval", "started", "deadline"),
         *("cancel_on_kill", "cancel_on_timeout", "limit", "max_normalized_seconds", "version"),
+        *("stuck_after", "seconds_per_frame", "cancel_stuck"),
     },
 }
 ALL = {each: ours | {"renderjuice_conn_id"} for each, ours in TASKS.items()} | OTHERS

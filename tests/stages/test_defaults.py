@@ -6,12 +6,12 @@ from importlib import util
 from pathlib import Path
 
 import pytest
-from stages import alerts, defaults
+from stages import alerts, defaults, stuck
 
-NAMES = ("DELIVERIES", "WORK", "SHOT_LIST", "POLL_INTERVAL", "POOL", "DEADLINE_HOURS")
+NAMES = ("DELIVERIES", "WORK", "SHOT_LIST", "POLL_INTERVAL", "POOL", "DEADLINE_HOURS", "STUCK_AFTER")
 
 
-@pytest.mark.parametrize("module", [defaults, alerts])
+@pytest.mark.parametrize("module", [defaults, alerts, stuck])
 def test_a_variable_that_is_set_to_nothing_is_as_one_that_is_not_set(monkeypatch, module):
     def fresh():
         spec = util.spec_from_file_location("fresh", Path(module.__file__))

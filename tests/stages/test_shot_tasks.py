@@ -224,7 +224,7 @@ def test_a_rejection_names_all_reasons(delivered):
 def test_a_decision_is_a_branch_with_a_configuration_for_each_layer_in_order(tmp_path):
     order = {"shot": "juice", "layers": ["z", "a"], "files": {"a": "a", "z": "z"}, "frames": ["1-3"], "fps": 24.0}
     order |= {"hero": True, "quality": "auto", "render": {"colorManagementPreset": "default"}, "blends": {}}
-    order |= {"entry": f"{tmp_path}/nights/{NIGHT}/shots/juice.json"}
+    order |= {"delivery": str(tmp_path), "entry": str(tmp_path / "nights" / NIGHT / "shots" / "juice.json")}
     found = [
         {"job_id": layer, "analysis": {"filmTransparent": True, "samples": n}} for n, layer in ((1, "z"), (2, "a"))
     ]
@@ -235,7 +235,7 @@ def test_a_decision_is_a_branch_with_a_configuration_for_each_layer_in_order(tmp
     assert ti.xcoms["decision"]["jobs"] == {"z": "z", "a": "a"}
     assert [config["frameRanges"] for config in ti.xcoms["configs"]] == [["1-3"], ["1-3"]]
     assert [config["frameRanges"] for config in ti.xcoms["probes"]] == [["1-3"], ["1-3"]]
-    assert ti.xcoms["timeout"] == 12 * 3600
+    assert (ti.xcoms["timeout"], ti.xcoms["seconds_per_frame"]) == (12 * 3600, None)
     found[0]["analysis"]["cameras"] = []
     rejected = Ti()
     assert tasks.decide.function(order, found, ti=rejected, params={}) == "reject"

@@ -65,6 +65,10 @@ with DAG("all_forms", schedule=None):
         cancel_on_kill=False,
         cancel_on_timeout=validate.output["flag"],
         max_normalized_seconds=validate.output["seconds"],
+        stuck_after=10,
+        seconds_per_frame=validate.output["seconds"],
+        cancel_stuck=validate.output["flag"],
+        on_stuck_callback=lambda context: None,
         renderjuice_conn_id="farm",
     )
     run = RenderjuiceRunJobOperator(task_id="run", file_path=Path("shot.blend"), render_config=shots())
@@ -79,6 +83,10 @@ with DAG("all_forms", schedule=None):
         cancel_on_kill=True,
         cancel_on_timeout=True,
         max_normalized_seconds=900,
+        stuck_after=None,
+        seconds_per_frame=2.5,
+        cancel_stuck=True,
+        on_stuck_callback=None,
         on_clear="resubmit",
         execution_timeout=timedelta(hours=1),
         on_failure_callback=[lambda context: None],
@@ -102,6 +110,10 @@ with DAG("all_forms", schedule=None):
         cancel_on_kill=False,
         cancel_on_timeout=validate.output["flag"],
         max_normalized_seconds=validate.output["seconds"],
+        stuck_after=10,
+        seconds_per_frame=validate.output["seconds"],
+        cancel_stuck=validate.output["flag"],
+        on_stuck_callback=lambda context: None,
         renderjuice_conn_id="farm",
     )
     RenderjuiceRenderFramesOperator.partial(task_id="layers", render_config=LEAST).expand_kwargs(shots())
