@@ -17,6 +17,8 @@ FRAMES = {"dear_1": 12, "dear_2": 12, "late_1": 12, "huge_1": 400}
 
 
 class CeilingStudio(Studio):
+    patience = 500  # probes, renders, and a second wave
+
     def __init__(self, airflow, emulator, folder):
         self.airflow, self.emulator, self.folder = airflow, emulator, folder
         shots = []

@@ -24,6 +24,7 @@ class Studio:
     """A shot list on the Airflow of all tests, whose clock runs while something is waited for."""
 
     bad_night = True
+    patience = PATIENCE
 
     def __init__(self, airflow, emulator, folder):
         self.airflow, self.emulator, self.folder = airflow, emulator, folder
@@ -38,9 +39,9 @@ class Studio:
         self.places |= {"shot_list": str(folder / "shots.json")}
 
     def until(self, found, what):
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while not (result := found()):
-            assert time.monotonic() < deadline, f"{what} within {PATIENCE} s"
+            assert time.monotonic() < deadline, f"{what} within {self.patience} s"
             self.emulator.clock.advance(30)
             time.sleep(0.5)
         return result
@@ -158,7 +159,7 @@ def test_a_second_run_of_a_shot_fails_at_once_names_the_first_and_spends_nothing
     (studio.folder / "slow.blend").write_bytes((studio.folder / "juice.blend").read_bytes())
     renders = studio.emulator.ledger.renders_started()
     first = studio.airflow.trigger(SHOT, places | {"file": str(studio.folder / "slow.blend")})
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + self.patience
     claim = studio.folder / "work/slow/claims/0001.json"
     while not claim.exists():
         assert time.monotonic() < deadline
