@@ -86,7 +86,7 @@ class _Group:
 
 
 @contextmanager
-def _clear_errors(path: Path) -> Iterator[None]:
+def clear_errors(path: Path) -> Iterator[None]:
     """Errors that do not say which file they are about, as one that does."""
     try:
         yield
@@ -104,15 +104,15 @@ def read_picture(path: Path) -> Picture:
         PictureError: when it cannot be read, holds no picture or several, or is in an unknown
             colour space.
     """
-    with _clear_errors(path):
+    with clear_errors(path):
         return _read_picture(path)
 
 
 def _read_picture(path: Path) -> Picture:
     import OpenImageIO as oiio
 
-    specs = _specs(path)
-    _check_size(path, specs)
+    specs = read_headers(path)
+    check_size(path, specs)
     group = _picture(path, specs)
     space = space_of(specs[group.part])
     # PNG does not multiply colour by alpha. It stays so here: multiplying before sRGB's curve is
@@ -139,8 +139,8 @@ def is_linear(path: Path) -> bool:
     Raises:
         PictureError: as `read_picture`.
     """
-    with _clear_errors(path):
-        specs = _specs(path)
+    with clear_errors(path):
+        specs = read_headers(path)
         return space_of(specs[_picture(path, specs).part]) in LINEAR_SPACES
 
 
@@ -151,13 +151,13 @@ def is_whole(path: Path) -> bool:
         PictureError: when it is too large to be read. It may be whole, so it is not rendered again.
     """
     try:
-        with _clear_errors(path):
-            specs = _specs(path)
+        with clear_errors(path):
+            specs = read_headers(path)
     except PictureError:
         return False
-    _check_size(path, specs)
+    check_size(path, specs)
     try:
-        with _clear_errors(path):
+        with clear_errors(path):
             return _reads(path, len(specs))
     except PictureError:
         return False
@@ -172,11 +172,16 @@ def _reads(path: Path, parts: int) -> bool:
         image.geterror()  # clears the error
         if not whole:
             return False
-    end, tail = _ENDS.get(image.file_format_name), _tail(path)
+    return has_end(path, image.file_format_name)
+
+
+def has_end(path: Path, file_format: str) -> bool:
+    """Whether a file ends as its format (OpenImageIO's name) says; True where it says nothing."""
+    end, tail = _ENDS.get(file_format), _tail(path)
     return end is None or tail.endswith(end) or tail.rstrip(b"\0\r\n ").endswith(end)
 
 
-def _check_size(path: Path, specs: Sequence[Any]) -> None:
+def check_size(path: Path, specs: Sequence[Any]) -> None:
     """Check what the header says, before a pixel is read."""
     for spec in specs:
         pixels = max(spec.width * spec.height * spec.depth, spec.full_width * spec.full_height * spec.full_depth)
@@ -195,7 +200,7 @@ def _tail(path: Path) -> bytes:
         return file.read()
 
 
-def _specs(path: Path) -> list[Any]:
+def read_headers(path: Path) -> list[Any]:
     """The header of each part of a file."""
     import OpenImageIO as oiio
 
@@ -255,3 +260,17 @@ def _greys(groups: Sequence[_Group]) -> Iterator[_Group]:
         if len(rest) == 1 and (letter := next(iter(rest))) in _GREYS:
             grey = group.channels[letter]
             yield _Group(group.part, group.name, {**group.channels, "R": grey, "G": grey, "B": grey})
+
+
+def picture_channels(specs: Sequence[Any]) -> tuple[int, tuple[int, int, int]]:
+    """The part of a file that is looked at, and its red, green and blue.
+
+    Where there are several pictures, or none (depth, masks), it is the first channels of the file.
+    """
+    for group in sorted(_groups(specs), key=lambda group: group.rank):
+        if {"R", "G", "B"} <= group.channels.keys():
+            names = list(specs[group.part].channelnames)
+            red, green, blue = (names.index(group.channels[letter]) for letter in "RGB")
+            return group.part, (red, green, blue)
+    last = min(specs[0].nchannels, 3) - 1
+    return 0, (0, min(1, last), last)
