@@ -16,7 +16,7 @@ from renderjuice_emulator.archives import several_scenes
 from renderjuice_emulator.clock import Clock
 from renderjuice_emulator.jobs import Job, Upload, new_id
 from renderjuice_emulator.ledger import Account, Ledger
-from renderjuice_emulator.mishaps import Mishaps, damage
+from renderjuice_emulator.mishaps import Mishaps, damage, spoil
 from renderjuice_emulator.rendering import (
     RenderedFile,
     Renderer,
@@ -233,6 +233,8 @@ class Farm:
         """Add a file to the outputs, unless a mishap drops it."""
         if file.frame in job.mishaps.damaged:
             await asyncio.to_thread(damage, file.path)
+        if file.frame in job.mishaps.spoilt:
+            await asyncio.to_thread(spoil, file.path)
         if file.frame not in job.mishaps.dropped:
             job.outputs.append(file)
 

@@ -49,6 +49,8 @@ class FastRenderer:
                 continue
             for place, file in enumerate(_files(order, description, frame, image_format.extension)):
                 rows = _draw(width, height, frame + place, transparent=order.report.film_transparent)
+                if frame in description.black_frames:
+                    rows = [b"\0\0\0\xff" * width] * height
                 await asyncio.to_thread(_write, inside(order.destination, file.path), image_format, rows, mode, depth)
                 yield file
 

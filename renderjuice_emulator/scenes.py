@@ -36,6 +36,8 @@ class SceneDescription:
     """The render fails when it comes to this frame."""
     missing_output_frames: tuple[int, ...] = ()
     """Frames that the render passes over in silence: the job completes without them."""
+    black_frames: tuple[int, ...] = ()
+    """Frames that are meant to be black."""
 
 
 _REPORT_FIELDS = frozenset(item.name for item in fields(SceneReport))

@@ -138,7 +138,7 @@ def plain_config(value: Any, _name: str) -> Any:
 
 
 def slug(value: Any, name: str) -> str | None:
-    """The slug of an upload, also a number that a template made of it; None where there is none.
+    """The slug of an upload, also a number that a template has made of it; None without one.
 
     Raises:
         RenderjuiceInputError: for anything else, such as the slugs of all of a mapped task.

@@ -95,6 +95,24 @@ def read_numbers(names: Iterable[str], wanted: Collection[int] = (), *, view: st
     return Numbers((name, reading) for name, reading in chosen if abs(reading.value) < 10**_LONGEST)
 
 
+def in_sequences(names: Collection[str], wanted: Collection[int], *, view: str | None = None) -> list[dict[int, str]]:
+    """The names of each sequence by their frames, ascending; only of frames that were ordered.
+
+    Args:
+        names: as of `read_numbers`.
+        wanted: the frames that were ordered.
+        view: as of `read_numbers`.
+    """
+    if len(wanted) == len(names) == 1:
+        return [dict(zip(wanted, names, strict=True))]  # a still needs no number
+    found = read_numbers(names, wanted, view=view)
+    sequences: dict[tuple[str, str], dict[int, str]] = defaultdict(dict)
+    for name, number in sorted(found.items(), key=lambda item: item[1]):
+        if number in wanted:
+            sequences[found.sequence(name)][number] = name
+    return list(sequences.values())
+
+
 def padded(number: int) -> str:
     """A frame's number as Blender writes it: at least four digits, after the sign."""
     return f"{'-' if number < 0 else ''}{abs(number):04d}"

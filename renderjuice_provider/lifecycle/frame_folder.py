@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from renderjuice_provider.api._folders import Folder
 from renderjuice_provider.api._paths import PlannedFile
@@ -29,6 +29,27 @@ class OrderedJob:
     render_config: dict[str, Any]
     ordered_at: str
     scene: str | None = None
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A file that looks wrong, as the folder's `suspicious.json` names it.
+
+    Attributes:
+        place: the file.
+        frame: its number.
+        reason: what is odd about it.
+        jobs: those of the folder when it was set aside. None of them may bring it back.
+        state: `aside` until it is back, `again` when it was rendered again, `kept` when it was not.
+        why: it was not.
+    """
+
+    place: str
+    frame: int
+    reason: str
+    jobs: tuple[str, ...] = ()
+    state: Literal["aside", "again", "kept"] = "aside"
+    why: str = ""
 
 
 class FrameFolder(Protocol):
@@ -77,6 +98,30 @@ class FrameFolder(Protocol):
         """Whether the names of the frames that are there say which ones they are."""
         ...
 
-    def write_manifest(self, job_id: str | None, count: FrameCount) -> str:
+    def places(self) -> Collection[str]:
+        """Of all files that are there."""
+        ...
+
+    def look(self, requested: frozenset[int]) -> dict[str, Suspect]:
+        """What looks wrong among the frames that were requested, by place."""
+        ...
+
+    def suspects(self) -> dict[str, Suspect]:
+        """What has looked wrong before, by place."""
+        ...
+
+    def write_suspects(self, suspects: Mapping[str, Suspect]) -> None:
+        """Write down what looks wrong."""
+        ...
+
+    def set_aside(self, place: str) -> None:
+        """Move a file out of the way. Nothing happens where it is not there."""
+        ...
+
+    def put_back(self, place: str) -> None:
+        """Move it back. Nothing happens where it is not aside, or another one is in its place."""
+        ...
+
+    def write_manifest(self, job_id: str | None, count: FrameCount, remarks: Mapping[str, str]) -> str:
         """Describe the whole folder. Returns the path of the manifest."""
         ...

@@ -15,9 +15,11 @@ it has rendered is paid. So the next job is ordered only what the folder still l
     |               v                                                 |
     |     one of them still renders? --yes--> take it up as a round --+
     |               |                                                 |
-    |     is a frame missing, or not whole? --no--> done              |
+    |     is a frame missing, not whole, or set aside since it looks  |
+    |     wrong? --no--> done                                         |
     |               |                                                 |
-    |     rounds or time used up? --yes--> error, naming the frames   |
+    |     rounds or time used up? --yes--> error, naming the frames;  |
+    |               |      but what was set aside is put back         |
     |               |                                                 |
     |     a new round: save what it orders, then order it ------------+
     |                                                                 v
@@ -37,13 +39,19 @@ later run finds the jobs of one that died.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from renderjuice_provider.api._flow import Flow, RunInThread
 from renderjuice_provider.api._operations import Operations
-from renderjuice_provider.api.errors import RenderjuiceIncompleteError, RenderjuiceInputError, RetryEffect
+from renderjuice_provider.api.errors import (
+    RenderjuiceIncompleteError,
+    RenderjuiceInputError,
+    RenderjuiceJobError,
+    RenderjuiceOtherOrderError,
+    RetryEffect,
+)
 from renderjuice_provider.api.models import RENDER_STARTED
 from renderjuice_provider.api.scene_file import content_fingerprint
 from renderjuice_provider.frames import FrameCount, ordered_frames
@@ -56,6 +64,8 @@ from renderjuice_provider.lifecycle.record import Order
 from renderjuice_provider.lifecycle.round_record import DoneRound
 from renderjuice_provider.lifecycle.salvage import Salvage, is_taken_up
 
+_NO_ROUND = "all rounds are used"
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -66,12 +76,16 @@ class Finished:
         done: the rounds of this task instance.
         count: what is there, and which outputs of the compositor are not.
         manifest: its path.
+        remarks: what is odd about files that are there, by place.
+        again: the places of what was rendered again since it looked wrong.
     """
 
     job_id: str | None
     done: tuple[DoneRound, ...]
     count: FrameCount
     manifest: str
+    remarks: dict[str, str] = field(default_factory=dict)
+    again: tuple[str, ...] = ()
 
 
 class Rounds:
@@ -113,7 +127,7 @@ class Rounds:
         """Start, or go on with what an earlier try has left."""
         check_frames(self._order)
         yield from self._round.leave_other_work()
-        yield from self._round.take_up()
+        yield from self._ended(self._round.take_up())
         return (yield from self._go_on())
 
     def resumed(self, outcome: Outcome, waited_for: Mapping[str, Any] | None = None) -> Flow[Finished]:
@@ -122,7 +136,7 @@ class Rounds:
         if self._is_past(job_id):
             return (yield from self.run())
         yield from self._recover(job_id)
-        yield from self._round.resumed(outcome, waited_for)
+        yield from self._ended(self._round.resumed(outcome, waited_for))
         return (yield from self._go_on())
 
     def lost(self, job_id: str) -> Flow[Finished]:
@@ -130,7 +144,7 @@ class Rounds:
         if self._is_past(job_id):
             return (yield from self.run())
         yield from self._recover(job_id)
-        yield from self._round.lost(job_id)
+        yield from self._ended(self._round.lost(job_id))
         return (yield from self._go_on())
 
     def _is_past(self, job_id: str) -> bool:
@@ -162,42 +176,70 @@ class Rounds:
                 self._log.info("Job %s of run %s is not over: taking it up", taken.job_id, taken.run_id)
                 yield from self._round.begin(taken.render_config, taken.job_id)
             elif lacking is not None and not lacking:
-                return (yield from self._finish(count))
+                if (yield from self._looked(count)):
+                    return (yield from self._finish(count))
+                continue
             else:
-                yield from self._check_limits(count, lacking)
+                why = yield from self._limit()
+                if why and (yield from salvage.suspects.give_back(why)):
+                    continue
+                if why:
+                    raise (yield from self._incomplete(count, lacking, why))
                 yield from self._round.begin(salvage.config_of(count, lacking), (yield from self._given()))
-            yield from self._round.run()
+            yield from self._ended(self._round.run())
 
-    def _check_limits(self, count: FrameCount, lacking: frozenset[int] | None) -> Flow[None]:
-        """Whether there may be another round.
+    def _looked(self, count: FrameCount) -> Flow[bool]:
+        """Look at frames that are all there. False when some were set aside, and so are missing."""
+        suspects = self._salvage.suspects
+        found = yield from suspects.look(count.requested)
+        if not found:
+            return True
+        why = yield from self._limit()
+        if why:
+            yield from suspects.leave(found, why)
+            return True
+        yield from suspects.set_aside(found, self._salvage.noted)
+        return False
 
-        Raises:
-            RenderjuiceIncompleteError: if not, naming the frames.
-        """
+    def _ended(self, flow: Flow[None]) -> Flow[None]:
+        """A round to its end. It need not succeed if it only renders again what looks wrong."""
+        try:
+            yield from flow
+        except RenderjuiceJobError as error:
+            if error.job is None or not error.job.is_over or isinstance(error, RenderjuiceOtherOrderError):
+                raise
+            if not (yield from self._salvage.suspects.give_back(error.what)):
+                raise
+            lacking = yield from self._salvage.lacking((yield from self._salvage.count()))
+            if lacking is None or lacking:
+                raise
+
+    def _limit(self) -> Flow[str]:
+        """Why there may be no other round; empty when there may."""
         record = self._round.record
         if record is None:
-            return
+            return ""
         if record.round >= self._rounds:
-            why = ""
-        elif self._operations.now().timestamp() >= record.deadline:
-            why = ", and its time is up (timeout)"
-        elif replace(self._order, spent=self._round.spent).is_spent:
-            why = f", and what it may spend is spent ({ARGUMENT})"
-        else:
-            content = yield from RunInThread(partial(content_fingerprint, self._order.scene))
-            if content in {record.content, None if record.slug else record.content} or record.content is None:
-                return
-            why = ", and the scene has changed or is gone since"
-        raise (yield from self._incomplete(count, lacking, record.round, why))
+            return _NO_ROUND
+        if self._operations.now().timestamp() >= record.deadline:
+            return "its time is up (timeout)"
+        if replace(self._order, spent=self._round.spent).is_spent:
+            return f"what it may spend is spent ({ARGUMENT})"
+        content = yield from RunInThread(partial(content_fingerprint, self._order.scene))
+        if content in {record.content, None if record.slug else record.content} or record.content is None:
+            return ""
+        return "the scene has changed or is gone since"
 
     def _incomplete(
-        self, count: FrameCount, lacking: frozenset[int] | None, rounds: int, why: str
+        self, count: FrameCount, lacking: frozenset[int] | None, why: str
     ) -> Flow[RenderjuiceIncompleteError]:
+        rounds = self._round.record.round if self._round.record else 0
+        also = "" if why == _NO_ROUND else f", and {why}"
         yield from self._salvage.write_manifest(self._round.last_job, count)
         which = f"Frames {shown(lacking)}" if lacking else "All frames"
         failure = f". The last job: {self._round.failure}" if self._round.failure else ""
         return RenderjuiceIncompleteError(
-            f"{which} of {self._order.name} are missing after {rounds} round{'s' if rounds > 1 else ''}{why}. "
+            f"{which} of {self._order.name} are missing after {rounds} round{'s' if rounds > 1 else ''}{also}. "
             f"What is there is in {self._salvage.where}{failure}",
             retry=RetryEffect.CANNOT_HELP if self._is_kept else RetryEffect.NEW_JOB,
             next_step=CLEAR,
@@ -226,7 +268,8 @@ class Rounds:
         if count.complete is None:
             self._log.warning("Whether all frames are there is not known: neither the order nor the scene names them.")
         manifest = yield from self._salvage.write_manifest(self._round.last_job, count)
-        return Finished(self._round.last_job, self._round.done, count, manifest)
+        suspects = self._salvage.suspects
+        return Finished(self._round.last_job, self._round.done, count, manifest, suspects.remarks, suspects.again)
 
 
 def check_frames(order: Order) -> None:

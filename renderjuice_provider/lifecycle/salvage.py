@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from renderjuice_provider.api._download import download
 from renderjuice_provider.api._flow import Flow, RunInThread
 from renderjuice_provider.api._operations import Operations
+from renderjuice_provider.api._paths import PlannedFile
 from renderjuice_provider.api.errors import (
     RenderjuiceError,
     RenderjuiceInputError,
@@ -23,6 +24,7 @@ from renderjuice_provider.lifecycle.frame_folder import FrameFolder, OrderedJob
 from renderjuice_provider.lifecycle.order import frame_ranges
 from renderjuice_provider.lifecycle.record import Order
 from renderjuice_provider.lifecycle.round_record import pixels_of
+from renderjuice_provider.lifecycle.suspicious import Suspects
 
 T = TypeVar("T")
 _NOT_ORDERED = frozenset({JobStatus.CREATED, JobStatus.VALIDATING, JobStatus.VALIDATED})
@@ -43,6 +45,7 @@ class Salvage:
         analysis: of the scene, of the job that was read last; None while there was none.
         noted: what each job of the folder was ordered, by its id, oldest first.
         stopped: jobs of another order that were cancelled a moment ago, and may not be over yet.
+        suspects: what looks wrong.
     """
 
     def __init__(self, order: Order, folder: FrameFolder, operations: Operations, log: Any) -> None:
@@ -51,6 +54,7 @@ class Salvage:
         self.analysis: Any = None
         self.noted: dict[str, dict[str, Any]] = {}
         self.stopped: set[str] = set()
+        self.suspects = Suspects(folder, self._on_disk, log)
         self._folder = folder
         self._operations = operations
         self._log = log
@@ -70,6 +74,7 @@ class Salvage:
             The jobs that are not over.
         """
         noted = yield from self._jobs()
+        yield from self.suspects.recover(self.noted)
         running = []
         for each in reversed(noted):
             job = None if each.job_id in self._fetched else (yield from self.read(each.job_id))
@@ -130,7 +135,7 @@ class Salvage:
                 f"The names of the frames in {self.where} do not say which ones they are, so what is missing is not known "
                 "and not ordered."
             )
-        return lacking
+        return lacking | ((yield from self.suspects.awaited()) & (count.requested or frozenset()))
 
     def config_of(self, count: FrameCount, lacking: frozenset[int] | None) -> dict[str, Any]:
         """What renders only what is lacking."""
@@ -145,7 +150,7 @@ class Salvage:
 
     def write_manifest(self, job_id: str | None, count: FrameCount) -> Flow[str]:
         """Describe the whole folder. Returns the path of the manifest."""
-        return (yield from self._on_disk(partial(self._folder.write_manifest, job_id, count)))
+        return (yield from self._on_disk(partial(self._folder.write_manifest, job_id, count, self.suspects.remarks)))
 
     def _on_disk(self, work: Callable[[], T]) -> Flow[T]:
         def performed() -> T:
@@ -191,8 +196,12 @@ class Salvage:
 
     def _fetch(self, job: Job) -> Flow[None]:
         folder = self._folder
+
+        def is_there(planned: PlannedFile) -> bool:
+            return folder.is_there(planned) or self.suspects.keeps_out(str(planned.place), job.id)
+
         try:
-            report = yield from download(self._operations, job.id, folder.target, is_there=folder.is_there)
+            report = yield from download(self._operations, job.id, folder.target, is_there=is_there)
         except RenderjuiceError as error:
             if error.retry is not RetryEffect.CANNOT_HELP and not isinstance(error, RenderjuiceNotFoundError):
                 raise

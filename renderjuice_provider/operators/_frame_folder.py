@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from renderjuice_provider._frame_names import in_sequences
 from renderjuice_provider.api._folders import LocalFolder, StoredFile, folder, whole_file
 from renderjuice_provider.api._paths import PlannedFile
 from renderjuice_provider.api.errors import RenderjuiceInputError
 from renderjuice_provider.api.report import DownloadedFile, DownloadReport
 from renderjuice_provider.frames import FrameCount, count_outputs, read_numbers
-from renderjuice_provider.lifecycle.frame_folder import OrderedJob
+from renderjuice_provider.lifecycle.frame_folder import OrderedJob, Suspect
 from renderjuice_provider.operators._manifest import MANIFEST, remove_manifest, write_manifest
 
+CheckFrames = Callable[[list[Path]], Mapping[Path, str]]
 JOBS = PurePosixPath("jobs.json")
+SUSPICIOUS = PurePosixPath("suspicious.json")
+ASIDE = "suspicious"
+"""The folder of what was set aside."""
 _AT_ONCE = 4
 """Files that are checked side by side."""
 _KINDS = {"frames": "frame", "composites": "composite"}
@@ -33,12 +39,17 @@ class FilesOfFrames:
         destination: a local path, or an `ObjectStoragePath`.
         is_whole: whether the file of a frame, at a local path, can be used; None for any that is
             not empty.
+        check_frames: what looks wrong among the frames of one output, at local paths, in order;
+            None for nothing.
     """
 
-    def __init__(self, destination: Any, is_whole: Callable[[Path], bool] | None) -> None:
+    def __init__(
+        self, destination: Any, is_whole: Callable[[Path], bool] | None, check_frames: CheckFrames | None = None
+    ) -> None:
         self.where = str(destination).rstrip("/")
         self.target = folder(destination)
         self._is_whole = is_whole
+        self._check_frames = check_frames
         self._labels: dict[str, tuple[str | None, str | None]] = {}
         """View and node by place, as Renderjuice says."""
         self._hashes: dict[str, tuple[int, str]] = {}
@@ -110,7 +121,63 @@ class FilesOfFrames:
         names = [PurePosixPath(file.place).name for file in self._whole_files() if _kind(file) == "frame"]
         return bool(read_numbers(names))
 
-    def write_manifest(self, job_id: str | None, count: FrameCount) -> str:
+    def places(self) -> Collection[str]:
+        """See `FrameFolder`."""
+        return self._files().keys()
+
+    def look(self, requested: frozenset[int]) -> dict[str, Suspect]:
+        """See `FrameFolder`."""
+        if self._check_frames is None:
+            return {}
+        outputs: dict[Any, list[str]] = defaultdict(list)
+        for file in self._whole_files():
+            described = self._described(file, "")
+            outputs[described.kind, described.view, described.node].append(file.place)
+        found = {}
+        for (_, view, _), places in outputs.items():
+            for sequence in in_sequences(places, requested, view=view):
+                with self._all_local(sequence.items()) as frames:
+                    for path, reason in self._check_frames(list(frames)).items():
+                        frame = frames[Path(path)]
+                        found[sequence[frame]] = Suspect(sequence[frame], frame, str(reason))
+        return found
+
+    def suspects(self) -> dict[str, Suspect]:
+        """See `FrameFolder`.
+
+        Raises:
+            RenderjuiceInputError: when they cannot be read: a frame could be paid a third time.
+        """
+        try:
+            return {
+                place: Suspect(**each | {"place": place, "jobs": tuple(each["jobs"])})
+                for place, each in json.loads(self._text(SUSPICIOUS) or "{}").items()
+            }
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            raise RenderjuiceInputError(
+                f"{self.where}/{SUSPICIOUS} cannot be read ({error}), and says which frames were rendered again: "
+                "remove it to have them looked at, and rendered, once more."
+            ) from error
+
+    def write_suspects(self, suspects: Mapping[str, Suspect]) -> None:
+        """See `FrameFolder`."""
+        content = {place: asdict(each) for place, each in suspects.items()}
+        with whole_file(self.target, SUSPICIOUS) as path:
+            path.write_text(json.dumps(content, indent=2) + "\n")
+
+    def set_aside(self, place: str) -> None:
+        """See `FrameFolder`."""
+        if place in self._files():
+            remove_manifest(self.target)
+            self._move(place, f"{ASIDE}/{place}")
+
+    def put_back(self, place: str) -> None:
+        """See `FrameFolder`."""
+        root: Any = self.target.root
+        if place not in self._files() and (root / f"{ASIDE}/{place}").exists():
+            self._move(f"{ASIDE}/{place}", place)
+
+    def write_manifest(self, job_id: str | None, count: FrameCount, remarks: Mapping[str, str]) -> str:
         """See `FrameFolder`."""
         files = sorted(self._files().values(), key=lambda file: file.place)
         report = DownloadReport(job_id or "", tuple(self._described(file, self._sha256(file)) for file in files))
@@ -119,6 +186,7 @@ class FilesOfFrames:
             "missing_frames": list(count.missing),
             "missing": [gap.to_json() for gap in count.gaps],
             "empty": damaged,
+            "remarks": dict(remarks),
             "complete": count.complete,
         }
         return write_manifest(self.target, self.where, report, count, found)
@@ -161,6 +229,27 @@ class FilesOfFrames:
             with self._local(file) as path:
                 self._checked[file] = bool(self._is_whole(path))
         return self._checked[file]
+
+    @contextmanager
+    def _all_local(self, places: Iterable[tuple[int, str]]) -> Iterator[dict[Path, int]]:
+        """All of an output at once, since a frame is judged beside its neighbours."""
+        with ExitStack() as stack:
+            files = self._files()
+            yield {stack.enter_context(self._local(files[place])): frame for frame, place in places}
+
+    def _move(self, place: str, to: str) -> None:
+        """Within the folder. In a store a death may leave both, and the move is repeated."""
+        root: Any = self.target.root
+        if isinstance(self.target, LocalFolder):
+            (root / to).parent.mkdir(parents=True, exist_ok=True)
+            (root / place).replace(root / to)
+        else:
+            store, base = self._store()
+            store.makedirs(f"{base}/{to}".rpartition("/")[0], exist_ok=True)
+            store.copy(f"{base}/{place}", f"{base}/{to}")
+            store.rm_file(f"{base}/{place}")
+        self._hashes.pop(place, None)
+        self._listed = None
 
     @contextmanager
     def _local(self, file: StoredFile) -> Iterator[Path]:

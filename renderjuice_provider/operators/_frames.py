@@ -24,7 +24,7 @@ from renderjuice_provider.lineage import Lineage
 from renderjuice_provider.links.renderjuice import RenderjuiceDeliveryLink, push_delivery
 from renderjuice_provider.operators._base import RenderjuiceOperator, scene_path, storage_path
 from renderjuice_provider.operators._driver import shot_name
-from renderjuice_provider.operators._frame_folder import FilesOfFrames
+from renderjuice_provider.operators._frame_folder import CheckFrames, FilesOfFrames
 from renderjuice_provider.operators._job_operator import WaitingOperator
 from renderjuice_provider.operators._rendering import RENDER_TIMEOUT
 from renderjuice_provider.operators._stuck import WatchesFrames, callback
@@ -82,6 +82,10 @@ class RenderjuiceRenderFramesOperator(WatchesFrames, WaitingOperator):
             what a farm loses now and then.
         is_whole: takes the local path of a frame, and says whether it can be used; a remote file is
             copied for it. None, the default, takes any file that is not empty.
+        check_frames: takes the local paths of the frames of one output, in order, and returns what
+            looks wrong, with its reason: `{path: reason}`. Such a frame is rendered once more,
+            alone, within `rounds`, `timeout` and `max_normalized_seconds`; what still looks wrong
+            then stays, with a remark. None, the default, looks at nothing.
         deferrable: wait in the triggerer, without a worker slot. None, the default, means True: a
             render takes hours. Only `[operators] default_deferrable`, set to false in the
             environment, overrules that.
@@ -122,7 +126,8 @@ class RenderjuiceRenderFramesOperator(WatchesFrames, WaitingOperator):
         number; None when nobody knows), `frames_ordered` (a number, over all rounds; None when
         nobody knows), `frames_missing` (their numbers: what compositor nodes lack), `missing` (the
         same by view and compositor node), `complete` (None when nobody knows what was ordered),
-        `manifest` (its path) and `destination`.
+        `remarks` (what looks wrong and stays: reasons by file), `again` (files that were rendered
+        again since they looked wrong), `manifest` (its path) and `destination`.
 
     Raises:
         RenderjuiceInputError: for a file, a configuration or a folder that cannot be right, before
@@ -167,6 +172,7 @@ class RenderjuiceRenderFramesOperator(WatchesFrames, WaitingOperator):
         slug: str | XComArg | None = None,
         rounds: int | XComArg = ROUNDS,
         is_whole: Callable[[Path], bool] | None = None,
+        check_frames: CheckFrames | None = None,
         deferrable: bool | None = None,
         poll_interval: float | timedelta | XComArg = DEFAULT_POLL_INTERVAL,
         timeout: float | timedelta | XComArg = RENDER_TIMEOUT,
@@ -183,6 +189,8 @@ class RenderjuiceRenderFramesOperator(WatchesFrames, WaitingOperator):
         super().__init__(renderjuice_conn_id=renderjuice_conn_id, **kwargs)
         if is_whole is not None and not callable(is_whole):
             raise RenderjuiceInputError(f"is_whole must be a function that takes a path; got {is_whole!r}.")
+        if check_frames is not None and not callable(check_frames):
+            raise RenderjuiceInputError(f"check_frames must be a function that takes paths; got {check_frames!r}.")
         self.file_path = file_path
         self.render_config = render_config
         self.destination = destination
@@ -190,6 +198,7 @@ class RenderjuiceRenderFramesOperator(WatchesFrames, WaitingOperator):
         self.slug = slug
         self.rounds = rounds
         self.is_whole = is_whole
+        self.check_frames = check_frames
         self.deferrable = is_deferrable(deferrable)
         self.poll_interval = poll_interval
         self.timeout = timeout
@@ -265,7 +274,7 @@ class RenderjuiceRenderFramesOperator(WatchesFrames, WaitingOperator):
         self, context: Context, order: Order, enter: Callable[[Rounds], Flow[Finished]], job_id: str = ""
     ) -> dict[str, Any]:
         driver = self.driver(context)
-        folder = FilesOfFrames(storage_path(self.destination), self.is_whole)
+        folder = FilesOfFrames(storage_path(self.destination), self.is_whole, self.check_frames)
         run_id = str(getattr(context.get("ti"), "run_id", ""))
         rounds = Rounds(order, self.rounds, run_id, driver.past(), folder, self.client.operations, self.log)
         try:
@@ -295,6 +304,8 @@ class RenderjuiceRenderFramesOperator(WatchesFrames, WaitingOperator):
             "frames_missing": list(found.missing),
             "missing": [gap.to_json() for gap in found.gaps],
             "complete": found.complete,
+            "remarks": finished.remarks,
+            "again": list(finished.again),
             "manifest": finished.manifest,
             "destination": str(self.destination),
         }

@@ -8,10 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 from pydantic import ValidationError
-from stages.pictures import is_whole
+from stages.pictures import is_whole, read_picture
 
 from renderjuice_emulator.images import FORMATS
-from renderjuice_emulator.mishaps import Mishaps, RenderMishaps, damage
+from renderjuice_emulator.mishaps import Mishaps, RenderMishaps, damage, spoil
 from renderjuice_emulator.testing import Emulator
 from tests.support.blender_renders import blender_test
 from tests.support.raw_client import DEFAULT, RawClient
@@ -48,6 +48,28 @@ def test_each_mishap_has_its_share() -> None:
     assert sum(len(render.damaged) for render in renders) / frames == pytest.approx(0.01, rel=0.1)
     assert sum(bool(render.never_rendered) for render in renders) / len(renders) == pytest.approx(0.03, rel=0.2)
     assert not any(render.dropped & render.damaged for render in renders)
+
+
+@pytest.mark.parametrize("depth", ["8", "16"])
+def test_a_spoilt_picture_is_whole_and_another(tmp_path: Path, depth: str) -> None:
+    looks = set()
+    for shade in range(12):
+        path = tmp_path / f"{shade}.png"
+        path.write_bytes(FORMATS["PNG"].encode([bytes((200, 90, shade, 255)) * 16] * 9, "RGBA", depth))
+        before = read_picture(path).pixels.copy()
+        spoil(path)
+        after = read_picture(path).pixels
+        assert is_whole(path)
+        assert after.shape == before.shape
+        same = (after == before).all(axis=(1, 2))
+        looks.add("black" if not after.any() else "half" if same.any() else "noise")
+    assert looks == {"black", "half", "noise"}
+
+
+def test_what_is_spoilt_is_neither_dropped_nor_damaged() -> None:
+    mishaps = Mishaps.parse("drop=20% damage=20% spoil=20%").of_render("a.blend", 0, range(1, 1001))
+    assert 150 < len(mishaps.spoilt) < 250
+    assert not mishaps.spoilt & (mishaps.dropped | mishaps.damaged)
 
 
 def test_luck_is_the_same_each_time_and_depends_on_seed_scene_and_earlier_renders() -> None:

@@ -91,6 +91,88 @@ def test_a_slug_is_one_text(scene, out):
         render(scene, out, slug=["one", "two"])
 
 
+def looks_wrong(paths: list[Path]) -> dict[Path, str]:
+    """A frame that looks unlike the first of its output, as the emulator's `wrong` renders do."""
+    return {path: "it is black" for path in paths if path.read_bytes().endswith(WRONG)}
+
+
+WRONG = b"is black"
+
+
+class Wrong:
+    """Which frames look wrong: by the number of a render, from 1."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.frames: dict[int, set[int]] = {}
+        self.renders = 0
+        render = FastRenderer.render
+
+        async def wrong(renderer: FastRenderer, order: Any) -> Any:
+            self.renders += 1
+            number = self.renders
+            async for file in render(renderer, order):
+                if file.frame in self.frames.get(number, set()):
+                    file.path.write_bytes(file.path.read_bytes() + WRONG)
+                yield file
+
+        monkeypatch.setattr(FastRenderer, "render", wrong)
+
+
+@pytest.fixture
+def wrong(monkeypatch):
+    return Wrong(monkeypatch)
+
+
+def test_a_suspicious_frame_is_rendered_again_alone(emulator, runner, scene, out, wrong):
+    wrong.frames = {1: {2}}
+    found = runner.run(render(scene, out, check_frames=looks_wrong))
+    assert (found["complete"], found["rounds"], found["frames_ordered"]) == (True, 2, 4)
+    assert (found["remarks"], found["again"]) == ({}, ["frames/0002.png"])
+    assert not (out / "frames/0002.png").read_bytes().endswith(WRONG)
+    assert (out / "suspicious/frames/0002.png").read_bytes().endswith(WRONG)
+    assert json.loads((out / "manifest.json").read_text())["remarks"] == {}
+
+
+def test_what_is_meant_to_look_so_is_rendered_again_once_and_stays_with_a_remark(emulator, runner, scene, out, wrong):
+    wrong.frames = {number: {2} for number in range(1, 9)}
+    remark = {"frames/0002.png": "it is black; rendered again, and still so"}
+    for clears in range(2):
+        runner.ti.max_tries = clears
+        found = runner.run(render(scene, out, check_frames=looks_wrong))
+        assert (found["complete"], found["remarks"]) == (True, remark)
+        assert json.loads((out / "manifest.json").read_text())["remarks"] == remark
+    runner.store.values.clear()
+    assert runner.run(render(scene, out, check_frames=looks_wrong))["remarks"] == remark
+    assert emulator.ledger.renders_started() == 2
+
+
+@pytest.mark.parametrize("most", [{"rounds": 1}, {"max_normalized_seconds": 6}], ids=["rounds", "ceiling"])
+def test_no_limit_is_passed_for_a_suspicious_frame(emulator, runner, scene, out, wrong, most):
+    wrong.frames = {1: {2}}
+    found = runner.run(render(scene, out, check_frames=looks_wrong, **most))
+    assert (found["complete"], found["rounds"], found["again"]) == (True, 1, [])
+    assert found["remarks"]["frames/0002.png"].startswith("it is black; not rendered again: ")
+    assert (out / "frames/0002.png").read_bytes().endswith(WRONG)
+
+
+def test_a_suspicious_frame_that_never_comes_again_is_put_back(emulator, runner, scene, out, wrong, losses):
+    wrong.frames = {1: {2}}
+    losses.lost = {2: {2}, 3: {2}}
+    found = runner.run(render(scene, out, check_frames=looks_wrong))
+    assert (found["complete"], found["rounds"], found["again"]) == (True, 3, [])
+    assert found["remarks"] == {"frames/0002.png": "it is black; not rendered again: all rounds are used"}
+    assert (out / "frames/0002.png").read_bytes().endswith(WRONG)
+
+
+def test_a_folder_in_a_store_sets_aside_and_puts_back(emulator, runner, scene, wrong, losses):
+    place = ObjectStoragePath("memory://again/sh010")
+    wrong.frames = {1: {1, 2}}
+    losses.lost = {2: {2}, 3: {2}}
+    found = runner.run(render(scene, place, check_frames=looks_wrong))
+    assert (found["complete"], found["again"]) == (True, ["frames/0001.png"])
+    assert list(found["remarks"]) == ["frames/0002.png"]
+
+
 def test_frames_of_a_release_that_kept_no_list_of_jobs_are_not_ordered_again(emulator, runner, scene, out):
     runner.run(render(scene, out))
     for name in ("jobs.json", "frames/0002.png"):

@@ -31,14 +31,22 @@ TASKS = {
     RenderjuiceValidateJobOperator: {"job_id"} | WAITS,
     RenderjuiceRenderJobOperator: {"job_id"} | RENDERS,
     RenderjuiceRunJobOperator: {"file_path", "on_clear"} | RENDERS,
-    RenderjuiceRenderFramesOperator: {"file_path", "destination", "job_id", "slug", "rounds", "is_whole"}
+    RenderjuiceRenderFramesOperator: {
+        "file_path",
+        "destination",
+        "job_id",
+        "slug",
+        "rounds",
+        "is_whole",
+        "check_frames",
+    }
     | RENDERS - {"wait"},
     RenderjuiceCancelJobOperator: {"job_id", "poll_interval", "timeout"},
     RenderjuiceDownloadOperator: {"job_id", "destination", "expected_frames", "allow_missing"},
     RenderjuiceJobSensor: {"job_id", "target_status", "poke_interval"} | WAITS - {"wait"},
 }
 """The arguments of each, beside the connection."""
-NOT_TEMPLATED = {"deferrable", "poke_interval", "is_whole", "on_stuck_callback"}
+NOT_TEMPLATED = {"deferrable", "poke_interval", "is_whole", "check_frames", "on_stuck_callback"}
 """Where a task waits is decided when the DAG is read, and a function is no text. Airflow's name for
 `poll_interval` is rendered as `poll_interval`."""
 CLIENT = {"api_key", "base_url", "timeout", "max_attempts", "allow_http", "retry", "max_transfers"}
