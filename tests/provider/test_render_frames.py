@@ -165,7 +165,8 @@ def test_a_suspicious_frame_that_never_comes_again_is_put_back(emulator, runner,
 
 
 def test_a_folder_in_a_store_sets_aside_and_puts_back(emulator, runner, scene, wrong, losses):
-    place = ObjectStoragePath("memory://again/sh010")
+    attach("memory", fs=fsspec.filesystem("memory"))
+    place = "memory://again/sh010"
     wrong.frames = {1: {1, 2}}
     losses.lost = {2: {2}, 3: {2}}
     found = runner.run(render(scene, place, check_frames=looks_wrong))
