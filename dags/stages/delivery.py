@@ -47,8 +47,8 @@ def deliver(
     Returns:
         For summary and tracker: `shot`, `show`, `night`, `version`, `fingerprint`, `frames` (a
         count), `fps`, `width`, `height`, `settings`, `complete` and `missing` (see `lost_passes`),
-        `manifest`, `movie` and `contact_sheet` (where they are), `new` (False when all was already
-        there).
+        `remarks` and `again` (see `odd_frames`), `manifest`, `movie` and `contact_sheet` (where
+        they are), `new` (False when all was already there).
 
     Raises:
         ValueError: when a frame is missing: nothing is delivered then.
@@ -68,7 +68,7 @@ def deliver(
         "settings": decision["branch"],
         "complete": not (missing := lost_passes(order)),
         "missing": missing,
-    }
+    } | odd_frames(order)
     where = join(order["delivery"], version)
     short = about | {
         "manifest": join(where, MANIFEST),
@@ -77,7 +77,7 @@ def deliver(
     }
     if there := read_record(short["manifest"], DeliveryManifest):
         point_to(order["delivery"], there)
-        kept = {name: there[name] for name in ("night", "complete", "missing") if name in there}
+        kept = {name: there[name] for name in ("night", "complete", "missing", "remarks", "again") if name in there}
         return short | kept | {"new": False}
     wanted = frame_numbers(decision["frames"])
     pictures = {number: frames / f"{padded(number)}.png" for number in wanted}
@@ -108,17 +108,37 @@ def lost_passes(order: Mapping[str, Any]) -> list[dict[str, Any]]:
 
     They are not part of the delivery, which is made without them and says that it is not complete.
     """
-    if "work" not in order:
-        return []
-    manifests = {
-        layer: read_record(join(order["work"], layer, MANIFEST), DownloadManifest) or {} for layer in order["files"]
-    }
     return [
         {"layer": layer} | gap
-        for layer, found in manifests.items()
+        for layer, found in _manifests_of_layers(order).items()
         for gap in found.get("missing", ())
         if gap.get("node") is not None
     ]
+
+
+def odd_frames(order: Mapping[str, Any]) -> dict[str, Any]:
+    """What looked wrong among a shot's frames, by layer and file.
+
+    Returns:
+        `remarks` (reasons of what was delivered as it is) and `again` (what was rendered again);
+        each only where there is something.
+    """
+    manifests = _manifests_of_layers(order)
+    remarks = {
+        f"{layer}/{place}": reason
+        for layer, found in manifests.items()
+        for place, reason in found.get("remarks", {}).items()
+    }
+    again = [f"{layer}/{place}" for layer, found in manifests.items() for place in found.get("again", ())]
+    return ({"remarks": remarks} if remarks else {}) | ({"again": again} if again else {})
+
+
+def _manifests_of_layers(order: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    if "work" not in order:
+        return {}
+    return {
+        layer: read_record(join(order["work"], layer, MANIFEST), DownloadManifest) or {} for layer in order["files"]
+    }
 
 
 def publish(delivery: str, about: Mapping[str, Any], files: Mapping[str, Path]) -> bool:

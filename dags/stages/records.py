@@ -41,6 +41,8 @@ class DownloadManifest(_Record):
     files: list[_DownloadedFile] = []
     requested_frames: list[int] | None = None
     missing: list[_Gap] = []
+    remarks: dict[str, str] = {}
+    again: list[str] = []
 
 
 class DeliveryManifest(_Record):

@@ -122,6 +122,6 @@ class FrameFolder(Protocol):
         """Move it back. Nothing happens where it is not aside, or another one is in its place."""
         ...
 
-    def write_manifest(self, job_id: str | None, count: FrameCount, remarks: Mapping[str, str]) -> str:
+    def write_manifest(self, job_id: str | None, count: FrameCount, odd: Mapping[str, Any]) -> str:
         """Describe the whole folder. Returns the path of the manifest."""
         ...

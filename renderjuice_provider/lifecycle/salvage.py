@@ -150,7 +150,7 @@ class Salvage:
 
     def write_manifest(self, job_id: str | None, count: FrameCount) -> Flow[str]:
         """Describe the whole folder. Returns the path of the manifest."""
-        return (yield from self._on_disk(partial(self._folder.write_manifest, job_id, count, self.suspects.remarks)))
+        return (yield from self._on_disk(partial(self._folder.write_manifest, job_id, count, self.suspects.odd)))
 
     def _on_disk(self, work: Callable[[], T]) -> Flow[T]:
         def performed() -> T:

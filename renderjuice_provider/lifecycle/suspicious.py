@@ -56,6 +56,11 @@ class Suspects:
         """The places of what was rendered again."""
         return tuple(sorted(place for place, each in self._known.items() if each.state == "again"))
 
+    @property
+    def odd(self) -> dict[str, Any]:
+        """Both, for the manifest of the folder."""
+        return {"remarks": self.remarks, "again": list(self.again)}
+
     def recover(self, noted: Collection[str]) -> Flow[None]:
         """Read what is known, and finish the moves that another process may have begun.
 

@@ -177,7 +177,7 @@ class FilesOfFrames:
         if place not in self._files() and (root / f"{ASIDE}/{place}").exists():
             self._move(f"{ASIDE}/{place}", place)
 
-    def write_manifest(self, job_id: str | None, count: FrameCount, remarks: Mapping[str, str]) -> str:
+    def write_manifest(self, job_id: str | None, count: FrameCount, odd: Mapping[str, Any]) -> str:
         """See `FrameFolder`."""
         files = sorted(self._files().values(), key=lambda file: file.place)
         report = DownloadReport(job_id or "", tuple(self._described(file, self._sha256(file)) for file in files))
@@ -186,7 +186,7 @@ class FilesOfFrames:
             "missing_frames": list(count.missing),
             "missing": [gap.to_json() for gap in count.gaps],
             "empty": damaged,
-            "remarks": dict(remarks),
+            **odd,
             "complete": count.complete,
         }
         return write_manifest(self.target, self.where, report, count, found)

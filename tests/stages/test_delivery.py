@@ -55,6 +55,18 @@ def test_a_delivery_holds_movie_frames_contact_sheet_and_a_manifest_of_their_has
         assert len(list(movie.decode(video=0))) == 5
 
 
+def test_what_looks_wrong_and_stays_is_in_the_manifest_of_the_delivery(shots, frames, tmp_path):
+    (tmp_path / "work/base").mkdir(parents=True)
+    found = {"files": [], "remarks": {"frames/0002.png": "it is black"}, "again": ["frames/0002.png"]}
+    (tmp_path / "work/base/manifest.json").write_text(json.dumps(found))
+    of_layer = {"work": str(tmp_path / "work"), "files": {"base": "juice.blend"}}
+    for _ in range(2):
+        reported = deliver(order(shots) | of_layer, DECISION, COMPOSITED, frames)
+        for said in (reported, current_delivery(f"{shots}/juice")):
+            assert said["remarks"] == {"base/frames/0002.png": "it is black"}
+            assert said["again"] == ["base/frames/0002.png"]
+
+
 def test_delivering_the_same_twice_changes_nothing_not_even_on_another_night(shots, frames):
     first = deliver(order(shots), DECISION, COMPOSITED, frames)
     before = everything(shots)
