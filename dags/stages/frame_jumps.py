@@ -39,9 +39,7 @@ def jumps(cells: _Array) -> dict[int, str]:
     for place in range(len(cells)):
         if _stands_out(place, whole, beside_cut, _WHOLE) or _stands_out(place, out, beside_cut, _OUT):
             found[place] = "is unlike the frames before and after it"
-        elif _stands_out(place, part, beside_cut, _PART) or _stands_out(
-            place, out_part, beside_cut, _OUT_PART
-        ):
+        elif _stands_out(place, part, beside_cut, _PART) or _stands_out(place, out_part, beside_cut, _OUT_PART):
             found[place] = "is in a part unlike the frames before and after it"
     return found
 

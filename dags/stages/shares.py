@@ -1,8 +1,10 @@
 """A night's ceiling, and who may spend what of it. Pure: `stages.share_log` keeps it.
 
-    planned ──► probing ──► planned ──► waiting ──► given ──► settled
-       │           (no history)  │         │                     ▲
-       └─────────────────────────┴──► held ◄┘      any end ──────┘
+    planned ──► (probing ──►) waiting ──► given ──► settled
+                                 │
+                                 └──► held
+
+`probing` where no history gives a quote. From any state a run may end, and is settled.
 
 What was handed out counts in full until its render is settled, which says what was spent; what is
 left of the share goes back then. Spending that is not known counts as the whole share. So the sum
@@ -13,6 +15,7 @@ All amounts are normalized seconds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
@@ -23,6 +26,7 @@ from stages.quotes import Quote, whole
 State = Literal["planned", "probing", "waiting", "given", "settled", "held"]
 _OVER = frozenset({"settled", "held"})
 _OPEN = frozenset({"probing", "given"})
+_WITHOUT_QUOTE = frozenset({"planned", "probing"})
 _FOR_PROBES = 0.5
 """The part of what is left that goes to probes at once. They take minutes, and give most of it
 back."""
@@ -43,6 +47,8 @@ class ShotShare(BaseModel):
     """By layer."""
     given: dict[str, float] = {}
     """By layer: what its probe or its render may spend now."""
+    share: float | None = None
+    """What its render was given, all layers together; it stays here when it is settled."""
     spent: dict[str, float] = {}
     """By run: what it has spent, as far as that is settled."""
     why: str = ""
@@ -148,6 +154,8 @@ def quoted(shares: Shares, shot: str, run_id: str, quotes: Mapping[str, Quote]) 
     """With the quotes of a shot's layers: it waits for its share from now on."""
     if not _is_of(shares, shot, run_id) or shares.shots[shot].state in {"given", *_OVER}:
         return shares
+    if shares.shots[shot].given:  # nobody has said what its probe has spent
+        shares = settled(shares, shot, run_id, None, is_probe=True)
     return shares.changed(shot, state="waiting", quotes=dict(quotes))
 
 
@@ -161,6 +169,8 @@ def settled(shares: Shares, shot: str, run_id: str, spent: float | None, *, is_p
         spent: by all jobs of the run; None where that is not known: all that it was given, then.
         is_probe: whether the run goes on: its shot has no quote yet.
     """
+    if spent is not None and not math.isfinite(spent):
+        spent = None
     found = shares.shots.get(shot)
     if found is None:
         return shares
@@ -180,29 +190,26 @@ def held(shares: Shares, shot: str, run_id: str, why: str) -> Shares:
 
 def hand_out(shares: Shares) -> Shares:
     """With a share for each shot that may have one now, and those held that cannot have any."""
-    for shot in shares.by_priority():
-        if shot.state != "waiting" or (quote := shot.quote) is None:
-            continue
-        if shot.settled + quote.most > shares.ceiling + _ROUNDING:
-            why = f"its render may cost {quote.most:,.0f} s, and the whole ceiling is {shares.ceiling:,.0f} s"
+    waiting = [shot for shot in shares.by_priority() if shot.state == "waiting"]
+    expected = max((each.priority for each in shares.shots.values() if each.state in _WITHOUT_QUOTE), default=-math.inf)
+    for shot in waiting:
+        most = sum(quote.most for quote in shot.quotes.values())
+        if shot.settled + most > shares.ceiling + _ROUNDING:
+            why = f"its render may cost {most:,.0f} s, and the whole ceiling is {shares.ceiling:,.0f} s"
             shares = _held(shares, shot.shot, why)
-        elif quote.most <= shares.left + _ROUNDING and not _is_expected_before(shares, shot):
-            given = {layer: each.most for layer, each in shot.quotes.items()}
-            shares = shares.changed(shot.shot, state="given", given=given)
-    if not any(shot.given for shot in shares.shots.values()):  # nothing comes back any more
-        for shot in shares.by_priority():
-            if shot.state == "waiting" and shot.quote and shot.quote.most > shares.left + _ROUNDING:
+        elif most <= shares.left + _ROUNDING and shot.priority >= expected:
+            given = {layer: quote.most for layer, quote in shot.quotes.items()}
+            shares = shares.changed(shot.shot, state="given", given=given, share=most)
+    if waiting and not any(shot.given for shot in shares.shots.values()):  # nothing comes back any more
+        for shot in waiting:
+            most = sum(quote.most for quote in shot.quotes.values())
+            if shares.shots[shot.shot].state == "waiting" and most > shares.left + _ROUNDING:
                 why = (
-                    f"its render may cost {shot.quote.most:,.0f} s, and {shares.left:,.0f} s "
+                    f"its render may cost {most:,.0f} s, and {shares.left:,.0f} s "
                     f"of the ceiling of {shares.ceiling:,.0f} s are left"
                 )
                 shares = _held(shares, shot.shot, why)
     return shares
-
-
-def _is_expected_before(shares: Shares, shot: ShotShare) -> bool:
-    """Whether one of higher priority has no quote yet."""
-    return any(each.priority > shot.priority and each.state in {"planned", "probing"} for each in shares.shots.values())
 
 
 def _is_of(shares: Shares, shot: str, run_id: str) -> bool:

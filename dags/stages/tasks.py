@@ -6,7 +6,7 @@ Nothing heavy is imported here at the top: every task of a DAG reads this file w
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -195,6 +195,13 @@ def is_whole(path: Path) -> bool:
     from stages import pictures
 
     return pictures.is_whole(path)
+
+
+def check_frames(paths: Sequence[Path]) -> dict[Path, str]:
+    """Which frames of an output are suspicious, and why."""
+    from stages import frame_check
+
+    return frame_check.check_frames(paths)
 
 
 # A farm renders while the workers composite, so renders are ordered first, of all shots.

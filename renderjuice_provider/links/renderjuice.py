@@ -103,7 +103,8 @@ class RenderjuiceWallLink(BaseOperatorLink):
             "operators._files": ["RenderjuiceDownloadOperator", "RenderjuiceUploadOperator"],
             "operators._frames": ["RenderjuiceRenderFramesOperator"],
             "operators._jobs": ["RenderjuiceCreateJobOperator", "RenderjuiceValidateJobOperator"],
-            "operators._rendering": ["RenderjuiceRenderJobOperator", "RenderjuiceRunJobOperator"],
+            "operators._rendering": ["RenderjuiceRenderJobOperator"],
+            "operators._run_job": ["RenderjuiceRunJobOperator"],
             "sensors.renderjuice": ["RenderjuiceJobSensor"],
         }
     )

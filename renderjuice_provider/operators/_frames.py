@@ -27,6 +27,7 @@ from renderjuice_provider.operators._driver import shot_name
 from renderjuice_provider.operators._frame_folder import CheckFrames, FilesOfFrames
 from renderjuice_provider.operators._job_operator import WaitingOperator
 from renderjuice_provider.operators._rendering import RENDER_TIMEOUT
+from renderjuice_provider.operators._rounds_result import summary
 from renderjuice_provider.operators._stuck import WatchesFrames, callback
 
 if TYPE_CHECKING:
@@ -287,25 +288,8 @@ class RenderjuiceRenderFramesOperator(WatchesFrames, WaitingOperator):
             raise RenderjuiceIncompleteError(error.what).settle(
                 bill=error.bill, retry=error.retry, next_step=error.next_step, job_id=error.job_id
             ) from None
-        return self._summary(finished)
-
-    def _summary(self, finished: Finished) -> dict[str, Any]:
-        found, done = finished.count, finished.done
-        requested = None if found.requested is None else len(found.requested)
-        self.signals.frames((requested or 0) - len(found.missing), len(found.missing))
-        ordered = [requested if each.frames is None else each.frames for each in done]
-        return {
-            "job_id": finished.job_id,
-            "jobs": {each.job_id: each.normalized_seconds for each in done},
-            "normalized_seconds": sum(each.normalized_seconds or 0.0 for each in done),
-            "rounds": len(done),
-            "frames_requested": requested,
-            "frames_ordered": None if None in ordered else sum(each or 0 for each in ordered),
-            "frames_missing": list(found.missing),
-            "missing": [gap.to_json() for gap in found.gaps],
-            "complete": found.complete,
-            "remarks": finished.remarks,
-            "again": list(finished.again),
-            "manifest": finished.manifest,
-            "destination": str(self.destination),
-        }
+        found = summary(finished, str(self.destination))
+        self.signals.frames(
+            (found["frames_requested"] or 0) - len(found["frames_missing"]), len(found["frames_missing"])
+        )
+        return found

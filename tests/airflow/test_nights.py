@@ -159,7 +159,7 @@ def test_a_second_run_of_a_shot_fails_at_once_names_the_first_and_spends_nothing
     (studio.folder / "slow.blend").write_bytes((studio.folder / "juice.blend").read_bytes())
     renders = studio.emulator.ledger.renders_started()
     first = studio.airflow.trigger(SHOT, places | {"file": str(studio.folder / "slow.blend")})
-    deadline = time.monotonic() + self.patience
+    deadline = time.monotonic() + PATIENCE
     claim = studio.folder / "work/slow/claims/0001.json"
     while not claim.exists():
         assert time.monotonic() < deadline

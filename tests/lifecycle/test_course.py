@@ -284,6 +284,7 @@ OTHER_VALUES = {
     "goal": JobStatus.VALIDATED,
     "timeout": 1.0,
     "job_id": GIVEN,
+    "slug": "other",
     "render_config": CONFIG | {"sampleCount": 4},
     "scene": "/shots/other.blend",
     "content": "other bytes",
