@@ -113,7 +113,8 @@ def _worst(rest: _Array) -> float:
 
 
 def _steps(cells: _Array, far: int) -> _Array:
-    return np.abs(cells[far:] - cells[:-far]).max(axis=3)
+    found: _Array = np.abs(cells[far:] - cells[:-far]).max(axis=3)
+    return found
 
 
 def _spread(values: _Array) -> _Array:

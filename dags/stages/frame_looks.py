@@ -72,7 +72,7 @@ def look_at(path: Path) -> Look:
     alpha = specs[part].alpha_channel
     oiio.geterror()  # clears what a try has left
     cells = _cells(pixels, letters, alpha)
-    empty = ~cells[..., :3].any(axis=2)
+    empty = np.logical_not(cells[..., :3].any(axis=2))
     return Look(shape, cells, empty, digest, _blank(pixels, letters, alpha), odd)
 
 

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import OpenImageIO as oiio
@@ -94,7 +95,7 @@ def _milliseconds() -> float:
     pixels = ((shade + random.normal(0, 0.004, shade.shape)).clip(0, 1) * 255).astype(np.uint8)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "frame.png"
-        file = oiio.ImageOutput.create(str(path))
+        file: Any = oiio.ImageOutput.create(str(path))
         file.open(str(path), oiio.ImageSpec(1920, 1080, 3, "uint8"))
         file.write_image(pixels)
         file.close()

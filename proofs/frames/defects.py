@@ -142,7 +142,8 @@ def _display(pixels: Pixels) -> Pixels:
 
 
 def _read(frame: Path) -> list[tuple[Any, Pixels]]:
-    file, found, part = oiio.ImageInput.open(str(frame)), [], 0
+    file: Any = oiio.ImageInput.open(str(frame))
+    found, part = [], 0
     while file.seek_subimage(part, 0):
         spec = file.spec()
         pixels = file.read_image(part, 0, 0, spec.nchannels, str(spec.format))
@@ -159,7 +160,7 @@ def _write(made: Path, parts: Sequence[tuple[Any, Pixels]], like: Path) -> None:
         copy.height, copy.width = pixels.shape[:2]
         copy.full_height, copy.full_width = copy.height, copy.width
         specs.append(copy)
-    file = oiio.ImageOutput.create(str(like))
+    file: Any = oiio.ImageOutput.create(str(like))
     file.open(str(made), specs[0] if len(specs) == 1 else specs)
     for part, (spec, (_, pixels)) in enumerate(zip(specs, parts, strict=True)):
         if part:

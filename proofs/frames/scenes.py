@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import random
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import bpy
@@ -90,7 +91,7 @@ def _stage(
     return scene, chance, things
 
 
-def _key(thing: bpy.types.ID, what: str, values: dict[int, float | tuple[float, ...]], curve: str = "LINEAR") -> None:
+def _key(thing: bpy.types.ID, what: str, values: Mapping[int, float | tuple[float, ...]], curve: str = "LINEAR") -> None:
     for frame, value in values.items():
         setattr(thing, what, value)
         thing.keyframe_insert(what, frame=frame)

@@ -95,7 +95,8 @@ class _SharedLook:
             while not future.done() and self._loop is None:  # there, only one thread at a time may ask Airflow
                 await self._look()
                 await asyncio.sleep(0 if future.done() else trigger.poll_interval)
-            return await future
+            value: str = await future
+            return value
         finally:
             del self._waiting[trigger]
             if not self._waiting and self._loop is not None:
