@@ -100,10 +100,11 @@ WRONG = b"is black"
 
 
 class Wrong:
-    """Which frames look wrong: by the number of a render, from 1."""
+    """Which frames look wrong, and what takes longer: by the number of a render, from 1."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.frames: dict[int, set[int]] = {}
+        self.seconds: dict[int, float] = {}
         self.renders = 0
         render = FastRenderer.render
 
@@ -111,6 +112,7 @@ class Wrong:
             self.renders += 1
             number = self.renders
             async for file in render(renderer, order):
+                await renderer._clock.sleep(self.seconds.get(number, 0))
                 if file.frame in self.frames.get(number, set()):
                     file.path.write_bytes(file.path.read_bytes() + WRONG)
                 yield file
@@ -153,6 +155,18 @@ def test_no_limit_is_passed_for_a_suspicious_frame(emulator, runner, scene, out,
     assert (found["complete"], found["rounds"], found["again"]) == (True, 1, [])
     assert found["remarks"]["frames/0002.png"].startswith("it is black; not rendered again: ")
     assert (out / "frames/0002.png").read_bytes().endswith(WRONG)
+
+
+@both_modes
+def test_a_ceiling_that_ends_the_second_render_spoils_no_delivery(emulator, runner, scene, out, wrong, deferrable):
+    wrong.frames, wrong.seconds = {1: {2, 3}}, {2: 1500}
+    looks = {"check_frames": looks_wrong, "deferrable": deferrable}
+    found = runner.run(render(scene, out, max_normalized_seconds=1000, **looks))
+    assert (found["complete"], found["rounds"], found["again"]) == (True, 2, ["frames/0002.png"])
+    assert list(found["remarks"]) == ["frames/0003.png"]
+    assert found["remarks"]["frames/0003.png"].startswith("it is black; not rendered again: ")
+    assert (out / "frames/0003.png").read_bytes().endswith(WRONG)
+    assert emulator.ledger.jobs_left_running() == []
 
 
 def test_a_suspicious_frame_that_never_comes_again_is_put_back(emulator, runner, scene, out, wrong, losses):
