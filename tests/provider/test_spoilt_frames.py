@@ -18,7 +18,7 @@ FRAMES = 24
 
 def rendered(runner: Runner, folder: Path, **scene: Any) -> dict[str, Any]:
     folder.mkdir()
-    shot = {"frame_end": FRAMES, "resolution": (96, 54), "seconds_per_frame": 0.01} | scene
+    shot: dict[str, Any] = {"frame_end": FRAMES, "resolution": (96, 54), "seconds_per_frame": 0.01} | scene
     runner.store.values.clear()
     found: dict[str, Any] = runner.run(
         RenderjuiceRenderFramesOperator(
