@@ -91,7 +91,9 @@ def _stage(
     return scene, chance, things
 
 
-def _key(thing: bpy.types.ID, what: str, values: Mapping[int, float | tuple[float, ...]], curve: str = "LINEAR") -> None:
+def _key(
+    thing: bpy.types.ID, what: str, values: Mapping[int, float | tuple[float, ...]], curve: str = "LINEAR"
+) -> None:
     for frame, value in values.items():
         setattr(thing, what, value)
         thing.keyframe_insert(what, frame=frame)
