@@ -191,7 +191,7 @@ def test_the_first_render_of_a_scene_can_hang_until_it_is_canceled(
 ) -> None:
     manual_emulator.switches.hangs_at = {"ice.blend": 3}
     ice = manual_raw_client.scene("ice.blend", frame_end=4, seconds_per_frame=60)
-    job_id = manual_raw_client.rendering(ice)
+    job_id = manual_raw_client.started(ice)
     manual_emulator.clock.advance(7 * 24 * 3600)
     assert manual_raw_client.job(job_id)["status"] == "rendering"
     assert manual_emulator.ledger.accounts[job_id].frames_rendered == 2
