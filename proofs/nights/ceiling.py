@@ -33,7 +33,7 @@ _DEATH = 0.05
 _SILENT = 0.02
 """Chance that a run dies for good, and settles nothing."""
 IN_RANGE, MEDIAN_ERROR, PROBES = 0.8, 0.15, 0.03
-"""What quotes have to reach: the share of costs in their range, the error, the share of the cost."""
+"""What quotes have to reach: costs in their range, the error, and their share of the cost."""
 _EXACT = 1e-3
 Shape = Callable[[int, Random], list[float]]
 
