@@ -26,21 +26,24 @@ def leave(entry: dict[str, Any], context: Any) -> None:
     from stages.summary import short_of_shot
 
     order = entry["order"]
-    entry |= settle(order, entry["run_id"])
+    entry |= settle(order, entry["run_id"], context)
     write_entry(entry, order["entry"])
     write_note(context, short_of_shot(entry))
 
 
-def settle(order: dict[str, Any], run_id: str) -> dict[str, Any]:
+def settle(order: dict[str, Any], run_id: str, context: Any) -> dict[str, Any]:
     """Settle the share of a run that ends. Returns what its entry says of it.
 
     What cannot be settled now is settled by the next run that looks, so no error leaves here.
     """
     from stages import sharing
+    from stages.ceiling_alerts import alert
 
     try:
         facts = sharing.facts(order)
-        sharing.settle(order, run_id)
+        night = sharing.settle(order, run_id)
+        if night is not None:
+            alert(sharing.folder_of(order), night, context)
     except Exception as error:  # noqa: BLE001 - the shot is delivered, or has failed, whatever the log says
         _log.warning("The share of %s could not be settled: %s", order["shot"], redact(str(error)))
         return {}

@@ -72,6 +72,21 @@ def per_frame_text(seconds: float) -> str:
     return f"{seconds:.2f} s per frame" if seconds < 10 else f"{seconds:,.0f} s per frame"
 
 
+def quote_text(entry: Entry) -> str:
+    """`quoted 120 s (102 to 138), share 138 s`; empty where the shot had no quote."""
+    quote = entry.get("quote")
+    if not quote:
+        return ""
+    text = f"quoted {seconds_text(quote['likely'])} ({quote['least']:,.0f} to {quote['most']:,.0f})"
+    share = entry.get("share")
+    return text if share is None else f"{text}, share {seconds_text(share)}"
+
+
+def ceiling_of(entries: Iterable[Entry]) -> float | None:
+    """The night's ceiling; None where it had none."""
+    return max((entry["ceiling"] for entry in entries if entry.get("ceiling") is not None), default=None)
+
+
 def duration_text(seconds: float) -> str:
     """`2 h 05 min`, `12 min`; empty below a minute."""
     hours, minutes = divmod(int(seconds) // 60, 60)

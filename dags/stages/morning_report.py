@@ -29,7 +29,7 @@ TEMPLATE = Path(__file__).with_name("morning_report.html.jinja")
 _NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LONGEST_REASON = 1000
 _LONGEST_PLACE = 2000
-_ORDER = ("failed", "rejected", "delivered", "skipped")
+_ORDER = ("failed", "rejected", "held", "delivered", "skipped")
 
 
 class Shot(NamedTuple):
@@ -45,6 +45,7 @@ class Shot(NamedTuple):
     nights: int
     facts: list[str]
     lost: list[str]
+    remarks: list[str]
     rendering: str
     cost: Cost
     comparison: Comparison | None
@@ -131,6 +132,7 @@ def page(destination: str, night: str, entries: Mapping[str, Entry], nights: Nig
         sequences=[each._replace(name=_clean(each.name)) for each in figures.by_sequence(entries.values())],
         spending=sorted(spending, key=lambda shot: (-shot.cost.seconds, -shot.cost.unknown, shot.name)),
         nights=[figures.row(name, found.values()) for name, found in nights],
+        ceiling=figures.ceiling_of(entries.values()),
         notes=list(notes),
         seconds=figures.seconds_text,
         per_frame=figures.per_frame_text,
@@ -164,6 +166,7 @@ def _shot(anchor: str, entry: Entry, picture: Picture | None, destination: str, 
             for gap in entry.get("missing", ())
         ]
         or (["some of it: see its manifest"] if entry.get("complete") is False else []),
+        remarks=[f"{_clean(place)} {_clean(why)}" for place, why in sorted((entry.get("remarks") or {}).items())],
         rendering=_clean(", ".join(entry.get("still_rendering", ()))),
         cost=figures.cost_of(entry),
         comparison=figures.compare(name, entry, nights),
@@ -185,6 +188,7 @@ def _facts(entry: Entry) -> list[str]:
     facts += [f"{settings} settings"] if settings else []
     facts += [f"{len(layers)} layers: {', '.join(layers)}"] if len(layers) > 1 else []
     facts += [f"{rounds} rounds"] if rounds > 1 else []
+    facts += [quote] if (quote := figures.quote_text(entry)) else []
     facts += [f"version {entry['version'][:8]}"] if entry.get("version") else []
     return [_clean(fact) for fact in facts]
 

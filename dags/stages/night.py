@@ -113,11 +113,29 @@ def report(renderjuice_conn_id: str = CONNECTION, **context: Any) -> dict[str, A
         paid = [entry | {"spent": joined(entry.get("spent_before", {}), entry.get("spent", {}))} for entry in entries]
         found["summary"] = summary.keep(params["destination"], planned["night"], paid)
         found["report"] = morning_report.write(params["destination"], planned["night"])
+        found["bill"] = _bill(params["destination"], planned["night"], renderjuice_conn_id)
     ti.xcom_push("return_value", found)
     write_note(context, summary.short(found))
     if found["failed"]:
         raise AirflowFailException(summary.alarm(found))
     return found
+
+
+def _bill(destination: str, night: str, renderjuice_conn_id: str) -> str:
+    from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
+    from stages import bill
+    from stages.compat import AirflowNotFoundException
+    from stages.records import read_record
+    from stages.storage import join
+    from stages.summary_record import Summary
+
+    try:
+        extra = RenderjuiceHook(renderjuice_conn_id).get_connection(renderjuice_conn_id).extra_dejson
+    except AirflowNotFoundException:
+        extra = {}
+    rate, currency = extra.get("rate"), extra.get("currency")
+    shots = read_record(join(destination, "nights", night, "summary.json"), Summary)["shots"]
+    return bill.write(destination, night, shots, bill.Price(float(rate), str(currency)) if rate and currency else None)
 
 
 def _entries(ti: Any, planned: Mapping[str, Any], renderjuice_conn_id: str) -> list[dict[str, Any]]:

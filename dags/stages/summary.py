@@ -7,6 +7,7 @@ from typing import Any
 
 from renderjuice_provider.frames import numbers
 from stages.entries import joined
+from stages.morning_figures import ceiling_of, quote_text
 from stages.records import check_record, read_record
 from stages.storage import join, put_json, put_text
 
@@ -45,6 +46,8 @@ def report(
     own = [entry for entry in entries if not entry.get("carried_over")]
     found["frames"] = sum(entry.get("frames", 0) for entry in own if entry["state"] == "delivered")
     found["render_seconds"] = round(sum(entry.get("render_seconds", 0.0) for entry in own), 1)
+    ceiling = ceiling_of(entries)
+    found |= {"ceiling": ceiling} if ceiling is not None else {}
     unknown = [job for entry in own for job, seconds in entry.get("spent", {}).items() if seconds is None]
     found |= {"jobs_of_unknown_cost": unknown} if unknown else {}
     found |= {"would_render": list(dry_run)} if dry_run is not None else {}
@@ -117,6 +120,8 @@ def short_of_shot(entry: Mapping[str, Any]) -> str:
     else:
         facts = [f"{state}: {_clip(_line({**entry, 'still_rendering': ()}), _LONGEST_NOTE)}"]
     spent = entry.get("spent") or {}
+    facts += [f"{len(entry['remarks'])} remarks"] if entry.get("remarks") else []
+    facts += [quote] if (quote := quote_text(entry)) else []
     facts += [f"{_sum(spent):,.0f} s"] if any(seconds is not None for seconds in spent.values()) else []
     unknown = sum(seconds is None for seconds in spent.values())
     facts += [f"{'1 job' if unknown == 1 else f'{unknown} jobs'} of unknown cost"] if unknown else []
@@ -129,7 +134,8 @@ def _cost(found: Mapping[str, Any]) -> str:
     unknown = len(found.get("jobs_of_unknown_cost", ()))
     jobs = "1 job" if unknown == 1 else f"{unknown} jobs"
     seconds = f"{found['render_seconds']:,.1f}".removesuffix(".0")
-    return f"{seconds} render seconds" + (f", and {jobs} of unknown cost" if unknown else "")
+    ceiling = f" of a ceiling of {found['ceiling']:,.0f}" if "ceiling" in found else ""
+    return f"{seconds} render seconds{ceiling}" + (f", and {jobs} of unknown cost" if unknown else "")
 
 
 def _clip(text: str, longest: int) -> str:

@@ -57,7 +57,7 @@ def take_order(**context: Any) -> list[dict[str, str]]:
                 entries.about(order, ti.run_id) | {"state": "skipped", "reason": reason, **entries.of_stopped(order)},
                 order["entry"],
             )
-        settle(order, ti.run_id)
+        settle(order, ti.run_id, context)
         show(ti, "skipped", f"It is {reason}.")
         raise AirflowSkipException(f"{order['shot']} is {reason}")
     if note := pool_note():
@@ -262,7 +262,7 @@ def note_failure(context: Any) -> None:
         # This run never had the shot, or does not have it any more: the entry is another run's.
         ti.xcom_push("refused", reason)  # for the night's report
         if order:
-            settle(order, ti.run_id)
+            settle(order, ti.run_id, context)
         write_note(context, f"failed: {reason}")
         return
     final = getattr(error, "retry", None) in {RetryEffect.AFTER_CORRECTION, RetryEffect.CANNOT_HELP}

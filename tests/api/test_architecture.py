@@ -48,7 +48,7 @@ MAY_IMPORT = {
     "_deferral": {"_arguments", "triggers"} | BELOW,
     "_job_errors": {"api", "compat"},
     "_left_reason": {"api", "compat", "xcom_keys"},
-    "operators": {*TASKS, "_metrics", "lineage", "links", "triggers", "xcom_keys"} | BELOW,
+    "operators": {*TASKS, "_frame_names", "_metrics", "lineage", "links", "triggers", "xcom_keys"} | BELOW,
     "sensors": {*TASKS, "_metrics", "links", "triggers"} | BELOW,
 }
 WITHOUT_AIRFLOW = ("renderjuice_provider.api", "renderjuice_provider.lifecycle")
