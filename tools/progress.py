@@ -52,6 +52,24 @@ class Narrator:
                 self._shown.add((_name(task), line))
                 self.log(f"{_name(task):<44}   {line.partition(' is ')[2] or line}")
 
+    def show_shares(self, night: Path) -> None:
+        """Which shots had to wait for their share of a night's ceiling, and what quotes came to."""
+        waited = set()
+        for path in sorted((night / "shares").glob("0*.json")):
+            found = json.loads(path.read_text())
+            for name, shot in found["shots"].items():
+                if shot["state"] == "waiting" and name not in waited:
+                    waited.add(name)
+                    most = sum(quote["most"] for quote in shot["quotes"].values())
+                    self.log(f"  {name} waits for its share: it may cost {most:.0f} s of {found['ceiling']:.0f} s")
+        for name, entry in json.loads((night / "summary.json").read_text())["shots"].items():
+            quote, seconds = entry.get("quote"), entry.get("render_seconds", 0.0)
+            expected = (
+                f"quoted {quote['likely']:.0f} s ({quote['least']:.0f} to {quote['most']:.0f})" if quote else "no quote"
+            )
+            self.log(f"  {name}: {entry['state']}, {expected}, it came to {seconds:.0f} s")
+        self.log(f"  bill: {night / 'bill.csv'}")
+
     def show_summary(self, deliveries: Path) -> None:
         """What the nightly DAG wrote about its night."""
         for summary in sorted(deliveries.glob("nights/*/summary.md")):

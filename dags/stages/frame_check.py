@@ -8,9 +8,9 @@ all the time is no reason for a remark.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,9 @@ import numpy as np
 from stages.frame_jumps import jumps
 from stages.frame_looks import Look, look_at
 
+Test = Callable[[Sequence[Look]], dict[int, str]]
+_OUTPUTS = "composites"
+"""The folder of what compositor nodes write."""
 _WORKERS = 4
 _FEW = 0.1
 """Share of a shot's frames. What more of them have in common is how this shot is made."""
@@ -39,20 +42,22 @@ def check_frames(paths: Sequence[Path]) -> dict[Path, str]:
         paths: local files of one view or one output, in order of their frame numbers.
 
     Returns:
-        Only the suspicious ones: cannot be read to the last byte, another size or other channels,
-        values that are no numbers, empty where neighbours are not, the very same as the one before
-        where the shot moves, or unlike the frames before and after. Of a shot that is empty
-        throughout, the first frame stands for all.
+        Only the suspicious ones; of what compositor nodes write, which may be depth, a mask or a
+        glow that nobody sees, only what is damaged. Of pictures: cannot be read to the last byte,
+        another size or other channels, values that are no numbers, empty where neighbours are not,
+        the very same as the one before where the shot moves, or unlike the frames before and after.
+        Of a shot that is empty throughout, the first frame stands for all.
     """
     with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
         looks = list(pool.map(look_at, paths))
-    return {paths[place]: reason for place, reason in sorted(judge(looks).items())}
+    tests = _TESTS_OF_DATA if _OUTPUTS in PurePath(paths[0] if paths else "").parts else _TESTS
+    return {paths[place]: reason for place, reason in sorted(judge(looks, tests).items())}
 
 
-def judge(looks: Sequence[Look]) -> dict[int, str]:
+def judge(looks: Sequence[Look], tests: Sequence[Test] | None = None) -> dict[int, str]:
     """The places of suspicious frames, and the reasons, by what frames look like."""
     found = {place: look.error for place, look in enumerate(looks) if look.error}
-    for test in (_other_shape, _odd_values, _blank, _repeated, _hole, _jump):
+    for test in tests or _TESTS:
         good = [place for place in range(len(looks)) if place not in found]
         found |= {good[place]: reason for place, reason in test([looks[place] for place in good]).items()}
     return found
@@ -150,3 +155,7 @@ def _jump(looks: Sequence[Look]) -> dict[int, str]:
     if len(looks) < 3:
         return {}
     return jumps(np.stack([look.cells for look in looks if look.cells is not None]).astype(np.float32))
+
+
+_TESTS: tuple[Test, ...] = (_other_shape, _odd_values, _blank, _repeated, _hole, _jump)
+_TESTS_OF_DATA: tuple[Test, ...] = (_other_shape,)

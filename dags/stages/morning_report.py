@@ -188,7 +188,7 @@ def _facts(entry: Entry) -> list[str]:
     facts += [f"{settings} settings"] if settings else []
     facts += [f"{len(layers)} layers: {', '.join(layers)}"] if len(layers) > 1 else []
     facts += [f"{rounds} rounds"] if rounds > 1 else []
-    facts += [quote] if (quote := figures.quote_text(entry)) else []
+    facts += [quoted] if (quoted := figures.quote_text(entry)) else []
     facts += [f"version {entry['version'][:8]}"] if entry.get("version") else []
     return [_clean(fact) for fact in facts]
 

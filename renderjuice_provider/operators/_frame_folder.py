@@ -258,7 +258,8 @@ class FilesOfFrames:
             return
         store, root = self._store()
         with TemporaryDirectory(prefix="renderjuice-") as here:
-            copy = Path(here, PurePosixPath(file.place).name)
+            copy = Path(here, file.place)
+            copy.parent.mkdir(parents=True, exist_ok=True)
             store.get_file(f"{root}/{file.place}", str(copy))
             yield copy
 

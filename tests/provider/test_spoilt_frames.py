@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stages.rendering import check_frames, is_whole
+from stages.tasks import check_frames, is_whole
 
 from renderjuice_emulator.scenes import write_scene
 from renderjuice_emulator.testing import Emulator

@@ -120,3 +120,13 @@ def test_a_shot_that_is_black_throughout_has_one_remark(tmp_path):
         paint(path, scene(0) * 0, "uint8")
 
     assert check_frames(paths) == {paths[0]: "is black, and so are all 5 frames"}
+
+
+def test_what_compositor_nodes_write_is_only_asked_to_be_whole(tmp_path):
+    paths = [tmp_path / "composites" / "Depth" / f"{number:04d}.exr" for number in range(5)]
+    for number, path in enumerate(paths):
+        paint(path, scene(number) * (0 if number == 2 else number * 100), "float")
+    assert check_frames(paths) == {}
+
+    paths[3].write_bytes(paths[3].read_bytes()[:-200])
+    assert set(check_frames(paths)) == {paths[3]}
