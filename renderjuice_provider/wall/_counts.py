@@ -97,6 +97,23 @@ def money_of(seconds: Mapping[str, float | None], row: RowFacts, look: Look) -> 
     return _sum_of_money(spent)
 
 
+def quotes_of(rows: Iterable[RowFacts], look: Look) -> dict[str, Money | None]:
+    """The `quote` of all rows together, and the night's `ceiling`, by the rate of the connection.
+
+    Empty without one; of several nights at once there is no ceiling.
+    """
+    rates = {(rate.per_hour, rate.currency): rate for rate in look.rates.values()}
+    quotes = [quote for row in rows if (quote := next((task.quote for task in row.tasks if task.quote), None))]
+    if len(rates) != 1 or not quotes:
+        return {}
+    (rate,) = rates.values()
+    ceilings = {quote["ceiling"] for quote in quotes if "ceiling" in quote}
+    return {
+        "quote": rate.money(sum(quote.get("likely", 0.0) for quote in quotes)),
+        "ceiling": rate.money(ceilings.pop()) if len(ceilings) == 1 else None,
+    }
+
+
 def remaining_of_job(job: JobFacts, left: int, begun: datetime | None, now: datetime) -> Remaining | None:
     """Seconds until a job has rendered `left` more frames, from the time between its frames.
 

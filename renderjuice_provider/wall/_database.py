@@ -191,7 +191,7 @@ def _tasks(session: Session, ids: Collection[int]) -> dict[int, list[tuple[Any, 
 
 def _xcoms(session: Session, ids: Collection[int], with_result: Collection[str]) -> dict[Any, dict[str, Any]]:
     wanted = or_(
-        XComModel.key.in_((xcom_keys.JOB_ID, xcom_keys.CONFIG, xcom_keys.REASON)),
+        XComModel.key.in_((xcom_keys.JOB_ID, xcom_keys.CONFIG, xcom_keys.QUOTE, xcom_keys.REASON)),
         and_(XComModel.key == RESULT, XComModel.task_id.in_(with_result)),
     )
     columns = (XComModel.dag_run_id, XComModel.task_id, XComModel.map_index, XComModel.key, XComModel.value)

@@ -20,7 +20,12 @@ from renderjuice_provider.wall.roles import Role, role_of
 RESULT = "return_value"
 _ABSURD = 1e12
 """Of seconds, a number that nobody has rendered."""
-_LEFT_STATES = {RowState.FAILED, RowState.REJECTED, RowState.STOPPED, RowState.SKIPPED}
+_LEFT_STATES = {
+    **{str(state): state for state in (RowState.FAILED, RowState.REJECTED, RowState.STOPPED, RowState.SKIPPED)},
+    "waiting": RowState.WAITING,
+    "held": RowState.SKIPPED,  # not rendered this night
+}
+"""What a task says became of its row, and what the row is then."""
 
 
 def with_xcoms(task: TaskFacts, xcoms: Mapping[str, Any], records: Iterable[Any]) -> TaskFacts:
@@ -50,6 +55,7 @@ def with_xcoms(task: TaskFacts, xcoms: Mapping[str, Any], records: Iterable[Any]
         results=results,
         jobs=jobs,
         left=_left(xcoms.get(xcom_keys.REASON)),
+        quote=_quote(xcoms.get(xcom_keys.QUOTE)),
     )
 
 
@@ -90,7 +96,15 @@ def _config(value: Any) -> Mapping[str, Any]:
 def _left(value: Any) -> Left | None:
     if not isinstance(value, Mapping) or _text(value.get("state")) not in _LEFT_STATES:
         return None
-    return Left(RowState(value["state"]), str(value.get("reason") or ""), str(value.get("next_step") or ""))
+    held = "Held: " if value["state"] == "held" else ""
+    return Left(_LEFT_STATES[value["state"]], held + str(value.get("reason") or ""), str(value.get("next_step") or ""))
+
+
+def _quote(value: Any) -> Mapping[str, float]:
+    if not isinstance(value, Mapping):
+        return {}
+    found = {name: _number(value.get(name)) for name in ("likely", "share", "ceiling")}
+    return {name: seconds for name, seconds in found.items() if seconds is not None}
 
 
 def _text(value: Any) -> str | None:

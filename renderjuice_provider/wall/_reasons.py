@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from renderjuice_provider.api.models import JobStatus
 from renderjuice_provider.api.redact import redact
+from renderjuice_provider.wall._stages import UNDER_WAY
 from renderjuice_provider.wall.facts import JobFacts, Left, RowFacts, TaskFacts
 from renderjuice_provider.wall.models import RowState
 from renderjuice_provider.wall.roles import RENDERS, Role
@@ -28,6 +29,9 @@ def reason_of(row: RowFacts, state: RowState, jobs: Mapping[str, JobFacts]) -> t
             return _line(reason), _line(next_step)
         case RowState.DELIVERED | RowState.RENDERED:
             return "", ""
+    asked = next((task.left for task in row.tasks if task.state in UNDER_WAY and _waits(task)), None)
+    if asked is not None:
+        return _line(f"It {asked.reason}."), ""
     waiting = next((task for task in row.tasks if task.state == "up_for_retry" and task.left), None)
     if waiting is not None and waiting.left is not None:
         return _line(f"{waiting.left.reason} Airflow will try `{waiting.task_id}` again."), ""
@@ -83,3 +87,8 @@ def _failed(row: RowFacts) -> TaskFacts | None:
 
 def _line(text: str) -> str:
     return redact(" ".join(text.split()), longest=LONGEST)
+
+
+def _waits(task: TaskFacts) -> bool:
+    """Whether a task waits for a share of the night's ceiling, or for a person."""
+    return task.left is not None and task.left.state is RowState.WAITING

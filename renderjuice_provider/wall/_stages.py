@@ -65,8 +65,8 @@ def state_of(row: RowFacts, stages: Sequence[Stage], jobs: Mapping[str, JobFacts
     if not failed and _goes_on(row):
         return _under_way(row, stages, jobs)
     left = {task.left.state for task in row.tasks if task.left and task.state in _SETTLED}
-    for state in (RowState.REJECTED, RowState.STOPPED):
-        if state in left:
+    for state in (RowState.REJECTED, RowState.STOPPED, RowState.SKIPPED):
+        if state in left and not (state is RowState.SKIPPED and failed):
             return state
     if failed:
         stopped = any(job.status == JobStatus.CANCELED for job in jobs.values())

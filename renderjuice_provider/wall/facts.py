@@ -35,7 +35,8 @@ class Left:
     """What a task leaves for people, as the XCom `xcom_keys.REASON`.
 
     Attributes:
-        state: `failed`, `rejected`, `stopped` or `skipped`: what became of the row by it.
+        state: `failed`, `rejected`, `stopped` or `skipped`: what became of the row by it; or
+            `waiting`.
         reason: why, in one line.
         next_step: what to do about it; may be empty.
     """
@@ -70,7 +71,8 @@ class TaskFacts:
         config: the render configuration that it orders; empty where it is not known.
         results: its XComs that a row is made of, by key.
         jobs: all jobs that it is known to have ordered, and what each is billed; None: not known.
-        left: what it has left to be read by people: why it failed, or was skipped.
+        left: what it has left to be read by people: why it failed, was skipped, or waits.
+        quote: what it has left about the shot's cost: `xcom_keys.QUOTE`; empty where there is none.
     """
 
     id: str
@@ -93,6 +95,7 @@ class TaskFacts:
     results: Mapping[str, Any] = field(default_factory=dict)
     jobs: Mapping[str, float | None] = field(default_factory=dict)
     left: Left | None = None
+    quote: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

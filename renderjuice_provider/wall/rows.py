@@ -42,7 +42,11 @@ def make_night(rows: Sequence[RowFacts], look: Look, now: datetime, *, more: boo
     made = sorted((make_row(row, look, now) for row in rows), key=lambda row: row.started or _EARLIEST, reverse=True)
     unknown = sum(_counts.unknown_costs(row, look.jobs) for row in rows)
     return Night(
-        now=now, rows=made, more=more, farms=list(look.connections), total=_counts.total_of(made, unknown, now)
+        now=now,
+        rows=made,
+        more=more,
+        farms=list(look.connections),
+        total=_counts.total_of(made, unknown, now).model_copy(update=_counts.quotes_of(rows, look)),
     )
 
 
@@ -53,7 +57,7 @@ def make_row(row: RowFacts, look: Look, now: datetime) -> Row:
     stages = stages_of(row, current)
     state = state_of(row, stages, current)
     opened = _task_to_open(row, state, stages)
-    hearts = [task for task in row.tasks if task.role in RENDERS]
+    hearts = _one_of_each_folder([task for task in row.tasks if task.role in RENDERS])
     layers = [task for task in hearts if row.is_shot and (task.map_index >= 0 or task.state not in _NEVER_BEGUN)]
     frames = {task.id: _counts.frames_of_task(task, current.get(task.job_id or "")) for task in hearts}
     seconds = _counts.seconds_of(row, jobs)
@@ -88,6 +92,18 @@ def make_row(row: RowFacts, look: Look, now: datetime) -> Row:
         links=_links(row, opened),
         can=possible(row, current),
     )
+
+
+def _one_of_each_folder(hearts: Sequence[TaskFacts]) -> list[TaskFacts]:
+    """A probe and a render fill the same folder of frames: the one that began last counts."""
+    found: dict[str, TaskFacts] = {}
+    for task in hearts:
+        folder = task.fields.get("destination") if task.role is Role.FRAMES else None
+        place = str(folder) if folder and task.started else task.id
+        before = found.get(place)
+        if before is None or (task.started or _EARLIEST) >= (before.started or _EARLIEST):
+            found[place] = task
+    return list(found.values())
 
 
 def layers_of(row: RowFacts) -> list[tuple[str, str, list[str]]]:
