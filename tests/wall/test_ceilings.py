@@ -30,7 +30,7 @@ def shot(share: TaskFacts, render: TaskFacts, run_state: str = "running") -> Row
     ]
     later = "skipped" if render.state == "skipped" else None
     return row(
-        begun,
+        *begun,
         task("decide"),
         probe,
         share,
