@@ -35,6 +35,7 @@ def airflow(emulator: Emulator, tracker: str, tmp_path_factory: pytest.TempPathF
     environment = {
         "AIRFLOW_CONN_RENDERJUICE_DEFAULT": json.dumps(connection),
         "AIRFLOW_CONN_PRODUCTION_TRACKER": json.dumps({"conn_type": "http", "host": tracker}),
+        "RENDERJUICE_ANSWER_HOURS": "0.04",  # two minutes and a half
         "RENDERJUICE_POLL_INTERVAL": "1",  # what passes is the emulator's time
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",

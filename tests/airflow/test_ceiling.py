@@ -35,9 +35,8 @@ class CeilingStudio(Studio):
 
     def shares(self):
         """All that the log of shares says, one after the other."""
-        return [
-            json.loads(path.read_text()) for path in sorted((self.folder / "out/nights" / NIGHT / "shares").iterdir())
-        ]
+        folder = self.folder / "out/nights" / NIGHT / "shares"
+        return [json.loads(path.read_text()) for path in sorted(folder.glob("0*.json"))]
 
 
 @pytest.fixture(scope="module")
