@@ -1,7 +1,8 @@
 """A night of the example DAGs, in which workers die and people get in the way.
 
-The nightly starts a run for each shot. In the end there is one run for each, every shot is
-delivered and paid once, and the run that wanted a shot that another run has says so.
+The nightly starts a run for each shot, under a ceiling. In the end there is one run for each, every
+shot is delivered, each of its frames is paid once, no more was handed out than the ceiling, and the
+run that wanted a shot that another run has says so.
 """
 
 from __future__ import annotations
@@ -22,9 +23,13 @@ from tools.demo_services import NIGHTLY, SHOT
 from tools.tracker import LocalTracker
 
 DAGS = Path(__file__).parents[2] / "dags"
-BEFORE, AFTER, CLEARED, TWICE, *_ = SHOTS = [f"night_{number}" for number in range(8)]
+BEFORE, AFTER, CLEARED, TWICE, UNQUOTED, QUOTED, *_ = SHOTS = [f"night_{number}" for number in range(8)]
 """Of these, a worker dies before it starts the run, or right after it; one is cleared while it
-renders; somebody starts a second run of one."""
+renders; somebody starts a second run of one; a worker dies before, or right after, it has reported
+what a shot may spend: between its quote, its share, and its render."""
+FRAMES, SECONDS = 8, 5
+CEILING = 600
+"""Normalized seconds. A shot costs 40, and is handed out up to 60."""
 AT_ONCE = 4
 """Tasks on workers: fewer than shots, so that some are not started yet when the workers die."""
 PATIENCE = 900.0
@@ -47,8 +52,14 @@ class Night:
         began = time.monotonic()
         self._proxy.add(rf"POST /execution/dag-runs/{SHOT}/{BEFORE}__.*", "kill-before")
         self._proxy.add(rf"POST /execution/dag-runs/{SHOT}/{AFTER}__.*", "kill-after")
-        run = self._airflow.trigger(NIGHTLY)
-        self._until(lambda: len(self._runs()) >= AT_ONCE - 1 and not self._proxy.left(), "the first shots' runs")
+        self._proxy.add(rf"POST /execution/xcoms/{SHOT}/{UNQUOTED}__.*/share/renderjuice_quote.*", "kill-before")
+        self._proxy.add(rf"POST /execution/xcoms/{SHOT}/{QUOTED}__.*/share/renderjuice_quote.*", "kill-after")
+        run = self._airflow.trigger(NIGHTLY, {"ceiling": CEILING})
+        starts = f"/execution/dag-runs/{SHOT}"
+        self._until(
+            lambda: len(self._runs()) >= AT_ONCE - 1 and not any(starts in death for death in self._proxy.left()),
+            "the first shots' runs",
+        )
         self._harness.send(signal.SIGKILL, "scheduler")  # and all workers, between two runs that they start
         self._started_before = len(self._runs())
         for shot in (CLEARED, TWICE):
@@ -65,16 +76,30 @@ class Night:
     def deviations(self) -> list[str]:
         """Everything that is not as it has to be."""
         runs = Counter(run.partition("__")[0] for run in self._runs() if run != self._by_hand)
-        renders = Counter[str]()
-        for account in self._harness.emulator.ledger.accounts.values():
-            renders[account.file_name.removesuffix(".blend")] += account.renders_started
+        frames = Counter[str]()
+        accounts = self._harness.emulator.ledger.accounts.values()
+        for account in accounts:
+            frames[account.file_name.removesuffix(".blend")] += account.frames_rendered
+        spent = sum(account.normalized_seconds for account in accounts)
+        shares = [
+            json.loads(path.read_text()) for path in sorted(self._folder.glob("deliveries/nights/*/shares/0*.json"))
+        ]
+        most = max(
+            sum(sum((*shot["given"].values(), *shot["spent"].values())) for shot in each["shots"].values())
+            for each in shares
+        )
         delivered = {path.parent.name for path in self._folder.glob("deliveries/shots/*/current.json")}
         logs = self._airflow.home / "logs" / f"dag_id={SHOT}" / f"run_id={self._by_hand}" / "task_id=take_order"
         log = "".join(path.read_text() for path in logs.iterdir())
         checks = {
             "the night": (self.state, "success"),
             "runs of each shot": (runs, Counter(SHOTS)),
-            "renders of each shot": (renders, Counter(SHOTS)),
+            "shots of which frames were paid twice": (
+                {name for name in SHOTS if frames[name] > FRAMES} - {CLEARED},
+                set(),
+            ),
+            "whether more was handed out than the ceiling": (most > CEILING, False),
+            "whether more was spent than the ceiling": (spent > CEILING, False),
             "shots delivered": (delivered, set(SHOTS)),
             "jobs left running": (self._harness.emulator.ledger.jobs_left_running(), []),
             "deaths that no request has met": (self._proxy.left(), []),
@@ -131,7 +156,7 @@ def night(folder: Path) -> list[str]:
 def _write_shots(folder: Path) -> Path:
     folder.mkdir()
     for shot in SHOTS:
-        write_scene(folder / f"{shot}.blend", frame_end=8, seconds_per_frame=5, resolution=(64, 36))
+        write_scene(folder / f"{shot}.blend", frame_end=FRAMES, seconds_per_frame=SECONDS, resolution=(64, 36))
     shots = [{"name": shot, "file": f"{shot}.blend"} for shot in SHOTS]
     shot_list = {"show": "chaos", "defaults": {"render": {"colorManagementPreset": "default"}}, "shots": shots}
     path = folder / "shots.json"
