@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from renderjuice_provider.links.renderjuice import picture_of_run
 from stages import sharing
 from stages.amounts import normalized_seconds
 from stages.defaults import CONNECTION
 from stages.entries import JOBS
 from stages.quotes import Quote, whole
 from stages.storage import join, read_json
-
-_WALL = "/renderjuice/wall"
 
 
 def amount(value: Any, what: str) -> float | None:
@@ -28,7 +27,13 @@ def amount(value: Any, what: str) -> float | None:
     return normalized_seconds(value, what, RenderjuiceHook(CONNECTION).get_connection(CONNECTION).extra_dejson)
 
 
-def question(order: Mapping[str, Any], decision: Mapping[str, Any], quotes: Mapping[str, Quote], above: float) -> str:
+def question(
+    order: Mapping[str, Any],
+    decision: Mapping[str, Any],
+    quotes: Mapping[str, Quote],
+    above: float,
+    run: tuple[str, str],
+) -> str:
     """What is asked, in Markdown: the quote, the reason, and a frame that is rendered already."""
     quote = whole(quotes)
     if quote is None:
@@ -46,7 +51,7 @@ def question(order: Mapping[str, Any], decision: Mapping[str, Any], quotes: Mapp
         )
     lines.append("**Reject**, or no answer: nothing more of it is rendered this night.")
     if job := _newest_job(order):
-        lines.append(f"![A frame that is rendered]({_WALL}/pictures/{job}.last?size=1024)")
+        lines.append(f"![A frame that is rendered]({picture_of_run(*run, job)})")
     return "\n\n".join(lines)
 
 

@@ -130,7 +130,7 @@ class ShareOperator(ApprovalOperator):
             return False
         ti, order, decision = _of(context)
         self.subject = f"{order['shot']}: may it be rendered for up to {quote.most:,.0f} normalized seconds?"
-        self.body = asking.question(order, decision, quotes, above)
+        self.body = asking.question(order, decision, quotes, above, (ti.dag_id, ti.run_id))
         show(ti, "waiting", f"waits for an answer: it may cost {quote.most:,.0f} s, and `ask_above` is {above:,.0f} s")
         return True
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from renderjuice_provider._row_id import row_id
 from renderjuice_provider.api.redact import redact
 from renderjuice_provider.compat import conf
 
@@ -37,6 +38,12 @@ def address_of(place: str, urls: Mapping[str, str]) -> str:
 
 def _is_in(place: str, start: str) -> bool:
     return place == start or place.startswith(f"{start}/")
+
+
+def picture_of_run(dag_id: str, run_id: str, job_id: str) -> str:
+    """The address, on Airflow's own server, of the newest picture of a job of a shot's run."""
+    base = urlsplit(str(conf.get("api", "base_url", fallback=""))).path.rstrip("/")
+    return f"{base}/renderjuice/wall/pictures/{row_id(dag_id, run_id)}~{job_id}.last?size=1024"
 
 
 def shown(url: str) -> str:

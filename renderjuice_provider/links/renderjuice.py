@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperatorLink
 
-from renderjuice_provider.links._addresses import address_of, delivery_urls, page_of_run, shown
+from renderjuice_provider.links._addresses import address_of, delivery_urls, page_of_run, picture_of_run, shown
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -27,6 +27,7 @@ __all__ = [
     "RenderjuiceDeliveryLink",
     "RenderjuicePreviewLink",
     "RenderjuiceWallLink",
+    "picture_of_run",
 ]
 
 RUN_PAGE = "renderjuice-run"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from renderjuice_provider._row_id import row_id
 from renderjuice_provider.wall._structure import Structure
 from renderjuice_provider.wall.facts import RowFacts, TaskFacts
 from renderjuice_provider.wall.roles import RENDERS, Role
@@ -31,8 +32,7 @@ class RowKey:
     @property
     def text(self) -> str:
         """Opaque, and safe in a URL."""
-        fields = json.dumps([self.dag_id, self.run_id, self.task_id, self.map_index], separators=(",", ":"))
-        return base64.urlsafe_b64encode(fields.encode()).decode().rstrip("=")
+        return row_id(self.dag_id, self.run_id, self.task_id, self.map_index)
 
     @classmethod
     def parse(cls, text: str) -> RowKey | None:

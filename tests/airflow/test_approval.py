@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -72,7 +73,8 @@ def test_the_question_has_the_quote_the_reason_and_a_frame(studio, runs):
     assert "wanted" in question["subject"]
     assert "normalized seconds** are likely" in question["body"]
     assert "`ask_above`, 10" in question["body"]
-    assert "/renderjuice/wall/pictures/" in question["body"]
+    picture = studio.airflow.request("GET", re.search(r"!\[.*\]\((.*)\)", question["body"])[1])
+    assert picture.headers["content-type"].startswith("image/"), picture.text
 
 
 def test_what_is_approved_is_rendered_once_and_delivered(studio, runs):
