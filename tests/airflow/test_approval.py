@@ -28,7 +28,7 @@ class ApprovalStudio(Studio):
         content = {"show": "citrus", "defaults": {"render": {"colorManagementPreset": "default"}}, "shots": shots}
         (folder / "shots.json").write_text(json.dumps(content))
         self.places = {"destination": str(folder / "out"), "work": str(folder / "work"), "date": NIGHT}
-        self.places |= {"shot_list": str(folder / "shots.json"), "ask_above": 10}
+        self.places: dict[str, object] = {**self.places, "shot_list": str(folder / "shots.json"), "ask_above": 10}
 
     def question(self, run_id):
         path = f"/dags/{SHOT}/dagRuns/{run_id}/taskInstances/share/-1/hitlDetails"
