@@ -125,7 +125,7 @@ def test_a_render_is_stopped_once_and_rendered_again_as_ordered(
     assert farm.ledger.renders_started(file_name="stopped.blend") == 1
 
     plan = wall.do("again", wall.rows(run))
-    assert plan["money"].startswith("All frames are paid again.")
+    assert plan["money"].startswith("All frames are paid")
 
     def is_over() -> bool:
         farm.clock.advance(600)
