@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 _AMOUNT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]{3})?\s*", re.ASCII)
 _HOUR = 3600.0
 
 
-def normalized_seconds(value: Any, what: str, price: Mapping[str, Any]) -> float | None:
+class Price(Protocol):
+    """What a normalized hour costs."""
+
+    @property
+    def per_hour(self) -> float:
+        """In the currency."""
+        ...
+
+    @property
+    def currency(self) -> str:
+        """ISO 4217, such as `EUR`."""
+        ...
+
+
+def normalized_seconds(value: Any, what: str, price: Price | None) -> float | None:
     """An amount in normalized seconds; None where there is none.
 
     Args:
         value: a number, or text such as `36000` or `120 EUR`. None or "" for no amount.
         what: its name, for messages.
-        price: `rate` (per normalized hour) and `currency` of the connection, where it has them.
+        price: of the connection; None where it has none.
 
     Raises:
         ValueError: for an amount that is not above zero, or money that the connection has no rate
@@ -36,13 +49,13 @@ def normalized_seconds(value: Any, what: str, price: Mapping[str, Any]) -> float
     return amount
 
 
-def _rate(what: str, currency: str, price: Mapping[str, Any]) -> float:
-    rate, known = price.get("rate"), str(price.get("currency") or "").upper()
-    if not rate or not known:
+def _rate(what: str, currency: str, price: Price | None) -> float:
+    if price is None or not price.per_hour:
         raise ValueError(
-            f"`{what}` is in {currency}, and the connection has no `rate` and `currency`: add both to its extras, "
+            f"`{what}` is in {currency}, and the connection has no `rate` and `currency`, or a rate of 0: add both to its extras, "
             "or write normalized seconds"
         )
-    if known != currency:
+    if price.currency != currency:
+        known = price.currency
         raise ValueError(f"`{what}` is in {currency}, and the rate of the connection in {known}: write it in {known}")
-    return float(rate)
+    return price.per_hour

@@ -24,7 +24,7 @@ def amount(value: Any, what: str) -> float | None:
         return None
     from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
 
-    return normalized_seconds(value, what, RenderjuiceHook(CONNECTION).get_connection(CONNECTION).extra_dejson)
+    return normalized_seconds(value, what, RenderjuiceHook(CONNECTION).get_price())
 
 
 def question(

@@ -47,26 +47,36 @@ def render_facts(order: Mapping[str, Any], run_id: str, renders: Iterable[Mappin
         renders: what `RenderjuiceRenderFramesOperator` returned, for each layer that has ended.
 
     Returns:
-        `spent` (the seconds of each job; None where not known yet), `render_seconds` (their sum),
-        `frames_ordered` (over all layers and rounds) and `rounds` (the most of a layer).
+        `jobs` (of each its `layer`, how many `frames` it was ordered, and how many of these had
+        been ordered `again`), `spent` (the seconds of each; None where not known yet),
+        `render_seconds` (their sum), `frames_ordered` (over all layers and rounds) and `rounds`
+        (the most of a layer).
     """
-    jobs = [jobs_on_record(join(order["work"], layer, JOBS), run_id) for layer in layers_of(order)]
-    spent: dict[str, float | None] = dict.fromkeys(order.get("stopped", ()))
-    spent |= {job["job_id"]: None for of_layer in jobs for job in of_layer}
+    by_layer = {layer: _ordered(layer, join(order["work"], layer, JOBS), run_id) for layer in layers_of(order)}
+    jobs = {job: found for of_layer in by_layer.values() for job, found in of_layer.items()}
+    spent: dict[str, float | None] = dict.fromkeys([*order.get("stopped", ()), *jobs])
     for render in renders:
         spent |= render["jobs"]
     return {
+        "jobs": jobs,
         "spent": spent,
-        "by_layer": {
-            layer: {job["job_id"]: spent.get(job["job_id"]) for job in of_layer}
-            for layer, of_layer in zip(layers_of(order), jobs, strict=True)
-        },
+        "by_layer": {layer: {job: spent[job] for job in of_layer} for layer, of_layer in by_layer.items()},
         "render_seconds": total(spent),
-        "frames_ordered": sum(
-            len(ordered_frames(job.get("render_config")) or ()) for of_layer in jobs for job in of_layer
-        ),
-        "rounds": max(map(len, jobs), default=0),
+        "frames_ordered": sum(job["frames"] for job in jobs.values()),
+        "rounds": max(map(len, by_layer.values()), default=0),
     }
+
+
+def _ordered(layer: str, place: str, run_id: str) -> dict[str, dict[str, Any]]:
+    """What a run has ordered into the folder of a layer, by job."""
+    found: dict[str, dict[str, Any]] = {}
+    before: set[int] = set()
+    for job in _records(place):
+        frames = ordered_frames(job.get("render_config")) or frozenset()
+        if job.get("run_id") == run_id:
+            found[job["job_id"]] = {"layer": layer, "frames": len(frames), "again": len(frames & before)}
+        before |= frames
+    return found
 
 
 def of_stopped(order: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,24 +96,31 @@ def joined(before: Mapping[str, float | None], now: Mapping[str, float | None]) 
 
 def jobs_on_record(place: str, run_id: str) -> list[dict[str, Any]]:
     """The jobs that a run has ordered into the folder of a layer, by its `jobs.json`."""
+    return [job for job in _records(place) if job.get("run_id") == run_id]
+
+
+def _records(place: str) -> list[dict[str, Any]]:
     found = read_json(place)
     jobs = [job for job in found if isinstance(job, dict)] if isinstance(found, list) else []
-    return [job for job in jobs if job.get("run_id") == run_id and isinstance(job.get("job_id"), str)]
+    return [job for job in jobs if isinstance(job.get("job_id"), str)]
 
 
 def write_entry(entry: Mapping[str, Any], place: str) -> str:
     """Write an entry in place of the one before it, and return where it is.
 
     What was spent on this shot the same night before was paid, and is kept as `spent_before`: by
-    earlier runs, or by this one until it was cleared and its order was another.
+    earlier runs, or by this one until it was cleared and its order was another. Their `jobs` are
+    kept, too.
     """
     before = read_entry(place)
     spent = before.get("spent", {})
     if before.get("run_id") == entry["run_id"]:
         spent = {job: seconds for job, seconds in spent.items() if job not in entry.get("spent", {})}
     earlier = joined(before.get("spent_before", {}), spent)
+    jobs = {**before.get("jobs", {}), **entry.get("jobs", {})}
     folder, _, name = place.rpartition("/")
-    now = {"written": datetime.now(UTC).isoformat()} | ({"spent_before": earlier} if earlier else {})
+    now: dict[str, Any] = {"written": datetime.now(UTC).isoformat()}
+    now |= ({"spent_before": earlier} if earlier else {}) | ({"jobs": jobs} if jobs else {})
     return put_json(folder, name, dict(entry) | now)
 
 
@@ -157,4 +174,5 @@ def _with_all_jobs(entry: Mapping[str, Any], order: Mapping[str, Any]) -> dict[s
     """With the jobs that layers ordered after another layer had failed and left the entry."""
     spent = entry.get("spent", {})
     facts = render_facts(order, entry["run_id"], [{"jobs": spent}])
+    facts["jobs"] = {**entry.get("jobs", {}), **facts["jobs"]}
     return {**entry, **facts} if facts["spent"].keys() - spent.keys() else dict(entry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from renderjuice_provider.api.redact import redact
@@ -14,6 +15,15 @@ _log = logging.getLogger(__name__)
 def show(ti: Any, state: str, reason: str) -> None:
     """Leave what became of the shot, or what it waits for, for the render wall."""
     ti.xcom_push(REASON, {"state": state, "reason": reason, "next_step": ""})
+
+
+def rendered(ti: Any) -> list[Mapping[str, Any]]:
+    """What the tasks that render have returned, those of a probe first: what each job cost."""
+    found: list[Mapping[str, Any]] = []
+    for task_id in ("probe", "render"):
+        results = ti.xcom_pull(task_ids=task_id) or ()
+        found += [results] if isinstance(results, Mapping) else [each for each in results if each]  # of one, no list
+    return found
 
 
 def leave(entry: dict[str, Any], context: Any) -> None:
@@ -38,9 +48,10 @@ def settle(order: dict[str, Any], run_id: str, context: Any) -> dict[str, Any]:
     """
     from stages import sharing
     from stages.ceiling_alerts import alert
+    from stages.share_log import read
 
     try:
-        facts = sharing.facts(order)
+        facts = sharing.facts_of(read(sharing.folder_of(order)), order["shot"], run_id)
         night = sharing.settle(order, run_id)
         if night is not None:
             alert(sharing.folder_of(order), night, context)

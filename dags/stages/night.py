@@ -102,7 +102,7 @@ def report(renderjuice_conn_id: str = CONNECTION, **context: Any) -> dict[str, A
         why = f"Nothing was planned: {refused}" if refused else "Nothing was planned; the log of `plan` says why"
         write_note(context, why)
         raise AirflowFailException(why)
-    entries = _entries(ti, planned, renderjuice_conn_id)
+    entries = _entries(ti, planned, params["destination"], renderjuice_conn_id)
     found = summary.report(
         planned["night"], entries, dry_run=planned.get("would_render"), refused=planned.get("refused")
     )
@@ -122,6 +122,7 @@ def report(renderjuice_conn_id: str = CONNECTION, **context: Any) -> dict[str, A
 
 
 def _bill(destination: str, night: str, renderjuice_conn_id: str) -> str:
+    from renderjuice_provider.api.errors import RenderjuiceInputError
     from renderjuice_provider.hooks.renderjuice import RenderjuiceHook
     from stages import bill
     from stages.compat import AirflowNotFoundException
@@ -129,17 +130,18 @@ def _bill(destination: str, night: str, renderjuice_conn_id: str) -> str:
     from stages.storage import join
     from stages.summary_record import Summary
 
+    price = None
     try:
-        extra = RenderjuiceHook(renderjuice_conn_id).get_connection(renderjuice_conn_id).extra_dejson
-    except AirflowNotFoundException:
-        extra = {}
-    rate, currency = extra.get("rate"), extra.get("currency")
+        price = RenderjuiceHook(renderjuice_conn_id).get_price()
+    except (AirflowNotFoundException, RenderjuiceInputError) as error:
+        _log.warning("The bill is in normalized seconds only: %s", redact(str(error)))
     shots = read_record(join(destination, "nights", night, "summary.json"), Summary)["shots"]
-    return bill.write(destination, night, shots, bill.Price(float(rate), str(currency)) if rate and currency else None)
+    return bill.write(destination, night, shots, price)
 
 
-def _entries(ti: Any, planned: Mapping[str, Any], renderjuice_conn_id: str) -> list[dict[str, Any]]:
+def _entries(ti: Any, planned: Mapping[str, Any], destination: str, renderjuice_conn_id: str) -> list[dict[str, Any]]:
     """The entries of all shots as they are now, with what their renders cost."""
+    from stages import share_log, sharing
     from stages.entries import present_entry, read_entry
     from stages.runs import refusal, run_state, tasks_not_well
     from stages.spending import add_costs
@@ -160,4 +162,6 @@ def _entries(ti: Any, planned: Mapping[str, Any], renderjuice_conn_id: str) -> l
         now = present(entry) if goes_on else entry
         entries.append(entry if now["state"] == "failed" else now)  # a failure was counted when it was new
     shots = add_costs([present(shot) for shot in planned["shots"]], renderjuice_conn_id)
-    return entries + shots
+    shares = share_log.read(share_log.folder_of(destination, planned["night"]))
+    # A run that was killed has not said what it was quoted.
+    return entries + [sharing.facts_of(shares, shot["shot"], shot["run_id"]) | shot for shot in shots]

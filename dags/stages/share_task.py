@@ -11,7 +11,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from renderjuice_provider.xcom_keys import QUOTE
 from stages.compat import AirflowFailException
 from stages.defaults import ANSWER_HOURS, CONNECTION, POLL_INTERVAL
-from stages.leaving import leave, show
+from stages.leaving import leave, rendered, show
 from stages.quotes import Quote, whole
 from stages.refusals import no_use_to_retry
 
@@ -166,7 +166,7 @@ class ShareOperator(ApprovalOperator):
         self.log.warning("%s is held: %s", order["shot"], why)
         show(ti, "held", f"{why}.")
         facts = {"state": "held", "reason": why, "decision": decision}
-        leave(about(order, ti.run_id) | render_facts(order, ti.run_id) | facts, context)
+        leave(about(order, ti.run_id) | render_facts(order, ti.run_id, rendered(ti)) | facts, context)
 
 
 def _of(context: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:

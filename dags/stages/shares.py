@@ -135,7 +135,7 @@ def joined(shares: Shares, shot: str, priority: int, run_id: str) -> Shares:
         return shares
     if before.given and before.run_id != run_id:
         shares = settled(shares, shot, before.run_id, None)
-    return shares.changed(shot, run_id=run_id, priority=priority, state="planned", quotes={}, why="")
+    return shares.changed(shot, run_id=run_id, priority=priority, state="planned", quotes={}, share=None, why="")
 
 
 def asked_for_probe(shares: Shares, shot: str, run_id: str, layers: Iterable[str]) -> Shares:

@@ -215,14 +215,13 @@ def shot_folder(order: Mapping[str, Any]) -> str:
     return str(order["claims"]).rpartition("/")[0]
 
 
-def facts(order: Mapping[str, Any]) -> dict[str, Any]:
-    """What an entry says of a shot's share: `quote`, `share` and `ceiling`, as far as there are."""
-    found = share_of(order)
-    if found is None:
+def facts_of(night: Shares | None, shot: str, run_id: str) -> dict[str, Any]:
+    """What an entry says of a run's share: `quote`, `share` and `ceiling`, as far as there are."""
+    if night is None:
         return {}
-    known: dict[str, Any] = {"ceiling": found[0].ceiling}
-    if (mine := found[1]) and (quote := mine.quote):
+    known: dict[str, Any] = {"ceiling": night.ceiling}
+    mine = night.shots.get(shot)
+    if mine and mine.run_id == run_id and (quote := mine.quote):
         known["quote"] = quote.model_dump(include={"likely", "least", "most", "source"})
-    if mine and mine.state == "given":
-        known["share"] = sum(mine.given.values())
+        known |= {"share": mine.share} if mine.share is not None else {}
     return known

@@ -42,6 +42,12 @@ def _with_costs(entry: Mapping[str, Any], outcomes: Mapping[str, Mapping[str, An
             asked = {job_id: outcomes[job_id]["seconds"] for job_id in entry[spent] if job_id in outcomes}
             found[spent] = {**entry[spent], **asked}
     found["render_seconds"] = total(found.get("spent", {}))
+    if "by_layer" in entry:
+        known = found.get("spent", {})
+        found["by_layer"] = {
+            layer: {job: known.get(job, seconds) for job, seconds in jobs.items()}
+            for layer, jobs in entry["by_layer"].items()
+        }
     if running := [job_id for job_id, outcome in outcomes.items() if outcome["running"]]:
         found["still_rendering"] = running
     own = {job_id: outcome for job_id, outcome in outcomes.items() if job_id in entry.get("spent", {})}

@@ -167,6 +167,8 @@ def keep(destination: str, night: str, entries: Sequence[Mapping[str, Any]]) -> 
         covered = spent.keys() == own.keys() and not entry.get("spent_before")
         left_out = {"carried_over", "spent_before"} | (frozenset() if covered else _COUNTS)
         now = {name: value for name, value in entry.items() if name not in left_out}
+        jobs = {**before.get("jobs", {}), **entry.get("jobs", {})}
+        now |= {"jobs": jobs} if jobs else {}
         shots[entry["shot"]] = now | ({"spent": spent, "render_seconds": _sum(spent)} if spent else {})
     check_record({"shots": shots}, Summary, f"An entry in {join(where, 'shots')}")
     put_text(where, "summary.md", as_text(report(night, list(shots.values()))))

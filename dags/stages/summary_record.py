@@ -29,6 +29,14 @@ class _Quote(BaseModel):
     source: str
 
 
+class _Job(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    layer: str
+    frames: int
+    again: int
+
+
 class Entry(BaseModel):
     """What became of a shot in a night."""
 
@@ -81,6 +89,9 @@ class Entry(BaseModel):
     """Normalized seconds by job, failed and killed ones too; null where they are not known."""
     by_layer: dict[str, dict[str, float | None]] = {}
     """The same by layer and job, of the last run."""
+    jobs: dict[str, _Job] = {}
+    """Of all runs of the night: the layer of each job, how many frames it was ordered, and how many
+    of these had been ordered before."""
     quote: _Quote | None = None
     """What the render was expected to cost, before it was paid. A probe is no part of it."""
     share: float | None = None

@@ -19,7 +19,7 @@ from renderjuice_provider.lineage import note_lineage
 from stages.assets import DELIVERED, announce
 from stages.compat import AirflowSkipException
 from stages.defaults import CONNECTION, TIMEZONE, pool_note
-from stages.leaving import leave, settle, show
+from stages.leaving import leave, rendered, settle, show
 from stages.refusals import no_use_to_retry
 
 LAYER = "{{ ti.xcom_pull(task_ids='take_order', key='layers')[ti.map_index] }}"
@@ -238,7 +238,7 @@ def deliver(
     run_id, renders = context["ti"].run_id, list(renders)
     with local_copy(composited["folder"]) as frames, no_use_to_retry(order["shot"], "Its frames are paid and kept"):
         delivered = deliver_shot(order, decision, composited, Path(frames))
-    facts = entries.render_facts(order, run_id, renders)
+    facts = entries.render_facts(order, run_id, rendered(context["ti"]))
     whole = sum(render["frames_requested"] or 0 for render in renders)
     facts |= {"state": "delivered", "decision": decision, "frames_rendered": min(facts["frames_ordered"], whole)}
     leave(entries.about(order, run_id) | facts | delivered, context)
@@ -270,10 +270,8 @@ def note_failure(context: Any) -> None:
     # A scene that cannot be opened has to be fixed by the artist, like one without a camera.
     rejects = final and free and ti.task_id in {"upload", "validate"}
     before = entries.read_entry(order["entry"])
-    found = ti.xcom_pull(task_ids="render") or ()
-    renders = [found] if isinstance(found, dict) else [each for each in found if each]  # of one alone, it is no list
     entry = before if before.get("run_id") == ti.run_id else {}  # such as where it was delivered
-    entry |= entries.about(order, ti.run_id) | entries.render_facts(order, ti.run_id, renders)
+    entry |= entries.about(order, ti.run_id) | entries.render_facts(order, ti.run_id, rendered(ti))
     entry |= {
         "state": "rejected" if rejects else "failed",
         "reason": reason,

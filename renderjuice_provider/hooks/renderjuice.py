@@ -9,7 +9,7 @@ from airflow.sdk import BaseHook
 from renderjuice_provider.api._check import check
 from renderjuice_provider.api.client import AsyncRenderjuiceClient, RenderjuiceClient
 from renderjuice_provider.api.errors import RenderjuiceInputError
-from renderjuice_provider.hooks._connection import client_arguments
+from renderjuice_provider.hooks._connection import Price, client_arguments, price
 from renderjuice_provider.hooks._xcom import allow_models
 
 __all__ = [
@@ -66,6 +66,14 @@ class RenderjuiceHook(BaseHook):
         """
         connection = await self.aget_connection(self.renderjuice_conn_id)
         return AsyncRenderjuiceClient(**client_arguments(connection))
+
+    def get_price(self) -> Price | None:
+        """What a normalized hour costs, by the connection's `rate` and `currency`; None without.
+
+        Raises:
+            RenderjuiceInputError: naming the extra that is wrong.
+        """
+        return price(self.get_connection(self.renderjuice_conn_id))
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the key is accepted, and what to change where it is not; within five seconds."""

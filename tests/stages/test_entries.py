@@ -59,6 +59,11 @@ def test_the_facts_of_a_failed_render_come_from_the_jobs_that_its_folders_name(o
     facts = render_facts(order, RUN, [{"jobs": {"3": 4.5}}])
 
     assert facts == {
+        "jobs": {
+            "1": {"layer": "base", "frames": 6, "again": 6},
+            "2": {"layer": "base", "frames": 2, "again": 2},
+            "3": {"layer": "over", "frames": 6, "again": 0},
+        },
         "spent": {"1": None, "2": None, "3": 4.5},
         "by_layer": {"base": {"1": None, "2": None}, "over": {"3": 4.5}},
         "render_seconds": 4.5,
@@ -80,12 +85,26 @@ def test_a_list_of_jobs_that_somebody_has_damaged_fails_no_report(order, content
 
 def test_nothing_ordered_is_nothing_spent(order):
     assert render_facts(order, RUN) == {
+        "jobs": {},
         "spent": {},
         "by_layer": {"base": {}, "over": {}},
         "render_seconds": 0,
         "frames_ordered": 0,
         "rounds": 0,
     }
+
+
+def test_of_which_layer_a_job_of_an_earlier_run_was_is_not_forgotten(order):
+    leave_jobs(order, "base", job("1", ["1-3"], "one"), job("2", ["2-4"], "two"))
+    for run_id in ("one", "two"):
+        write_entry(about(order, run_id) | {"state": "failed"} | render_facts(order, run_id), order["entry"])
+
+    entry = read_entry(order["entry"])
+    assert entry["jobs"] == {
+        "1": {"layer": "base", "frames": 3, "again": 0},
+        "2": {"layer": "base", "frames": 3, "again": 2},
+    }
+    assert entry["spent"] == {"2": None}
 
 
 def test_what_earlier_runs_of_the_night_spent_is_kept_beside_what_this_one_did(order):

@@ -187,6 +187,19 @@ def test_a_failure_leaves_its_reason_its_task_and_what_it_spent(delivered):
     assert (entry["run_id"], entry["spent"], entry["decision"]) == (RUN, {"1": None}, decision)
 
 
+def test_what_a_probe_has_cost_is_known_as_soon_as_its_shot_ends(delivered):
+    """Else the shot has no history for the next night's quote."""
+    folder = Path(delivered["work"], "base")
+    folder.mkdir(parents=True)
+    jobs = [{"job_id": job, "run_id": RUN, "render_config": {"frameRanges": ["1-6"]}} for job in ("p", "r")]
+    (folder / "jobs.json").write_text(json.dumps(jobs))
+    results = {"probe return_value": {"jobs": {"p": 3.0}}, "render return_value": [{"jobs": {"r": 9.0}}, None]}
+
+    entry = failed(delivered, ValueError("x"), "composite", **results)
+
+    assert (entry["spent"], entry["by_layer"]) == ({"p": 3.0, "r": 9.0}, {"base": {"p": 3.0, "r": 9.0}})
+
+
 def test_a_failure_after_the_delivery_keeps_where_that_is(delivered):
     write_entry(about(delivered, RUN) | {"state": "delivered", "movie": "m"}, delivered["entry"])
 
