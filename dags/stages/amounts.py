@@ -7,7 +7,8 @@ import re
 from typing import Any, Protocol
 
 _AMOUNT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]{3})?\s*", re.ASCII)
-_HOUR = 3600.0
+HOUR = 3600.0
+"""Seconds."""
 
 
 class Price(Protocol):
@@ -43,7 +44,7 @@ def normalized_seconds(value: Any, what: str, price: Price | None) -> float | No
         raise ValueError(f'`{what}` is {value!r}: write normalized seconds, such as 36000, or money, such as "120 EUR"')
     amount, currency = float(found[1]), (found[2] or "").upper()
     if currency:
-        amount = amount / _rate(what, currency, price) * _HOUR
+        amount = amount / _rate(what, currency, price) * HOUR
     if not (math.isfinite(amount) and amount > 0):
         raise ValueError(f"`{what}` is {value!r}: it has to be above zero; leave it empty for none")
     return amount

@@ -1,4 +1,4 @@
-"""The bill of a night, for a spreadsheet: what each job, layer, shot and sequence has cost.
+"""The bill of a night: what each job, layer, shot and sequence has cost, against quote and ceiling.
 
     <destination>/nights/<night>/bill.csv
 
@@ -10,98 +10,129 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-from stages.morning_figures import cost_of, sequence_of, settings_of
+from stages.amounts import HOUR, Price
+from stages.morning_figures import (
+    Cost,
+    again_text,
+    by_layer,
+    ceiling_of,
+    cost_again,
+    cost_of,
+    cost_of_layers,
+    quote_text,
+    sequence_of,
+    settings_of,
+)
 from stages.storage import join, put_text
 
 COLUMNS = (
-    *("level", "sequence", "shot", "layer", "job", "state", "settings", "frames"),
-    *("seconds", "jobs_of_unknown_cost", "quote", "quote_least", "quote_most", "share", "ceiling"),
+    *("level", "sequence", "shot", "layer", "job", "state", "settings", "frames", "frames_ordered", "frames_again"),
+    *("seconds", "seconds_again", "jobs_of_unknown_cost", "quote", "quote_least", "quote_most", "share", "ceiling"),
 )
-"""`level` is `job`, `layer`, `shot`, `sequence` or `night`: each says the sum of the one before."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_HOUR = 3600.0
+"""`level` is `job`, `layer`, `shot`, `sequence` or `night`: each says the sum of the one before.
+`frames` were delivered. `frames_again` had been ordered before, and `seconds_again` is their part
+of the seconds."""
+_FORMULA = re.compile(r"""(?:^|(?<=[;,|\t\r\n]))(?=[\s"]*[=+\-@\uff1d\uff0b\uff0d\uff20])""")
+"""Where a spreadsheet would begin a formula: with a cell, also where its separator is another."""
+_QUOTES = {"quote": "likely", "quote_least": "least", "quote_most": "most"}
 Entry = Mapping[str, Any]
-
-
-class Price(NamedTuple):
-    """What a normalized hour costs, and in which currency."""
-
-    per_hour: float
-    currency: str
 
 
 def write(destination: str, night: str, entries: Mapping[str, Entry], price: Price | None) -> str:
     """Write the bill of a night from the entries of its summary, and return where it is."""
-    columns = [*COLUMNS, *([f"amount_{price.currency}"] if price else [])]
+    amount = f"amount_{price.currency}" if price else ""
     text = io.StringIO()
-    table = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    table = csv.DictWriter(text, [*COLUMNS, *([amount] if amount else [])], restval="", lineterminator="\n")
     table.writeheader()
     for row in rows(night, entries):
         if price and row["seconds"] != "":
-            row[f"amount_{price.currency}"] = round(float(row["seconds"]) / _HOUR * price.per_hour, 4)
+            row[amount] = round(float(row["seconds"]) / HOUR * price.per_hour, 4)
         table.writerow({name: _harmless(value) for name, value in row.items()})
     return put_text(join(destination, "nights", night), "bill.csv", text.getvalue())
 
 
 def rows(night: str, entries: Mapping[str, Entry]) -> Iterator[dict[str, Any]]:
     """All lines, without the head: jobs before their layer, layers before their shot, and so on."""
-    sequences: dict[str, list[Entry]] = {}
-    for _, entry in sorted(entries.items(), key=lambda each: (sequence_of(each[1]), each[0])):
-        sequences.setdefault(sequence_of(entry), []).append(entry)
-        yield from _of_shot(entry)
-    for name, shots in sequences.items():
+    for name, shots in _by_sequence(entries.values()):
+        for entry in shots:
+            yield from _of_shot(entry)
         yield {"level": "sequence", "sequence": name, **_sum(shots)}
-    ceilings = [entry["ceiling"] for entry in entries.values() if entry.get("ceiling") is not None]
-    whole = {"level": "night", "shot": night, **_sum(list(entries.values()))}
-    yield whole | ({"ceiling": max(ceilings)} if ceilings else {})
+    whole = {"level": "night", "shot": night, **_sum(entries.values())}
+    yield whole | {"ceiling": _known(ceiling_of(entries.values()))}
+
+
+def as_text(entries: Iterable[Entry]) -> str:
+    """The same in short, as Markdown: sequences, and their shots that cost something."""
+    lines = []
+    for name, shots in _by_sequence(entries):
+        said = [f"  - **{entry['shot']}**: {found}" for entry in shots if (found := line(entry))]
+        if said:
+            lines += [f"- **{name}**: {sum(map(cost_of, shots), Cost())}", *said]
+    return "\n".join(["", "## Spent", "", *lines, ""]) if lines else ""
+
+
+def line(entry: Entry) -> str:
+    """`95 s (base 60 s, over 30 s), 5.0 s of it for frames ordered again, quoted 100 s ...`."""
+    cost, layers = cost_of(entry), cost_of_layers(entry)
+    if not (cost.seconds or cost.unknown or entry.get("quote")):
+        return ""
+    of_layers = ", ".join(f"{layer} {each}" for layer, each in layers.items()) if len(layers) > 1 else ""
+    words = [f"{cost} ({of_layers})" if of_layers else str(cost), again_text(entry), quote_text(entry)]
+    return ", ".join(filter(None, words))
+
+
+def _by_sequence(entries: Iterable[Entry]) -> Iterator[tuple[str, list[Entry]]]:
+    sequences: dict[str, list[Entry]] = {}
+    for entry in sorted(entries, key=lambda each: (sequence_of(each), each["shot"])):
+        sequences.setdefault(sequence_of(entry), []).append(entry)
+    yield from sequences.items()
 
 
 def _of_shot(entry: Entry) -> Iterator[dict[str, Any]]:
     spent: Mapping[str, float | None] = entry.get("spent") or {}
+    ordered = entry.get("jobs") or {}
     common = {"sequence": sequence_of(entry), "shot": entry["shot"], "state": entry["state"]}
-    by_layer: Mapping[str, Mapping[str, float | None]] = entry.get("by_layer") or {}
-    for layer, jobs in by_layer.items():
-        known = {job: spent.get(job, seconds) for job, seconds in jobs.items()}
-        for job, seconds in known.items():
-            yield {"level": "job", **common, "layer": layer, "job": job, "seconds": _known(seconds)}
-        yield {"level": "layer", **common, "layer": layer, **_seconds(known)}
-    of_layers = {job for jobs in by_layer.values() for job in jobs}
-    for job, seconds in spent.items():
-        if job not in of_layers:  # of an earlier run, or of another version of the shot
-            yield {"level": "job", **common, "job": job, "seconds": _known(seconds)}
-    quote = entry.get("quote") or {}
+    for layer, jobs in by_layer(entry).items():
+        for job in jobs:
+            yield {"level": "job", **common, "layer": layer, "job": job, **_of_jobs([job], spent, ordered)}
+        if layer:  # of jobs that another version of the shot had ordered, it is not known
+            yield {"level": "layer", **common, "layer": layer, **_of_jobs(jobs, spent, ordered)}
     yield {
         "level": "shot",
         **common,
         "settings": settings_of(entry),
-        "frames": entry.get("frames") or "",
-        **_cost([entry]),
-        "quote": _known(quote.get("likely")),
-        "quote_least": _known(quote.get("least")),
-        "quote_most": _known(quote.get("most")),
+        **_sum([entry]),
         "share": _known(entry.get("share")),
         "ceiling": _known(entry.get("ceiling")),
     }
 
 
-def _sum(entries: list[Entry]) -> dict[str, Any]:
-    return {"frames": sum(entry.get("frames") or 0 for entry in entries), **_cost(entries)}
+def _of_jobs(
+    jobs: Iterable[str], spent: Mapping[str, float | None], ordered: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    chosen = {job: spent.get(job) for job in jobs}
+    part = {"shot": "", "state": "", "spent": chosen, "jobs": {job: ordered[job] for job in chosen if job in ordered}}
+    return {name: value for name, value in _sum([part]).items() if name != "frames"}
 
 
-def _cost(entries: list[Entry]) -> dict[str, Any]:
-    costs = [cost_of(entry) for entry in entries]
-    unknown = sum(cost.unknown for cost in costs)
-    seconds = round(sum(cost.seconds for cost in costs), 3)
-    return {"seconds": seconds if seconds or not unknown else "", "jobs_of_unknown_cost": unknown}
-
-
-def _seconds(jobs: Mapping[str, float | None]) -> dict[str, Any]:
-    known = [seconds for seconds in jobs.values() if seconds is not None]
-    unknown = len(jobs) - len(known)
-    return {"seconds": round(sum(known), 3) if known or not unknown else "", "jobs_of_unknown_cost": unknown}
+def _sum(entries: Iterable[Entry]) -> dict[str, Any]:
+    entries = list(entries)
+    cost = sum(map(cost_of, entries), Cost())
+    seconds = round(cost.seconds, 3) if cost.seconds or not cost.unknown else ""
+    jobs = [job for entry in entries for job in (entry.get("jobs") or {}).values()]
+    quotes = [entry["quote"] for entry in entries if entry.get("quote")]
+    return {
+        "frames": sum(entry.get("frames") or 0 for entry in entries if entry["state"] == "delivered"),
+        "frames_ordered": sum(job["frames"] for job in jobs),
+        "frames_again": sum(job["again"] for job in jobs),
+        "seconds": seconds,
+        "seconds_again": seconds if seconds == "" else round(sum(map(cost_again, entries)), 3),
+        "jobs_of_unknown_cost": cost.unknown,
+    } | {column: _known(sum(quote[name] for quote in quotes) if quotes else None) for column, name in _QUOTES.items()}
 
 
 def _known(value: float | None) -> Any:
@@ -109,5 +140,5 @@ def _known(value: float | None) -> Any:
 
 
 def _harmless(value: Any) -> Any:
-    """A text that a spreadsheet does not take for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    """A text that no spreadsheet takes for a formula."""
+    return _FORMULA.sub("'", value) if isinstance(value, str) else value

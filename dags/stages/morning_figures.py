@@ -82,6 +82,43 @@ def quote_text(entry: Entry) -> str:
     return text if share is None else f"{text}, share {seconds_text(share)}"
 
 
+def by_layer(entry: Entry) -> dict[str, list[str]]:
+    """The jobs of a shot by layer, of all runs of the night; under "" those of unknown layers."""
+    ordered: Mapping[str, Mapping[str, Any]] = entry.get("jobs") or {}
+    found: dict[str, list[str]] = {}
+    for job in entry.get("spent") or {}:
+        found.setdefault(ordered[job]["layer"] if job in ordered else "", []).append(job)
+    return found
+
+
+def cost_of_layers(entry: Entry) -> dict[str, Cost]:
+    """What each layer cost, as far as the layers of jobs are known."""
+    costs = {layer: [entry["spent"][job] for job in jobs] for layer, jobs in by_layer(entry).items() if layer}
+    return {
+        layer: Cost(sum(seconds or 0.0 for seconds in each), sum(seconds is None for seconds in each))
+        for layer, each in costs.items()
+    }
+
+
+def cost_again(entry: Entry) -> float:
+    """Seconds of frames that had been ordered before, as far as costs are known.
+
+    Such as after a job that failed, or since they looked wrong. A job costs its frames alike.
+    """
+    spent = entry.get("spent") or {}
+    return sum(
+        (spent.get(job) or 0.0) * ordered["again"] / ordered["frames"]
+        for job, ordered in (entry.get("jobs") or {}).items()
+        if ordered["frames"]
+    )
+
+
+def again_text(entry: Entry) -> str:
+    """`5.0 s of it for frames ordered again`; empty where there are none."""
+    seconds = cost_again(entry)
+    return f"{seconds_text(seconds)} of it for frames ordered again" if seconds else ""
+
+
 def ceiling_of(entries: Iterable[Entry]) -> float | None:
     """The night's ceiling; None where it had none."""
     return max((entry["ceiling"] for entry in entries if entry.get("ceiling") is not None), default=None)

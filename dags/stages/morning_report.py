@@ -48,6 +48,9 @@ class Shot(NamedTuple):
     remarks: list[str]
     rendering: str
     cost: Cost
+    layers: str
+    again: str
+    quote: tuple[str, str] | None
     comparison: Comparison | None
     frames: int
     rounds: int
@@ -117,7 +120,7 @@ def page(destination: str, night: str, entries: Mapping[str, Entry], nights: Nig
         _shot(f"shot-{number}", entry, shown.get(name), destination, nights)
         for number, (name, entry) in enumerate(sorted(entries.items()))
     ]
-    spending = [shot for shot in shots if shot.cost.seconds or shot.cost.unknown]
+    spending = [shot for shot in shots if shot.cost.seconds or shot.cost.unknown or shot.quote]
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -133,6 +136,7 @@ def page(destination: str, night: str, entries: Mapping[str, Entry], nights: Nig
         spending=sorted(spending, key=lambda shot: (-shot.cost.seconds, -shot.cost.unknown, shot.name)),
         nights=[figures.row(name, found.values()) for name, found in nights],
         ceiling=figures.ceiling_of(entries.values()),
+        quoted=any(shot.quote for shot in spending),
         notes=list(notes),
         seconds=figures.seconds_text,
         per_frame=figures.per_frame_text,
@@ -169,6 +173,9 @@ def _shot(anchor: str, entry: Entry, picture: Picture | None, destination: str, 
         remarks=[f"{_clean(place)} {_clean(why)}" for place, why in sorted((entry.get("remarks") or {}).items())],
         rendering=_clean(", ".join(entry.get("still_rendering", ()))),
         cost=figures.cost_of(entry),
+        layers=_layers(entry),
+        again=figures.again_text(entry),
+        quote=_quote(entry),
         comparison=figures.compare(name, entry, nights),
         frames=entry.get("frames", 0),
         rounds=entry.get("rounds") or 0,
@@ -176,6 +183,21 @@ def _shot(anchor: str, entry: Entry, picture: Picture | None, destination: str, 
         picture=picture or Picture(problem="it has no contact sheet among these deliveries"),
         links=[(label, link(place, destination), _clean(place, _LONGEST_PLACE)) for label, place in wanted if place],
     )
+
+
+def _layers(entry: Entry) -> str:
+    """What each of several layers cost."""
+    costs = figures.cost_of_layers(entry)
+    return _clean(", ".join(f"{layer} {cost}" for layer, cost in costs.items())) if len(costs) > 1 else ""
+
+
+def _quote(entry: Entry) -> tuple[str, str] | None:
+    """What it was likely to cost, and the range; marked where it came out above that."""
+    quote = entry.get("quote")
+    if not quote:
+        return None
+    mark = "dearer" if figures.cost_of(entry).seconds > quote["most"] else ""
+    return f"{figures.seconds_text(quote['likely'])} ({quote['least']:,.0f}\u2013{quote['most']:,.0f})", mark
 
 
 def _facts(entry: Entry) -> list[str]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from renderjuice_provider.frames import numbers
+from stages import bill
 from stages.entries import joined
-from stages.morning_figures import ceiling_of, quote_text
+from stages.morning_figures import again_text, ceiling_of, quote_text
 from stages.records import check_record, read_record
 from stages.storage import join, put_json, put_text
 
@@ -123,6 +124,7 @@ def short_of_shot(entry: Mapping[str, Any]) -> str:
     facts += [f"{len(entry['remarks'])} remarks"] if entry.get("remarks") else []
     facts += [quote] if (quote := quote_text(entry)) else []
     facts += [f"{_sum(spent):,.0f} s"] if any(seconds is not None for seconds in spent.values()) else []
+    facts += [again] if (again := again_text(entry)) else []
     unknown = sum(seconds is None for seconds in spent.values())
     facts += [f"{'1 job' if unknown == 1 else f'{unknown} jobs'} of unknown cost"] if unknown else []
     facts += [f"still rendering, and being paid: {', '.join(running)}"] if running else []
@@ -171,7 +173,7 @@ def keep(destination: str, night: str, entries: Sequence[Mapping[str, Any]]) -> 
         now |= {"jobs": jobs} if jobs else {}
         shots[entry["shot"]] = now | ({"spent": spent, "render_seconds": _sum(spent)} if spent else {})
     check_record({"shots": shots}, Summary, f"An entry in {join(where, 'shots')}")
-    put_text(where, "summary.md", as_text(report(night, list(shots.values()))))
+    put_text(where, "summary.md", as_text(report(night, list(shots.values()))) + bill.as_text(shots.values()))
     return put_json(where, "summary.json", {"night": night, "shots": shots})
 
 

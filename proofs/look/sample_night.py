@@ -60,12 +60,25 @@ def _entry(destination: Path, rnd: random.Random, number: int, shots: int, *, no
         "settings": "final" if number % 6 == 0 else "economical",
         "spent": {f"job-{number}-{layer}": round(frames * rnd.uniform(1.5, 3), 1) for layer in layers},
     }
+    likely = sum(entry["spent"].values()) * rnd.uniform(0.85, 1.1)
+    quote = {"likely": likely, "least": likely * 0.85, "most": likely * 1.15, "source": "history"}
+    entry |= {"quote": quote, "share": quote["most"], "ceiling": 900.0 * shots}
+    entry["jobs"] = {
+        job: {"layer": layer, "frames": frames, "again": 5 * (number % 7 == 3)}
+        for job, layer in zip(entry["spent"], layers, strict=True)
+    }
     kind = number % 20 if shots > 4 else (0, 5, 11, 2)[number]
     if kind in {5, 15}:
         return {"shot": shot, "state": "rejected", "reason": "no usable camera; textures/label.png is missing"}
     if kind == 11:
         entry["spent"][f"job-{number}-{layers[0]}"] = None
         return entry | {"state": "failed", "task": "render", "reason": REASONS[number % len(REASONS)]}
+    if kind == 7:
+        why = (
+            f"its render may cost {quote['most']:,.0f} s, and 12 s of the ceiling of {entry['ceiling']:,.0f} s are left"
+        )
+        held = {name: value for name, value in entry.items() if name not in {"spent", "jobs", "share", "rounds"}}
+        return held | {"state": "held", "reason": why, "frames_ordered": 0}
     if kind in {8, 18, 19}:
         return {"shot": shot, "state": "skipped", "reason": "unchanged since its delivery of 2026-11-24"}
     folder = destination / "shots" / shot / f"{number:08x}aaaaaaaa"

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from stages import bill, ceiling_alerts, share_log, shares
-from stages.bill import Price
 from stages.morning_figures import quote_text
 from stages.summary import report, short, short_of_shot
 
 NIGHT = "2026-11-23"
+
+
+class Price(NamedTuple):
+    per_hour: float
+    currency: str
+
+
 QUOTE = {"likely": 100.0, "least": 80.0, "most": 120.0, "source": "history"}
 JUICE = {
     "shot": "cit_010_juice",
@@ -19,7 +27,10 @@ JUICE = {
     "frames": 24,
     "settings": "final",
     "spent": {"a": 60.0, "b": 30.0, "c": 5.0},
-    "by_layer": {"base": {"a": 60.0}, "over": {"b": 30.0}},
+    "jobs": {
+        "a": {"layer": "base", "frames": 24, "again": 0},
+        "b": {"layer": "over", "frames": 24, "again": 6},
+    },
     "render_seconds": 95.0,
     "quote": QUOTE,
     "share": 120.0,
@@ -29,7 +40,7 @@ ICE = {
     "shot": "cit_030_ice",
     "state": "failed",
     "spent": {"d": None, "e": 7.0},
-    "by_layer": {"base": {"d": None, "e": 7.0}},
+    "jobs": {job: {"layer": "base", "frames": 12, "again": 0} for job in "de"},
 }
 HELD = {
     "shot": "=HYPERLINK(1)",
@@ -64,6 +75,26 @@ def test_each_level_of_the_bill_is_the_sum_of_the_one_before(tmp_path: Path) -> 
     assert (night["seconds"], night["jobs_of_unknown_cost"], night["ceiling"]) == ("102.0", "1", "400.0")
 
 
+def test_what_was_ordered_again_is_on_the_bill_with_its_part_of_the_cost(tmp_path: Path) -> None:
+    rows = lines(tmp_path)
+
+    job = of(rows, level="job", job="b")
+    assert (job["frames_ordered"], job["frames_again"], job["seconds_again"]) == ("24", "6", "7.5")
+    assert of(rows, level="sequence", sequence="cit")["seconds_again"] == "7.5"
+    assert bill.line(JUICE).startswith(
+        "95 s (base 60 s, over 30 s), 7.5 s of it for frames ordered again, quoted 100 s"
+    )
+    assert "7.5 s of it for frames ordered again" in short_of_shot(JUICE)
+
+
+def test_the_summary_has_the_bill_in_short_and_nothing_of_shots_that_cost_nothing() -> None:
+    text = bill.as_text([*ENTRIES.values(), {"shot": "cit_020_old", "state": "skipped"}])
+
+    assert "- **cit**: 102 s + 1 job unknown\n  - **cit_010_juice**: 95 s" in text
+    assert "cit_020_old" not in text
+    assert bill.as_text([{"shot": "cit_020_old", "state": "skipped"}]) == ""
+
+
 def test_what_is_not_known_is_an_empty_cell_and_never_nothing(tmp_path: Path) -> None:
     rows = lines(tmp_path)
 
@@ -75,12 +106,33 @@ def test_money_goes_by_the_rate_of_the_connection(tmp_path: Path) -> None:
     assert of(lines(tmp_path, Price(3.6, "EUR")), level="night")["amount_EUR"] == "0.102"
 
 
-def test_a_name_is_no_formula(tmp_path: Path) -> None:
-    text = Path(bill.write(str(tmp_path), NIGHT, ENTRIES, None)).read_text()
+@pytest.mark.parametrize(
+    "name",
+    [
+        "=A1",
+        "+1",
+        "-1+1",
+        "@x",
+        "\t=A1",
+        " =A1",
+        "a\n=A1",
+        "a;=A1",
+        'a,"=A1',
+        "a\t@x",
+        "\uff1dA1",
+        "a|-1",
+        "\r+1",
+        '"=1',
+    ],
+)
+def test_a_name_is_no_formula_whatever_separates_the_cells(tmp_path: Path, name: str) -> None:
+    entry = {"shot": name, "sequence": name, "state": "held", "spent": {name: 1.0}}
+    entry |= {"jobs": {name: {"layer": name, "frames": 0, "again": 0}}}
+    text = Path(bill.write(str(tmp_path), NIGHT, {name: entry}, None)).read_text()
 
-    assert "'=HYPERLINK(1)" in text
-    assert ",=" not in text
-    assert ",@" not in text
+    for separator in ",;\t|":
+        cells = [cell for line in csv.reader(io.StringIO(text), delimiter=separator) for cell in line]
+        assert not [cell for cell in cells if cell.strip(' \t\r\n"').startswith(tuple("=+-@\uff1d"))]
 
 
 def test_a_quote_stands_beside_what_it_came_to() -> None:

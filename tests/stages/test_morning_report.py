@@ -66,6 +66,24 @@ def test_four_shots_fail_are_rejected_and_delivered_in_this_order(tmp_path):
     assert len(list(tree.iter("img"))) == 2
 
 
+def test_quotes_stand_beside_what_they_came_to_with_layers_and_what_was_ordered_again(tmp_path):
+    jobs = {
+        job: {"layer": layer, "frames": 24, "again": again} for job, layer, again in (("1", "sky", 0), ("2", "over", 6))
+    }
+    quote = {"likely": 60.0, "least": 50.0, "most": 70.0, "source": "history"}
+    dear = delivered(spent={"1": 48.0, "2": 24.0}, jobs=jobs, quote=quote, share=70.0, ceiling=90.0)
+    held = {"shot": "cit_020_ice", "state": "held", "reason": "no share", "quote": quote, "ceiling": 90.0}
+    tree = reported(tmp_path, dear, held)
+
+    spent = section(tree, "spent")
+    assert "The night's ceiling is 90 s." in words(spent)
+    row, of_held = [words(each) for each in spent.iter("tr") if words(each).startswith("cit_0")]
+    assert "72 s sky 48 s, over 24 s 6.0 s of it for frames ordered again 60 s (50-70)" in row
+    assert "held - - nothing 60 s (50-70)" in of_held
+    assert [words(each) for each in spent.iter("span") if each.get("class") == "dearer"] == ["60 s (50-70)"]
+    assert "Quote" not in words(section(reported(tmp_path, delivered()), "spent"))
+
+
 @pytest.mark.slow
 def test_two_hundred_shots_are_all_there_in_less_than_eight_megabytes(tmp_path):
     path = write(str(sample_night(tmp_path, 200, noise=True)), NIGHT)
