@@ -78,7 +78,7 @@ def test_quotes_stand_beside_what_they_came_to_with_layers_and_what_was_ordered_
     spent = section(tree, "spent")
     assert "The night's ceiling is 90 s." in words(spent)
     row, of_held = [words(each) for each in spent.iter("tr") if words(each).startswith("cit_0")]
-    assert "72 s sky 48 s, over 24 s 6.0 s of it for frames ordered again 60 s (50-70)" in row
+    assert "72 s 60 s (50-70) - sky 48 s, over 24 s 6.0 s of it for frames ordered again" in row
     assert "held - - nothing 60 s (50-70)" in of_held
     assert [words(each) for each in spent.iter("span") if each.get("class") == "dearer"] == ["60 s (50-70)"]
     assert "Quote" not in words(section(reported(tmp_path, delivered()), "spent"))
