@@ -11,8 +11,8 @@ from typing import Any
 from renderjuice_provider.api.models import RENDER_STARTED
 from renderjuice_provider.frames import ordered_frames
 from renderjuice_provider.wall._stages import is_over
-from renderjuice_provider.wall.facts import JobFacts, Look, RowFacts, TaskFacts
-from renderjuice_provider.wall.models import Expected, Frames, Money, Remaining, Row, RowState, Total
+from renderjuice_provider.wall.facts import JobFacts, Look, Rate, RowFacts, TaskFacts
+from renderjuice_provider.wall.models import Allowed, Expected, Frames, Money, Remaining, Row, RowState, Total
 from renderjuice_provider.wall.roles import RENDERS
 
 _ROUGH = (0.5, 2.0)
@@ -97,21 +97,43 @@ def money_of(seconds: Mapping[str, float | None], row: RowFacts, look: Look) -> 
     return _sum_of_money(spent)
 
 
-def quotes_of(rows: Iterable[RowFacts], look: Look) -> dict[str, Money | None]:
-    """The `quote` of all rows together, and the night's `ceiling`, by the rate of the connection.
+def quote_of(row: RowFacts, look: Look) -> dict[str, Allowed | None]:
+    """The `quote` and the `share` of a row; empty where it was not quoted."""
+    quote, rate = _quote(row), _rate(look)
+    return {"quote": _allowed(quote.get("likely"), rate), "share": _allowed(quote.get("share"), rate)} if quote else {}
 
-    Empty without one; of several nights at once there is no ceiling.
+
+def quotes_of(rows: Iterable[RowFacts], look: Look) -> dict[str, Allowed | None]:
+    """The `quote` of all rows together, and the night's `ceiling`; empty where none was quoted.
+
+    Of several nights at once there is no ceiling.
     """
-    rates = {(rate.per_hour, rate.currency): rate for rate in look.rates.values()}
-    quotes = [quote for row in rows if (quote := next((task.quote for task in row.tasks if task.quote), None))]
-    if len(rates) != 1 or not quotes:
-        return {}
-    (rate,) = rates.values()
+    quotes, rate = [quote for row in rows if (quote := _quote(row))], _rate(look)
     ceilings = {quote["ceiling"] for quote in quotes if "ceiling" in quote}
-    return {
-        "quote": rate.money(sum(quote.get("likely", 0.0) for quote in quotes)),
-        "ceiling": rate.money(ceilings.pop()) if len(ceilings) == 1 else None,
-    }
+    return (
+        {
+            "quote": _allowed(sum(quote.get("likely", 0.0) for quote in quotes), rate),
+            "ceiling": _allowed(ceilings.pop() if len(ceilings) == 1 else None, rate),
+        }
+        if quotes
+        else {}
+    )
+
+
+def _quote(row: RowFacts) -> Mapping[str, float]:
+    return next((task.quote for task in row.tasks if task.quote), {})
+
+
+def _rate(look: Look) -> Rate | None:
+    """Of all connections; None without one, or with several."""
+    rates = {(rate.per_hour, rate.currency): rate for rate in look.rates.values()}
+    return rates.popitem()[1] if len(rates) == 1 else None
+
+
+def _allowed(seconds: float | None, rate: Rate | None) -> Allowed | None:
+    if seconds is None:
+        return None
+    return Allowed(normalized_seconds=round(seconds, 3), money=rate.money(seconds) if rate else None)
 
 
 def remaining_of_job(job: JobFacts, left: int, begun: datetime | None, now: datetime) -> Remaining | None:

@@ -66,6 +66,18 @@ class Money(BaseModel, frozen=True):
     currency: str
 
 
+class Allowed(BaseModel, frozen=True):
+    """What something may cost, or is expected to.
+
+    Attributes:
+        normalized_seconds: as Renderjuice bills them.
+        money: of these; None without a rate, or with several.
+    """
+
+    normalized_seconds: float
+    money: Money | None = None
+
+
 class Connection(BaseModel, frozen=True):
     """Whether Renderjuice answers for a connection, and how old what it said is.
 
@@ -109,8 +121,8 @@ class Total(BaseModel, frozen=True):
         normalized_seconds: of all jobs whose cost is known.
         jobs_of_unknown_cost: how many it does not include.
         money: of `normalized_seconds`; None without a rate, or with rates in several currencies.
-        quote: what the night was expected to cost.
-        ceiling: what the night may cost.
+        quote: what the rows were expected to cost; None where none was quoted.
+        ceiling: what the night may cost; None without one, or with several.
         expected_end: when the last row ends; None when none is under way, or nothing is known.
     """
 
@@ -121,8 +133,8 @@ class Total(BaseModel, frozen=True):
     normalized_seconds: float = 0.0
     jobs_of_unknown_cost: int = 0
     money: Money | None = None
-    quote: Money | None = None
-    ceiling: Money | None = None
+    quote: Allowed | None = None
+    ceiling: Allowed | None = None
     expected_end: Expected | None = None
 
 
@@ -206,6 +218,8 @@ class Row(BaseModel, frozen=True):
         queue_seconds: how long its jobs have waited for a machine, in all.
         normalized_seconds: what its jobs are billed, as far as that is known.
         money: of `normalized_seconds`; None without a rate.
+        quote: what it was expected to cost; None where it was not quoted.
+        share: what of the night's ceiling it may spend; None while it has none.
         last_sign: when something last moved.
         reason: of a failure or a rejection, in one line; else empty.
         next_step: what to do about it; else empty.
@@ -232,6 +246,8 @@ class Row(BaseModel, frozen=True):
     queue_seconds: float | None = None
     normalized_seconds: float | None = None
     money: Money | None = None
+    quote: Allowed | None = None
+    share: Allowed | None = None
     last_sign: datetime | None = None
     reason: str = ""
     next_step: str = ""

@@ -85,6 +85,7 @@ def make_row(row: RowFacts, look: Look, now: datetime) -> Row:
         queue_seconds=round(sum(queued), 1) if queued else None,
         normalized_seconds=_counts.sum_of(seconds),
         money=_counts.money_of(seconds, row, look),
+        **_counts.quote_of(row, look),
         last_sign=_last_sign(row.tasks, jobs),
         reason=reason,
         next_step=next_step,

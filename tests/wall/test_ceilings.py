@@ -68,12 +68,32 @@ def test_a_probe_and_its_render_are_one_layer() -> None:
     assert (found.frames.done, found.frames.total) == (2, 9)
 
 
-def test_the_night_shows_what_it_will_cost_and_may_cost_by_the_rate() -> None:
+def test_what_a_shot_and_the_night_will_and_may_cost_is_shown_by_the_rate_too() -> None:
     share = with_xcoms(task("share"), SHARE, ())
     first = shot(share, task("render", None, -1, operator=FRAMES))
     night = make_night([first, replace(first, id="another")], look(rates={CONN: Rate(2.0, "EUR")}), NOW)
 
-    assert night.total.quote is not None
+    total, shown = night.total, night.rows[0]
+    assert total.quote is not None
+    assert total.ceiling is not None
+    assert total.quote.money is not None
+    assert (total.quote.normalized_seconds, total.quote.money.amount) == (7200.0, 4.0)
+    assert total.ceiling.normalized_seconds == 7200.0
+    assert shown.quote is not None
+    assert (shown.quote.normalized_seconds, shown.share) == (3600.0, None)
+
+
+def test_without_a_rate_the_ceiling_is_shown_in_normalized_seconds() -> None:
+    share = with_xcoms(task("share"), {QUOTE: {**SHARE[QUOTE], "share": 5400.0}}, ())
+    night = make_night([shot(share, task("render", None, -1, operator=FRAMES))], look(), NOW)
+
     assert night.total.ceiling is not None
-    assert (night.total.quote.amount, night.total.ceiling.amount) == (4.0, 4.0)
-    assert make_night([first], look(), NOW).total.ceiling is None, "without a rate"
+    assert (night.total.ceiling.normalized_seconds, night.total.ceiling.money) == (7200.0, None)
+    assert night.rows[0].share is not None
+    assert night.rows[0].share.normalized_seconds == 5400.0
+
+
+def test_a_night_without_a_ceiling_shows_none() -> None:
+    night = make_night([shot(task("share"), task("render", None, -1, operator=FRAMES))], look(), NOW)
+
+    assert (night.total.quote, night.total.ceiling, night.rows[0].quote) == (None, None, None)

@@ -5,7 +5,7 @@ import type { Connection, Night, RowState, Total } from "./model";
 import { FramesBar, State } from "./parts";
 import { type Polled, useNow } from "./usePolled";
 import { HOURS, isOver, type Shown, STATES, type View } from "./view";
-import { count, duration, moment, money, normalized, several } from "./words";
+import { allowed, count, duration, moment, money, normalized, several } from "./words";
 
 function Figure(props: { name: string; children: ReactNode; more?: string }) {
   return (
@@ -23,8 +23,8 @@ function Figure(props: { name: string; children: ReactNode; more?: string }) {
 function spentWords(total: Total): string {
   return [
     total.money && normalized(total.normalized_seconds),
-    total.quote && `of ${money(total.quote)} expected`,
-    total.ceiling && `at most ${money(total.ceiling)}`,
+    total.quote && `of ${allowed(total.quote)} expected`,
+    total.ceiling && `at most ${allowed(total.ceiling)}`,
     total.jobs_of_unknown_cost > 0 && `${several(total.jobs_of_unknown_cost, "job")} of unknown cost`,
   ]
     .filter(Boolean)

@@ -10,7 +10,7 @@ import { FramesBar, STAGE_STATES, Stages, State, To, Words } from "./parts";
 import { Sheet } from "./Sheet";
 import { type Polled, usePolled } from "./usePolled";
 import { isOver, isStuck, silence } from "./view";
-import { duration, moment, money, NOTHING, normalized, range } from "./words";
+import { allowed, duration, moment, money, NOTHING, normalized, range } from "./words";
 
 const SOON = 5_000;
 const LATE = 60_000;
@@ -132,6 +132,11 @@ function Facts(props: { row: Row; now: string; onAction: (action: Action) => voi
             .filter(Boolean)
             .join(" · ")}
         </Fact>
+        {row.quote && (
+          <Fact name="Quote">
+            {[allowed(row.quote), row.share && `at most ${allowed(row.share)}`].filter(Boolean).join(" · ")}
+          </Fact>
+        )}
         <Fact name="Last sign of life">{silent === null ? NOTHING : `${duration(silent)} ago`}</Fact>
         <Fact name="DAG run">
           <To link={row.links.run}>{row.run_id}</To> <span className="rj-soft">of {row.dag_id}</span>

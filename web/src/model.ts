@@ -28,6 +28,11 @@ export interface Money {
   currency: string;
 }
 
+export interface Allowed {
+  normalized_seconds: number;
+  money: Money | null;
+}
+
 export interface Connection {
   connection: string;
   answers: boolean;
@@ -43,8 +48,8 @@ export interface Total {
   normalized_seconds: number;
   jobs_of_unknown_cost: number;
   money: Money | null;
-  quote: Money | null;
-  ceiling: Money | null;
+  quote: Allowed | null;
+  ceiling: Allowed | null;
   expected_end: { likely: string; earliest: string; latest: string } | null;
 }
 
@@ -94,6 +99,8 @@ export interface Row {
   queue_seconds: number | null;
   normalized_seconds: number | null;
   money: Money | null;
+  quote: Allowed | null;
+  share: Allowed | null;
   last_sign: string | null;
   reason: string;
   next_step: string;

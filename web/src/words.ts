@@ -1,6 +1,6 @@
 /** Numbers and moments as a tired person reads them. */
 
-import type { Action, Money, RowState } from "./model";
+import type { Action, Allowed, Money, RowState } from "./model";
 
 export const STATE_NAMES: Record<RowState, string> = {
   failed: "Failed",
@@ -85,6 +85,11 @@ export function money(value: Money): string {
 export function normalized(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined) return NOTHING;
   return `${(seconds < 10 ? FINE : WHOLE).format(seconds)} s`;
+}
+
+/** As money where there is a rate, else as normalized seconds. */
+export function allowed(value: Allowed): string {
+  return value.money ? money(value.money) : normalized(value.normalized_seconds);
 }
 
 /** What writes moments in a time zone; in the browser's own where that is not one. */

@@ -167,6 +167,7 @@ test("an opened row shows its frames, its other nights and what has changed", as
     "http://airflow.example/studio/renderjuice/wall/pictures/r-sh020.frame3?size=1024",
   );
   expect(within(panel).getByRole("link", { name: /2026-11-26/ }) ?? null).toBeTruthy();
+  expect(within(panel).getByText("Quote").nextSibling?.textContent).toBe("1,300 s · at most 1,500 s");
   expect(within(panel).getByRole("rowheader", { name: "sampleCount" })).toBeTruthy();
   expect(
     within(panel).getByRole("link", { name: "rendered: under way, task render" }).getAttribute("href"),

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from "vitest";
-import { duration, moment, money, normalized, range, several, stateName, value } from "../src/words";
+import { allowed, duration, moment, money, normalized, range, several, stateName, value } from "../src/words";
 
 beforeEach(() => localStorage.clear());
 
@@ -27,6 +27,8 @@ test("a range says its unit once where it is the same", () => {
 
 test("money has its currency, and an unknown one is no error", () => {
   expect(money({ amount: 1234.5, currency: "EUR" })).toBe("€1,234.50");
+  expect(allowed({ normalized_seconds: 1_234, money: null })).toBe("1,234 s");
+  expect(allowed({ normalized_seconds: 1_234, money: { amount: 2, currency: "EUR" } })).toBe("€2.00");
   expect(money({ amount: 3, currency: "no currency" })).toBe("3.00 no currency");
 });
 
