@@ -34,7 +34,7 @@ def test_money_without_a_rate_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("extra", [{"rate": "0"}, {"rate": -2}, {"rate": "much"}, {"rate": 2, "currency": "Euro"}])
-def test_money_by_a_rate_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any]) -> None:
+def test_money_by_a_rate_that_is_malformed_is_refused(monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any]) -> None:
     connection(monkeypatch, **{"currency": "EUR"} | extra)
     with pytest.raises(ValueError, match=r"extra '(rate|currency)'|a rate of 0"):
         amount("120 EUR", "ceiling")
