@@ -11,8 +11,6 @@ import logging
 from contextlib import suppress
 from typing import Any
 
-from renderjuice_provider.api.redact import redact
-from stages.defaults import CONNECTION
 from stages.shares import Shares
 from stages.storage import create
 
@@ -21,13 +19,14 @@ _log = logging.getLogger(__name__)
 
 
 def alert(folder: str, night: Shares, context: Any) -> list[str]:
-    """Send what is to be sent, and return it. It is never worth a failed task.
+    """Send what is to be sent, and return it. A chat that does not answer fails nothing.
 
     Args:
         folder: of the log of shares.
         night: the shares as they are now.
         context: of the task that has just settled.
     """
+    from renderjuice_provider.notifications.renderjuice import RenderjuiceNotifier
     from stages.alerts import NOTIFY
 
     sent = []
@@ -40,7 +39,7 @@ def alert(folder: str, night: Shares, context: Any) -> list[str]:
     for message in sent[-1:]:  # of several that come at once, the highest
         _log.warning("%s", message)
         if NOTIFY:
-            _send(message, NOTIFY, context)
+            RenderjuiceNotifier(http_conn_id=NOTIFY, message=message).notify(context)
     return sent
 
 
@@ -52,12 +51,3 @@ def _text(percent: int, folder: str, night: Shares) -> str:
         f"The night of {date} has spent {percent} % of its ceiling: {night.spent:,.0f} of {night.ceiling:,.0f} s, "
         f"{night.handed_out:,.0f} s are handed out{more}"
     )
-
-
-def _send(message: str, connection: str, context: Any) -> None:
-    from renderjuice_provider.notifications.renderjuice import RenderjuiceNotifier
-
-    try:
-        RenderjuiceNotifier(http_conn_id=connection, message=message)(context)
-    except Exception as error:  # noqa: BLE001 - the shot is delivered, whatever the chat says
-        _log.warning("The alert of %s could not be sent: %s", CONNECTION, redact(str(error), longest=200))

@@ -88,12 +88,13 @@ class ShareOperator(ApprovalOperator):
 
     def _go_on(self, context: Any, quotes: Mapping[str, Quote] | None = None) -> Any:
         """As the log says: held, a share, or to wait for one."""
-        from stages import sharing
+        from stages import ceiling_alerts, sharing
 
         ti, order, _ = _of(context)
         found = sharing.share_of(order)
         if found is not None:
             night, mine = found
+            ceiling_alerts.alert(sharing.folder_of(order), night, context)
             if mine is None or mine.run_id != ti.run_id:
                 raise AirflowFailException(f"Another run has {order['shot']} now. {_NOTHING_MORE}")
             if mine.state == "held":

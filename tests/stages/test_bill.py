@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from stages import bill, ceiling_alerts, share_log, shares
+from stages import bill
 from stages.morning_figures import quote_text
 from stages.summary import report, short, short_of_shot
 
@@ -140,17 +140,3 @@ def test_a_quote_stands_beside_what_it_came_to() -> None:
     assert "quoted 100 s (80 to 120), share 120 s, 95 s" in short_of_shot(JUICE)
     found = report(NIGHT, [JUICE | {"movie": "m"}, HELD])
     assert short(found) == "1 delivered, 0 skipped, 0 rejected, 1 held, 0 failed; 95 render seconds of a ceiling of 400"
-
-
-@pytest.mark.parametrize(("spent", "percents"), [(40.0, []), (55.0, [50]), (95.0, [50, 75, 90])])
-def test_an_alert_comes_once_for_each_part_of_the_ceiling(tmp_path: Path, spent: float, percents: list[int]) -> None:
-    folder = share_log.folder_of(str(tmp_path), NIGHT)
-    night = shares.settled(shares.joined(shares.begin(100, [("a", 50)]), "a", 50, "run"), "a", "run", spent)
-    share_log.begin(folder, night)
-
-    sent = ceiling_alerts.alert(folder, night, {})
-
-    texts = [f"has spent {percent} % of its ceiling: {spent:.0f} of 100 s" for percent in percents]
-    assert len(sent) == len(texts)
-    assert all(text in message for text, message in zip(texts, sent, strict=True))
-    assert ceiling_alerts.alert(folder, night, {}) == [], "another process of the same night"
