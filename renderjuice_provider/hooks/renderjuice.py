@@ -29,7 +29,7 @@ class RenderjuiceHook(BaseHook):
             base URL, Renderjuice's own when empty. Extra: `timeout` (seconds without a byte),
             `max_attempts` (of one call), `max_transfers` (files at once), `allow_http`; for the
             receiver of webhooks `webhook_secret`, `webhook_secret_previous` and
-            `webhook_poll_interval`; and for the render wall `rate` (the price of a normalized hour)
+            `webhook_poll_interval`; and for the render wall and bills `rate` (of a normalized hour)
             and `currency`.
 
     Raises:

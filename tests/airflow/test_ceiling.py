@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import pytest
@@ -75,3 +76,19 @@ def test_every_frame_was_paid_once(studio, night):
         if account.file_name.startswith(("dear", "late"))
     ]
     assert sum(account.frames_rendered for account in accounts) == 36
+
+
+def test_the_bill_knows_what_each_job_has_cost_probes_too(studio, night):
+    """Also the entries, of which the next night makes its quotes."""
+    bill = (studio.folder / "out/nights" / NIGHT / "bill.csv").read_text()
+    rows = list(csv.DictReader(bill.splitlines()))
+    (whole,) = [row for row in rows if row["level"] == "night"]
+    assert (whole["jobs_of_unknown_cost"], float(whole["ceiling"])) == ("0", CEILING)
+    assert float(whole["seconds"]) == pytest.approx(sum(float(row["seconds"]) for row in rows if row["level"] == "job"))
+    assert 0 < float(whole["seconds"]) <= CEILING + 1
+    for name in ("dear_1", "dear_2", "late_1"):
+        entry = json.loads((studio.folder / "out/nights" / NIGHT / f"shots/{name}.json").read_text())
+        assert None not in entry["by_layer"]["base"].values()
+        assert entry["quote"]["least"] <= entry["quote"]["most"] == entry["share"]
+        (shot,) = [row for row in rows if row["level"] == "shot" and row["shot"] == name]
+        assert (shot["frames_ordered"], shot["frames_again"]) == ("12", "0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from stages import bill
@@ -50,7 +50,7 @@ HELD = {
     "quote": QUOTE,
     "ceiling": 400.0,
 }
-ENTRIES = {entry["shot"]: entry for entry in (JUICE, ICE, HELD)}
+ENTRIES: dict[str, dict[str, Any]] = {str(entry["shot"]): entry for entry in (JUICE, ICE, HELD)}
 
 
 def lines(tmp_path: Path, price: Price | None = None) -> list[dict[str, str]]:
