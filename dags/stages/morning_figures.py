@@ -106,11 +106,12 @@ def cost_again(entry: Entry) -> float:
     Such as after a job that failed, or since they looked wrong. A job costs its frames alike.
     """
     spent = entry.get("spent") or {}
-    return sum(
+    parts: list[float] = [
         (spent.get(job) or 0.0) * ordered["again"] / ordered["frames"]
         for job, ordered in (entry.get("jobs") or {}).items()
         if ordered["frames"]
-    )
+    ]
+    return sum(parts)
 
 
 def again_text(entry: Entry) -> str:
