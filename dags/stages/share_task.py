@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
 
 from renderjuice_provider.xcom_keys import QUOTE
 from stages.compat import AirflowFailException
@@ -18,6 +19,9 @@ from stages.refusals import no_use_to_retry
 _WAITED_OUT = ("planned", "probing", "waiting")
 _LOOK_AFTER = 10
 """Polls without news of the night, after which one that waits looks for runs that have died."""
+_TAKES_TIMEOUT = "response_timeout" in inspect.signature(HITLOperator.__init__).parameters
+_TIMEOUT = "response_timeout" if _TAKES_TIMEOUT else "execution_timeout"
+"""What limits the wait for an answer: earlier releases of the standard provider take the latter."""
 _NOTHING_MORE = "This run has ordered nothing more."
 
 
@@ -40,7 +44,8 @@ class ShareOperator(ApprovalOperator):
     """Names of a shot list are no templates."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(subject="May this be rendered?", response_timeout=timedelta(hours=ANSWER_HOURS), **kwargs)
+        kwargs[_TIMEOUT] = timedelta(hours=ANSWER_HOURS)
+        super().__init__(subject="May this be rendered?", **kwargs)
 
     def execute(self, context: Any) -> Any:
         """Quote the shot, settle its probe, and ask for its share."""
